@@ -1,0 +1,113 @@
+"""How a connection ended or did not begin, and whether to try again.  Never: a socket, a retry, a secret.
+
+Fatal is what another attempt cannot mend: the key, the account, the model, the address. Everything unknown is
+retryable: attempts are bounded elsewhere, and a call given up for nothing cannot be taken back.
+Source: facts/realtime_api.md section 4.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+import orjson
+from websockets.exceptions import InvalidStatus, InvalidURI, PayloadTooBig, WebSocketException
+
+FATAL_CLOSES: Final = frozenset({3000, 4000, 4004})
+FATAL_ERRORS: Final = frozenset(
+    {
+        "account_deactivated",
+        "beta_api_shape_disabled",
+        "billing_hard_limit_reached",
+        "insufficient_quota",
+        "invalid_api_key",
+        "invalid_model",
+        "missing_model",
+        "model_not_found",
+    }
+)
+# Of the 4xx these alone say "not now"; the others, and redirects, say "not like this".
+_RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
+_CODE: Final = re.compile(r"[a-z0-9_.]{1,60}")
+_KEY: Final = re.compile(r"\b[se]k[-_][\w*.-]+")
+_REASON_CHARS: Final = 200
+
+
+@attrs.frozen
+class Ending:
+    """`code` is the WebSocket close code: 1006 when the wire broke, None when we ended it or it never opened."""
+
+    code: int | None
+    reason: str
+    fatal: bool
+
+
+def of_close(code: int, reason: str) -> Ending:
+    """A close frame of the provider; reasons read `<type>.<code>`."""
+    fatal = code in FATAL_CLOSES or any(error in reason for error in FATAL_ERRORS)
+    return Ending(code, _printable(reason), fatal)
+
+
+def of_break(exc: BaseException | None, told_peer: str) -> Ending:
+    """A wire that broke without a close frame of theirs. `told_peer`: the reason of the close frame we sent."""
+    if isinstance(exc, PayloadTooBig):
+        return Ending(1006, "message over the size limit", False)
+    return Ending(1006, _printable(told_peer) or (_of_exception(exc) if exc else "connection lost"), False)
+
+
+def fatal_error(event: Mapping[str, object]) -> str | None:
+    """The code of an error that retrying cannot mend, in an `error` event or in a failed response."""
+    error: object = None
+    if event.get("type") == "error":
+        error = event.get("error")
+    elif event.get("type") == "response.done":
+        details = _mapping(_mapping(event.get("response")).get("status_details"))
+        error = details.get("error")
+    code = _mapping(error).get("code")
+    return code if isinstance(code, str) and code in FATAL_ERRORS else None
+
+
+def of_failed_open(exc: BaseException) -> Ending:
+    """An attempt that did not become a connection. Texts of exceptions stay out: they may quote the URL."""
+    if isinstance(exc, InvalidStatus):
+        return _of_status(exc.response.status_code, bytes(exc.response.body or b""))
+    if isinstance(exc, TimeoutError):
+        return Ending(None, "no connection within the deadline", False)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return Ending(None, f"certificate not accepted: {exc.verify_message}", True)
+    return Ending(None, _of_exception(exc), isinstance(exc, InvalidURI))
+
+
+def _of_status(status: int, body: bytes) -> Ending:
+    code = _error_code(body)
+    fatal = (300 <= status < 500 and status not in _RETRYABLE_STATUSES) or code in FATAL_ERRORS
+    return Ending(None, f"http {status} {code}".rstrip(), fatal)
+
+
+def _error_code(body: bytes) -> str:
+    """`error.code` of a JSON body, "" for anything else. Nothing more of it is kept: it may quote the key."""
+    try:
+        code = _mapping(_mapping(orjson.loads(body)).get("error")).get("code")
+    except orjson.JSONDecodeError:
+        return ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def _of_exception(exc: BaseException) -> str:
+    if isinstance(exc, OSError) and not isinstance(exc, ssl.SSLError):
+        return _printable(exc.strerror or type(exc).__name__)
+    if isinstance(exc, (WebSocketException, EOFError)):
+        return f"not a WebSocket conversation: {type(exc).__name__}"
+    return type(exc).__name__
+
+
+def _printable(text: str) -> str:
+    clean = "".join(char if char.isprintable() else " " for char in text[:_REASON_CHARS])
+    return _KEY.sub("[key]", clean).strip()
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
