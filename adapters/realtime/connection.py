@@ -42,7 +42,7 @@ _Args = TypeVarTuple("_Args")
 
 
 class RealtimeListener(Protocol):
-    """Told synchronously, in wire order: `on_open`, then anything, then one end. It takes what it is told and returns."""
+    """Told synchronously, in wire order: `on_open`, then anything, then one end. Takes what it is told, and returns."""
 
     def on_open(self) -> None: ...
 

@@ -1,9 +1,9 @@
 """A `websockets` client connection whose messages skip the queue: the one place that leans on the library's inside.
 
 Stock `websockets` puts each message into a queue for a task that awaits `recv()`, and `send()` is awaited; here a
-message goes from `data_received` straight to a sink, several per wake-up, and a write is one call. What is leaned on, and is
-tested: `process_event`, `data_received`, `connection_lost`, `send_data`, `transport` and `connection_lost_waiter` of
-`ClientConnection`, and `process_redirect` of `connect` (websockets 15 to 17).  Never: JSON, a counter, a policy.
+message goes from `data_received` straight to a sink, several per wake-up, and a write is one call. What is leaned on,
+and is tested: `process_event`, `data_received`, `connection_lost`, `send_data`, `transport`, `keepalive_task` and
+`connection_lost_waiter` of `ClientConnection`, `process_redirect` of `connect`.  Never: JSON, a counter, a policy.
 """
 
 from __future__ import annotations
