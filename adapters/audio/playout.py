@@ -1,0 +1,303 @@
+"""The agent's audio of one call: what is queued, what the caller has heard of which item. Never decides what to cut.
+
+The provider delivers about ten times faster than it plays, and Asterisk queues nothing (facts/telephony.md section 2):
+the queue is here, one frame leaves per 20 ms tick, and a barge-in drops it here. Positions count per item what left.
+Time is counted in pulls: one pull is one frame due.
+
+Facts: `playout.started` {response_id, item_id}, `playout.progressed` {} every 2 s of audio really played,
+`playout.drained` {}, `playout.flushed` {items: [{item_id, response_id, content_index, heard_ms, received_ms}]}.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import attrs
+
+from adapters.audio.declick import faded_in_front_of
+from adapters.audio.facts import OnFact
+from adapters.audio.formats import FRAME_MS, AudioFormat
+
+LOCAL: Final = "local"
+"""The response id of prompts of our own: played like any other, never listed for truncation, never remembered."""
+
+DRAINED_AFTER_MS: Final = 400  # an empty queue this long is the end, also if the provider never said so
+PROGRESS_MS: Final = 2000
+_LATE_RESPONSES = 64  # flushed ids remembered, oldest forgotten: late audio comes within seconds
+_TRACKED_ITEMS = 256  # beyond it, items heard to the end are forgotten: a provider that never ends a response
+
+
+@attrs.define(eq=False)
+class _Item:
+    """What came and what was heard of one piece of content."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    received_bytes: int = 0
+    heard_bytes: int = 0
+
+
+@attrs.define(eq=False)
+class _Counted:
+    generated_bytes: int = 0
+    played_bytes: int = 0
+    late_dropped_bytes: int = 0
+    overflow_dropped_bytes: int = 0
+    underruns: int = 0
+    gap_ms: int = 0
+    longest_gap_ms: int = 0
+    flushes: int = 0
+
+
+@attrs.frozen
+class PlayoutStats:
+    """Counted over the call. A gap is silence in the middle of a response, proved by its audio that came after."""
+
+    generated_ms: int
+    played_ms: int
+    underruns: int
+    gap_ms: int
+    longest_gap_ms: int
+    flushes: int
+    late_dropped_ms: int
+    overflow_dropped_ms: int
+
+
+class Playout:
+    """The queue of one call. `pull` is called by the tick, everything else by the receive loop of the same thread.
+
+    At most `max_queued_ms` wait; audio beyond that is dropped, the newest first, and counted.
+    """
+
+    def __init__(self, on_fact: OnFact, *, rate_hz: int = 8000, max_queued_ms: int = 600_000) -> None:
+        self.format = AudioFormat("pcm16", rate_hz)
+        self._on_fact = on_fact
+        self._counted = _Counted()
+        self._frame_bytes = self.format.frame_bytes
+        self._max_queued_bytes = max_queued_ms * self.format.bytes_per_second // 1000
+        self._queue: deque[tuple[_Item, bytes]] = deque()
+        self._offset = 0  # bytes already pulled of the chunk at the head
+        self._queued_bytes = 0
+        self._items: dict[tuple[str, str, int], _Item] = {}  # in order of playing
+        self._open: dict[str, _Item] = {}  # responses still generated, each with the item it is at
+        self._late: dict[str, None] = {}
+        self._started: set[str] = set()
+        self._last_frame: bytes | None = None
+        self._cut_sample = b""  # the sample the last flush cut after; the next frame fades from it
+        self._wait_ms = 0  # how long an unended response has left us with less than a frame
+        self._gap_ms = 0  # the same, and on after `playout.drained`: the silence so far
+        self._gap_responses: set[str] = set()  # those heard before the gap: their next audio makes it an underrun
+        self._progress_ms = 0
+
+    @property
+    def queued_ms(self) -> int:
+        return self.format.ms(self._queued_bytes)
+
+    @property
+    def is_playing(self) -> bool:
+        """From `playout.started` to `playout.drained` or `playout.flushed`."""
+        return bool(self._started)
+
+    @property
+    def stats(self) -> PlayoutStats:
+        counted, ms = self._counted, self.format.ms
+        return PlayoutStats(
+            generated_ms=ms(counted.generated_bytes),
+            played_ms=ms(counted.played_bytes),
+            underruns=counted.underruns,
+            gap_ms=counted.gap_ms,
+            longest_gap_ms=counted.longest_gap_ms,
+            flushes=counted.flushes,
+            late_dropped_ms=ms(counted.late_dropped_bytes),
+            overflow_dropped_ms=ms(counted.overflow_dropped_bytes),
+        )
+
+    def push(self, response_id: str, item_id: str, content_index: int, pcm: bytes) -> bool:
+        """Queue 16-bit PCM at the leg's rate, any length. False: dropped, as late or as too much."""
+        size = len(pcm) & ~1
+        if response_id in self._late:
+            self._counted.late_dropped_bytes += size
+            return False
+        if self._queued_bytes + size > self._max_queued_bytes:
+            self._counted.overflow_dropped_bytes += size
+            return False
+        if not size:
+            return True
+        item = self._item(response_id, item_id, content_index)
+        item.received_bytes += size
+        if response_id != LOCAL:
+            self._open[response_id] = item
+        self._queue.append((item, pcm if size == len(pcm) else pcm[:size]))
+        self._queued_bytes += size
+        self._counted.generated_bytes += size
+        return True
+
+    def push_prompt(self, name: str, pcm: bytes) -> bool:
+        """Queue a prompt of our own, complete as it is."""
+        return self.push(LOCAL, name, 0, pcm)
+
+    def mark_response_ended(self, response_id: str) -> None:
+        """The provider has generated all of it; what is queued still plays."""
+        self._open.pop(response_id, None)
+        self._gap_responses.discard(response_id)
+        if not self._gap_responses:
+            self._gap_ms = 0
+        self._forget_heard()
+
+    def pull(self) -> bytes | None:
+        """Exactly one frame for the 20 ms that begin now, or None: nothing to say, the caller of this sends silence.
+
+        The end of the audio is padded with silence; a response still generated keeps its last part of a frame back
+        until more comes, it ends, or 400 ms have passed. After a flush one more frame leaves: the slope of the cut.
+        """
+        frame = self._next_frame()
+        if self._cut_sample:
+            frame = faded_in_front_of(self._cut_sample, frame or bytes(self._frame_bytes), self.format.rate_hz)
+            self._cut_sample = b""
+        self._last_frame = frame
+        return frame
+
+    def flush(self, response_ids: list[str] | tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Drop everything queued, and what still comes of the responses named. Reports and returns the items cut.
+
+        Listed in order of playing: what was received but not heard to the end, and the item an unended response is at.
+        Without ids only the queue is dropped: more audio of the same response will play.
+        """
+        items = [self._report(item) for item in self._items.values() if self._is_unheard(item)]
+        if self._last_frame is not None and any(self._last_frame[-2:]):
+            self._cut_sample = self._last_frame[-2:]
+        self._queue.clear()
+        self._offset = self._queued_bytes = 0
+        for response_id in response_ids:
+            if response_id != LOCAL:
+                self._late.pop(response_id, None)
+                self._late[response_id] = None
+                self._open.pop(response_id, None)
+        while len(self._late) > _LATE_RESPONSES:
+            del self._late[next(iter(self._late))]
+        for item in self._items.values():  # the position of an item that goes on lies behind what was dropped of it
+            item.heard_bytes = item.received_bytes
+        self._forget_heard()
+        self._fall_silent()
+        self._forget_gap()
+        self._wait_ms = 0
+        self._counted.flushes += 1
+        self._on_fact("playout.flushed", {"items": items})
+        return items
+
+    def _item(self, response_id: str, item_id: str, content_index: int) -> _Item:
+        key = (response_id, item_id, content_index)
+        item = self._items.get(key)
+        if item is None:
+            if len(self._items) >= _TRACKED_ITEMS:
+                self._open = {response_id: self._open[response_id]} if response_id in self._open else {}
+                self._forget_heard()
+            item = self._items[key] = _Item(response_id, item_id, content_index)
+        return item
+
+    def _next_frame(self) -> bytes | None:
+        wanted = self._frame_bytes
+        if self._queued_bytes < wanted and self._stays_silent():
+            return None
+        item, chunk = self._queue[0]
+        self._wait_ms = 0
+        if self._gap_responses:
+            self._end_gap(item.response_id)
+        end = self._offset + wanted
+        if end < len(chunk):  # the common case: the frame lies within one chunk
+            frame = chunk[self._offset : end]
+            self._offset = end
+            self._count_heard(item, wanted)
+        else:
+            frame = self._assembled(wanted)
+        self._progress_ms += FRAME_MS
+        if self._progress_ms >= PROGRESS_MS:
+            self._progress_ms = 0
+            self._on_fact("playout.progressed", {})
+        return frame
+
+    def _assembled(self, wanted: int) -> bytes:
+        """A frame from several chunks, padded when the queue ends."""
+        parts = []
+        missing = wanted
+        while missing and self._queue:
+            item, chunk = self._queue[0]
+            part = chunk[self._offset : self._offset + missing]
+            self._offset += len(part)
+            if self._offset == len(chunk):
+                self._queue.popleft()
+                self._offset = 0
+            parts.append(part)
+            missing -= len(part)
+            self._count_heard(item, len(part))
+            if item.heard_bytes >= item.received_bytes and item.response_id not in self._open:
+                self._items.pop((item.response_id, item.item_id, item.content_index), None)
+        return b"".join(parts) + bytes(missing)
+
+    def _stays_silent(self) -> bool:
+        """With less than a frame queued nothing leaves now, unless what is left is the end of the audio."""
+        waiting = bool(self._open) and (self.is_playing or bool(self._queue))
+        if waiting:
+            self._gap_responses |= self._started & self._open.keys()
+        if self._gap_responses:
+            self._gap_ms += FRAME_MS
+        if waiting:
+            self._wait_ms += FRAME_MS
+            if self._wait_ms <= DRAINED_AFTER_MS:
+                return True
+            self._open.clear()  # presumed over; more audio of it opens it again
+        self._wait_ms = 0
+        if self._queue:
+            return False
+        if self.is_playing:
+            self._fall_silent()
+            self._on_fact("playout.drained", {})
+        return True
+
+    def _end_gap(self, response_id: str) -> None:
+        """Audio again: the gap was an underrun if it goes on with a response that was heard before it."""
+        if response_id in self._gap_responses:
+            self._counted.underruns += 1
+            self._counted.gap_ms += self._gap_ms
+            self._counted.longest_gap_ms = max(self._counted.longest_gap_ms, self._gap_ms)
+        self._forget_gap()
+
+    def _forget_gap(self) -> None:
+        self._gap_ms = 0
+        self._gap_responses.clear()
+
+    def _fall_silent(self) -> None:
+        self._started.clear()
+        self._progress_ms = 0
+
+    def _count_heard(self, item: _Item, size_bytes: int) -> None:
+        self._queued_bytes -= size_bytes
+        item.heard_bytes += size_bytes
+        self._counted.played_bytes += size_bytes
+        if item.response_id not in self._started:
+            self._started.add(item.response_id)
+            self._on_fact("playout.started", {"response_id": item.response_id, "item_id": item.item_id})
+
+    def _forget_heard(self) -> None:
+        """Items heard to the end are done with, except the one each unended response is at."""
+        self._items = {
+            key: item
+            for key, item in self._items.items()
+            if item.heard_bytes < item.received_bytes or self._open.get(item.response_id) is item
+        }
+
+    def _is_unheard(self, item: _Item) -> bool:
+        if item.response_id == LOCAL:
+            return False
+        return item.heard_bytes < item.received_bytes or self._open.get(item.response_id) is item
+
+    def _report(self, item: _Item) -> dict[str, Any]:
+        return {
+            "item_id": item.item_id,
+            "response_id": item.response_id,
+            "content_index": item.content_index,
+            "heard_ms": self.format.ms(item.heard_bytes),
+            "received_ms": self.format.ms(item.received_bytes),
+        }
