@@ -54,7 +54,7 @@ def wav_path(name: str) -> Path:
 
 @functools.lru_cache(maxsize=256)
 def read_samples(path: Path, rate_hz: int) -> Samples:
-    """A mono 16-bit WAV file as read-only int16 samples at `rate_hz`. OSError, wave.Error or ValueError if it is none."""
+    """A mono 16-bit WAV file as read-only int16 samples at `rate_hz`. OSError, wave.Error, ValueError: it is none."""
     with wave.open(str(path), "rb") as file:
         if file.getnchannels() != 1 or file.getsampwidth() != 2:
             raise ValueError(f"{path}: not a mono 16-bit WAV file")

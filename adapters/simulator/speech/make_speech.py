@@ -35,7 +35,8 @@ def finish(samples: npt.NDArray[np.float32], spoken_hz: int, rate_hz: int) -> np
     loud = np.flatnonzero(np.abs(resampled) > SILENCE)
     margin = int(MARGIN_S * rate_hz)
     cut = resampled[max(loud[0] - margin, 0) : loud[-1] + margin]
-    return np.rint(cut * (PEAK / np.abs(cut).max())).astype(np.int16)
+    levelled: npt.NDArray[np.int16] = np.rint(cut * (PEAK / np.abs(cut).max())).astype(np.int16)
+    return levelled
 
 
 def main() -> None:

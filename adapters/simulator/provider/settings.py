@@ -1,0 +1,69 @@
+"""What is fixed about a simulated provider before the first byte: dialect, keys, delays. No behaviour, no I/O.
+
+Source of the numbers: facts/realtime_api.md sections 3.1, 3.3, 7 and 10. All times in seconds unless named otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+Dialect = Literal["ga", "beta"]
+
+
+def _not_negative(_instance: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if value < 0:
+        raise ValueError(f"{attribute.name} must not be negative")
+
+
+def _positive(_instance: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if value <= 0:
+        raise ValueError(f"{attribute.name} must be more than 0")
+
+
+@attrs.frozen(kw_only=True)
+class Latency:
+    """How long the server takes. `first_*` count from `response.created`; `pace` is audio seconds per second."""
+
+    session_created_s: float = attrs.field(default=0.02, validator=_not_negative)
+    response_created_s: float = attrs.field(default=0.03, validator=_not_negative)
+    first_item_s: float = attrs.field(default=0.30, validator=_not_negative)
+    first_transcript_s: float = attrs.field(default=0.37, validator=_not_negative)
+    first_audio_s: float = attrs.field(default=0.49, validator=_not_negative)
+    pace: float = attrs.field(default=13.0, validator=_positive)
+    audio_delta_ms: int = attrs.field(default=250, validator=_positive)
+    token_s: float = attrs.field(default=0.008, validator=_not_negative)
+    close_s: float = attrs.field(default=0.004, validator=_not_negative)
+    interrupt_s: float = attrs.field(default=0.039, validator=_not_negative)
+    rate_limits_s: float = attrs.field(default=0.035, validator=_not_negative)
+    transcription_s: float = attrs.field(default=0.15, validator=_not_negative)
+    transcription_done_s: float = attrs.field(default=0.60, validator=_not_negative)
+    uplink_s: float = attrs.field(default=0.0, validator=_not_negative)
+    downlink_s: float = attrs.field(default=0.0, validator=_not_negative)
+
+    def scaled(self, factor: float) -> Latency:
+        """The same server, every wait times `factor` (for tests on a real clock)."""
+        waits = {name: getattr(self, name) * factor for name in attrs.fields_dict(Latency) if name.endswith("_s")}
+        return attrs.evolve(self, pace=self.pace / factor if factor else 1e9, **waits)
+
+
+@attrs.frozen(kw_only=True)
+class ProviderSettings:
+    """One simulated provider.
+
+    api_keys, models: what the upgrade is checked against; empty means any. `skew_ms`: how much shorter the server
+    believes an audio item to be than the bytes it sent. `epoch_s`: the wall-clock second that is connection time zero.
+    """
+
+    dialect: Dialect = "ga"
+    api_keys: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    seed: int = 1
+    latency: Latency = attrs.field(factory=Latency)
+    session_max_s: float = attrs.field(default=3600.0, validator=_positive)
+    skew_ms: int = attrs.field(default=85, validator=_not_negative)
+    vad_trigger_frames: int = attrs.field(default=2, validator=_positive)
+    semantic_silence_ms: int = attrs.field(default=800, validator=_positive)
+    ping_interval_s: float | None = 20.0
+    epoch_s: int = 1_790_000_000
