@@ -1,0 +1,167 @@
+"""`step(snapshot, event)`: the one decision of a call. Pure, total and synchronous; effects come out as data.
+
+Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the event's data (fsm.ledger).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from fsm.ledger import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger
+from fsm.problem import Place
+from fsm.reaction import Control, Outcome, Reaction, begin
+from fsm.spec import STATE, Spec
+from fsm.table import StrictEvent, TurnMachine
+
+_NOTHING: Mapping[str, object] = {}
+
+
+@attrs.frozen
+class Event:
+    """What happened (or what somebody would like): a name of the vocabulary and its data."""
+
+    name: str
+    data: Data = _NOTHING
+
+
+@attrs.frozen
+class Effect:
+    """What is to be done, as data; `event_id` among the arguments is ours and comes back on an error about it."""
+
+    name: str
+    args: Mapping[str, object]
+
+
+@attrs.frozen
+class Timer:
+    """A deadline to arm: after `after_ms` its event `timer.<name>` is due, with the epoch in its data."""
+
+    name: str
+    after_ms: int
+    epoch: int
+
+
+@attrs.frozen(eq=False)
+class Snapshot:
+    """The whole state of a call. Immutable; `armed` maps running deadlines to their epoch."""
+
+    control: Control
+    ledger: Ledger
+    armed: Mapping[str, int]
+    data: Mapping[str, Data]
+    serial: int
+    state: str
+    is_final: bool
+
+
+@attrs.frozen(eq=False)
+class Step:
+    """What came of an event. `snapshot` is the state after it; `variant` what the event was by identity and slots."""
+
+    event: Event
+    variant: str
+    outcome: Outcome
+    before: str
+    snapshot: Snapshot
+    effects: tuple[Effect, ...]
+    start: tuple[Timer, ...]
+    stop: tuple[str, ...]
+    reaction: Reaction | None
+    reason: str
+
+    @property
+    def place(self) -> Place | None:
+        """The line of the spec that decided."""
+        return self.reaction.path[0].place if self.reaction and self.reaction.path else None
+
+    @property
+    def transitions(self) -> tuple[str, ...]:
+        """The stable ids of the rows taken."""
+        return tuple(row.id for row in self.reaction.path) if self.reaction else ()
+
+
+class TurnSpecMachine:
+    """A loaded spec, ready to step any number of calls."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.table = TurnMachine(spec)
+        self._events: Mapping[str, StrictEvent] = self.table.events
+        self._identities = {
+            base: (CLASSIFY[identity], {tag: f"{base}.{tag}" for tag in IDENTITIES[identity]})
+            for base, identity in spec.vocabulary.identities.items()
+        }
+        self._states = spec.variables[STATE].domain
+        self._final = frozenset(i for i, name in enumerate(self._states) if spec.states[name].final)
+        self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
+
+    def start(self, talk_key: str = "", **context: str) -> Step:
+        """A new call. `context` overrides initial values by name, e.g. `owed="none"` for a call without a greeting."""
+        values = [v.initial for v in self.spec.variables]
+        for name, value in context.items():
+            variable = self.spec.variable(name)
+            values[variable.index] = variable.value(value)
+        nothing = Snapshot(
+            self.table.one(Control(tuple(values))), Ledger(talk_key=talk_key), {}, {}, 0, self.spec.initial, False
+        )
+        reaction = begin(self.spec, values)
+        reaction = attrs.evolve(reaction, after=self.table.one(reaction.after))
+        return self._stepped(nothing, Event("call.started"), reaction, nothing.ledger)
+
+    def step(self, snapshot: Snapshot, event: Event) -> Step:
+        """The answer to any event in any snapshot; never raises for what comes in."""
+        ledger = snapshot.ledger
+        identity = self._identities.get(event.name)
+        if identity is None:
+            table_event = self._events.get(event.name)
+        else:
+            classify, names = identity
+            tag, ledger = classify(ledger, event.data)
+            table_event = self._events.get(names[tag])
+        if table_event is None:
+            return self._nothing(snapshot, event, f"'{event.name}' is no event of the vocabulary")
+        name = table_event.name
+        if name[:6] == "timer." and snapshot.armed.get(name[6:]) != event.data.get("epoch"):
+            return self._nothing(snapshot, event, "a stale timer is no event")
+        return self._stepped(snapshot, event, table_event.trigger(snapshot.control), ledger)
+
+    def recall(self, snapshot: Snapshot) -> Event | None:
+        """The event that waited and need not wait any longer: to be stepped before the next from outside."""
+        for name in snapshot.control.waiting:
+            if self._events[name].trigger(snapshot.control).outcome != "deferred":
+                return Event(name, snapshot.data.get(name, _NOTHING))
+        return None
+
+    def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
+        return Step(event, event.name, "ignored", snapshot.state, snapshot, (), (), (), None, reason)
+
+    def _stepped(self, snapshot: Snapshot, event: Event, reaction: Reaction, ledger: Ledger) -> Step:
+        effects: tuple[Effect, ...] = ()
+        for word, literal in reaction.effects:
+            made, ledger = RECIPES[word.recipe](word.sends or word.name, ledger, literal, event.data)
+            effects += tuple([Effect(word.sends or word.name, args) for args in made])
+        control = reaction.after
+        data = snapshot.data
+        if control.waiting or snapshot.control.waiting:
+            data = self._waiting_data(snapshot, event, reaction)
+        serial = snapshot.serial + 1
+        armed, start = snapshot.armed, ()
+        if reaction.start or reaction.stop:
+            start = tuple([Timer(name, self._after_ms[name], serial) for name in reaction.start])
+            armed = {k: e for k, e in armed.items() if k not in reaction.stop}
+            armed.update(dict.fromkeys(reaction.start, serial))
+        index = control.values[STATE]
+        after = Snapshot(control, ledger, armed, data, serial, self._states[index], index in self._final)
+        return Step(
+            event, reaction.event, reaction.outcome, snapshot.state, after, effects, start, reaction.stop, reaction,
+            reaction.reason,
+        )  # fmt: skip
+
+    def _waiting_data(self, snapshot: Snapshot, event: Event, reaction: Reaction) -> Mapping[str, Data]:
+        """The data of waiting events: several of a name become one, the last; a raised event has its cause's data."""
+        fresh = {reaction.event: event.data} if reaction.outcome == "deferred" else {}
+        fresh |= dict.fromkeys(reaction.raised, event.data)
+        known = {**snapshot.data, **fresh}
+        return {name: known.get(name, _NOTHING) for name in reaction.after.waiting}

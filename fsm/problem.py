@@ -1,0 +1,78 @@
+"""What can be wrong with a text and where: places, problems, and the one error that carries them all.
+
+Never here: deciding what is wrong. Every room of fsm reports through this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+
+@attrs.frozen(order=True)
+class Place:
+    """A position in a source text; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def shifted(self, columns: int) -> Place:
+        return attrs.evolve(self, column=self.column + columns)
+
+
+NOWHERE = Place("-", 0, 0)
+
+
+@attrs.frozen(order=True)
+class Problem:
+    """One finding. `hint` says what would be right; `trail` how it comes about, one step a line."""
+
+    place: Place
+    code: str
+    message: str
+    hint: str = ""
+    trail: tuple[str, ...] = ()
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
+        hint = f"\n    {self.hint}" if self.hint else ""
+        trail = "".join(f"\n      {step}" for step in self.trail)
+        return head + hint + (f"\n    how it gets there:{trail}" if trail else "")
+
+
+class SpecError(Exception):
+    """A text that cannot be used; carries every problem that was found, not the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class Problems:
+    """Collects problems, so that a reader of a text goes on after the first."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    def add(self, place: Place, code: str, message: str, hint: str = "", trail: Iterable[str] = ()) -> None:
+        self._found.append(Problem(place, code, message, hint, tuple(trail)))
+
+    def warn(self, place: Place, code: str, message: str, hint: str = "") -> None:
+        self._found.append(Problem(place, code, message, hint, severity="warning"))
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(sorted(set(self._found)))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(p for p in self if p.severity == "error")
+
+    def raise_if_any(self) -> None:
+        if self.errors:
+            raise SpecError(self.errors)
