@@ -5,6 +5,8 @@ Source: facts/realtime_api.md sections 1 and 2, traces/beta_openai_webrtc_bargei
 
 from __future__ import annotations
 
+from typing import Any
+
 from adapters.simulator.provider.checks import Json
 from adapters.simulator.provider.words import GA_ONLY, GA_TO_BETA, GA_TO_BETA_FORMAT
 
@@ -62,18 +64,23 @@ def _session(session: Json) -> Json:
         "temperature": session.get("temperature", 0.8),
         "max_response_output_tokens": session["max_output_tokens"],
         "speed": audio_out["speed"],
-        "tracing": session["tracing"],
-        "prompt": session["prompt"],
     }
 
 
 def _response(response: Json) -> Json:
     output = response["audio"]["output"]
-    kept = ("object", "id", "status", "status_details", "conversation_id", "max_output_tokens", "usage", "metadata")
+    kept = ("object", "id", "status", "status_details", "conversation_id", "max_output_tokens", "metadata")
     return {name: response[name] for name in kept} | {
+        "usage": _without_images(response["usage"]),
         "output": [_item(item) for item in response["output"]],
         "modalities": _modalities(response["output_modalities"]),
         "voice": output["voice"],
         "output_audio_format": _format(output["format"]),
         "temperature": 0.8,
     }
+
+
+def _without_images(usage: Any) -> Any:
+    if not isinstance(usage, dict):
+        return usage
+    return {name: _without_images(value) for name, value in usage.items() if name != "image_tokens"}
