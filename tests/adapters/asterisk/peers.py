@@ -145,10 +145,10 @@ class Stage:
 
 
 async def until(is_true: Callable[[], bool]) -> None:
-    """Looks again every millisecond; TimeoutError after a minute (of virtual time)."""
+    """Looks again every 10 ms; TimeoutError after a minute (of virtual time)."""
     async with asyncio.timeout(60):
         while not is_true():  # noqa: ASYNC110  what is waited for is the code under test, which sets no event
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
