@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from fsm.problem import NOWHERE, Place, Problem, SpecError
+from fsm.problem import NOWHERE, Place, Problem, SpecError, suggestion
 
 Values = Sequence[int]
 
@@ -154,7 +154,7 @@ class Scope:
             raise _Wrong(node, "a variable is expected here", _GRAMMAR)
         variable = self.variables.get(node.id)
         if variable is None:
-            raise _Wrong(node, f"there is no variable '{node.id}'", _nearest(node.id, self.variables))
+            raise _Wrong(node, f"there is no variable '{node.id}'", suggestion(node.id, self.variables))
         return variable
 
     def _value(self, node: ast.expr, domain: tuple[str, ...], numeric: bool) -> _Term:
@@ -187,10 +187,6 @@ _GRAMMAR = "the language: a == b, a != b, a in (b, c), a < 3, not, and, or, max(
 
 def _union(terms: Sequence[_Term]) -> frozenset[int]:
     return frozenset().union(*(t.reads for t in terms))
-
-
-def _nearest(name: str, names: Mapping[str, object]) -> str:
-    return f"known: {', '.join(sorted(names))}" if names else ""
 
 
 _RUNNERS: dict[str, Callable[[Values], int]] = {}

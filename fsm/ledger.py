@@ -1,7 +1,7 @@
 """Who is meant: the ids of a call, and what an event is by identity. Ids never reach a guard; variants do.
 
-Two closed tables live here. IDENTITIES: which variants an event with ids can turn into, and the pure function that tells
-which. RECIPES: how an effect's arguments are made from the ids. Never here: a decision about turns, slots, time.
+Two closed tables live here. IDENTITIES: which variants an event with ids can turn into, and the pure function that
+tells which. RECIPES: how an effect's arguments are made from the ids. Never here: a decision about turns, slots, time.
 Sources: facts/realtime_api.md sections 3 to 5.
 """
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 
 from fsm.problem import Problem, Problems, SpecError
+from fsm.reading import Reader
 from fsm.source import Node, read
 from fsm.spec import Spec
 from fsm.spec_reader import SpecReader
@@ -44,19 +45,45 @@ def load(text: str, file: str, fetch: Fetch, typestate: bool = True) -> Loaded:
 
 def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:
     vocabulary = VocabularyReader(problems)
-    node = root.get("vocabulary")
-    if node is None:
+    parts = root.get("include")
+    for node in _fetched(parts, vocabulary, fetch) if parts is not None else ():
+        root = merged(node, root, problems)
+    words = root.get("vocabulary")
+    if words is None:
         problems.add(root.place, "missing", "a spec needs 'vocabulary:'", "e.g. vocabulary: [vocabularies/call.yaml]")
         return None
-    for reference in vocabulary.listed(node):
-        try:
-            text, file = fetch(vocabulary.text(reference))
-            vocabulary.read(read(text, file))
-        except OSError as error:
-            problems.add(reference.place, "no-file", f"'{reference.text}' cannot be read: {error.strerror or error}")
-        except SpecError as error:
-            for p in error.problems:
-                problems.add(p.place, p.code, p.message, p.hint)
+    for node in _fetched(words, vocabulary, fetch):
+        vocabulary.read(node)
     if problems.errors:
         return None
     return SpecReader(vocabulary.finish(), problems).read(root)
+
+
+def _fetched(references: Node, reader: Reader, fetch: Fetch) -> Iterator[Node]:
+    """The documents a list of names refers to."""
+    for reference in reader.listed(references):
+        try:
+            text, file = fetch(reader.text(reference))
+            yield read(text, file)
+        except OSError as error:
+            message = f"'{reference.text}' cannot be read: {error.strerror or error}"
+            reader.problems.add(reference.place, "no-file", message)
+        except SpecError as error:
+            reader.problems.adopt(error)
+
+
+def merged(part: Node, whole: Node, problems: Problems) -> Node:
+    """Two mappings as one, key by key; what both say is a problem, unless both are mappings."""
+    pairs = list(whole.pairs or ())
+    known = {key.text: index for index, (key, _) in enumerate(pairs)}
+    added = []
+    for key, value in part.pairs or ():
+        index = known.get(key.text)
+        if index is None:
+            added.append((key, value))
+        elif value.pairs is not None and pairs[index][1].pairs is not None:
+            pairs[index] = (pairs[index][0], merged(value, pairs[index][1], problems))
+        else:
+            hint = f"the included part says it at {key.place}"
+            problems.add(pairs[index][0].place, "duplicate-key", f"'{key.text}' is written twice", hint)
+    return Node(whole.place, pairs=(*added, *pairs))

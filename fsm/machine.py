@@ -88,7 +88,7 @@ class TurnSpecMachine:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.table = TurnMachine(spec)
-        self._events: Mapping[str, StrictEvent] = self.table.events
+        self._events: Mapping[str, StrictEvent] = self.table.strict_events()
         self._identities = {
             base: (CLASSIFY[identity], {tag: f"{base}.{tag}" for tag in IDENTITIES[identity]})
             for base, identity in spec.vocabulary.identities.items()
@@ -103,9 +103,8 @@ class TurnSpecMachine:
         for name, value in context.items():
             variable = self.spec.variable(name)
             values[variable.index] = variable.value(value)
-        nothing = Snapshot(
-            self.table.one(Control(tuple(values))), Ledger(talk_key=talk_key), {}, {}, 0, self.spec.initial, False
-        )
+        ledger = Ledger(talk_key=talk_key)
+        nothing = Snapshot(self.table.one(Control(tuple(values))), ledger, {}, {}, 0, self.spec.initial, False)
         reaction = begin(self.spec, values)
         reaction = attrs.evolve(reaction, after=self.table.one(reaction.after))
         return self._stepped(nothing, Event("call.started"), reaction, nothing.ledger)
@@ -147,7 +146,8 @@ class TurnSpecMachine:
         if control.waiting or snapshot.control.waiting:
             data = self._waiting_data(snapshot, event, reaction)
         serial = snapshot.serial + 1
-        armed, start = snapshot.armed, ()
+        armed = snapshot.armed
+        start: tuple[Timer, ...] = ()
         if reaction.start or reaction.stop:
             start = tuple([Timer(name, self._after_ms[name], serial) for name in reaction.start])
             armed = {k: e for k, e in armed.items() if k not in reaction.stop}

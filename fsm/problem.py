@@ -5,6 +5,7 @@ Never here: deciding what is wrong. Every room of fsm reports through this one.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -26,6 +27,13 @@ class Place:
 
 
 NOWHERE = Place("-", 0, 0)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`did you mean ...?` for a name that is close to a known one, else the known ones."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, 1, 0.6)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}" if names else ""
 
 
 @attrs.frozen(order=True)
@@ -65,6 +73,10 @@ class Problems:
 
     def warn(self, place: Place, code: str, message: str, hint: str = "") -> None:
         self._found.append(Problem(place, code, message, hint, severity="warning"))
+
+    def adopt(self, error: SpecError) -> None:
+        """Takes over what another reader found."""
+        self._found += error.problems
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(sorted(set(self._found)))

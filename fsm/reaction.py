@@ -17,7 +17,7 @@ import attrs
 
 from fsm.problem import NOWHERE, Place
 from fsm.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec
-from fsm.vocabulary import EffectWord, EventWord
+from fsm.vocabulary import EffectWord, EventWord, Word
 
 Outcome = Literal["taken", "stayed", "deferred", "ignored", "refused", "impossible"]
 MAX_CHOICES = 8
@@ -75,9 +75,9 @@ class Run:
         self.restarted: set[str] = set()
         self.strict = strict
 
-    def move(self, word: EventWord | EffectWord | object) -> None:
+    def move(self, word: Word) -> None:
         before = tuple(self.values)
-        word.move(self.slots, self.values)  # type: ignore[attr-defined]
+        word.move(self.slots, self.values)
         self.changed.update(i for i, old in enumerate(before) if self.values[i] != old)
 
     def put(self, index: int, value: int) -> None:
@@ -185,7 +185,7 @@ def _follow(spec: Spec, run: Run, row: Row) -> tuple[Row, ...]:
     path = [row]
     run.run(row.operations)
     target = row.target
-    while target in spec.choices:
+    while target is not None and target in spec.choices:
         next_row = chosen(spec.choices[target].rows, run.values)
         if next_row is None or len(path) > MAX_CHOICES:
             target = None

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from fsm.problem import Problems
+from fsm.problem import Problems, suggestion
 from fsm.source import Node
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`did you mean ...?` for a name that is close to a known one, else the known ones."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, 1, 0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}" if names else ""
 
 
 class Reader:

@@ -1,7 +1,7 @@
 """YAML text as nodes that know their place. No meaning here: keys, lists and scalars only.
 
-`yaml.compose` keeps line and column marks and every duplicate key; scalars stay text, so that YAML 1.1 cannot read `on`,
-`no` or `0x10` as something else.
+`yaml.compose` keeps line and column marks and every duplicate key; scalars stay text, so that YAML 1.1 cannot read
+`on`, `no` or `0x10` as something else.
 """
 
 from __future__ import annotations

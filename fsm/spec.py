@@ -1,4 +1,4 @@
-"""A lifecycle spec as typed values: states, rows, choices, groups, deadlines. The form every other room of fsm works on.
+"""A lifecycle spec as typed values: states, rows, choices, groups, deadlines. Every other room of fsm works on it.
 
 Never here: reading text (fsm.spec_reader), checking slots (fsm.typestate), running (fsm.reaction).
 """

@@ -1,4 +1,4 @@
-"""A spec's text as a Spec: names, kinds and expressions are checked here. Never here: slots over time (fsm.typestate)."""
+"""A spec's text as a Spec: names, kinds, expressions. Never here: slots over time (fsm.typestate)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from fsm.expression import ALWAYS, Expr, Scope, Variable
-from fsm.problem import Problems, SpecError
-from fsm.reading import Reader, suggestion
+from fsm.problem import Problems, SpecError, suggestion
+from fsm.reading import Reader
 from fsm.source import Node
 from fsm.spec import (
     Assign,
@@ -33,8 +33,8 @@ from fsm.spec import (
 from fsm.vocabulary import Vocabulary
 
 SECTIONS = (
-    "spec", "about", "version", "vocabulary", "initial", "turn_detection", "context", "conditions", "deadlines", "actions",
-    "choices", "groups", "states", "happy_path",
+    "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "context", "conditions",
+    "deadlines", "actions", "choices", "groups", "states", "happy_path",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
@@ -159,12 +159,8 @@ class SpecReader(Reader):
         try:
             return self.scope.truth(self.text(node), node.place)
         except SpecError as error:
-            self._adopt(error)
+            self.problems.adopt(error)
             return ALWAYS
-
-    def _adopt(self, error: SpecError) -> None:
-        for p in error.problems:
-            self.problems.add(p.place, p.code, p.message, p.hint)
 
     def operations(self, node: Node | None) -> tuple[Operation, ...]:
         """A `do:` list; actions are written out in place."""
@@ -201,7 +197,7 @@ class SpecReader(Reader):
         try:
             expr = self.scope.value(source, node.place, variable)
         except SpecError as error:
-            self._adopt(error)
+            self.problems.adopt(error)
             return ()
         return (Assign(variable, expr, text, node.place),)
 
@@ -344,7 +340,7 @@ class SpecReader(Reader):
         needs = {k.text or "": self.text(v) for k, v in self.entries(fields.get("needs"))}
         manual = "manual" in fields and self.one_of(fields["manual"], ("yes", "no")) == "yes"
         refuses = []
-        for item in fields["refuses"] if "refuses" in fields else ():
+        for item in fields.get("refuses", ()):
             part = self.mapping(item, ("key", "value", "reason"))
             value = self.text(part["value"]) if "value" in part else None
             key, reason = self._optional(part.get("key")), self._optional(part.get("reason"))

@@ -1,7 +1,7 @@
 """The compiled table: a spec on the library `transitions`, with an Event and a Transition of our own.
 
-The only module that imports `transitions`. One machine per loaded spec serves every call; it holds no model. A reaction is
-a pure function of the configuration, so it is worked out once and kept: a step of a call is a lookup.
+The only module that imports `transitions`. One machine per loaded spec serves every call; it holds no model. A
+reaction is a pure function of the configuration, so it is worked out once and kept: a step of a call is a lookup.
 Never here: what a row means (fsm.reaction), ids (fsm.ledger).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -23,7 +24,7 @@ logging.getLogger("transitions").setLevel(logging.ERROR)
 MAX_KEPT = 200_000  # reactions; past that the memory is dropped and filled anew
 
 
-class SpecTransition(Transition):  # type: ignore[misc]
+class SpecTransition(Transition):
     """A cell of the table: carries its rows instead of callbacks."""
 
     def __init__(self, *args: Any, cell: Cell, **kwargs: Any) -> None:
@@ -31,7 +32,7 @@ class SpecTransition(Transition):  # type: ignore[misc]
         self.cell = cell
 
 
-class StrictEvent(Event):  # type: ignore[misc]
+class StrictEvent(Event):
     """Answers for every configuration; nothing is dropped and nothing is raised."""
 
     def __init__(self, name: str, machine: TurnMachine) -> None:
@@ -42,12 +43,12 @@ class StrictEvent(Event):  # type: ignore[misc]
         """The reaction of a configuration to this event."""
         reaction = self.kept.get(control)
         if reaction is None:
-            machine: TurnMachine = self.machine
-            reaction = machine.keep(self, control, react(machine.spec, control, self.name))
+            assert isinstance(self.machine, TurnMachine)
+            reaction = self.machine.keep(self, control, react(self.machine.spec, control, self.name))
         return reaction
 
 
-class TurnMachine(Machine):  # type: ignore[misc]
+class TurnMachine(Machine):
     """One per loaded spec, without a model, without automatic transitions."""
 
     event_cls = StrictEvent
@@ -72,7 +73,7 @@ class TurnMachine(Machine):  # type: ignore[misc]
         if self._count >= MAX_KEPT:
             self._count = 0
             self._controls.clear()
-            for each in self.events.values():
+            for each in self.strict_events().values():
                 each.kept = {}
         self._count += 1
         reaction = event.kept[control] = attrs.evolve(reaction, after=self.one(reaction.after))
@@ -88,5 +89,10 @@ class TurnMachine(Machine):  # type: ignore[misc]
         for event in self.events.values():
             for state, transitions in event.transitions.items():
                 for transition in transitions:
+                    assert isinstance(transition, SpecTransition)
                     found[state][event.name] = transition.cell
         return found
+
+    def strict_events(self) -> Mapping[str, StrictEvent]:
+        """Every event by name, as what it is."""
+        return {name: event for name, event in self.events.items() if isinstance(event, StrictEvent)}

@@ -1,9 +1,9 @@
 """The type check of a spec: which slot values can be found where, and what is therefore wrong at load time.
 
-Sets of slot *tuples* are propagated through every row to a fixpoint: each state starts with what reaches it, guards on slots
-filter, guards on context are taken both ways (context is unknown here). An effect where its slot forbids it, a state
-reached with slots it does not admit, an event without an answer or with two, a wait nobody ends: each is a problem with
-a place and the way the slots got there. Never here: ids, time, the world's rules (fsm.explore).
+Sets of slot *tuples* are propagated through every row to a fixpoint: each state starts with what reaches it, guards on
+slots filter, guards on context are taken both ways (context is unknown here). An effect where its slot forbids it, a
+state reached with slots it does not admit, an event without an answer or with two, a wait nobody ends: each is a
+problem with a place and the way the slots got there. Never here: ids, time, the world's rules (fsm.explore).
 """
 
 from __future__ import annotations
@@ -83,8 +83,9 @@ class Typestate:
             word.move(self.slots, v)
         cell = self.spec.cells.get((state, name))
         if cell is None:
-            self._once(self.spec.states[state].place, "no-answer", f"'{name}' has no answer in state '{state}'",
-                       f"add it under 'on:', or to a group, or say why not (ignore, cannot_happen): {self._show(v)}")  # fmt: skip
+            hint = "add it under 'on:', or to a group, or say why not: ignore, cannot_happen"
+            message = f"'{name}' has no answer in state '{state}'"
+            self._once(self.spec.states[state].place, "no-answer", message, hint, self._trail(self.here))
             return
         self.live.add((state, name))
         self._totality(cell.rows, v, f"'{name}' in state '{state}'", cell.place)
@@ -276,7 +277,7 @@ class Typestate:
         """How a tuple was first reached: one step a line, the states and the slots that changed."""
         steps: list[str] = []
         while node is not None:
-            source, how = self.origin[node] if node in self.origin else (None, "")
+            source, how = self.origin.get(node, (None, ""))
             old = source[1] if source else node[1]
             changed = [f"{s.name} {s.domain[node[1][s.index - 1]]}" for s in self.spec.slots
                        if old[s.index - 1] != node[1][s.index - 1]]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from fsm.expression import Variable
 from fsm.ledger import IDENTITIES, RECIPES
-from fsm.problem import Place, Problems
+from fsm.problem import NOWHERE, Place, Problems
 from fsm.reading import Reader
 from fsm.source import Node
 from fsm.vocabulary import EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
@@ -48,7 +48,7 @@ class VocabularyReader(Reader):
             fields = self.mapping(node, ("when", "moves", "about"))
             when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
             self.presumptions[key.text or ""] = Presumption(key.text or "", when, moves, key.place)
-        for item in sections["errors"] if "errors" in sections else ():
+        for item in sections.get("errors", ()):
             self._error(item)
         for key, node in self.entries(sections.get("noise")):
             for item in node:
@@ -68,7 +68,7 @@ class VocabularyReader(Reader):
 
     def _check_known(self, event: str) -> None:
         if event not in self.identities and event not in self.events:
-            self.problems.add(Place("-", 0, 0), "unknown-event", f"'{event}' is no event of the vocabulary")
+            self.problems.add(NOWHERE, "unknown-event", f"'{event}' is no event of the vocabulary")
 
     def _slot(self, key: Node, node: Node) -> None:
         name = key.text or ""

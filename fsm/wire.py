@@ -1,6 +1,6 @@
 """Wire events of the provider as machine events, by the vocabulary's table alone. Never raises for what comes in.
 
-A field of the wrong type or absent is left out; an unknown type gives nothing. Meaning (which variant it is) comes later.
+A field of the wrong type or absent is left out; an unknown type gives nothing. Which variant it is comes later.
 """
 
 from __future__ import annotations
