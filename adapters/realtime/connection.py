@@ -280,7 +280,7 @@ class RealtimeConnection:
         if received is not None:
             return endings.of_close(int(received.code), received.reason)
         sent = wire.protocol.close_sent
-        exc = wire.connection_exc or wire.protocol.parser_exc
+        exc = wire.lost_exc or wire.protocol.parser_exc
         return endings.of_break(exc, sent.reason if sent is not None else "")
 
     def _explained(self, ending: Ending) -> Ending:

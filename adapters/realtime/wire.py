@@ -35,6 +35,7 @@ class Wire(ClientConnection):
 
     sink: Sink | None = None
     linger_s: float = 2.0
+    lost_exc: BaseException | None = None  # what took the socket away, if it was an error
 
     # Class defaults, not __init__: the library builds its connections itself.
     _early: tuple[tuple[bytes | bytearray | memoryview, bool], ...] = ()
@@ -74,8 +75,10 @@ class Wire(ClientConnection):
         if self.protocol.state is State.OPEN:
             self.protocol.send_close(code, reason)
             self.send_data()
-        await asyncio.wait([self.connection_lost_waiter], timeout=deadline_s)
-        self.transport.abort()
+        try:
+            await asyncio.wait([self.connection_lost_waiter], timeout=deadline_s)
+        finally:  # also when the waiting itself is cancelled
+            self.transport.abort()
         waiting: list[asyncio.Future[None]] = [self.connection_lost_waiter]
         if keepalive is not None:
             keepalive.cancel()
@@ -103,6 +106,7 @@ class Wire(ClientConnection):
             self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost_exc = exc
         super().connection_lost(exc)
         if self._linger is not None:
             self._linger.cancel()

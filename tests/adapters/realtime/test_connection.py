@@ -238,6 +238,19 @@ async def test_an_end_of_stream_or_a_broken_protocol_is_1006(bytes_: bytes) -> N
         assert end[:2] == ("closed", 1006) and end[3] is False and end[2]
 
 
+async def test_a_broken_protocol_is_told_at_once_even_if_tcp_stays() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(b"\x83\x00")
+        await reader.read()
+
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with raw(script) as endpoint, connected(endpoint) as (_, heard):
+        assert await heard.end() == ("closed", 1006, "invalid opcode", False)
+        assert loop.time() - began < 0.1
+
+
 async def test_a_peer_that_fell_silent_is_noticed_by_ping() -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await upgrade(reader, writer)
@@ -431,6 +444,19 @@ async def test_close_has_a_deadline() -> None:
         await connection.close()
         assert LOCAL.close_s <= loop.time() - began < LOCAL.close_s + 0.1
         assert heard.facts[told:] == [("closed", None, "closed by us", False)]
+
+
+async def test_a_close_that_is_cancelled_still_takes_the_socket_away() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        await asyncio.sleep(1000)
+
+    async with raw(script) as endpoint, connected(endpoint) as (connection, heard):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.close(), 0.5)
+        await asyncio.sleep(0)
+        assert connection._wire is not None and connection._wire.connection_lost_waiter.done()
+        assert heard.ends == [("closed", None, "closed by us", False)]
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 1.0])
