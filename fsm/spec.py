@@ -6,6 +6,7 @@ Never here: reading text (fsm.spec_reader), checking slots (fsm.typestate), runn
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 import attrs
@@ -186,15 +187,15 @@ class Spec:
     turn_detection: TurnDetection
     happy_path: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def slots(self) -> tuple[Variable, ...]:
         return self.variables[1 : 1 + len(self.vocabulary.slots)]
 
-    @property
+    @cached_property
     def context(self) -> tuple[Variable, ...]:
         return self.variables[1 + len(self.vocabulary.slots) :]
 
-    @property
+    @cached_property
     def slot_index(self) -> Mapping[str, int]:
         return {v.name: v.index for v in self.slots}
 

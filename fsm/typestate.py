@@ -47,6 +47,8 @@ class Typestate:
         self.left: set[str] = set()
         self.reported: set[tuple[Place, str]] = set()
         self.truths: dict[tuple[Expr, Slots], tuple[bool, ...]] = {}
+        self.decided: dict[tuple[int, Slots], tuple[Row, ...]] = {}
+        self.led: dict[tuple[str, str | None, tuple[Operation, ...], Slots], list[tuple[Slots, str | None]]] = {}
         self.here: Node = ("", ())
 
     def check(self) -> Flow:
@@ -88,14 +90,17 @@ class Typestate:
             self._once(self.spec.states[state].place, "no-answer", message, hint, self._trail(self.here))
             return
         self.live.add((state, name))
-        self._totality(cell.rows, v, f"'{name}' in state '{state}'", cell.place)
-        for row in self._possible(cell.rows, v):
+        for row in self._decide(cell.rows, v, f"'{name}' in state '{state}'", cell.place):
             if row.kind in ("go", "stay"):
                 self._row(row, tuple(v[1 : 1 + self.count]), name)
 
     def _row(self, row: Row, slots: Slots, event: str) -> None:
         state = self.here[0]
-        for after, target in self._targets(row, slots, 0):
+        key = (state, row.target, row.operations, slots)
+        led = self.led.get(key)
+        if led is None:
+            led = self.led[key] = list(dict.fromkeys(self._targets(row, slots, 0)))
+        for after, target in led:
             if target is None or target == state:
                 self._arrive(self.here, state, after, event, row.place)
                 continue
@@ -115,8 +120,7 @@ class Typestate:
                 self._once(choice.place, "endless-choice", f"choice '{choice.name}' leads to itself")
                 continue
             v = self._values(self.here[0], after)
-            self._totality(choice.rows, v, f"choice '{choice.name}'", choice.place)
-            for next_row in self._possible(choice.rows, v):
+            for next_row in self._decide(choice.rows, v, f"choice '{choice.name}'", choice.place):
                 yield from self._targets(next_row, after, depth + 1)
 
     def _run(self, slots: Slots, operations: Sequence[Operation], place: Place) -> Iterator[Slots]:
@@ -198,27 +202,31 @@ class Typestate:
                 full[index] = value
             yield full
 
-    def _possible(self, rows: Sequence[Row], v: Sequence[int]) -> list[Row]:
-        guards = [r.guard for r in rows if r.guard is not None]
-        found: dict[str, Row] = {}
-        for full in self._completions(guards, v):
-            hits = [r for r in rows if r.guard is not None and r.guard.run(full)]
-            for row in hits[:1] or [r for r in rows if r.guard is None]:
-                found[row.id] = row
-        return list(found.values())
-
-    def _totality(self, rows: Sequence[Row], v: Sequence[int], what: str, place: Place) -> None:
-        guards = [r.guard for r in rows if r.guard is not None]
-        if sum(r.guard is None for r in rows) > 1:
+    def _decide(self, rows: Sequence[Row], v: Sequence[int], what: str, place: Place) -> tuple[Row, ...]:
+        """The rows that can be the answer, over every value of the context; checks that there is always exactly one."""
+        if rows[0].always:
+            return (rows[0],)
+        key = (id(rows), tuple(v[1 : 1 + self.count]))
+        known = self.decided.get(key)
+        if known is not None:
+            return known
+        guarded = [(row, row.guard) for row in rows if row.guard is not None]
+        fallback = [row for row in rows if row.guard is None]
+        if len(fallback) > 1:
             self._once(place, "two-answers", f"{what} has two rows without a guard", "give each row an 'if:'")
-        for full in self._completions(guards, v):
-            hits = [r for r in rows if r.guard is not None and r.guard.run(full)]
+        found: dict[str, Row] = {}
+        for full in self._completions([guard for _, guard in guarded], v):
+            hits = [row for row, guard in guarded if guard.run(full)]
             if len(hits) > 1:
                 hint = f"rows at {' and '.join(str(r.place) for r in hits)} both hold: {self._show(full)}"
                 self._once(place, "two-answers", f"{what} has two answers", hint, self._trail(self.here))
-            elif not hits and all(r.guard is not None for r in rows):
+            elif not hits and not fallback:
                 hint = f"no row holds with {self._show(full)}; add one with 'if: else'"
                 self._once(place, "no-answer", f"{what} has no answer", hint, self._trail(self.here))
+            for row in hits[:1] or fallback[:1]:
+                found[row.id] = row
+        self.decided[key] = tuple(found.values())
+        return self.decided[key]
 
     # --- what the whole must have -------------------------------------------------------------------------------------
 
