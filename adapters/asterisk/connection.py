@@ -28,14 +28,16 @@ Source: TypeAlias = Callable[[], bytes | None]
 """Called once per 20 ms: one frame of PCM in the connection's rate, or None for silence."""
 
 
+class TickHandle(Protocol):
+    def unregister(self) -> None:
+        """After this the callback is not called again. Safe at any time, also from within it."""
+
+
 class TickSource(Protocol):
     """What paces all calls of a process: `adapters.audio.tick.Ticker`, or a stand-in."""
 
-    def register(self, callback: Callable[[int], None]) -> Any:
-        """`callback(frames_due)` on an absolute 20 ms schedule, with 1 to 3 frames due; returns a handle."""
-
-    def unregister(self, handle: Any) -> None:
-        """After this the callback is not called again."""
+    def register(self, callback: Callable[[int], None]) -> TickHandle:
+        """`callback(frames_due)` on an absolute 20 ms schedule, with 1 to 3 frames due."""
 
 
 class Listener(Protocol):
@@ -126,7 +128,7 @@ class Connection(asyncio.Protocol):
         self._silence = bytes(settings.frame_bytes)
         self._backlog_bytes = settings.backlog_max_frames * (wire.HEADER.size + settings.frame_bytes)
         self._dropped_surplus = 0
-        self._tick_handle: Any = None
+        self._tick_handle: TickHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
 
@@ -256,7 +258,7 @@ class Connection(asyncio.Protocol):
         self._phase, self._reason = phase, reason
         self._disarm()
         if self._tick_handle is not None:
-            self._ticker.unregister(self._tick_handle)
+            self._tick_handle.unregister()
             self._tick_handle = None
         self._source = None
         self._owner.departing(self)

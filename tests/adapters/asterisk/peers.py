@@ -22,6 +22,15 @@ HELLO = wire.encode_uuid(CALL)
 SILENCE = wire.encode_audio(bytes(320))
 
 
+@attrs.define
+class Handle:
+    ticker: StandInTicker
+    number: int
+
+    def unregister(self) -> None:
+        del self.ticker.callbacks[self.number]
+
+
 class StandInTicker:
     """Absolute 20 ms schedule, one frame due at a time; the real one is adapters.audio.tick.Ticker."""
 
@@ -33,13 +42,10 @@ class StandInTicker:
         self._ticks = 0
         self._timer = self._schedule()
 
-    def register(self, callback: Callable[[int], None]) -> int:
+    def register(self, callback: Callable[[int], None]) -> Handle:
         self._handles += 1
         self.callbacks[self._handles] = callback
-        return self._handles
-
-    def unregister(self, handle: int) -> None:
-        del self.callbacks[handle]
+        return Handle(self, self._handles)
 
     def stop(self) -> None:
         self._timer.cancel()

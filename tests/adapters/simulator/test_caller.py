@@ -18,11 +18,14 @@ import pytest
 
 from adapters.asterisk import protocol as wire
 from adapters.asterisk.connection import Connection
+from adapters.asterisk.server import AudioSocketServer
+from adapters.asterisk.settings import AudioSocketSettings
+from adapters.audio.tick import Ticker
 from adapters.simulator import caller_script as steps
 from adapters.simulator.caller import run_caller
 from adapters.simulator.caller_report import CallerReport
 from adapters.simulator.caller_script import CallerSettings, Echo, Script, Step
-from tests.adapters.asterisk.peers import CALL, Remembering, stage, until
+from tests.adapters.asterisk.peers import CALL, Calls, Remembering, stage, until
 
 pytestmark = pytest.mark.virtual_time
 
@@ -391,6 +394,21 @@ async def test_the_real_server_hears_the_caller_go(leaving: Step) -> None:
         await asyncio.sleep(0.05)
         assert play.calls.heard[0].gone == ["caller_hung_up"]
         assert (report.server_closed_ms is not None) == isinstance(leaving, steps.HangUp)
+
+
+async def test_the_real_server_on_the_real_tick_is_paced_perfectly() -> None:
+    ticker = Ticker()
+    server = AudioSocketServer(AudioSocketSettings(port=0), ticker, Calls())
+    await server.start()
+    script = Script((steps.WaitMs(3000),))
+    reports = await asyncio.gather(
+        *(run_caller("127.0.0.1", server.port, script, CallerSettings(keep_audio=False)) for _ in range(20))
+    )
+    await server.close()
+    assert len(ticker) == 0
+    for report in reports:
+        assert report.pacing.messages == pytest.approx(150, abs=1)
+        assert report.pacing.gap_max_ms < 20.5 and report.pacing.lead_max_ms <= 20.5
 
 
 async def test_a_hole_in_the_servers_speech_is_found() -> None:
