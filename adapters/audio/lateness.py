@@ -34,7 +34,7 @@ class Lateness:
         for index, count in enumerate(self._bins):
             seen += count
             if count and seen >= wanted:
-                return self.worst_ms if index == _STEPS else min((index + 1) * _STEP_MS, self.worst_ms)
+                return self.worst_ms if index == _STEPS else min(round((index + 1) * _STEP_MS, 1), self.worst_ms)
         return 0.0
 
     def summary(self) -> dict[str, float]:

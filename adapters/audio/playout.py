@@ -250,6 +250,7 @@ class Playout:
             self._open.clear()  # presumed over; more audio of it opens it again
         self._wait_ms = 0
         if self._queue:
+            self._forget_gap()  # what was kept back did not come after it
             return False
         if self.is_playing:
             self._fall_silent()

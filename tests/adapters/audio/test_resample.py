@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.audio.formats import RATES_HZ
-from adapters.audio.resample import Resampler
+from adapters.audio.resample import Resampler, _design
 from tests.adapters.audio.sound import delayed, level_db, snr_db, speech_like, to_pcm, to_wave, tone
 
 PAIRS = sorted({(rate, to) for rate in RATES_HZ for to in (8000, 24000) if rate != to})
@@ -116,6 +116,8 @@ def test_loud_is_saturated_and_never_wraps() -> None:
 def test_a_constant_stays_exactly_what_it_is() -> None:
     out = to_wave(stream(to_pcm(np.full(800, 12_345)), 8000, 24000))
     assert set(out[200:-200]) == {12_345.0}
+    for pair in PAIRS:
+        assert (_design(*pair).matrix.sum(axis=0) == 1).all()
 
 
 def test_long_input_in_one_piece_is_the_same_stream() -> None:

@@ -1,0 +1,384 @@
+"""The playout: frame by frame, what was heard of which item, and what a flush leaves."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from adapters.audio.playout import DRAINED_AFTER_MS, LOCAL, Playout
+from tests.adapters.audio.sound import Facts, to_pcm, to_wave, tone
+
+FRAME = 320
+
+
+def pcm(duration_ms: int, level: int = 1000) -> bytes:
+    return to_pcm(np.full(8 * duration_ms, level))
+
+
+@pytest.fixture
+def facts() -> Facts:
+    return Facts()
+
+
+@pytest.fixture
+def playout(facts: Facts) -> Playout:
+    return Playout(facts)
+
+
+def pull(playout: Playout, frames: int) -> list[bytes | None]:
+    return [playout.pull() for _ in range(frames)]
+
+
+def item(
+    item_id: str, heard_ms: int, received_ms: int, response_id: str = "r1", content_index: int = 0
+) -> dict[str, object]:
+    return {
+        "item_id": item_id,
+        "response_id": response_id,
+        "content_index": content_index,
+        "heard_ms": heard_ms,
+        "received_ms": received_ms,
+    }
+
+
+def test_nothing_to_say(playout: Playout, facts: Facts) -> None:
+    assert pull(playout, 100) == [None] * 100
+    assert facts == []
+
+
+def test_a_response_from_first_frame_to_drained(playout: Playout, facts: Facts) -> None:
+    assert playout.push("r1", "i1", 0, pcm(60))
+    assert playout.queued_ms == 60 and not playout.is_playing
+    assert facts == []
+    assert pull(playout, 1) == [pcm(20)]
+    assert facts == [("playout.started", {"response_id": "r1", "item_id": "i1"})]
+    playout.mark_response_ended("r1")
+    assert pull(playout, 2) == [pcm(20)] * 2
+    assert facts.names() == ["playout.started"]  # the last frame is only beginning to be heard
+    assert pull(playout, 2) == [None, None]
+    assert facts.names() == ["playout.started", "playout.drained"]
+    assert facts[-1][1] == {}
+    assert not playout.is_playing
+
+
+def test_frames_are_cut_from_pieces_of_any_length(playout: Playout) -> None:
+    chance = random.Random(7)
+    whole = tone(500, 8000, 1000)
+    at = 0
+    while at < len(whole):
+        size = chance.choice([2, 4, 100, 318, 320, 322, 1000, 4000])
+        playout.push("r1", "i1", 0, whole[at : at + size])
+        at += size
+    frames = pull(playout, 50)
+    assert b"".join(frame or b"" for frame in frames) == whole
+
+
+def test_the_end_is_padded_only_when_nothing_follows(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(25))
+    assert pull(playout, 2) == [pcm(20), None]  # the response is still generated: 5 ms wait for the rest
+    playout.push("r1", "i1", 0, pcm(5, 2000))
+    playout.push("r1", "i2", 0, pcm(15, 3000))
+    assert pull(playout, 1) == [pcm(5) + pcm(5, 2000) + pcm(10, 3000)]
+    playout.mark_response_ended("r1")
+    assert pull(playout, 2) == [pcm(5, 3000) + bytes(240), None]
+
+
+def test_an_item_that_ends_is_followed_by_the_next_without_a_gap(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(30))
+    playout.mark_response_ended("r1")
+    playout.push("r2", "i2", 0, pcm(30, 2000))
+    playout.mark_response_ended("r2")
+    assert pull(playout, 3) == [pcm(20), pcm(10) + pcm(10, 2000), pcm(20, 2000)]
+    assert facts.of("playout.started") == [
+        {"response_id": "r1", "item_id": "i1"},
+        {"response_id": "r2", "item_id": "i2"},
+    ]
+
+
+def test_flush_tells_what_was_heard_of_each_item(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(100))
+    playout.push("r1", "i2", 1, pcm(200))
+    playout.push("r2", "i3", 0, pcm(50))
+    pull(playout, 6)
+    items = playout.flush(["r1", "r2"])
+    assert items == [item("i2", 20, 200, content_index=1), item("i3", 0, 50, "r2")]  # i1 was heard to its end
+    assert facts[-1] == ("playout.flushed", {"items": items})
+    assert playout.queued_ms == 0 and not playout.is_playing
+    assert "playout.drained" not in facts.names()
+
+
+def test_the_item_a_response_is_at_is_listed_while_more_may_come(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(40))
+    pull(playout, 3)
+    assert playout.flush(["r1"]) == [item("i1", 40, 40)]
+
+
+def test_an_item_heard_to_its_end_is_not_listed(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(40))
+    playout.mark_response_ended("r1")
+    pull(playout, 2)
+    assert playout.flush(["r1"]) == []
+    playout.push("r2", "i2", 0, pcm(40))
+    pull(playout, 2)
+    playout.mark_response_ended("r2")
+    assert playout.flush([]) == []
+
+
+def test_late_audio_of_a_flushed_response_is_dropped(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, tone(0, 8000, 100))
+    pull(playout, 1)
+    playout.flush(["r1", "never_heard_of"])
+    assert not playout.push("r1", "i1", 0, pcm(100))
+    assert not playout.push("never_heard_of", "i9", 0, pcm(100))
+    assert pull(playout, 30) == [None] * 30
+    assert playout.stats.late_dropped_ms == 200
+    assert playout.push("r2", "i2", 0, pcm(20))
+    assert pull(playout, 1) == [pcm(20)]
+    assert len(facts.of("playout.started")) == 2
+
+
+def test_the_set_of_late_responses_is_bounded_and_forgets_the_oldest(playout: Playout) -> None:
+    for number in range(65):
+        playout.flush([f"r{number}"])
+    assert playout.push("r0", "i", 0, pcm(20))
+    assert not playout.push("r1", "i", 0, pcm(20))
+    assert not playout.push("r64", "i", 0, pcm(20))
+
+
+def test_flush_without_ids_drops_only_the_queue(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(100, 0))
+    pull(playout, 1)
+    assert playout.flush([]) == [item("i1", 20, 100)]
+    assert playout.push("r1", "i1", 0, pcm(40, 0))
+    assert pull(playout, 1) == [pcm(20, 0)]
+    assert len(facts.of("playout.started")) == 2
+    # The position lies behind what was dropped: 100 ms were passed over, 20 ms of the rest heard.
+    assert playout.flush(["r1"]) == [item("i1", 120, 140)]
+
+
+def test_flushing_nothing_is_a_fact_too(playout: Playout, facts: Facts) -> None:
+    assert playout.flush() == []
+    assert facts == [("playout.flushed", {"items": []})]
+
+
+def test_a_cut_does_not_click(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(100, 20_000))
+    heard = playout.pull() or b""
+    playout.flush(["r1"])
+    slope = playout.pull()
+    assert slope is not None and len(slope) == FRAME
+    assert playout.pull() is None
+    wave = to_wave(heard + slope)
+    assert np.abs(np.diff(wave)).max() < 20_000 / 16  # over 4 ms, not at once
+    assert not wave[160 + 32 :].any()
+    assert playout.stats.played_ms == 20  # the slope was not heard of any item
+
+
+def test_the_slope_lies_over_audio_that_comes_at_once(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(100, 20_000))
+    pull(playout, 1)
+    playout.flush(["r1"])
+    playout.push("r2", "i2", 0, pcm(40, 100))
+    wave = to_wave(playout.pull() or b"")
+    assert wave[0] > 19_000 and set(wave[32:]) == {100.0}
+    assert playout.flush(["r2"]) == [item("i2", 20, 40, "r2")]
+
+
+def test_no_slope_where_nothing_sounded(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(100, 20_000))
+    playout.flush(["r1"])
+    assert playout.pull() is None
+    playout.push("r2", "i2", 0, pcm(20, 0))
+    pull(playout, 1)
+    playout.flush(["r2"])
+    assert playout.pull() is None
+
+
+def test_an_underrun_is_not_the_end(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(40))
+    assert pull(playout, 5) == [pcm(20), pcm(20), None, None, None]
+    assert playout.stats.underruns == 0  # it may still turn out to be the end
+    playout.push("r1", "i1", 0, pcm(40))
+    playout.push("r1", "i1", 0, pcm(20))
+    pull(playout, 3)
+    assert (playout.stats.underruns, playout.stats.gap_ms, playout.stats.longest_gap_ms) == (1, 60, 60)
+    pull(playout, 1)
+    playout.push("r1", "i2", 0, pcm(20))
+    pull(playout, 1)
+    assert (playout.stats.underruns, playout.stats.gap_ms, playout.stats.longest_gap_ms) == (2, 80, 60)
+    assert facts.names() == ["playout.started"]
+
+
+def test_an_end_that_is_told_late_is_no_underrun(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(20))
+    pull(playout, 4)
+    assert "playout.drained" not in facts.names()
+    playout.mark_response_ended("r1")
+    pull(playout, 1)
+    assert facts.names() == ["playout.started", "playout.drained"]
+    playout.push("r2", "i2", 0, pcm(20))
+    pull(playout, 1)
+    assert playout.stats.underruns == 0
+
+
+def test_each_gap_is_waited_for_anew(playout: Playout, facts: Facts) -> None:
+    for _ in range(3):
+        playout.push("r1", "i1", 0, pcm(20))
+        pull(playout, 1 + 15)  # 300 ms
+    assert facts.names() == ["playout.started"]
+    assert (playout.stats.underruns, playout.stats.gap_ms) == (2, 600)
+
+
+def test_audio_after_the_end_proves_no_underrun(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(20))
+    pull(playout, 4)
+    playout.mark_response_ended("r1")
+    playout.push("r1", "i1", 0, pcm(20))
+    pull(playout, 1)
+    assert playout.stats.underruns == 0
+
+
+def test_an_end_that_is_never_told_is_taken_for_one(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(25))
+    pull(playout, 1)
+    waiting = DRAINED_AFTER_MS // 20
+    assert pull(playout, waiting) == [None] * waiting
+    assert facts.names() == ["playout.started"]
+    assert pull(playout, 1) == [pcm(5) + bytes(240)]
+    assert pull(playout, 1) == [None]
+    assert facts.names() == ["playout.started", "playout.drained"]
+    assert pull(playout, 100) == [None] * 100
+    assert playout.stats.underruns == 0
+
+
+def test_a_response_that_goes_on_after_drained_starts_again_at_its_position(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(40))
+    pull(playout, 2 + 25)
+    assert facts.names() == ["playout.started", "playout.drained"]
+    playout.push("r1", "i1", 0, pcm(60))
+    pull(playout, 1)
+    assert facts.names() == ["playout.started", "playout.drained", "playout.started"]
+    assert (playout.stats.underruns, playout.stats.gap_ms) == (1, 500)
+
+
+def test_a_first_piece_shorter_than_a_frame_waits_for_the_next(playout: Playout, facts: Facts) -> None:
+    playout.push("r0", "i0", 0, pcm(20))
+    pull(playout, 100)  # drained by time, the response never ended
+    playout.push("r1", "i1", 0, pcm(5))
+    assert pull(playout, 3) == [None] * 3
+    playout.push("r1", "i1", 0, pcm(35))
+    assert pull(playout, 2) == [pcm(20)] * 2
+    assert playout.stats.underruns == 0
+    assert facts.of("playout.started")[-1] == {"response_id": "r1", "item_id": "i1"}
+
+
+def test_drained_waits_for_every_unended_response(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(20))
+    playout.push("r2", "i2", 0, pcm(20))
+    playout.mark_response_ended("r2")
+    pull(playout, 5)
+    assert "playout.drained" not in facts.names()
+    playout.mark_response_ended("r1")
+    pull(playout, 1)
+    assert "playout.drained" in facts.names()
+
+
+def test_progress_counts_what_is_really_played(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(1000))
+    pull(playout, 60)  # 50 frames and a gap
+    assert facts.of("playout.progressed") == []
+    playout.push("r1", "i1", 0, pcm(3000))
+    pull(playout, 49)
+    assert facts.of("playout.progressed") == []
+    pull(playout, 1)
+    assert facts.of("playout.progressed") == [{}]
+    pull(playout, 100)
+    assert facts.of("playout.progressed") == [{}, {}]
+
+
+def test_prompts_of_our_own_are_never_listed(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(60))
+    playout.push_prompt("apology", pcm(100))
+    pull(playout, 1)
+    assert playout.flush(["r1", LOCAL]) == [item("i1", 20, 60)]
+    assert playout.push_prompt("apology", pcm(30))  # and never late
+    assert pull(playout, 3)[2] is None  # complete as it is: the end is padded, no response to wait for
+    assert facts.names()[-2:] == ["playout.started", "playout.drained"]
+    assert facts.of("playout.started")[-1] == {"response_id": LOCAL, "item_id": "apology"}
+    playout.push_prompt("apology", pcm(100))
+    pull(playout, 1)
+    assert playout.flush() == []
+
+
+def test_a_full_queue_drops_the_newest(facts: Facts) -> None:
+    playout = Playout(facts, max_queued_ms=100)
+    assert playout.push("r1", "i1", 0, pcm(80))
+    assert not playout.push("r1", "i1", 0, pcm(40))
+    assert playout.push("r1", "i1", 0, pcm(20))
+    assert playout.stats.overflow_dropped_ms == 40
+    assert playout.flush(["r1"]) == [item("i1", 0, 100)]
+
+
+def test_statistics(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(50))
+    playout.mark_response_ended("r1")
+    pull(playout, 5)
+    playout.push("r2", "i2", 0, pcm(50))
+    playout.flush(["r2"])
+    stats = playout.stats
+    assert (stats.generated_ms, stats.played_ms, stats.flushes, stats.underruns) == (100, 50, 1, 0)
+
+
+def test_half_a_sample_and_nothing(playout: Playout) -> None:
+    assert playout.push("r1", "i1", 0, b"")
+    assert playout.push("r1", "i1", 0, b"\x01")
+    assert playout.push("r1", "i1", 0, pcm(20) + b"\x01")
+    assert pull(playout, 1) == [pcm(20)]
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 12000, 16000, 24000, 44100])
+def test_a_frame_is_twenty_milliseconds_at_any_rate(facts: Facts, rate_hz: int) -> None:
+    playout = Playout(facts, rate_hz=rate_hz)
+    playout.push("r1", "i1", 0, tone(300, rate_hz, 100))
+    assert [len(frame or b"") for frame in pull(playout, 5)] == [rate_hz // 25] * 5
+    assert playout.flush(["r1"]) == [item("i1", 100, 100)]
+
+
+def test_a_provider_that_never_ends_anything_does_not_fill_the_memory(playout: Playout) -> None:
+    for number in range(2000):
+        playout.push(f"r{number}", f"i{number}", 0, pcm(20))
+        pull(playout, 1)
+    assert len(playout._items) <= 257 and len(playout._open) <= 257
+
+
+def test_random_pushes_pulls_and_flushes_lose_and_double_nothing(facts: Facts) -> None:
+    """Every sample pushed is pulled once and in order, or dropped by a flush; positions always add up."""
+    chance = random.Random(3)
+    playout = Playout(facts)
+    level = response = 0
+    wanted: list[int] = []
+    heard: list[int] = []
+    for _ in range(3000):
+        action = chance.random()
+        if action < 0.4:
+            samples = chance.choice([1, 7, 80, 160, 161, 700])
+            values = [(level + n) % 20_000 + 1 for n in range(samples)]
+            level += samples
+            playout.push(f"r{response}", f"i{response}", 0, to_pcm(values))
+            wanted += values
+        elif action < 0.95:
+            frame = playout.pull()
+            assert frame is None or len(frame) == FRAME
+            heard += [int(value) for value in to_wave(frame or b"") if value]
+        else:
+            before = playout.stats.played_ms
+            items = playout.flush([f"r{response}"])
+            assert sum(i["heard_ms"] for i in items) <= before
+            assert all(i["heard_ms"] <= i["received_ms"] for i in items)
+            playout.pull()  # the slope
+            assert heard == wanted[: len(heard)]
+            wanted = heard.copy()
+            response += 1
+    assert len(heard) > 10_000
