@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import attrs
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.utils import accept_key
 
 from adapters.realtime.connection import Limits, RealtimeConnection
 from adapters.realtime.endpoint import Endpoint, openai_endpoint
@@ -16,6 +19,37 @@ from adapters.realtime.protocol import AudioDelta, Problem, WireEvent
 
 KEY = "sk-proj-VERYSECRET"
 LOCAL = Limits(system_proxy=False)
+
+DELTA = json.dumps(
+    {
+        "type": "response.output_audio.delta",
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "content_index": 0,
+        "delta": base64.b64encode(b"\x01\x02").decode(),
+    }
+)
+
+
+def event(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, "event_id": "event_1", **fields})
+
+
+async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The server's half of the handshake, by hand; nothing is read afterwards unless the script does."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    key = next(line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
+    accept = accept_key(key.decode())
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n\r\n"
+    )
+
+
+def text_frame(payload: bytes) -> bytes:
+    assert len(payload) < 126
+    return bytes([0x81, len(payload)]) + payload
+
 
 Script = Callable[[ServerConnection], Awaitable[None]]
 RawScript = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

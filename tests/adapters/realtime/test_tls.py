@@ -15,8 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from adapters.realtime import connection as module
 from adapters.realtime.endpoint import openai_endpoint
 from adapters.realtime.wire import READ_BYTES
-from tests.adapters.realtime.scripted_server import KEY, LOCAL, connected, resources
-from tests.adapters.realtime.test_connection import DELTA
+from tests.adapters.realtime.scripted_server import DELTA, KEY, LOCAL, connected, resources
 
 pytestmark = pytest.mark.virtual_time
 
