@@ -245,8 +245,9 @@ def _create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Mad
 
 def _cancel(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
     serial = ledger.serial + 1
-    known = ledger.response if ledger.response != UNKNOWN_RESPONSE else None
-    args: Args = {"event_id": event_id(effect, serial), "response_id": known}
+    if ledger.response in (None, UNKNOWN_RESPONSE):
+        return (), ledger  # a bare cancel would hit whatever comes next (facts/realtime_api.md section 5)
+    args: Args = {"event_id": event_id(effect, serial), "response_id": ledger.response}
     return (args,), attrs.evolve(ledger, serial=serial)
 
 

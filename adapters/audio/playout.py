@@ -5,7 +5,8 @@ the queue is here, one frame leaves per 20 ms tick, and a barge-in drops it here
 Time is counted in pulls: one pull is one frame due.
 
 Facts: `playout.started` {response_id, item_id}, `playout.progressed` {} every 2 s of audio really played,
-`playout.drained` {}, `playout.flushed` {items: [{item_id, response_id, content_index, heard_ms, received_ms}]}.
+`playout.drained` {}, `playout.flushed` {items: [{item_id, response_id, content_index, heard_ms, received_ms}]},
+`playout.dropped` {items: [one, heard_ms and received_ms 0]}: an item that came after the flush of its response.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Playout:
         self._items: dict[tuple[str, str, int], _Item] = {}  # in order of playing
         self._open: dict[str, _Item] = {}  # responses still generated, each with the item it is at
         self._late: dict[str, None] = {}
+        self._told: dict[tuple[str, str, int], None] = {}  # items known to whoever asked for the flush
         self._started: set[str] = set()
         self._last_frame: bytes | None = None
         self._cut_sample = b""  # the sample the last flush cut after; the next frame fades from it
@@ -119,6 +121,7 @@ class Playout:
         size = len(pcm) & ~1
         if response_id in self._late:
             self._counted.late_dropped_bytes += size
+            self._tell_dropped(response_id, item_id, content_index)
             return False
         if self._queued_bytes + size > self._max_queued_bytes:
             self._counted.overflow_dropped_bytes += size
@@ -168,6 +171,7 @@ class Playout:
         items = [self._report(item) for item in self._items.values() if self._is_unheard(item)]
         if self._last_frame is not None and any(self._last_frame[-2:]):
             self._cut_sample = self._last_frame[-2:]
+        self._told.update(dict.fromkeys(self._items))
         self._queue.clear()
         self._offset = self._queued_bytes = 0
         for response_id in response_ids:
@@ -186,6 +190,16 @@ class Playout:
         self._counted.flushes += 1
         self._on_fact("playout.flushed", {"items": items})
         return items
+
+    def _tell_dropped(self, response_id: str, item_id: str, content_index: int) -> None:
+        """Once for each item of a flushed response of which nothing had come before the flush."""
+        key = (response_id, item_id, content_index)
+        if key not in self._told:
+            self._told[key] = None
+            item = _Item(response_id, item_id, content_index)
+            self._on_fact("playout.dropped", {"items": [self._report(item)]})
+        while len(self._told) > _TRACKED_ITEMS:
+            del self._told[next(iter(self._told))]
 
     def _item(self, response_id: str, item_id: str, content_index: int) -> _Item:
         key = (response_id, item_id, content_index)

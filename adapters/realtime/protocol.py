@@ -89,8 +89,9 @@ def _send_tool_output(request: _Request) -> WireEvent:
 
 
 def _send_digits(request: _Request) -> WireEvent:
+    # The item's id is ours, so that its echo can be told from any other.
     text = DIGITS_TEXT.format(digits=request.text("digits"))
-    return _item(_message("user", "input_text", text))
+    return _item({**_message("user", "input_text", text), "id": request.text("item_id")})
 
 
 def _commit_audio(_: _Request) -> WireEvent:

@@ -1,0 +1,58 @@
+"""The one queue of a call: facts go in from every side, the one loop takes them out. Never audio, never a decision.
+
+Bounded. What does not fit is dropped and counted, and the call is asked to end politely: a mailbox that overflows means
+that the machine no longer knows what happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import attrs
+
+from fsm.machine import Event
+
+OVERFLOW = Event("operator.hang_up_requested", {"reason": "mailbox_overflow"})
+
+
+@attrs.frozen
+class Letter:
+    """An event and what put it here: a wire event's id, a timer, a tool, the line."""
+
+    event: Event
+    cause: str = ""
+
+
+class Mailbox:
+    """`put` from the loop's thread only; `next` by one consumer."""
+
+    def __init__(self, bound: int = 1024) -> None:
+        self._letters: deque[Letter] = deque()
+        self._bound = bound
+        self._waiter: asyncio.Future[None] | None = None
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def put(self, event: Event, cause: str = "") -> None:
+        """Never blocks. Over the bound the newest is dropped; the first time the call's end is asked for instead."""
+        if len(self._letters) >= self._bound:
+            self.dropped += 1
+            if self.dropped > 1:
+                return
+            event, cause = OVERFLOW, "mailbox"
+        self._letters.append(Letter(event, cause))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> Letter:
+        """The oldest letter; waits for one. The call's deadlines arrive here too: this wait needs none of its own."""
+        while not self._letters:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._letters.popleft()

@@ -1,0 +1,53 @@
+"""Recorded prompts of our own (an apology), played behind the agent's audio. Never an item of the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from adapters.audio.facts import OnFact
+from adapters.audio.wav import load_wav
+
+FOLDER: Final = Path(__file__).resolve().parent / "prompts"
+NAMES: Final = ("apology",)
+
+
+def load_prompts(rate_hz: int, files: Mapping[str, Path] | None = None) -> Mapping[str, bytes]:
+    """Every prompt as 16-bit PCM at the leg's rate; `files` replaces some. ValueError, OSError: a file is no WAV."""
+    chosen = {name: FOLDER / f"{name}.wav" for name in NAMES} | dict(files or {})
+    return {name: load_wav(path, rate_hz) for name, path in chosen.items()}
+
+
+class PromptPlayer:
+    """One prompt at a time. Tells `prompt.finished` {name} exactly once for each, also when it is cut."""
+
+    def __init__(self, prompts: Mapping[str, bytes], frame_bytes: int, on_fact: OnFact) -> None:
+        self._prompts = prompts
+        self._frame_bytes = frame_bytes
+        self._on_fact = on_fact
+        self._name: str | None = None
+        self._pcm = b""
+        self._offset = 0
+
+    def play(self, name: str) -> None:
+        """Starts a prompt; an unknown one is finished at once."""
+        self.cut()
+        self._name, self._pcm, self._offset = name, self._prompts.get(name, b""), 0
+        if not self._pcm:
+            self.cut()
+
+    def cut(self) -> None:
+        if self._name is not None:
+            name, self._name, self._pcm = self._name, None, b""
+            self._on_fact("prompt.finished", {"name": name})
+
+    def pull(self) -> bytes | None:
+        """One frame, the last one padded; None where there is nothing to play."""
+        if self._name is None:
+            return None
+        frame = self._pcm[self._offset : self._offset + self._frame_bytes]
+        self._offset += len(frame)
+        if self._offset >= len(self._pcm):
+            self.cut()
+        return frame.ljust(self._frame_bytes, b"\0")

@@ -1,0 +1,152 @@
+"""What came of a call, in numbers: one log line for operators, one JSON object for programs. Counts; never decides.
+
+Counted from steps and from the playout's own statistics, so the same journal gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import attrs
+
+from adapters.audio.playout import PlayoutStats
+from adapters.call.mailbox import Letter
+from fsm.machine import Step
+from fsm.spec import Spec
+
+_TURN_ENDS = ("input_audio_buffer.committed.expected", "input_audio_buffer.committed.new")
+_ENDED = {
+    "response.done.completed": "completed",
+    "response.done.incomplete": "completed",
+    "response.done.interrupted": "cancelled",
+    "response.done.cancelled": "cancelled",
+    "response.done.failed": "failed",
+    "response.done.fatal": "failed",
+    "caller.interrupted": "cancelled",
+}
+_PLAYING = 1  # of the slots playout and prompt: idle, playing, flushing
+_REJECTIONS = ("create_rejected", "create_failed", "session.update_rejected", "commit_rejected", "item_rejected")
+
+
+@attrs.define
+class _Response:
+    """The response under way: what it was created for, whether the caller heard of it, whether it called tools."""
+
+    greeting: bool = False
+    heard: bool = False
+    called_tools: bool = False
+
+
+@attrs.define
+class Summary:
+    """Counts of one call. `answers` are responses that answered a turn: no greeting, none that only called a tool."""
+
+    spec: Spec
+    turns: int = 0
+    answers: Counter[str] = attrs.field(factory=Counter)
+    creates: Counter[str] = attrs.field(factory=Counter)
+    rejections: Counter[str] = attrs.field(factory=Counter)
+    barge_ins: int = 0
+    tools: int = 0
+    reconnects: int = 0
+    violations: int = 0
+    states: list[str] = attrs.field(factory=list)
+    end_reason: str = ""
+    longest_silence_ms: int = 0
+    duration_ms: int = 0
+    mailbox_dropped: int = 0
+    journal_dropped: int = 0
+    played: PlayoutStats | None = None
+    _response: _Response = attrs.field(factory=_Response)
+    _asked: str = ""
+    _quiet_since_ms: int | None = 0
+    _was_audible: bool = False
+
+    def count(self, step: Step, letter: Letter, at_ms: int) -> None:
+        """Takes one step into account; `at_ms` is milliseconds since the call began."""
+        variant = step.variant
+        self._count_event(variant, step)
+        for effect in step.effects:
+            if effect.name == "create_response":
+                self._asked = str(effect.args.get("cause"))
+                self.creates[self._asked] += 1
+            elif effect.name == "run_tool":
+                self.tools += 1
+                self._response.called_tools = True
+        if step.outcome == "impossible":
+            self.violations += 1
+        if not self.states or self.states[-1] != step.snapshot.state:
+            self.states.append(step.snapshot.state)
+            self.reconnects += step.snapshot.state == "reconnecting"
+        if step.snapshot.is_final and not self.end_reason:
+            self.end_reason = _reason(step, letter)
+        self._was_audible = self._is_audible(step)
+        self._count_silence(step, at_ms)
+
+    def _is_audible(self, step: Step) -> bool:
+        values = step.snapshot.control.values
+        return any(values[self.spec.slot_index[slot]] == _PLAYING for slot in ("playout", "prompt"))
+
+    def _count_event(self, variant: str, step: Step) -> None:
+        if variant in _TURN_ENDS or variant == "timer.keys_done":
+            self.turns += 1
+        elif variant.startswith("response.created.") and step.outcome != "ignored":
+            self._response = _Response(greeting=variant.endswith(".ours") and self._asked == "greeting")
+        elif variant == "playout.started.current":
+            self._response.heard = True
+        elif variant in _ENDED:
+            self._count_answer(_ENDED[variant])
+        elif variant.startswith(_REJECTIONS) and step.outcome != "ignored":
+            self.rejections[variant] += 1
+        spoke = variant in ("input_audio_buffer.speech_started.new", "caller.interrupted", "caller.pressed_key.talk")
+        if spoke and step.before != "user_speaking" and self._was_audible:
+            self.barge_ins += 1
+
+    def _count_answer(self, how: str) -> None:
+        response = self._response
+        unheard = how == "cancelled" and not response.heard
+        if not response.greeting and not response.called_tools and not unheard:
+            self.answers[how] += 1
+
+    def _count_silence(self, step: Step, at_ms: int) -> None:
+        """Silence is when nobody has a voice: the caller does not speak and nothing of ours is played."""
+        quiet = step.snapshot.state != "user_speaking" and not self._was_audible
+        if self._quiet_since_ms is not None:
+            self.longest_silence_ms = max(self.longest_silence_ms, at_ms - self._quiet_since_ms)
+        if not quiet:
+            self._quiet_since_ms = None
+        elif self._quiet_since_ms is None:
+            self._quiet_since_ms = at_ms
+
+    def as_json(self) -> dict[str, object]:
+        """Flat, with a number for each headline and the details beside it."""
+        minutes = max(self.duration_ms / 60_000, 1e-9)
+        creates = sum(self.creates.values())
+        played = self.played
+        return {
+            "turns": self.turns,
+            "answers": self.answers["completed"] + self.answers["cancelled"],
+            "creates": creates,
+            "rejections": sum(self.rejections.values()),
+            "barge_ins": self.barge_ins,
+            "underruns": played.underruns if played else 0,
+            "answers_by_outcome": dict(self.answers),
+            "creates_by_cause": dict(self.creates),
+            "creates_per_minute": round(creates / minutes, 1),
+            "rejections_by_cause": dict(self.rejections),
+            "tools": self.tools,
+            "agent_audio_generated_s": round(played.generated_ms / 1000, 1) if played else 0.0,
+            "agent_audio_played_s": round(played.played_ms / 1000, 1) if played else 0.0,
+            "longest_silence_ms": self.longest_silence_ms,
+            "reconnects": self.reconnects,
+            "violations": self.violations,
+            "duration_s": round(self.duration_ms / 1000, 1),
+            "mailbox_dropped": self.mailbox_dropped,
+            "journal_dropped": self.journal_dropped,
+            "end_reason": self.end_reason,
+        }
+
+
+def _reason(step: Step, letter: Letter) -> str:
+    reason = letter.event.data.get("reason")
+    return f"{step.variant}: {reason}" if isinstance(reason, str) and reason else step.variant

@@ -1,0 +1,128 @@
+"""A whole call over loopback: the simulated caller, the AudioSocket server, a call, the simulated provider."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapters.asterisk.connection import Connection
+from adapters.asterisk.server import AudioSocketServer
+from adapters.asterisk.settings import AudioSocketSettings
+from adapters.audio.recorder import RecordingWriter
+from adapters.audio.tick import Ticker
+from adapters.call.call import Call, Shared
+from adapters.call.mailbox import Letter
+from adapters.call.prompt import load_prompts
+from adapters.call.settings import CallSettings
+from adapters.call.summary import Summary
+from adapters.realtime.endpoint import openai_endpoint
+from adapters.realtime.protocol import WireEvent
+from adapters.realtime.session import SessionSettings
+from adapters.simulator.caller import run_caller
+from adapters.simulator.caller_report import CallerReport
+from adapters.simulator.caller_script import CallerSettings, load_script
+from adapters.simulator.provider import ProviderServer, ProviderSettings, Scenario
+from adapters.simulator.provider.stats import SessionStats
+from fsm.loader import load
+from fsm.machine import Step, TurnSpecMachine
+
+SPECS = Path(__file__).resolve().parents[3] / "specs"
+
+
+def fetch(reference: str) -> tuple[str, str]:
+    """A file that a bundled spec refers to."""
+    path = SPECS / reference
+    return path.read_text(encoding="utf-8"), f"specs/{reference}"
+
+
+@functools.cache
+def machine(name: str = "server_vad") -> TurnSpecMachine:
+    """A bundled spec, loaded once a process."""
+    text, file = fetch(f"{name}.yaml")
+    return TurnSpecMachine(load(text, file, fetch).spec)
+
+
+@attrs.define
+class Watcher:
+    """Keeps every step and wire event of a call."""
+
+    steps: list[tuple[int, Step]] = attrs.field(factory=list)
+    wires: list[tuple[int, str, WireEvent]] = attrs.field(factory=list)
+
+    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+        del letter
+        self.steps.append((at_ms, step))
+
+    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:
+        self.wires.append((at_ms, direction, event))
+
+    def ended(self, summary: Summary) -> None: ...
+
+    @property
+    def story(self) -> list[str]:
+        """What happened, a line a step, for a failing test to show."""
+        return [
+            f"{at:6} {s.variant:44} {s.outcome:9} {s.before} -> {s.snapshot.state} {[e.name for e in s.effects]}"
+            for at, s in self.steps
+        ]
+
+
+@attrs.frozen
+class Played:
+    """What is left of a call when it is over."""
+
+    summary: Summary
+    caller: CallerReport
+    watcher: Watcher
+    sessions: list[SessionStats]
+
+
+async def play(
+    script: Mapping[str, Any],
+    *,
+    spec: str = "server_vad",
+    scenario: Scenario | None = None,
+    session: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    caller: CallerSettings | None = None,
+    provider: ProviderSettings | None = None,
+) -> Played:
+    """One call from the first packet to the last."""
+    watcher = Watcher()
+    calls: list[Call] = []
+    server_settings = provider or ProviderSettings()
+    with ThreadPoolExecutor(4) as threads:
+        async with ProviderServer(server_settings, scenario) as realtime:
+            endpoint = openai_endpoint(
+                "gpt-realtime", "sk-test", base_url=realtime.url, dialect=server_settings.dialect
+            )
+            chosen = SessionSettings(model="gpt-realtime", **(session or {}))
+            call_settings = CallSettings(
+                endpoint=endpoint, session=chosen, **{"greeting": "Greet.", **(settings or {})}
+            )
+            recordings = RecordingWriter()
+            shared = Shared(machine(spec), call_settings, load_prompts(8000), threads, recordings)
+            ticker = Ticker()
+            summaries: list[Summary] = []
+
+            async def on_call(connection: Connection) -> None:
+                call = Call(str(connection.uuid), connection, shared, [watcher])
+                calls.append(call)
+                summaries.append(await call.run())
+
+            server = AudioSocketServer(AudioSocketSettings(port=0), ticker, on_call)
+            await server.start()
+            try:
+                report = await run_caller(
+                    "127.0.0.1", server.port, load_script(script, SPECS), caller or CallerSettings()
+                )
+            finally:
+                await server.close()
+                ticker.close()
+                recordings.close()
+        return Played(summaries[0], report, watcher, list(realtime.stats))

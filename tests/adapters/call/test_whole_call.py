@@ -1,0 +1,34 @@
+"""Whole calls over loopback sockets, in virtual time: both simulators, the real adapters, the deployed specs."""
+
+import pytest
+
+from tests.adapters.call.rig import play
+
+pytestmark = pytest.mark.virtual_time
+
+TWO_TURNS = {
+    "steps": [
+        "wait_agent_speaking",
+        {"wait_agent_silent": {"for_ms": 800}},
+        {"say": "caller_order_status"},
+        "wait_agent_speaking",
+        {"wait_agent_silent": {"for_ms": 800}},
+        {"say": "caller_weather"},
+        "wait_agent_speaking",
+        {"wait_agent_silent": {"for_ms": 800}},
+        "hang_up",
+    ]
+}
+
+
+@pytest.mark.parametrize("spec", ["server_vad", "owned_turns"])
+async def test_a_greeting_and_two_turns_get_one_answer_each(spec: str) -> None:
+    session = {"turn_detection": {"type": "server_vad", "create_response": False}} if spec == "owned_turns" else {}
+    played = await play(TWO_TURNS, spec=spec, session=session)
+    numbers = played.summary.as_json()
+    story = "\n".join(played.watcher.story)
+    assert (numbers["turns"], numbers["answers"], numbers["rejections"]) == (2, 2, 0), story
+    assert numbers["underruns"] == 0
+    assert played.sessions[0].rejections == {}
+    assert len(played.caller.agent_speech) == 3
+    assert played.caller.notes == ()
