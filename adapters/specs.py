@@ -1,0 +1,55 @@
+"""Spec files on disk: finds them, reads them, hands their text to the core. Never what is in them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from fsm.loader import Fetch, Loaded, load
+from fsm.problem import Place, Problem, SpecError
+
+BUNDLED: Final = ("server_vad", "owned_turns", "push_to_talk")
+
+
+def specs_folder() -> Path:
+    """The folder of the bundled specs, in a checkout or an installation."""
+    return Path(str(files("specs")))
+
+
+def spec_path(name: str | Path) -> Path:
+    """A spec by its bundled name or by its path."""
+    return specs_folder() / f"{name}.yaml" if str(name) in BUNDLED else Path(name)
+
+
+def shown(path: Path) -> str:
+    """A path as a person wants to read it: relative to here if it lies below."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def fetcher(folder: Path) -> Fetch:
+    """References are relative to the spec's own folder; what is not there is looked for among the bundled ones.
+
+    So a copy of a bundled spec works wherever it is put.
+    """
+
+    def fetch(reference: str) -> tuple[str, str]:
+        candidates = [folder / reference, specs_folder() / reference]
+        path = next((p for p in candidates if p.is_file()), candidates[0])
+        return path.read_text(encoding="utf-8"), shown(path)
+
+    return fetch
+
+
+def load_spec(name: str | Path, typestate: bool = True) -> Loaded:
+    """A checked spec by bundled name or path. Raises SpecError, also for a file that cannot be read."""
+    path = spec_path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError([Problem(Place(shown(path), 1, 1), "no-file", f"the spec cannot be read: {reason}")]) from None
+    return load(text, shown(path), fetcher(path.parent), typestate=typestate)
