@@ -7,7 +7,7 @@ Never here: Mermaid, DOT, Markdown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -45,10 +45,10 @@ class Box:
 
 @attrs.frozen
 class Note:
-    """A choice: who comes next and under which condition; `group` is the frame it stands in ("" for none)."""
+    """A choice and the states it can end in; `group` is the box it stands in ("" for none)."""
 
     choice: str
-    lines: tuple[str, ...]
+    ends: tuple[str, ...]
     events: tuple[str, ...]
     group: str
 
@@ -64,7 +64,7 @@ class Picture:
     arrows: tuple[Arrow, ...]
     initial: str
     final: frozenset[str]
-    happy: frozenset[str]
+    happy: tuple[str, ...]
 
 
 def picture(loaded: Loaded) -> Picture:
@@ -96,11 +96,38 @@ def short(spec: Spec, events: Sequence[str], most: int = 3) -> tuple[str, ...]:
     for base, variants in by_base.items():
         alone = len(variants) == 1 and sum(e.base == base for e in alphabet) > 1 and "timer" not in base
         name = variants[0] if alone and variants[0].rpartition(".")[2] not in ("new", "pending") else base
-        name = name.removeprefix("timer.")
-        names.append(name.partition(".")[2] if len(name) > 26 and name.count(".") else name)
+        if name.startswith("timer."):
+            deadline = spec.deadlines[name.removeprefix("timer.")]
+            name = f"{deadline.name} ({duration(deadline.after_ms)})"
+        names.append(name.partition(".")[2] if len(name) > 26 and "(" not in name else name)
     if len(names) <= most:
         return tuple(names)
     return (*names[: most - 1], f"and {len(names) - most + 1} more")
+
+
+def duration(ms: int) -> str:
+    """Milliseconds as a person reads them."""
+    return f"{ms} ms" if ms < 1000 or ms % 100 else f"{ms / 1000:g} s"
+
+
+def all_boxes(boxes: Iterable[Box]) -> Iterator[Box]:
+    """The boxes and those within them."""
+    for box in boxes:
+        yield box
+        yield from all_boxes(box.boxes)
+
+
+def sinks(picture: Picture) -> tuple[tuple[str, str], ...]:
+    """(state, box): where all arrows of a box lead outside, the place they start from goes below that state."""
+    found = []
+    for box in all_boxes(picture.boxes):
+        inside = {state for each in all_boxes((box,)) for state in each.states}
+        notes = {note.choice for note in picture.notes if note.group == box.name}
+        if box.anywhere and not any(a.source == box.name and a.target in inside | notes for a in picture.arrows):
+            lowest = [state for state in picture.happy if state in inside][-1:]
+            hanging = [a.target for a in picture.arrows if a.target in inside and not any(map(len, a.events))]
+            found += [(state, box.name) for state in dict.fromkeys((*lowest, *hanging))]
+    return tuple(found)
 
 
 class _Painter:
@@ -112,7 +139,8 @@ class _Painter:
         self.bad = trouble(spec)
         self.arrows: dict[tuple[str, str, Kind], dict[str, None]] = {}
         self.noted: dict[tuple[str, str], dict[str, None]] = {}
-        self.laminar = _laminar(spec)
+        self.happy = dict(pairwise(spec.happy_path))
+        self.frames = _frames(spec)
 
     def paint(self) -> Picture:
         spec = self.spec
@@ -121,16 +149,17 @@ class _Painter:
             if lead.group is None:
                 self._own(lead)
         self._groups()
-        self._orphans()
+        self._fold()
+        self._tie_notes()
         pairs = [Arrow(s, t, k, tuple(e)) for (s, t, k), e in self.arrows.items()]
-        arrows = sorted(pairs, key=lambda arrow: KINDS.index(arrow.kind))
-        boxed = {s for names in self.laminar.values() for s in names}
-        free = tuple(s for s in spec.states if s not in boxed)
-        boxes = tuple(self._box(name, {a.source for a in arrows}) for name in self._children(None))
+        arrows = tuple(sorted(pairs, key=lambda arrow: KINDS.index(arrow.kind)))
+        boxed = {s for names in self.frames.values() for s in names}
         final = frozenset(s.name for s in spec.states.values() if s.final)
         return Picture(
-            spec.name, boxes, free, self._notes(), tuple(arrows), spec.initial, final, frozenset(spec.happy_path)
-        )
+            spec.name, tuple(self._box(name, arrows) for name in self._children(None)),
+            tuple(s for s in spec.states if s not in boxed), self._notes(), arrows, spec.initial, final,
+            tuple(dict.fromkeys(spec.happy_path)),
+        )  # fmt: skip
 
     # --- arrows -------------------------------------------------------------------------------------------------------
 
@@ -146,15 +175,15 @@ class _Painter:
         for source, target in pairwise(self.spec.happy_path):
             events = ways.get((source, target), ())
             good = tuple(e for e in events if kind_of(e, self.bad) == "normal")
-            self._draw(source, target, "happy", _telling(self.spec, good or events, source, target))
+            self._draw(source, target, "happy", _telling(good or events, source, target))
 
     def _own(self, lead: Lead) -> None:
-        """A row of a state itself: straight to where it can lead, if those are few."""
-        elsewhere = [t for t in lead.targets if t != lead.state]
-        if len(elsewhere) > MANY:
-            elsewhere = [lead.row.target or ""]
-            self._note(lead.row.target or "", self._home((lead.state,)), ())
-        for target in elsewhere:
+        """A row of a state itself: straight to where it can lead if those are few, else to the usual one."""
+        targets = lead.targets
+        if len(targets) > MANY:
+            usual = self.happy.get(lead.state)
+            targets = (usual,) if usual in targets else (self._noted(lead.row.target or "", (lead.state,), ()),)
+        for target in targets:
             self._draw(lead.state, target, kind_of(lead.event, self.bad), [lead.event])
 
     def _groups(self) -> None:
@@ -164,74 +193,101 @@ class _Painter:
             if lead.group is not None:
                 shared.setdefault((lead.group, lead.event, lead.row.id), []).append(lead)
         for (group, event, _), same in shared.items():
-            source = group if len(same) > 1 else same[0].state
+            members = self.spec.groups[group].states
             targets = in_order(self.spec.states, {t for lead in same for t in lead.targets})
             choice = same[0].row.target if same[0].row.target in self.spec.choices else None
-            within = set(targets) <= set(self.spec.groups[group].states)
-            if choice is not None and within and len(same) > 1 and len(targets) > 1:
-                self._note(choice, group, (event,))
-            elif len(targets) > MANY:
-                self._note(choice or "", self._home(self.spec.groups[group].states), ())
-                self._draw(source, choice or "", kind_of(event, self.bad), [event])
-            else:
+            if choice is not None and set(targets) <= set(members):
+                self._noted(choice, members, (event,))
+                continue
+            if choice is not None and len(targets) > MANY:
+                targets = (self._noted(choice, members, ()),)
+            source = group if len(same) > 1 and group in self.frames else None
+            for each in (source,) if source else [lead.state for lead in same]:
                 for target in targets:
-                    self._draw(source, target, kind_of(event, self.bad), [event])
+                    self._draw(each, target, kind_of(event, self.bad), [event])
 
-    def _orphans(self) -> None:
-        """A state that no arrow reaches or leaves is tied to the note that leads there."""
-        for (choice, group), events in list(self.noted.items()):
-            for state in self.spec.groups[group].states if group and events else ():
+    def _fold(self) -> None:
+        """An arrow from within a box is a part of the box's own arrow to the same place, if that has the same kind."""
+        for (source, target, kind), events in list(self.arrows.items()):
+            inside = set(self.frames.get(source, (source,)))
+            for name, states in self.frames.items():
+                outer = (name, target, kind)
+                if kind != "happy" and name != source and inside <= set(states) and outer in self.arrows:
+                    self.arrows[outer].update(events)
+                    self.arrows.pop((source, target, kind), None)
+                    break
+
+    def _tie_notes(self) -> None:
+        """A note hangs on the box whose events lead to it, and on the states that nothing else reaches."""
+        for (choice, group), events in self.noted.items():
+            if not events or group not in self.frames:
+                continue
+            self._draw(group, choice, "normal", events)
+            for state in self.frames[group]:
                 if not any(target == state for _, target, _ in self.arrows):
                     self._draw(choice, state, "normal", [""])
-                if not any(source == state for source, _, _ in self.arrows):
-                    self._draw(state, choice, "normal", [""])
 
     # --- notes and boxes ----------------------------------------------------------------------------------------------
 
-    def _note(self, choice: str, group: str, events: Iterable[str]) -> None:
-        self.noted.setdefault((choice, group), {}).update(dict.fromkeys(events))
+    def _noted(self, choice: str, states: Sequence[str], events: Iterable[str]) -> str:
+        """Puts down that a choice has to be explained, in the innermost box around `states`."""
+        inside = [name for name, names in self.frames.items() if set(names) >= set(states)]
+        home = min(inside, key=lambda name: len(self.frames[name]), default="")
+        self.noted.setdefault((choice, home), {}).update(dict.fromkeys(events))
+        return choice
 
     def _notes(self) -> tuple[Note, ...]:
         return tuple(
-            Note(choice, tuple(f"{to}: {when}" for to, when in choice_lines(self.spec, choice)), tuple(events), group)
+            Note(choice, ends(self.spec, choice), tuple(events), group)
             for (choice, group), events in self.noted.items()
         )
 
-    def _home(self, states: Sequence[str]) -> str:
-        """The innermost box around all of these states."""
-        inside = [name for name, names in self.laminar.items() if set(states) <= set(names)]
-        return min(inside, key=lambda name: len(self.laminar[name]), default="")
-
     def _children(self, parent: str | None) -> list[str]:
-        outer = None if parent is None else set(self.laminar[parent])
-        inside = {n: set(s) for n, s in self.laminar.items() if n != parent and (outer is None or set(s) < outer)}
+        outer = None if parent is None else set(self.frames[parent])
+        inside = {n: set(s) for n, s in self.frames.items() if n != parent and (outer is None or set(s) < outer)}
         return [n for n, s in inside.items() if not any(s < other for other in inside.values())]
 
-    def _box(self, name: str, sources: set[str]) -> Box:
-        inner = tuple(self._box(child, sources) for child in self._children(name))
-        taken = {s for child in self._children(name) for s in self.laminar[child]}
-        own = tuple(s for s in self.laminar[name] if s not in taken)
-        return Box(name, own, inner, name in sources)
+    def _box(self, name: str, arrows: Sequence[Arrow]) -> Box:
+        inner = tuple(self._box(child, arrows) for child in self._children(name))
+        own = tuple(s for s in self.frames[name] if not any(s in self.frames[c] for c in self._children(name)))
+        return Box(name, own, inner, any(arrow.source == name for arrow in arrows))
 
 
-def _telling(spec: Spec, events: Sequence[str], source: str, target: str) -> Sequence[str]:
-    """Of very many events that lead on, those that speak of what the two states are about."""
-    words = {*source.split("_"), *target.split("_")}
-    about = [e for e in events if words & set(e.replace(".", "_").split("_"))]
-    return about or events if len(events) > 4 else events
+def _telling(events: Sequence[str], source: str, target: str) -> Sequence[str]:
+    """Of very many events that lead on, those that speak of what one of the two states is about."""
+    for state in (source, target) if len(events) > 4 else ():
+        about = [e for e in events if set(state.split("_")) & set(e.replace(".", "_").split("_"))]
+        if about:
+            return about
+    return events
 
 
-def _laminar(spec: Spec) -> Mapping[str, tuple[str, ...]]:
-    """The groups that can be drawn as frames: of two that overlap without one holding the other, the first."""
+def _frames(spec: Spec) -> Mapping[str, tuple[str, ...]]:
+    """The groups drawn as boxes and the states in them.
+
+    Of two groups that overlap without one holding the other, the first. A state off the happy path to which a group
+    sends its own members stands outside of every box, or the arrow would have to leave the box it points into.
+    """
+    aimed = {row.target for cell in spec.cells.values() if cell.group for row in cell.rows}
+    outside = {s for s in spec.states if s in aimed and s not in spec.happy_path}
     kept: dict[str, tuple[str, ...]] = {}
     for name, group in spec.groups.items():
-        new = set(group.states)
+        new = set(group.states) - outside
         clash = any(new & set(old) and not new < set(old) and not set(old) < new for old in kept.values())
         if new and not clash:
             kept[name] = in_order(spec.states, new)
     return kept
 
 
-def choice_lines(spec: Spec, name: str) -> tuple[tuple[str, str], ...]:
-    """The rows of a choice as (target, condition)."""
-    return tuple((row.target or "", row.guard.text if row.guard else "else") for row in spec.choices[name].rows)
+def ends(spec: Spec, choice: str) -> tuple[str, ...]:
+    """The states a choice can end in, in the order of its rows, choices behind it resolved."""
+    found: dict[str, None] = {}
+    queue, seen = [choice], set()
+    while queue:
+        name = queue.pop(0)
+        if name in spec.states:
+            found[name] = None
+        elif name in spec.choices and name not in seen:
+            seen.add(name)
+            queue[:0] = [row.target or "" for row in spec.choices[name].rows]
+    return tuple(found)
