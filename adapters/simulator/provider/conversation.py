@@ -50,7 +50,8 @@ _PARTS = {
 
 @attrs.define(kw_only=True, eq=False)
 class Item:
-    """One item. `audio_ms` is what the server holds of its audio; `by_model`: it came out of a response."""
+    """One item. `by_model`: it came out of a response. `audio_ms`: how long the server holds the model's speech in it
+    to be; None: there is none."""
 
     id: str
     type: str
@@ -62,7 +63,7 @@ class Item:
     arguments: str = ""
     output: str = ""
     phase: str | None = None
-    audio_ms: float = 0.0
+    audio_ms: float | None = None
     by_model: bool = False
 
     def wire(self) -> Json:

@@ -6,7 +6,6 @@ Source: facts/realtime_api.md sections 3.0, 3.2, 3.4, 3.8, 3.9. All clocks here 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +61,7 @@ class InputAudio:
             raise audio_too_long(len(audio), MAX_APPEND_CHARS)
         try:
             payload = base64.b64decode(audio, validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             raise invalid_audio() from None
         wire_format = self._parts.session.input_format
         for end_ms, level_dbfs in self._frames.feed(decode_audio(payload, wire_format), wire_format):

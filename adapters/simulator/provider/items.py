@@ -81,7 +81,7 @@ class Items:
             if isinstance(event[name], bool) or not isinstance(event[name], int):
                 raise invalid_type(name, "an integer", event[name])
         end_ms: int = event["audio_end_ms"]
-        if item.type != "message" or item.role != "assistant" or not item.by_model or not item.audio_ms:
+        if item.audio_ms is None:
             raise not_truncatable()
         if end_ms < 0 or event["content_index"] != 0:
             name = "audio_end_ms" if end_ms < 0 else "content_index"

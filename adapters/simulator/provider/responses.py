@@ -139,6 +139,7 @@ class Responses:
             item.type, item.name, item.call_id = "function_call", output.call, parts.ids.call()
         else:
             item.role, item.phase = "assistant", output.phase
+            item.audio_ms = None if live.text_only else 0.0
         live.items[index] = LiveItem(item)
         parts.wire.emit(now_s, "response.output_item.added", response_id=live.id, output_index=index, item=item.wire())
         if not live.out_of_band:

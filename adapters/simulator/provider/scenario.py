@@ -142,8 +142,8 @@ def _converter(folder: Path) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for scalar in (str, int, float, bool):
         converter.register_structure_hook(scalar, _exactly(scalar))
-    for fault in KINDS.values():
-        converter.register_structure_hook(fault, _strict(fault, converter))
+    for mapping in (*KINDS.values(), When, Latency):
+        converter.register_structure_hook(mapping, _strict(mapping, converter))
     converter.register_structure_hook(Say | Call, lambda given, _: converter.structure(given, _output_kind(given)))
     converter.register_structure_hook(Fault, lambda given, _: _fault(given, converter))
     structure_turn = _strict(UserTurn, converter)
@@ -155,6 +155,8 @@ def _converter(folder: Path) -> cattrs.Converter:
     converter.register_structure_hook(Path, lambda given, _: _speech(given, folder))
     structure_say = _strict(Say, converter)
     converter.register_structure_hook(Say, lambda given, kind: _found_by_text(structure_say(given, kind)))
+    converter.register_structure_hook(Rule, _strict(Rule, converter))
+    converter.register_structure_hook(Scenario, _strict(Scenario, converter))
     return converter
 
 

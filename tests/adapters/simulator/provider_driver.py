@@ -102,7 +102,7 @@ class Driver:
             )
         return events
 
-    def configure(self, *, wire_format: str = "audio/pcm", detection: Json | None | bool = True, **more: Any) -> Json:
+    def configure(self, *, wire_format: str = "audio/pcm", detection: Json | bool | None = True, **more: Any) -> Json:
         """Wait for session.created and update the session; the new session."""
         self.run(0.05)
         audio_in: Json = {"format": {"type": wire_format}}
