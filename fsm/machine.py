@@ -6,13 +6,14 @@ Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import attrs
 
 from fsm.ledger import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger
 from fsm.problem import Place
-from fsm.reaction import Control, Outcome, Reaction, begin
-from fsm.spec import STATE, Spec
+from fsm.reaction import Control, Outcome, Reaction, begin, control_of
+from fsm.spec import Spec
 from fsm.table import StrictEvent, TurnMachine
 
 _NOTHING: Mapping[str, object] = {}
@@ -43,8 +44,7 @@ class Timer:
     epoch: int
 
 
-@attrs.frozen(eq=False)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The whole state of a call. Immutable; `armed` maps running deadlines to their epoch."""
 
     control: Control
@@ -52,34 +52,63 @@ class Snapshot:
     armed: Mapping[str, int]
     data: Mapping[str, Data]
     serial: int
-    state: str
-    is_final: bool
+
+    @property
+    def state(self) -> str:
+        """Who has the floor."""
+        return self.control.state
+
+    @property
+    def is_final(self) -> bool:
+        """Is the call over?"""
+        return self.control.is_final
 
 
-@attrs.frozen(eq=False)
-class Step:
-    """What came of an event. `snapshot` is the state after it; `variant` what the event was by identity and slots."""
+class Step(NamedTuple):
+    """What came of an event: `snapshot` is the state after it. (Named tuples: two are made for every event of a call.)
+
+    `start` and `stop` are the deadlines to arm and to disarm, in this order of execution: stop, start.
+    """
 
     event: Event
-    variant: str
-    outcome: Outcome
-    before: str
+    reaction: Reaction
+    origin: Snapshot
     snapshot: Snapshot
     effects: tuple[Effect, ...]
     start: tuple[Timer, ...]
-    stop: tuple[str, ...]
-    reaction: Reaction | None
-    reason: str
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        return self.reaction.stop
+
+    @property
+    def variant(self) -> str:
+        """What the event was, by identity and slots."""
+        return self.reaction.event
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.reaction.outcome
+
+    @property
+    def reason(self) -> str:
+        """Why nothing came of it."""
+        return self.reaction.reason
+
+    @property
+    def before(self) -> str:
+        """The state the event met."""
+        return self.origin.control.state
 
     @property
     def place(self) -> Place | None:
         """The line of the spec that decided."""
-        return self.reaction.path[0].place if self.reaction and self.reaction.path else None
+        return self.reaction.path[0].place if self.reaction.path else None
 
     @property
     def transitions(self) -> tuple[str, ...]:
         """The stable ids of the rows taken."""
-        return tuple(row.id for row in self.reaction.path) if self.reaction else ()
+        return tuple(row.id for row in self.reaction.path)
 
 
 class TurnSpecMachine:
@@ -93,8 +122,6 @@ class TurnSpecMachine:
             base: (CLASSIFY[identity], {tag: f"{base}.{tag}" for tag in IDENTITIES[identity]})
             for base, identity in spec.vocabulary.identities.items()
         }
-        self._states = spec.variables[STATE].domain
-        self._final = frozenset(i for i, name in enumerate(self._states) if spec.states[name].final)
         self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
 
     def start(self, talk_key: str = "", **context: str) -> Step:
@@ -104,7 +131,7 @@ class TurnSpecMachine:
             variable = self.spec.variable(name)
             values[variable.index] = variable.value(value)
         ledger = Ledger(talk_key=talk_key)
-        nothing = Snapshot(self.table.one(Control(tuple(values))), ledger, {}, {}, 0, self.spec.initial, False)
+        nothing = Snapshot(self.table.one(control_of(self.spec, values)), ledger, {}, {}, 0)
         reaction = begin(self.spec, values)
         reaction = attrs.evolve(reaction, after=self.table.one(reaction.after))
         return self._stepped(nothing, Event("call.started"), reaction, nothing.ledger)
@@ -134,14 +161,13 @@ class TurnSpecMachine:
         return None
 
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
-        return Step(event, event.name, "ignored", snapshot.state, snapshot, (), (), (), None, reason)
+        return Step(event, Reaction("ignored", event.name, snapshot.control, reason=reason), snapshot, snapshot, (), ())
 
     def _stepped(self, snapshot: Snapshot, event: Event, reaction: Reaction, ledger: Ledger) -> Step:
-        effects: tuple[Effect, ...] = ()
-        for word, literal in reaction.effects:
-            made, ledger = RECIPES[word.recipe](word.sends or word.name, ledger, literal, event.data)
-            effects += tuple([Effect(word.sends or word.name, args) for args in made])
         control = reaction.after
+        effects: tuple[Effect, ...] = ()
+        if reaction.effects:
+            effects, ledger = _effects(reaction, ledger, event.data)
         data = snapshot.data
         if control.waiting or snapshot.control.waiting:
             data = self._waiting_data(snapshot, event, reaction)
@@ -152,12 +178,7 @@ class TurnSpecMachine:
             start = tuple([Timer(name, self._after_ms[name], serial) for name in reaction.start])
             armed = {k: e for k, e in armed.items() if k not in reaction.stop}
             armed.update(dict.fromkeys(reaction.start, serial))
-        index = control.values[STATE]
-        after = Snapshot(control, ledger, armed, data, serial, self._states[index], index in self._final)
-        return Step(
-            event, reaction.event, reaction.outcome, snapshot.state, after, effects, start, reaction.stop, reaction,
-            reaction.reason,
-        )  # fmt: skip
+        return Step(event, reaction, snapshot, Snapshot(control, ledger, armed, data, serial), effects, start)
 
     def _waiting_data(self, snapshot: Snapshot, event: Event, reaction: Reaction) -> Mapping[str, Data]:
         """The data of waiting events: several of a name become one, the last; a raised event has its cause's data."""
@@ -165,3 +186,13 @@ class TurnSpecMachine:
         fresh |= dict.fromkeys(reaction.raised, event.data)
         known = {**snapshot.data, **fresh}
         return {name: known.get(name, _NOTHING) for name in reaction.after.waiting}
+
+
+def _effects(reaction: Reaction, ledger: Ledger, data: Data) -> tuple[tuple[Effect, ...], Ledger]:
+    """The reaction's effects with their arguments, and the ledger that knows of them."""
+    effects: list[Effect] = []
+    for word, literal in reaction.effects:
+        name = word.sends or word.name
+        made, ledger = RECIPES[word.recipe](name, ledger, literal, data)
+        effects += [Effect(name, args) for args in made]
+    return tuple(effects), ledger

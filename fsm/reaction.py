@@ -36,7 +36,15 @@ class Control:
     """
 
     values: tuple[int, ...]
-    waiting: tuple[str, ...] = ()
+    waiting: tuple[str, ...]
+    state: str
+    is_final: bool
+
+
+def control_of(spec: Spec, values: Sequence[int], waiting: tuple[str, ...] = ()) -> Control:
+    """The configuration with these values."""
+    state = spec.variables[STATE].domain[values[STATE]]
+    return Control(tuple(values), waiting, state, spec.states[state].final)
 
 
 @attrs.frozen
@@ -146,7 +154,7 @@ def react(spec: Spec, control: Control, event: str) -> Reaction:
         return Reaction("ignored", name, control, reason=word.noise)
     if word is not None and not possible:
         return _out_of_place(spec, control, word)
-    state = spec.variables[STATE].domain[control.values[STATE]]
+    state = control.state
     run = Run(spec, control.values)
     if word is not None:
         run.move(word)
@@ -157,9 +165,9 @@ def react(spec: Spec, control: Control, event: str) -> Reaction:
         return Reaction("impossible", name, control, reason=reason)
     if row.kind == "defer":
         waiting = control.waiting if name in control.waiting else (*control.waiting, name)
-        return Reaction("deferred", name, Control(control.values, waiting), path=(row,), reason=row.reason)
+        return Reaction("deferred", name, control_of(spec, control.values, waiting), path=(row,), reason=row.reason)
     if row.kind in ("refuse", "cannot_happen"):
-        after = Control(control.values, _without(control.waiting, name))
+        after = control_of(spec, control.values, _without(control.waiting, name))
         return Reaction(_OUTCOMES[row.kind], name, after, path=(row,), reason=row.reason)
     path = _follow(spec, run, row) if row.kind != "ignore" else (row,)
     return _finish(spec, control, name, run, path, _OUTCOMES[row.kind])
@@ -169,7 +177,7 @@ def begin(spec: Spec, values: Sequence[int]) -> Reaction:
     """The first step of a call: the initial state's entry operations."""
     run = Run(spec, values)
     run.run(spec.states[spec.initial].entry)
-    never = Control(tuple(-1 for _ in values))
+    never = Control(tuple(-1 for _ in values), (), "", False)
     return _finish(spec, never, "call.started", run, (), "taken")
 
 
@@ -206,7 +214,7 @@ def _finish(
 ) -> Reaction:  # fmt: skip
     waiting = _without(before.waiting, event)
     waiting += tuple(r for r in dict.fromkeys(run.raised) if r not in waiting)
-    after = Control(tuple(run.values), waiting)
+    after = control_of(spec, run.values, waiting)
     start, stop = [], []
     for deadline in spec.deadlines.values():
         condition = deadline.condition
