@@ -66,6 +66,11 @@ class Picture:
     final: frozenset[str]
     happy: tuple[str, ...]
 
+    @property
+    def anywhere(self) -> frozenset[str]:
+        """The boxes that arrows leave as a whole."""
+        return frozenset(box.name for box in all_boxes(self.boxes) if box.anywhere)
+
 
 def picture(loaded: Loaded) -> Picture:
     """The overview of a spec."""
