@@ -19,24 +19,21 @@ from fsm.table import StrictEvent, TurnMachine
 _NOTHING: Mapping[str, object] = {}
 
 
-@attrs.frozen
-class Event:
+class Event(NamedTuple):
     """What happened (or what somebody would like): a name of the vocabulary and its data."""
 
     name: str
     data: Data = _NOTHING
 
 
-@attrs.frozen
-class Effect:
+class Effect(NamedTuple):
     """What is to be done, as data; `event_id` among the arguments is ours and comes back on an error about it."""
 
     name: str
     args: Mapping[str, object]
 
 
-@attrs.frozen
-class Timer:
+class Timer(NamedTuple):
     """A deadline to arm: after `after_ms` its event `timer.<name>` is due, with the epoch in its data."""
 
     name: str
@@ -119,9 +116,10 @@ class TurnSpecMachine:
         self.table = TurnMachine(spec)
         self._events: Mapping[str, StrictEvent] = self.table.strict_events()
         self._identities = {
-            base: (CLASSIFY[identity], {tag: f"{base}.{tag}" for tag in IDENTITIES[identity]})
+            base: (CLASSIFY[identity], {tag: self._events[f"{base}.{tag}"] for tag in IDENTITIES[identity]})
             for base, identity in spec.vocabulary.identities.items()
         }
+        self._timers = {d.event: d.name for d in spec.deadlines.values()}
         self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
 
     def start(self, talk_key: str = "", **context: str) -> Step:
@@ -139,18 +137,18 @@ class TurnSpecMachine:
     def step(self, snapshot: Snapshot, event: Event) -> Step:
         """The answer to any event in any snapshot; never raises for what comes in."""
         ledger = snapshot.ledger
-        identity = self._identities.get(event.name)
-        if identity is None:
-            table_event = self._events.get(event.name)
-        else:
-            classify, names = identity
+        name = event.name
+        identity = self._identities.get(name)
+        if identity is not None:
+            classify, variants = identity
             tag, ledger = classify(ledger, event.data)
-            table_event = self._events.get(names[tag])
-        if table_event is None:
-            return self._nothing(snapshot, event, f"'{event.name}' is no event of the vocabulary")
-        name = table_event.name
-        if name[:6] == "timer." and snapshot.armed.get(name[6:]) != event.data.get("epoch"):
-            return self._nothing(snapshot, event, "a stale timer is no event")
+            table_event = variants[tag]
+        elif name in self._events:
+            if name in self._timers and snapshot.armed.get(self._timers[name]) != event.data.get("epoch"):
+                return self._nothing(snapshot, event, "a stale timer is no event")
+            table_event = self._events[name]
+        else:
+            return self._nothing(snapshot, event, f"'{name}' is no event of the vocabulary")
         return self._stepped(snapshot, event, table_event.trigger(snapshot.control), ledger)
 
     def recall(self, snapshot: Snapshot) -> Event | None:
@@ -168,17 +166,18 @@ class TurnSpecMachine:
         effects: tuple[Effect, ...] = ()
         if reaction.effects:
             effects, ledger = _effects(reaction, ledger, event.data)
-        data = snapshot.data
+        _, _, armed, data, serial = snapshot
         if control.waiting or snapshot.control.waiting:
             data = self._waiting_data(snapshot, event, reaction)
-        serial = snapshot.serial + 1
-        armed = snapshot.armed
+        serial += 1
         start: tuple[Timer, ...] = ()
         if reaction.start or reaction.stop:
             start = tuple([Timer(name, self._after_ms[name], serial) for name in reaction.start])
             armed = {k: e for k, e in armed.items() if k not in reaction.stop}
             armed.update(dict.fromkeys(reaction.start, serial))
-        return Step(event, reaction, snapshot, Snapshot(control, ledger, armed, data, serial), effects, start)
+        # tuple.__new__ is what the generated constructors call, at half their cost; two are made for every event.
+        after = tuple.__new__(Snapshot, (control, ledger, armed, data, serial))
+        return tuple.__new__(Step, (event, reaction, snapshot, after, effects, start))
 
     def _waiting_data(self, snapshot: Snapshot, event: Event, reaction: Reaction) -> Mapping[str, Data]:
         """The data of waiting events: several of a name become one, the last; a raised event has its cause's data."""

@@ -222,7 +222,7 @@ def _finish(
         if not condition.run(run.values):
             if was:
                 stop.append(deadline.name)
-        elif not was or deadline.name in run.restarted or condition.reads & run.changed:
+        elif not was or deadline.event == event or deadline.name in run.restarted or condition.reads & run.changed:
             start.append(deadline.name)
     return Reaction(
         outcome, event, after, tuple(run.effects), path, path[0].reason if path else "", tuple(run.raised),
