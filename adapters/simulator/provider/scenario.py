@@ -83,7 +83,10 @@ class UserTurn:
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """One conversation's script. Responses: the first rule that applies and is not used up; else sensible defaults."""
+    """One conversation's script. Responses: the first rule that applies and is not used up; else sensible defaults.
+
+    `latency` stands in for the settings' latency as a whole. Every connection starts the script anew.
+    """
 
     description: str = ""
     user_turns: tuple[UserTurn, ...] = ()
