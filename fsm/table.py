@@ -7,7 +7,6 @@ Never here: what a row means (fsm.reaction), ids (fsm.ledger).
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +16,6 @@ from transitions import Event, Machine, Transition
 
 from fsm.reaction import Control, Reaction, react
 from fsm.spec import Cell, Spec
-
-# INFO logging of the library triples the cost of a step (facts/state_machines.md section 1.2).
-logging.getLogger("transitions").setLevel(logging.ERROR)
 
 MAX_KEPT = 200_000  # reactions; past that the memory is dropped and filled anew
 

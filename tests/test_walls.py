@@ -1,0 +1,65 @@
+"""The walls between rooms, as far as import-linter cannot say them (`make walls` says the rest)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FORBIDDEN_CALLS = {"open", "print", "input", "breakpoint"}
+
+
+def trees(folder: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and bare name (or attribute) of every call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            yield node.lineno, name
+
+
+def test_the_core_opens_no_file_and_prints_nothing() -> None:
+    found = [
+        f"{file}:{line} {name}()"
+        for file, tree in trees("fsm")
+        for line, name in calls(tree)
+        if name in FORBIDDEN_CALLS
+    ]
+    assert found == []
+
+
+def test_only_the_executor_sends_control_and_takes_the_control_side() -> None:
+    names = {"send_control", "take_control"}
+    found = {file for file, tree in trees("adapters") for _, name in calls(tree) if name in names}
+    assert found == {"adapters/call/executor.py"}
+
+
+def test_only_steps_move_the_machine() -> None:
+    """Nobody but the one loop (and tools that step without a call) calls `step` on a machine."""
+    found = {file for file, tree in trees("adapters") for _, name in calls(tree) if name == "step"}
+    assert found <= {"adapters/call/call.py"}
+
+
+@pytest.mark.parametrize("folder", ["fsm", "adapters"])
+def test_every_module_says_what_lives_here(folder: str) -> None:
+    silent = [file for file, tree in trees(folder) if tree.body and not ast.get_docstring(tree)]
+    assert silent == []
+
+
+def test_schedules_come_from_the_loop_clock() -> None:
+    """`time.monotonic` and friends would escape the tests' virtual time."""
+    banned = {"monotonic", "perf_counter", "sleep"}
+    found = []
+    for file, tree in trees("adapters"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id == "time" and node.attr in banned:
+                    found.append(f"{file}:{node.lineno} time.{node.attr}")
+    assert found == []
