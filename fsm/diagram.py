@@ -1,0 +1,20 @@
+"""The files in `diagrams/` that belong to a spec, as text. The caller writes them, or compares them with what is there.
+
+Never here: reading or writing a file.
+"""
+
+from __future__ import annotations
+
+from fsm.diagram_mermaid import mermaid
+from fsm.diagram_page import page
+from fsm.diagram_picture import picture
+from fsm.loader import Loaded
+
+
+def pages(loaded: Loaded, up: str = "../") -> dict[str, str]:
+    """Text by path relative to the folder of diagrams: `<spec>.md` and `<spec>.mmd`.
+
+    `up` leads from that folder to where the file names that the spec was loaded under begin (the repository's root).
+    """
+    name = loaded.spec.name
+    return {f"{name}.md": page(loaded, up), f"{name}.mmd": mermaid(loaded.spec, picture(loaded))}
