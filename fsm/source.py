@@ -18,12 +18,16 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @attrs.frozen
 class Node:
-    """A place in the text: exactly one of `text`, `items`, `pairs` is not None (an empty value is the text "")."""
+    """A place in the text: exactly one of `text`, `items`, `pairs` is not None (an empty value is the text "").
+
+    `quoted`: the text was written in quotes or as a block, so it is a text whatever it looks like.
+    """
 
     place: Place
     text: str | None = None
     items: tuple[Node, ...] | None = None
     pairs: tuple[tuple[Node, Node], ...] | None = None
+    quoted: bool = False
 
     @property
     def kind(self) -> str:
@@ -36,9 +40,12 @@ class Node:
         return iter(self.items or ())
 
 
-def read(text: str, file: str) -> Node:
-    """The document of a YAML text. Raises SpecError: not YAML, a key written twice, an alias, a key that is no text."""
-    problems = Problems()
+def read(text: str, file: str, found: Problems | None = None) -> Node:
+    """The document of a YAML text. Raises SpecError: not YAML, a key written twice, an alias, a key that is no text.
+
+    With `found`, a key that is written twice or is no text is put there instead, and reading goes on.
+    """
+    problems = Problems() if found is None else found
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -50,7 +57,8 @@ def read(text: str, file: str) -> Node:
     if root is None:
         raise SpecError([Problem(Place(file, 1, 1), "empty", "the file is empty")])
     node = _convert(root, file, problems)
-    problems.raise_if_any()
+    if found is None:
+        problems.raise_if_any()
     return node
 
 
@@ -58,7 +66,8 @@ def _convert(node: yaml.Node, file: str, problems: Problems) -> Node:
     place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, yaml.ScalarNode):
         empty = node.tag == "tag:yaml.org,2002:null" and not node.style
-        return Node(place, text="" if empty and node.value in ("", "~", "null") else str(node.value))
+        text = "" if empty and node.value in ("", "~", "null") else str(node.value)
+        return Node(place, text=text, quoted=bool(node.style))
     if isinstance(node, yaml.SequenceNode):
         return Node(place, items=tuple(_convert(item, file, problems) for item in node.value))
     assert isinstance(node, yaml.MappingNode)
