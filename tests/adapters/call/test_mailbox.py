@@ -1,0 +1,65 @@
+"""The mailbox: order, its bound, and what happens at the bound."""
+
+import asyncio
+
+import pytest
+
+from adapters.call.mailbox import OVERFLOW, Letter, Mailbox
+from adapters.call.timers import Timers
+from fsm.machine import Event, Timer
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def test_letters_come_out_in_order_and_a_wait_ends_with_the_next_letter() -> None:
+    mailbox = Mailbox()
+    mailbox.put(Event("a"), "first")
+    waiting = [await mailbox.next(), asyncio.ensure_future(mailbox.next())]
+    await asyncio.sleep(1)
+    mailbox.put(Event("b"))
+    assert waiting[0] == Letter(Event("a"), "first")
+    assert await waiting[1] == Letter(Event("b"), "")
+
+
+async def test_over_the_bound_the_newest_is_dropped_and_the_end_of_the_call_is_asked_for_once() -> None:
+    mailbox = Mailbox(bound=3)
+    for name in "abcdef":
+        mailbox.put(Event(name))
+    assert [(await mailbox.next()).event.name for _ in range(4)] == ["a", "b", "c", OVERFLOW.name]
+    assert mailbox.dropped == 3
+    assert len(mailbox) == 0
+
+
+async def test_a_cancelled_wait_loses_no_letter() -> None:
+    mailbox = Mailbox()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(mailbox.next(), 1)
+    mailbox.put(Event("a"))
+    assert (await mailbox.next()).event.name == "a"
+
+
+async def test_a_timer_tells_its_epoch_and_a_stopped_one_tells_nothing() -> None:
+    mailbox = Mailbox()
+    timers = Timers(mailbox)
+    timers.start(Timer("late", 500, 7))
+    timers.start(Timer("gone", 100, 8))
+    timers.stop("gone")
+    await asyncio.sleep(1)
+    assert len(mailbox) == 1
+    assert (await mailbox.next()).event == Event("timer.late", {"epoch": 7})
+
+
+async def test_a_timer_started_again_fires_once_with_the_new_epoch() -> None:
+    mailbox = Mailbox()
+    timers = Timers(mailbox)
+    timers.start(Timer("late", 500, 7))
+    await asyncio.sleep(0.3)
+    timers.start(Timer("late", 500, 9))
+    await asyncio.sleep(0.4)
+    assert len(mailbox) == 0
+    await asyncio.sleep(0.4)
+    assert (await mailbox.next()).event.data == {"epoch": 9}
+    timers.start(Timer("late", 500, 10))
+    timers.close()
+    await asyncio.sleep(1)
+    assert len(mailbox) == 0

@@ -1,0 +1,158 @@
+"""Tools: whatever goes wrong, the model is told once, and the call goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from adapters.tools import MAX_OUTPUT_BYTES, Tool, ToolError, ToolRunner, checked, imported
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+class Results:
+    """Collects what the model would be told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self._came = asyncio.Condition()
+        self._notices: set[asyncio.Task[None]] = set()
+
+    def __call__(self, call_id: str, output: str) -> None:
+        self.told.append((call_id, output))
+        self._notices.add(asyncio.ensure_future(self._notify()))
+
+    async def _notify(self) -> None:
+        async with self._came:
+            self._came.notify_all()
+
+    async def wait(self, count: int) -> None:
+        async with asyncio.timeout(5), self._came:
+            await self._came.wait_for(lambda: len(self.told) >= count)
+
+
+async def told(tool: Tool, arguments: str, threads: ThreadPoolExecutor, name: str | None = None) -> str:
+    results = Results()
+    runner = ToolRunner({tool.name: tool}, results, threads)
+    runner.run("call_1", name or tool.name, arguments)
+    await results.wait(1)
+    await runner.close()
+    assert results.told[0][0] == "call_1"
+    assert len(results.told) == 1
+    return results.told[0][1]
+
+
+async def weather(city: str) -> dict[str, object]:
+    await asyncio.sleep(0)
+    return {"city": city, "celsius": 21}
+
+
+def slow_weather(city: str) -> str:
+    return f"{city}: {threading.current_thread().name != threading.main_thread().name}"
+
+
+async def test_an_async_tool_answers_with_json(threads: ThreadPoolExecutor) -> None:
+    output = await told(Tool("weather", weather, parameters=CITY), '{"city": "Paris"}', threads)
+    assert json.loads(output) == {"city": "Paris", "celsius": 21}
+
+
+async def test_a_plain_tool_runs_in_a_thread_and_its_text_is_passed_on(threads: ThreadPoolExecutor) -> None:
+    assert await told(Tool("weather", slow_weather, parameters=CITY), '{"city": "Bonn"}', threads) == "Bonn: True"
+
+
+def fails(city: str) -> str:
+    raise RuntimeError(f"no weather in {city}")
+
+
+async def never(city: str) -> str:
+    await asyncio.Event().wait()
+    return city
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "arguments", "expected"),
+    [
+        (Tool("weather", weather), "wether", "{}", "there is no tool 'wether'; there are: weather"),
+        (Tool("weather", weather, parameters=CITY), None, '{"city": ', "the arguments are not JSON"),
+        (Tool("weather", weather, parameters=CITY), None, '{"town": "Rome"}', "the arguments do not fit"),
+        (Tool("weather", weather, parameters={}), None, "[1]", "the arguments are not a JSON object"),
+        (Tool("weather", fails, parameters=CITY), None, '{"city": "Rome"}', "failed: RuntimeError: no weather in Rome"),
+        (Tool("weather", never, parameters=CITY, deadline_s=0.05), None, '{"city": "Rome"}', "did not answer within"),
+    ],
+)  # fmt: skip
+async def test_what_goes_wrong_is_told_to_the_model(
+    tool: Tool, name: str | None, arguments: str, expected: str, threads: ThreadPoolExecutor
+) -> None:
+    output = json.loads(await told(tool, arguments, threads, name))
+    assert expected in output["error"]
+
+
+async def test_a_huge_result_is_cut(threads: ThreadPoolExecutor) -> None:
+    output = await told(Tool("weather", lambda: "ä" * MAX_OUTPUT_BYTES), "{}", threads)
+    assert len(output.encode()) < MAX_OUTPUT_BYTES + 20
+    assert output.endswith(" ... (cut)")
+
+
+async def test_two_tools_finishing_at_once_are_told_one_after_the_other(
+    threads: ThreadPoolExecutor,
+) -> None:
+    gate = threading.Barrier(2, timeout=5)
+    nested: list[bool] = []
+    results = Results()
+
+    def tell(call_id: str, output: str) -> None:
+        nested.append(threading.current_thread() is threading.main_thread())
+        results(call_id, output)
+
+    runner = ToolRunner({"meet": Tool("meet", lambda: str(gate.wait() < 2))}, tell, threads)
+    runner.run("call_1", "meet", "{}")
+    runner.run("call_2", "meet", "{}")
+    await results.wait(2)
+    await runner.close()
+    assert sorted(results.told) == [("call_1", "True"), ("call_2", "True")]
+    assert nested == [True, True]
+
+
+async def test_a_cancelled_call_tells_nothing_and_close_leaves_no_task(threads: ThreadPoolExecutor) -> None:
+    results = Results()
+    runner = ToolRunner({"never": Tool("never", never, parameters=CITY)}, results, threads)
+    runner.run("call_1", "never", '{"city": "x"}')
+    runner.run("call_2", "never", '{"city": "x"}')
+    await asyncio.sleep(0)
+    runner.cancel("call_1")
+    await runner.close()
+    assert results.told == []
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("tool-")] == []
+
+
+def test_a_tool_that_cannot_be_imported_is_named() -> None:
+    assert imported("time:monotonic") is time.monotonic
+    for reference, expected in [
+        ("weather", "not of the form module:function"),
+        ("no_such_module:x", "module 'no_such_module' cannot be imported"),
+        ("json:no_such", "module 'json' has no callable 'no_such'"),
+    ]:
+        with pytest.raises(ToolError, match=expected):
+            imported(reference)
+
+
+def test_a_schema_that_is_none_is_refused() -> None:
+    with pytest.raises(ToolError, match="the parameters of tool 'x' are no JSON schema"):
+        checked(Tool("x", weather, parameters={"type": "objekt"}))
