@@ -6,7 +6,7 @@ Everything a call owns (sockets, tasks, timers, the place in the tick) is gone w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -34,15 +34,25 @@ from fsm.machine import Event, Step, TurnSpecMachine
 log = structlog.get_logger(__name__)
 
 
+class LegListener(Protocol):
+    """Who hears the caller; told from the line's receive loop."""
+
+    def on_audio(self, pcm: bytes, rate_hz: int) -> None: ...
+
+    def on_key(self, digit: str) -> None: ...
+
+    def on_gone(self, reason: str) -> None: ...
+
+
 class Leg(Protocol):
     """A telephone line: AudioSocket's Connection is one."""
 
     @property
     def rate_hz(self) -> int: ...
 
-    def play_from(self, source: object) -> None: ...
+    def play_from(self, source: Callable[[], bytes | None] | None) -> None: ...
 
-    def listen(self, listener: object) -> None: ...
+    def listen(self, listener: LegListener) -> None: ...
 
     async def hang_up(self) -> None: ...
 
