@@ -19,7 +19,7 @@ MARKS: Mapping[str, str] = {
     "ignore": "–",
     "refuse": "✕",
     "cannot_happen": "!",
-    "instead": "⇢",
+    "instead": "≡",
     "late": "~",
     "never": "",
 }
