@@ -169,23 +169,29 @@ def encode(line: Line) -> str:
     fields = {"kind": _NAMES[type(line)], **_fields(line)}
     if isinstance(line, Header):
         fields["version"] = line.version
-    clean = scrub(fields)
     try:
-        return orjson.dumps(clean, default=str).decode()
-    except (TypeError, ValueError):  # a number beyond 64 bits, half of a surrogate pair, a key that is no text
-        return json.dumps(clean, default=str, separators=(",", ":"))
+        return orjson.dumps(fields, default=str).decode()
+    except (TypeError, ValueError):  # a number beyond 64 bits, half of a surrogate pair
+        return json.dumps(fields, default=str, separators=(",", ":"))
+
+
+_SHAPES: Mapping[type[Any], tuple[tuple[str, bool], ...]] = {
+    kind: tuple((field.name, field.default is attrs.NOTHING) for field in attrs.fields(kind))
+    for kind in (*_KINDS.values(), EffectLine, TimerLine)
+}
 
 
 def _fields(value: object) -> dict[str, object]:
+    """The fields of a line; mappings hold what came from outside, so that is where secrets and audio can be."""
     found: dict[str, object] = {}
-    for field in attrs.fields(type(value)):  # type: ignore[arg-type]  # only called with the classes of this file
-        item = getattr(value, field.name)
-        if attrs.has(type(item)):
-            item = _fields(item)
-        elif isinstance(item, tuple):
-            item = [_fields(each) if attrs.has(type(each)) else each for each in item]
-        if item or field.default is attrs.NOTHING:
-            found[field.name] = item
+    for name, required in _SHAPES[type(value)]:
+        item = getattr(value, name)
+        if isinstance(item, tuple):
+            item = [each if isinstance(each, str) else _fields(each) for each in item]
+        elif isinstance(item, Mapping) and item:
+            item = scrub(item)
+        if item or required:
+            found[name] = item
     return found
 
 
