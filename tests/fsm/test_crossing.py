@@ -139,7 +139,7 @@ def test_a_tool_round_that_crosses_asks_again_only_if_not_covered() -> None:
 
 def test_an_unrelated_error_releases_nothing() -> None:
     story = overdue()
-    for said in (
+    unrelated: tuple[wire.Json, ...] = (
         wire.error("rate_limit_exceeded", "Rate limit reached"),
         wire.error("invalid_value", "Invalid value: 'x'.", param="item.id"),
         wire.error(None, "The server had an error while processing your request"),
@@ -149,7 +149,8 @@ def test_an_unrelated_error_releases_nothing() -> None:
         {"type": "error"},
         {"type": "error", "error": "text"},
         {"type": "error", "error": {"code": 7, "message": ["x"], "event_id": {}}},
-    ):
+    )
+    for said in unrelated:
         _, outcome = story.play(said)
         assert (outcome, story.value("create")) == ("ignored", "sent"), "\n".join(story.told)
     story.tell("created r1 ours | responding |")
