@@ -37,7 +37,8 @@ class Ledger:
     turns: tuple[tuple[str, str], ...] = ()
     calls: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
-    unechoed: tuple[str, ...] = ()
+    unechoed: tuple[tuple[str, str], ...] = ()
+    """Items of ours that were not shown yet: the event id they were sent with, and their call or item id."""
     digits: str = ""
 
 
@@ -108,12 +109,13 @@ def _create_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         ours = event_id is not None and event_id.startswith(EVENT_ID_PREFIX)
         return ("stale" if ours else "foreign"), ledger
     named = _RESPONSE_ID.search(_text(data, "message") or "")
-    conflict = named.group() if named else ledger.response or UNKNOWN_RESPONSE
+    conflict = named.group() if named else ledger.response
     ledger = attrs.evolve(ledger, create=None)
-    if conflict in ledger.ended_responses:
+    if conflict is None or conflict in ledger.ended_responses:
         return "over", ledger
-    opened = _kept(ledger.open_responses, conflict, 8)
-    return "busy", attrs.evolve(ledger, response=conflict, open_responses=opened)
+    # One we have not seen began before our create arrived; its own response.created may still come.
+    known = conflict in ledger.open_responses or conflict == UNKNOWN_RESPONSE
+    return ("busy" if known else "crossed"), attrs.evolve(ledger, response=conflict)
 
 
 def _create_failed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -137,10 +139,11 @@ def _tool_returned(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 
 def _echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
-    name = _text(data, "call_id") or _text(data, "item_id")
-    if name not in ledger.unechoed:
+    names = {_text(data, key) for key in ("call_id", "item_id", "event_id")} - {None}
+    left = tuple(entry for entry in ledger.unechoed if names.isdisjoint(entry))
+    if len(left) == len(ledger.unechoed):
         return "other", ledger
-    return "ours", attrs.evolve(ledger, unechoed=_without(ledger.unechoed, name))
+    return "ours", attrs.evolve(ledger, unechoed=left)
 
 
 _PHASES = ("started", "stopped", "committed")
@@ -187,7 +190,7 @@ _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
         _response_done,
         ("completed", "incomplete", "interrupted", "cancelled", "failed", "fatal", "stale"),
     ),
-    "create_rejected": (_create_rejected, ("busy", "over", "foreign", "stale")),
+    "create_rejected": (_create_rejected, ("busy", "crossed", "over", "foreign", "stale")),
     "create_failed": (_create_failed, ("ours", "stale")),
     "tool_called": (_tool_called, ("new", "seen")),
     "tool_returned": (_tool_returned, ("pending", "late")),
@@ -252,7 +255,8 @@ def _cancel(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> M
 
 
 def _flush(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
-    return ({"response_ids": list(ledger.open_responses)},), ledger
+    ids = _kept(ledger.open_responses, ledger.response, 9)
+    return ({"response_ids": [i for i in ids if i != UNKNOWN_RESPONSE]},), ledger
 
 
 def _truncate(effect: str, ledger: Ledger, _literal: str | None, data: Data) -> Made:
@@ -286,8 +290,9 @@ def _run_tool(_effect: str, ledger: Ledger, _literal: str | None, data: Data) ->
 
 def _output(effect: str, ledger: Ledger, call: str, output: str) -> tuple[Args, Ledger]:
     serial = ledger.serial + 1
-    args: Args = {"event_id": event_id(effect, serial), "call_id": call, "output": output}
-    return args, attrs.evolve(ledger, serial=serial, unechoed=_kept(ledger.unechoed, call, 16))
+    name = event_id(effect, serial)
+    args: Args = {"event_id": name, "call_id": call, "output": output}
+    return args, attrs.evolve(ledger, serial=serial, unechoed=(*ledger.unechoed, (name, call))[-16:])
 
 
 def _send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made:
@@ -313,7 +318,7 @@ def _digits(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> M
     serial = ledger.serial + 1
     name = event_id(effect, serial)
     args: Args = {"event_id": name, "item_id": name, "digits": ledger.digits}
-    unechoed = _kept(ledger.unechoed, name, 16)
+    unechoed = (*ledger.unechoed, (name, name))[-16:]
     return (args,), attrs.evolve(ledger, serial=serial, digits="", unechoed=unechoed)
 
 
