@@ -1,0 +1,56 @@
+"""`turnspec diagram`: writes the generated files (diagrams, tables, schemas), or checks that they are fresh."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from adapters.specs import BUNDLED, load_spec, shown
+from fsm.diagram import pages
+from fsm.problem import SpecError
+
+
+@click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("diagrams"), show_default=True,
+              help="Folder to write to, or to compare with.")  # fmt: skip
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is missing or not what would be written.")
+def command(specs: tuple[str, ...], out: Path, check: bool) -> None:
+    """Draw SPEC files (or bundled names; without any, all bundled specs).
+
+    For each spec: an overview as Mermaid (NAME.mmd) and a page in Markdown (NAME.md) with the overview, the table of
+    states and events with reasons, the deadlines and the vocabulary, each line with a link to the YAML.
+
+    Exit code: 0 written (or fresh), 1 a spec has problems or a file is stale, 2 wrong use.
+    """
+    wanted: dict[Path, str] = {}
+    for name in specs or BUNDLED:
+        try:
+            loaded = load_spec(name)
+        except SpecError as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+        wanted |= {out / path: text for path, text in pages(loaded).items()}
+    sys.exit(report_stale(wanted, "turnspec diagram") if check else write(wanted))
+
+
+def write(files: Mapping[Path, str]) -> int:
+    """Writes generated files and says which; 0."""
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {shown(path)}")
+    return 0
+
+
+def report_stale(files: Mapping[Path, str], remedy: str) -> int:
+    """Compares generated files with what is there; 1 if any differs."""
+    stale = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        click.echo(f"{shown(path)}: stale; run `{remedy}`", err=True)
+    if not stale:
+        click.echo(f"{len(files)} generated files are fresh")
+    return 1 if stale else 0
