@@ -30,11 +30,12 @@ _REJECTIONS = ("create_rejected", "create_failed", "session.update_rejected", "c
 
 @attrs.define
 class _Response:
-    """The response under way: what it was created for, whether the caller heard of it, whether it called tools."""
+    """The response under way: what it was created for, whether the caller heard of it, called tools, was counted."""
 
     greeting: bool = False
     heard: bool = False
     called_tools: bool = False
+    counted: bool = False
 
 
 @attrs.define
@@ -79,6 +80,7 @@ class Summary:
             self.states.append(step.snapshot.state)
             self.reconnects += step.snapshot.state == "reconnecting"
         if step.snapshot.is_final and not self.end_reason:
+            self._count_unended()
             self.end_reason = _reason(step, letter)
         self._was_audible = self._is_audible(step)
         self._count_silence(step, at_ms)
@@ -91,6 +93,7 @@ class Summary:
         if variant in _TURN_ENDS or variant == "timer.keys_done":
             self.turns += 1
         elif variant.startswith("response.created.") and step.outcome != "ignored":
+            self._count_unended()
             self._response = _Response(greeting=variant.endswith(".ours") and self._asked == "greeting")
         elif variant == "playout.started.current":
             self._response.heard = True
@@ -102,8 +105,14 @@ class Summary:
         if spoke and step.before != "user_speaking" and self._was_audible:
             self.barge_ins += 1
 
+    def _count_unended(self) -> None:
+        """An answer that was heard and whose end was never told (lost, or the session with it) was an answer, too."""
+        if self._response.heard and not self._response.counted:
+            self._count_answer("unended")
+
     def _count_answer(self, how: str) -> None:
         response = self._response
+        response.counted = True
         unheard = how == "cancelled" and not response.heard
         if not response.greeting and not response.called_tools and not unheard:
             self.answers[how] += 1
@@ -125,7 +134,7 @@ class Summary:
         played = self.played
         return {
             "turns": self.turns,
-            "answers": self.answers["completed"] + self.answers["cancelled"],
+            "answers": sum(self.answers[how] for how in ("completed", "cancelled", "unended")),
             "creates": creates,
             "rejections": sum(self.rejections.values()),
             "barge_ins": self.barge_ins,
