@@ -5,6 +5,7 @@ Never here: reading or writing a file.
 
 from __future__ import annotations
 
+from fsm.diagram_flow import leads
 from fsm.diagram_mermaid import mermaid
 from fsm.diagram_page import page
 from fsm.diagram_picture import picture
@@ -16,5 +17,6 @@ def pages(loaded: Loaded, up: str = "../") -> dict[str, str]:
 
     `up` leads from that folder to where the file names that the spec was loaded under begin (the repository's root).
     """
-    name = loaded.spec.name
-    return {f"{name}.md": page(loaded, up), f"{name}.mmd": mermaid(loaded.spec, picture(loaded))}
+    name, found = loaded.spec.name, leads(loaded)
+    drawn = picture(loaded, found)
+    return {f"{name}.md": page(loaded, found, drawn, up), f"{name}.mmd": mermaid(loaded.spec, drawn)}

@@ -57,8 +57,8 @@ def escape(text: str) -> str:
 
 
 def _id(name: str) -> str:
-    """An id that no Mermaid word can be mistaken for."""
-    return "s_" + "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
+    """An id that no Mermaid word can be mistaken for, another one for each name."""
+    return "s_" + "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"_{ord(c):x}_" for c in name)
 
 
 def _nodes(picture: Picture, states: tuple[str, ...], indent: str) -> Iterator[str]:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fsm.diagram_flow import Lead, in_order, leads, routes
+from fsm.diagram_flow import Lead, in_order, routes
 from fsm.diagram_matrix import LEGEND as MARKS_LEGEND
 from fsm.diagram_matrix import matrix
 from fsm.diagram_mermaid import LEGEND, mermaid
-from fsm.diagram_picture import duration, ends, picture, short
+from fsm.diagram_picture import Picture, duration, ends, short
 from fsm.diagram_text import Links, code, conditions, guard, moves, named, operations, prose, row_table, table, values
 from fsm.loader import Loaded
 from fsm.spec import Deadline, Group, Row, Spec, State
 
 
-def page(loaded: Loaded, up: str = "../") -> str:
+def page(loaded: Loaded, found: Sequence[Lead], drawn: Picture, up: str = "../") -> str:
     """The whole page; `up` leads from its folder to where the file names in the spec's places begin."""
-    spec, links, found = loaded.spec, Links(up), leads(loaded)
-    lines = [*_head(spec, links), "## Overview", "", "```mermaid", *mermaid(spec, picture(loaded)).splitlines(), "```"]
+    spec, links = loaded.spec, Links(up)
+    lines = [*_head(spec, links), "## Overview", "", "```mermaid", *mermaid(spec, drawn).splitlines(), "```"]
     lines += ["", *(f"- {text}" for text in LEGEND.values()), "- dashed oval: from every state in the box", ""]
     lines += ["## State × event", "", *matrix(loaded, found), *(f"- {text}" for text in MARKS_LEGEND), ""]
     lines += ["## States", ""]

@@ -72,10 +72,9 @@ class Picture:
         return frozenset(box.name for box in all_boxes(self.boxes) if box.anywhere)
 
 
-def picture(loaded: Loaded) -> Picture:
-    """The overview of a spec."""
-    spec, found = loaded.spec, leads(loaded)
-    return _Painter(spec, found).paint()
+def picture(loaded: Loaded, found: Sequence[Lead] | None = None) -> Picture:
+    """The overview of a spec; `found` are its leads, where they are known already."""
+    return _Painter(loaded.spec, leads(loaded) if found is None else found).paint()
 
 
 def trouble(spec: Spec) -> frozenset[str]:
@@ -270,8 +269,9 @@ def _telling(events: Sequence[str], source: str, target: str) -> Sequence[str]:
 def _frames(spec: Spec) -> Mapping[str, tuple[str, ...]]:
     """The groups drawn as boxes and the states in them.
 
-    Of two groups that overlap without one holding the other, the first. A state off the happy path to which a group
-    sends its own members stands outside of every box, or the arrow would have to leave the box it points into.
+    Of two groups that overlap without one holding the other, the first; none that has its name from a state. A state
+    off the happy path to which a group sends its own members stands outside of every box, or the arrow would have to
+    leave the box it points into.
     """
     aimed = {row.target for cell in spec.cells.values() if cell.group for row in cell.rows}
     outside = {s for s in spec.states if s in aimed and s not in spec.happy_path}
@@ -279,7 +279,7 @@ def _frames(spec: Spec) -> Mapping[str, tuple[str, ...]]:
     for name, group in spec.groups.items():
         new = set(group.states) - outside
         clash = any(new & set(old) and not new < set(old) and not set(old) < new for old in kept.values())
-        if new and not clash:
+        if new and not clash and name not in spec.states and name not in spec.choices:
             kept[name] = in_order(spec.states, new)
     return kept
 
