@@ -162,6 +162,7 @@ def test_a_rejected_session_update_ends_the_call_politely(spec: str, said: wire.
     story.tell("prompt_finished | closed | hang_up")
 
 
+@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 7: an update's rejection known by its message alone")
 @pytest.mark.parametrize(
     "message", ["Unknown parameter: 'session.audio'.", "Missing required parameter: 'session.type'."]
 )

@@ -307,7 +307,6 @@ def test_a_failed_parent_does_not_lose_its_tools() -> None:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 2: an error about an output is never one of ours")
 def test_a_rejected_output_is_waited_for_no_longer() -> None:
     story = asked().tell(
         """
@@ -320,7 +319,6 @@ def test_a_rejected_output_is_waited_for_no_longer() -> None:
     assert story.value("unechoed") == "0"
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 3: outputs sent as late are not counted as unechoed")
 def test_outputs_sent_as_late_are_covered_only_after_their_echo() -> None:
     """The tool is given up while the caller speaks; the provider answers the turn before it has seen our output."""
     story = asked().tell(
