@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 
 from fsm.journal import WAITED, EffectLine, Header, Journal, LostLine, StepLine, TimerLine, step_line
-from fsm.journal_scrub import scrub
 from fsm.machine import Event, Snapshot, Step, TurnSpecMachine
 
 COMPARED = ("outcome", "state", "effects", "timers")
@@ -144,10 +143,8 @@ def _aspects(line: StepLine) -> tuple[tuple[str, str], ...]:
 
 
 def effect_text(effect: EffectLine) -> str:
-    """An effect as one reads it, without secrets (the journal's side has none left)."""
-    args = scrub(dict(effect.args))
-    assert isinstance(args, dict)
-    inside = ", ".join(f"{key}={_short(value)}" for key, value in sorted(args.items()))
+    """An effect as one reads it."""
+    inside = ", ".join(f"{key}={_short(value)}" for key, value in sorted(effect.args.items()))
     return f"{effect.name}({inside})"
 
 

@@ -161,6 +161,21 @@ def shown(loaded_spec: Loaded, drawn: Picture, lead: Lead, target: str) -> bool:
     return any(lead.event in note.events and target in note.ends for note in drawn.notes)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_an_arrow_leads_to_every_state(name: str) -> None:
+    drawn = drawing(name)
+    assert set(any_spec(name).spec.states) - {a.target for a in drawn.arrows} == {drawn.initial} - {"connecting"}
+
+
+def test_a_state_in_a_box_does_not_repeat_the_arrow_of_the_box() -> None:
+    """provider.unreachable is a row of one group, provider.closed of the group around it: one red arrow for both."""
+    arrows = [a for a in drawing("server_vad").arrows if a.target == "reconnecting" and a.kind == "error"]
+    assert [a.source for a in arrows] == ["live"]
+    assert {"provider.closed.retryable", "provider.unreachable.retryable", "retries.overflowed"} <= set(
+        arrows[0].events
+    )
+
+
 def test_what_went_wrong_is_told_apart_from_what_may_happen() -> None:
     bad = trouble(loaded("server_vad").spec)
     wrong = {"provider.closed.fatal", "provider.closed.retryable", "session.update_rejected", "create_rejected.busy",
@@ -292,6 +307,15 @@ def test_every_answer_links_to_its_line(name: str) -> None:
     rows = re.findall(r"^\| `(caller\.hung_up)` .*\[(specs/[\w/.]+):(\d+)\]", text, re.M)
     assert rows
     assert all("caller.hung_up" in lines[file][int(line) - 1] for _, file, line in rows)
+
+
+def test_a_state_lists_its_own_answers_and_names_those_of_its_groups() -> None:
+    section = page_of("server_vad").split("### configured\n")[1].split("\n### ")[0]
+    own = re.findall(r"^\| `([\w.]+)` \|.*\.yaml#L", section, re.M)
+    assert own == ["application.say_requested", "application.say_requested"], "two rows: guard and guard"
+    assert "From [conversation](#group-conversation): " in section
+    shared = section.split("From [conversation]")[1]
+    assert "`session.updated`" in shared and "application.say_requested" not in shared
 
 
 def test_the_page_holds_every_state_deadline_and_word() -> None:
