@@ -74,7 +74,7 @@ def _response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         response=response,
         open_responses=_kept(ledger.open_responses, response, 8),
     )
-    return ("ours" if ours else "own"), ledger
+    return ("begun" if ours and only_an_item else "ours" if ours else "own"), ledger
 
 
 def _response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -170,10 +170,13 @@ def _playout_started(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     return ("current" if response is not None and response == ledger.response else "other"), ledger
 
 
-def _closed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def _without_session(ledger: Ledger) -> Ledger:
     """The ids of a session end with its socket."""
-    ledger = attrs.evolve(ledger, create=None, response=None, turns=(), unechoed=())
-    return ("fatal" if data.get("fatal") is True else "retryable"), ledger
+    return attrs.evolve(ledger, create=None, response=None, turns=(), unechoed=())
+
+
+def _closed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+    return ("fatal" if data.get("fatal") is True else "retryable"), _without_session(ledger)
 
 
 def _key(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -185,7 +188,7 @@ def _key(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 Classify = Callable[[Ledger, Data], tuple[str, Ledger]]
 _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
-    "response_created": (_response_created, ("ours", "own", "known")),
+    "response_created": (_response_created, ("ours", "begun", "own", "known")),
     "response_done": (
         _response_done,
         ("completed", "incomplete", "interrupted", "cancelled", "failed", "fatal", "stale"),
@@ -227,6 +230,14 @@ def effect_of(name: str) -> str | None:
 
 def _plain(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
     return ({},), ledger
+
+
+def _leave(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
+    return ({},), _without_session(ledger)
+
+
+def _forget_echoes(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
+    return (), attrs.evolve(ledger, unechoed=())
 
 
 def _named(_effect: str, ledger: Ledger, literal: str | None, _data: Data) -> Made:
@@ -324,6 +335,8 @@ def _digits(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> M
 
 RECIPES: Mapping[str, Recipe] = {
     "plain": _plain,
+    "leave": _leave,
+    "forget_echoes": _forget_echoes,
     "named": _named,
     "numbered": _numbered,
     "create": _create,
