@@ -165,8 +165,8 @@ def describe(result: Replay) -> str:
     if result.divergence is not None:
         return _divergence_text(result)
     if result.stopped:
-        return f"{result.steps} of {result.total} steps are the same; then it stopped: {result.stopped}\n"
-    return f"all {result.total} steps are the same\n"
+        return f"{result.steps} of {result.total} steps are the same; then it stopped: {result.stopped}"
+    return f"all {result.total} steps are the same"
 
 
 def _divergence_text(result: Replay) -> str:
@@ -180,7 +180,7 @@ def _divergence_text(result: Replay) -> str:
     for title, line in (("journal", found.expected), ("replayed", found.got)):
         if line is not None:
             lines.append(f"  {title:<9} {_decided(line)}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _decided(line: StepLine) -> str:

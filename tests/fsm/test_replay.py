@@ -78,7 +78,7 @@ def test_the_same_spec_matches_step_for_step(journal: Journal) -> None:
     result = replay(journal, machine("server_vad"), STRICT)
     assert result == Replay(len(journal.steps), len(journal.steps))
     assert result.matches
-    assert describe(result) == f"all {len(journal.steps)} steps are the same\n"
+    assert describe(result) == f"all {len(journal.steps)} steps are the same"
 
 
 def replayed(journal: Journal, *changes: Change) -> Replay:

@@ -31,7 +31,7 @@ VOCABULARY_SCHEMA: Mapping[str, Any] = json.loads(TEXTS["vocabularies/vocabulary
 
 @pytest.mark.parametrize("file", TEXTS)
 def test_the_committed_schema_is_fresh(file: str) -> None:
-    assert text_of(file) == TEXTS[file], f"specs/{file} is stale: run `turnspec diagram`"
+    assert text_of(file) == TEXTS[file], f"specs/{file} is stale: run `turnspec schema`"
 
 
 @pytest.mark.parametrize("schema", [SPEC_SCHEMA, VOCABULARY_SCHEMA], ids=["spec", "vocabulary"])
