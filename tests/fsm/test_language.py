@@ -149,7 +149,6 @@ def test_a_whole_name_beats_a_pattern_and_a_state_beats_its_group() -> None:
         (RANG, "      bell.*: {do: [shut_door]}\n"),
         ("      bell.rang_twice: {to: garden}\n", "      visit.requested: garden\n"),
         NO_VISIT,
-        NO_VISIT,
     )
     assert effects(Walk(by_state + GROUP)("bell.rang")) == ["shut_door"]  # a state's pattern beats its group's name
 
