@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import attrs
 
-from fsm.ledger import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger
+from fsm.ledger import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger, Recipe
 from fsm.problem import Place
 from fsm.reaction import Control, Outcome, Reaction, begin, control_of
 from fsm.spec import Spec
 from fsm.table import StrictEvent, TurnMachine
 
 _NOTHING: Mapping[str, object] = {}
+# What the generated constructors of named tuples call, at half their cost; some are made for every event.
+_new = tuple.__new__
 
 
 class Event(NamedTuple):
@@ -108,6 +110,43 @@ class Step(NamedTuple):
         return tuple(row.id for row in self.reaction.path)
 
 
+_Maker = tuple[str, Recipe | None, str | None]
+"""Name, recipe and literal of an effect. No recipe: the effect has no arguments."""
+
+_Plan = tuple[Reaction, Control, tuple[_Maker, ...], tuple[tuple[str, int], ...], tuple[str, ...], bool]
+"""reaction, configuration after it, effects to make, (deadline, ms) to start, deadlines to stop, does anything wait"""
+
+
+class _Plans:
+    """What is left to do at each configuration for one event: its reaction, unfolded once and kept with it."""
+
+    __slots__ = ("_after_ms", "_event", "_reactions", "kept")
+
+    def __init__(self, event: StrictEvent, after_ms: Mapping[str, int]) -> None:
+        self._event = event
+        self._after_ms = after_ms
+        self._reactions = event.kept
+        self.kept: dict[Control, _Plan] = {}
+
+    def made(self, control: Control) -> _Plan:
+        """The plan of a configuration that has none yet."""
+        reaction = self._event.trigger(control)
+        if self._reactions is not self._event.kept:  # the table forgot; a plan must not keep what it let go
+            self._reactions, self.kept = self._event.kept, {}
+        plan = self.kept[control] = _plan(control, reaction, self._after_ms)
+        return plan
+
+
+def _plan(before: Control, reaction: Reaction, after_ms: Mapping[str, int]) -> _Plan:
+    makers = [
+        (word.sends or word.name, None if word.recipe == "plain" else RECIPES[word.recipe], literal)
+        for word, literal in reaction.effects
+    ]
+    start = tuple((name, after_ms[name]) for name in reaction.start)
+    waits = bool(before.waiting or reaction.after.waiting)
+    return reaction, reaction.after, tuple(makers), start, reaction.stop, waits
+
+
 class TurnSpecMachine:
     """A loaded spec, ready to step any number of calls."""
 
@@ -115,12 +154,13 @@ class TurnSpecMachine:
         self.spec = spec
         self.table = TurnMachine(spec)
         self._events: Mapping[str, StrictEvent] = self.table.strict_events()
+        self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
+        self._plans = {name: _Plans(event, self._after_ms) for name, event in self._events.items()}
         self._identities = {
-            base: (CLASSIFY[identity], {tag: self._events[f"{base}.{tag}"] for tag in IDENTITIES[identity]})
+            base: (CLASSIFY[identity], {tag: self._plans[f"{base}.{tag}"] for tag in IDENTITIES[identity]})
             for base, identity in spec.vocabulary.identities.items()
         }
         self._timers = {d.event: d.name for d in spec.deadlines.values()}
-        self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
 
     def start(self, talk_key: str = "", **context: str) -> Step:
         """A new call. `context` overrides initial values by name, e.g. `owed="none"` for a call without a greeting."""
@@ -132,7 +172,8 @@ class TurnSpecMachine:
         nothing = Snapshot(self.table.one(control_of(self.spec, values)), ledger, {}, {}, 0)
         reaction = begin(self.spec, values)
         reaction = attrs.evolve(reaction, after=self.table.one(reaction.after))
-        return self._stepped(nothing, Event("call.started"), reaction, nothing.ledger)
+        plan = _plan(nothing.control, reaction, self._after_ms)
+        return self._stepped(nothing, Event("call.started"), plan, nothing.ledger)
 
     def step(self, snapshot: Snapshot, event: Event) -> Step:
         """The answer to any event in any snapshot; never raises for what comes in."""
@@ -142,14 +183,15 @@ class TurnSpecMachine:
         if identity is not None:
             classify, variants = identity
             tag, ledger = classify(ledger, event.data)
-            table_event = variants[tag]
-        elif name in self._events:
+            plans = variants[tag]
+        elif name in self._plans:
             if name in self._timers and snapshot.armed.get(self._timers[name]) != event.data.get("epoch"):
                 return self._nothing(snapshot, event, "a stale timer is no event")
-            table_event = self._events[name]
+            plans = self._plans[name]
         else:
             return self._nothing(snapshot, event, f"'{name}' is no event of the vocabulary")
-        return self._stepped(snapshot, event, table_event.trigger(snapshot.control), ledger)
+        control = snapshot.control
+        return self._stepped(snapshot, event, plans.kept.get(control) or plans.made(control), ledger)
 
     def recall(self, snapshot: Snapshot) -> Event | None:
         """The event that waited and need not wait any longer: to be stepped before the next from outside."""
@@ -161,23 +203,25 @@ class TurnSpecMachine:
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
         return Step(event, Reaction("ignored", event.name, snapshot.control, reason=reason), snapshot, snapshot, (), ())
 
-    def _stepped(self, snapshot: Snapshot, event: Event, reaction: Reaction, ledger: Ledger) -> Step:
-        control = reaction.after
-        effects: tuple[Effect, ...] = ()
-        if reaction.effects:
-            effects, ledger = _effects(reaction, ledger, event.data)
+    def _stepped(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: Ledger) -> Step:
+        reaction, control, makers, to_start, to_stop, waits = plan
         _, _, armed, data, serial = snapshot
-        if control.waiting or snapshot.control.waiting:
-            data = self._waiting_data(snapshot, event, reaction)
         serial += 1
-        start: tuple[Timer, ...] = ()
-        if reaction.start or reaction.stop:
-            start = tuple([Timer(name, self._after_ms[name], serial) for name in reaction.start])
-            armed = {k: e for k, e in armed.items() if k not in reaction.stop}
-            armed.update(dict.fromkeys(reaction.start, serial))
-        # tuple.__new__ is what the generated constructors call, at half their cost; two are made for every event.
-        after = tuple.__new__(Snapshot, (control, ledger, armed, data, serial))
-        return tuple.__new__(Step, (event, reaction, snapshot, after, effects, start))
+        effects: tuple[Effect, ...] = ()
+        if makers:
+            effects, ledger = _effects(makers, ledger, event.data)
+        if waits:
+            data = self._waiting_data(snapshot, event, reaction)
+        start: list[Timer] = []
+        if to_start or to_stop:
+            armed = {**armed}
+            for name in to_stop:
+                armed.pop(name, None)
+            for name, after_ms in to_start:
+                armed[name] = serial
+                start.append(_new(Timer, (name, after_ms, serial)))
+        after = _new(Snapshot, (control, ledger, armed, data, serial))
+        return _new(Step, (event, reaction, snapshot, after, effects, tuple(start)))
 
     def _waiting_data(self, snapshot: Snapshot, event: Event, reaction: Reaction) -> Mapping[str, Data]:
         """The data of waiting events: several of a name become one, the last; a raised event has its cause's data."""
@@ -187,11 +231,14 @@ class TurnSpecMachine:
         return {name: known.get(name, _NOTHING) for name in reaction.after.waiting}
 
 
-def _effects(reaction: Reaction, ledger: Ledger, data: Data) -> tuple[tuple[Effect, ...], Ledger]:
-    """The reaction's effects with their arguments, and the ledger that knows of them."""
+def _effects(makers: tuple[_Maker, ...], ledger: Ledger, data: Data) -> tuple[tuple[Effect, ...], Ledger]:
+    """The effects with their arguments, and the ledger that knows of them."""
     effects: list[Effect] = []
-    for word, literal in reaction.effects:
-        name = word.sends or word.name
-        made, ledger = RECIPES[word.recipe](name, ledger, literal, data)
-        effects += [Effect(name, args) for args in made]
+    for name, recipe, literal in makers:
+        if recipe is None:
+            effects.append(_new(Effect, (name, _NOTHING)))
+            continue
+        made, ledger = recipe(name, ledger, literal, data)
+        for args in made:
+            effects.append(_new(Effect, (name, args)))  # noqa: PERF401 - nearly always one
     return tuple(effects), ledger
