@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeVar, cast
 
 import attrs
 import cattrs
-import orjson
 
 from fsm.journal_scrub import scrub
 from fsm.machine import Step
@@ -169,10 +168,17 @@ def encode(line: Line) -> str:
     fields = {"kind": _NAMES[type(line)], **_fields(line)}
     if isinstance(line, Header):
         fields["version"] = line.version
-    try:
-        return orjson.dumps(fields, default=str).decode()
-    except (TypeError, ValueError):  # a number beyond 64 bits, half of a surrogate pair
-        return json.dumps(fields, default=str, separators=(",", ":"))
+    text = _PLAIN.encode(fields)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 cannot
+            return _ASCII.encode(fields)
+    return text
+
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+_ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str)
 
 
 _SHAPES: Mapping[type[Any], tuple[tuple[str, bool], ...]] = {
@@ -202,7 +208,7 @@ def decode(text: str, file: str = "-", number: int = 1) -> Line:
     """The value of one line. Raises JournalError."""
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JournalError(file, number, f"this is not JSON: {error}") from None
     if not isinstance(raw, dict):
         raise JournalError(file, number, "a JSON object is expected here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -14,32 +15,37 @@ _SECRET_TEXT = re.compile(
 )
 _SUSPECT = re.compile(r"sk[-_]|ek[-_]|bearer|key=|token=", re.I)
 HIDDEN = "***"
+MAX_DEPTH = 40  # what is nested deeper is cut: a provider may not bring the journal down
 
 
 def scrub(value: object) -> object:
     """The value without audio (its length in its place) and without secrets. Doing it twice changes nothing."""
-    return _scrub(value, "", False)
+    return _scrub(value, "", False, 0)
 
 
-def _scrub(value: object, wire_type: str, inside_headers: bool) -> object:
+def _scrub(value: object, wire_type: str, inside_headers: bool, depth: int) -> object:
     if isinstance(value, str):
         return HIDDEN if inside_headers else _text(value)
+    if depth > MAX_DEPTH and isinstance(value, Mapping | list | tuple):
+        return "..."
     if isinstance(value, Mapping):
         here = value.get("type")
         kind = here if isinstance(here, str) else wire_type
-        return {str(key): _field(str(key), item, kind, inside_headers) for key, item in value.items()}
+        return {str(key): _field(str(key), item, kind, inside_headers, depth) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_scrub(item, wire_type, inside_headers) for item in value]
+        return [_scrub(item, wire_type, inside_headers, depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return value
 
 
-def _field(key: str, value: object, wire_type: str, inside_headers: bool) -> object:
+def _field(key: str, value: object, wire_type: str, inside_headers: bool, depth: int) -> object:
     lower = key.lower()
     if lower in _SECRET_KEYS and value not in (None, ""):
         return HIDDEN
     if isinstance(value, str) and (lower == "audio" or (lower == "delta" and wire_type.endswith("audio.delta"))):
         return {"audio_bytes": len(value.rstrip("=")) * 3 // 4}
-    return _scrub(value, wire_type, inside_headers or lower == "headers")
+    return _scrub(value, wire_type, inside_headers or lower == "headers", depth + 1)
 
 
 def _text(text: str) -> str:

@@ -148,8 +148,24 @@ def test_any_wire_event_can_be_written_and_scrubbing_twice_changes_nothing(event
 
 
 def test_what_json_cannot_hold_is_written_nevertheless() -> None:
-    for odd in (10**30, "\ud800", b"bytes", {1, 2}):
-        assert json.loads(encode(WireLine(1, "in", {"x": odd})))["t_ms"] == 1
+    for odd in (10**30, "\ud800", "é\ud800", b"bytes", {1, 2}, float("nan"), {5: 6}):
+        text = encode(WireLine(1, "in", {"x": odd}))
+        assert text.encode()
+        assert json.loads(text, parse_constant=pytest.fail)["t_ms"] == 1
+
+
+def test_words_of_any_language_stay_readable() -> None:
+    assert "grüß Gott" in encode(WireLine(1, "in", {"transcript": "grüß Gott"}))
+
+
+def test_an_event_nested_without_end_is_cut() -> None:
+    deep: dict[str, object] = {"x": 1}
+    for _ in range(100_000):
+        deep = {"x": deep}
+    text = encode(WireLine(1, "in", deep))
+    assert len(text) < 1000
+    with pytest.raises(JournalError):
+        decode("[" * 100_000)
 
 
 # --- what must not be in it -------------------------------------------------------------------------------------------
