@@ -1,0 +1,149 @@
+"""`turnspec demo`: one real call between the shipped simulators, shown as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from adapters.demo.plan import Plan
+    from adapters.demo.run import Outcome
+
+ABOUT_S: Final = {"turnspec": "about 33 s", "naive": "about 40 s", "openai": "a minute or so"}
+LOOP_FACTORY: Final = None
+
+
+@click.command(
+    epilog="A healthy call has one answer per turn, no rejected response.create, no underrun, and at most one create "
+    "per greeting and per round of tools. "
+    "Exit code: 0 healthy, 1 not (and what), or the spec has problems, 2 wrong use."
+)
+@click.option("--spec", default="server_vad", metavar="NAME|FILE", show_default=True,
+              help="The lifecycle: server_vad, owned_turns, push_to_talk, or a file of yours.")  # fmt: skip
+@click.option("--scenario", metavar="NAME|FILE",
+              help="Faults of the provider, in the format of its scenarios. With the command: crossing, "
+              "lost_response_done, lost_speech_stopped, late_session_updated, twice_response_done, garbage, "
+              "closed_in_mid_call.")  # fmt: skip
+@click.option("--naive", is_flag=True,
+              help="Show what a controller made of flags does with the same call; turnspec takes it at the same time, "
+              "unseen, and both are compared at the end.")  # fmt: skip
+@click.option("--provider", type=click.Choice(["simulated", "openai"]), default="simulated", show_default=True,
+              help="openai talks to the real one with OPENAI_API_KEY (OPENAI_MODEL, OPENAI_VOICE, "
+              "OPENAI_SYSTEM_PROMPT, OPENAI_REALTIME_BASE_URL are heeded).")  # fmt: skip
+@click.option("--format", "audio_format", type=click.Choice(["pcmu", "pcma", "pcm16"]), default="pcmu",
+              show_default=True,
+              help="Audio between turnspec and the provider: G.711 at 8 kHz, or 24 kHz PCM.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True,
+              help="Ids, latencies, tool delays, the moment of the barge-in; a seed repeats turns, states "
+              "and counts.")  # fmt: skip
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Where journal, recording and summary go. [default: demo-<time>]")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
+def command(
+    spec: str, scenario: str | None, naive: bool, provider: str, audio_format: str, seed: int, out: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Play a real call over loopback sockets, in real time: about half a minute.
+
+    A simulated caller calls over AudioSocket, as Asterisk would; turnspec takes the call and talks to a simulated
+    Realtime provider. Six turns, digits from the keypad, two tools at once, and a caller who talks into an answer.
+    """
+    from fsm.problem import SpecError
+
+    try:
+        plan = _plan(spec, scenario, provider, audio_format, seed)
+    except SpecError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=as_json)
+        sys.exit(1)
+    folder = out or Path(time.strftime("demo-%Y%m%d-%H%M%S"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{folder}: {error.strerror}") from None
+    with _logs_into(folder / "log.jsonl"):
+        sys.exit(_json_run(plan, folder, naive) if as_json else _shown_run(plan, folder, naive))
+
+
+def _plan(spec: str, scenario: str | None, provider: str, audio_format: str, seed: int) -> Plan:
+    from adapters.demo.plan import Options, PlanError, make_plan
+
+    real = "openai" if provider == "openai" else "simulated"
+    options = Options(spec=spec, scenario=scenario, provider=real, audio_format=audio_format, seed=seed)  # type: ignore[arg-type]
+    try:
+        return make_plan(options, os.environ)
+    except PlanError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _json_run(plan: Plan, folder: Path, naive: bool) -> int:
+    from adapters.demo.run import nobody, run_demo
+
+    try:
+        with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
+            outcome = runner.run(run_demo(plan, folder, nobody, naive=naive))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return 1
+    except (OSError, TimeoutError) as error:
+        click.echo(json.dumps({"error": f"{type(error).__name__}: {error}"}, indent=2))
+        return 1
+    click.echo(json.dumps(outcome.summary, indent=2))
+    return 1 if outcome.problems else 0
+
+
+def _shown_run(plan: Plan, folder: Path, naive: bool) -> int:
+    from rich.console import Console
+
+    from adapters.demo.ending import show_beginning, show_ending
+    from adapters.demo.run import run_demo
+    from adapters.demo.screen import make_screen
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows question marks, and no traceback
+    console = Console(highlight=False)
+    about = ABOUT_S["openai" if plan.endpoint is not None else "naive" if naive else "turnspec"]
+    show_beginning(console, plan, folder, naive, about)
+    outcome: Outcome | None = None
+    try:
+        with (
+            asyncio.Runner(loop_factory=LOOP_FACTORY) as runner,
+            make_screen(console, runner.get_loop().time) as screen,
+        ):
+            outcome = runner.run(run_demo(plan, folder, screen.tell, naive=naive))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        console.print("\nThe call was cut.", style="bold red")
+    except (OSError, TimeoutError) as error:
+        console.print(f"\nThe call could not be played: {type(error).__name__}: {error}", style="bold red")
+    show_ending(console, plan, folder, outcome)
+    return 0 if outcome is not None and not outcome.problems else 1
+
+
+@contextmanager
+def _logs_into(path: Path) -> Iterator[None]:
+    """Everything that is logged goes to a file beside the journal; what was set up before comes back afterwards."""
+    import logging
+
+    import structlog
+
+    from adapters.logs import LogSettings, configure
+
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    with path.open("w", encoding="utf-8") as file:
+        configure(LogSettings(), (os.environ.get("OPENAI_API_KEY", ""),), file)
+        try:
+            yield
+        finally:
+            structlog.configure(**before)
+            root.handlers[:] = handlers
+            root.setLevel(level)

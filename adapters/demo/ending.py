@@ -1,0 +1,84 @@
+"""What is said before a demo and after it: what this is, how it went, what was left behind, what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from adapters.demo.plan import TALK_KEY, Plan
+from adapters.demo.run import Outcome
+from adapters.demo.verdict import in_words, remarks, side_by_side
+from adapters.specs import BUNDLED, shown, spec_path
+
+FILES: Final = {
+    "recording.wav": "what was said: caller left, agent right",
+    "journal.jsonl": "every step with its cause, every event on the wire",
+    "summary.json": "the numbers above",
+    "log.jsonl": "what the server logged",
+    "naive/recording.wav": "the same call with flags",
+}
+
+
+def show_beginning(console: Console, plan: Plan, folder: Path, naive: bool, about: str) -> None:
+    """The heading: what is played, how long it takes, where it goes."""
+    controller = "a controller made of flags" if naive else f"spec {plan.spec.name}"
+    provider = "OpenAI" if plan.endpoint is not None else "simulated provider"
+    console.print(
+        Text("turnspec demo", "bold").append(f" · {controller} · {provider} · {plan.options.audio_format}", "dim")
+    )
+    console.print(f"A real call over loopback sockets, in real time: {about}. Ctrl-C hangs up.", soft_wrap=True)
+    if plan.scenario.description and plan.options.scenario:
+        console.print(f"Fault: {plan.scenario.description}", style="yellow", soft_wrap=True)
+    if plan.holds_turns:
+        console.print(f"The caller holds a turn between two presses of {TALK_KEY}.")
+    if naive:
+        console.print(f"turnspec ({plan.spec.name}) takes the same call unseen; the end compares the two.")
+    console.print(f"Everything is kept in {folder}/\n", soft_wrap=True)
+
+
+def show_ending(console: Console, plan: Plan, folder: Path, outcome: Outcome | None) -> None:
+    """Numbers, verdict, files, and what to try next."""
+    console.print()
+    if outcome is not None and outcome.naive is not None:
+        console.print(side_by_side(outcome.turnspec, outcome.naive))
+    elif outcome is not None:
+        for line in in_words(outcome.turnspec):
+            console.print(line, soft_wrap=True)
+    if outcome is not None and outcome.problems:
+        for problem in outcome.problems:
+            console.print(f"NOT HEALTHY: {problem}", style="bold red")
+    elif outcome is not None:
+        who = "turnspec: healthy" if outcome.naive is not None else "Healthy"
+        console.print(
+            f"{who}: one answer per turn, nothing rejected, no hole in the agent's voice.", style="bold green"
+        )
+    for remark in remarks(outcome.turnspec) if outcome is not None else ():
+        console.print(f"Note: {remark}.", style="yellow")
+    _show_files(console, folder)
+    _show_next(console, plan, folder, outcome)
+
+
+def _show_files(console: Console, folder: Path) -> None:
+    console.print(f"\n{folder}/", style="bold", soft_wrap=True)
+    for name, about in FILES.items():
+        if (folder / name).exists():
+            console.print(f"  {name:<20} {about}", soft_wrap=True)
+
+
+def _show_next(console: Console, plan: Plan, folder: Path, outcome: Outcome | None) -> None:
+    ideas = {f"turnspec replay {folder}/journal.jsonl": "step this call again"}
+    if outcome is not None and outcome.naive is None:
+        ideas["turnspec demo --naive"] = "flags instead of a spec"
+    if not plan.options.scenario:
+        ideas["turnspec demo --scenario lost_response_done"] = "the same with a fault"
+    if plan.options.spec in BUNDLED:
+        ideas[f"cp {shown(spec_path(plan.options.spec))} mine.yaml"] = "edit this copy, then"
+        ideas["turnspec check mine.yaml"] = "is it sound? then"
+        ideas["turnspec demo --spec mine.yaml"] = "hear it"
+    console.print("\nnext", style="bold")
+    width = min(max(map(len, ideas)), 52)
+    for command, about in ideas.items():
+        console.print(f"  {command:<{width}}  {about}", soft_wrap=True)

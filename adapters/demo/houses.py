@@ -1,0 +1,129 @@
+"""Who takes the demo's call: turnspec's own server, or the naive bridge behind the same listener. Never a display."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from adapters.asterisk.connection import Connection
+from adapters.asterisk.server import AudioSocketServer
+from adapters.asterisk.settings import AudioSocketSettings
+from adapters.audio.recorder import Recorder, RecordingWriter
+from adapters.audio.tick import Ticker
+from adapters.call.mailbox import Letter
+from adapters.call.settings import CallSettings
+from adapters.call.summary import Summary
+from adapters.demo.naive import NaiveBridge
+from adapters.demo.plan import TALK_KEY, Plan
+from adapters.demo.story import Story
+from adapters.logs import LogSettings
+from adapters.realtime.endpoint import Endpoint
+from adapters.realtime.protocol import WireEvent
+from adapters.server import TurnspecServer
+from adapters.settings import Settings
+from fsm.machine import Step
+from fsm.problem import NOWHERE
+
+Numbers = Mapping[str, Any]
+
+
+class House(Protocol):
+    """A listener for one call. `numbers` is set when the call has ended."""
+
+    numbers: asyncio.Future[Numbers]
+
+    @property
+    def port(self) -> int: ...
+
+    async def start(self) -> None: ...
+
+    def hang_up(self) -> None:
+        """The call is to end politely, soon."""
+
+    async def close(self) -> None: ...
+
+
+class TurnspecHouse:
+    """`adapters.server` as it is deployed, with settings made here instead of read from a file."""
+
+    def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
+        settings = Settings(
+            file="turnspec demo", spec=plan.spec, spec_digest=plan.spec_digest,
+            call=plan.call_settings(endpoint, folder), audiosocket=AudioSocketSettings(port=0), log=LogSettings(),
+            shutdown_s=5.0, tool_threads=4, listen_place=NOWHERE,
+        )  # fmt: skip
+        self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
+        self._server = TurnspecServer(settings, lambda _call_id: [story, _End(self.numbers)])
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    def hang_up(self) -> None:
+        for call in self._server.calls.values():
+            call.hang_up("ctrl-c")
+
+    async def close(self) -> None:
+        await self._server.close()
+
+
+@attrs.frozen
+class _End:
+    """An observer that waits for the summary."""
+
+    numbers: asyncio.Future[Numbers]
+
+    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None: ...
+
+    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
+
+    def ended(self, summary: Summary) -> None:
+        if not self.numbers.done():
+            self.numbers.set_result(summary.as_json())
+
+
+class NaiveHouse:
+    """The naive bridge with the same line, audio path and recorder."""
+
+    def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
+        self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
+        self._settings: CallSettings = plan.call_settings(endpoint, None)
+        self._hold_key = TALK_KEY if plan.holds_turns else None
+        self._folder = folder
+        self._story = story
+        self._ticker = Ticker()
+        self._recordings = RecordingWriter()
+        self._server = AudioSocketServer(AudioSocketSettings(port=0), self._ticker, self._on_call)
+        self._bridge: NaiveBridge | None = None
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    async def start(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await self._server.start()
+
+    def hang_up(self) -> None:
+        if self._bridge is not None:
+            self._bridge.hang_up()
+
+    async def close(self) -> None:
+        await self._server.close()
+        self._ticker.close()
+        self._recordings.close()
+
+    async def _on_call(self, connection: Connection) -> None:
+        path = self._folder / f"{connection.uuid}.wav"
+        recorder = Recorder(self._recordings, path, rate_hz=connection.rate_hz)
+        self._bridge = NaiveBridge(connection, self._settings, self._story, recorder, self._hold_key)
+        numbers = await self._bridge.run()
+        if not self.numbers.done():
+            self.numbers.set_result(numbers)

@@ -1,0 +1,29 @@
+"""What a person is told of a call, piece by piece, whoever controls it and wherever it is shown. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import attrs
+
+Kind: TypeAlias = Literal[
+    "state",  # the controller's state is now `text`
+    "caller", "agent",  # somebody said `text`
+    "caller_partial", "agent_partial",  # so far
+    "caller_voice", "agent_voice",  # `text` is "on" or "off": what can be heard on the line
+    "key", "tool", "asked", "cut", "rejected", "note",
+]  # fmt: skip
+
+
+@attrs.frozen
+class Moment:
+    """`at_ms` since the call began; `turn` is the number of the caller's turn that this is, if it is one."""
+
+    at_ms: int
+    kind: Kind
+    text: str
+    turn: int | None = None
+
+
+Tell: TypeAlias = Callable[[Moment], None]

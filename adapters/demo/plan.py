@@ -1,0 +1,189 @@
+"""What a demo is to play, settled before the call: spec, session, scenario, script, tools. Nothing here runs a call.
+
+All that varies with the seed is drawn here, so that a seed gives the same call again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Final, Literal
+
+import attrs
+
+from adapters.call.settings import CallSettings
+from adapters.demo.script import Patience, demo_script, read_turns
+from adapters.demo.tools import demo_tools
+from adapters.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
+from adapters.realtime.session import UNSET, SessionSettings, Unset
+from adapters.simulator.caller_script import Script
+from adapters.simulator.provider.scenario import Scenario, ScenarioError, load_scenario
+from adapters.simulator.provider.settings import Latency, ProviderSettings
+from adapters.specs import fetcher, load_spec, shown, spec_path
+from fsm.journal import digest
+from fsm.loader import load
+from fsm.spec import Spec, TurnDetection
+
+HERE: Final = Path(__file__).resolve().parent
+FAULTS: Final = HERE / "scenarios"
+TALK_KEY: Final = "*"
+INSTRUCTIONS: Final = (
+    "You are the telephone agent of a small shop that is open from nine to six. Answer in one short sentence. Ask for "
+    "the order number to be keyed in. Before you call tools, say that it takes a second. Returns take thirty days."
+)
+GREETING: Final = "Please greet the caller in one short sentence and ask how you can help."
+
+
+class PlanError(Exception):
+    """Wrong use of the command, in words for whoever used it."""
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    spec: str = "server_vad"
+    scenario: str | None = None
+    provider: Literal["simulated", "openai"] = "simulated"
+    audio_format: str = "pcmu"
+    seed: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """All that a call needs but its sockets. `scenario` and `simulated` are of no use where the provider is real."""
+
+    options: Options
+    spec: Spec
+    spec_digest: str
+    session: SessionSettings
+    scenario: Scenario
+    simulated: ProviderSettings
+    endpoint: Endpoint | None
+    script: Script
+    call_id: uuid.UUID
+
+    @property
+    def holds_turns(self) -> bool:
+        """The caller opens and closes turns with a key."""
+        return self.spec.turn_detection.manual
+
+    def call_settings(self, endpoint: Endpoint, folder: Path | None) -> CallSettings:
+        """With tools of their own for each call: they count how often they were asked."""
+        tools = demo_tools(Random(self.options.seed))
+        session = attrs.evolve(self.session, tools=[tool.definition for tool in tools.values()])
+        return CallSettings(
+            endpoint=endpoint, session=session, greeting=GREETING, talk_key=TALK_KEY, tools=tools,
+            journal_dir=folder, recording_dir=folder,
+        )  # fmt: skip
+
+
+def make_plan(options: Options, environment: Mapping[str, str]) -> Plan:
+    """Raises SpecError for a spec with problems, PlanError for everything else that cannot be played."""
+    spec, spec_digest = _spec(options.spec)
+    random = Random(options.seed)
+    detection = spec.turn_detection
+    real = options.provider == "openai"
+    turns = read_turns()
+    jitter_ms = random.uniform(-60, 60)
+    turns = tuple(
+        turn if turn.cut_in_after_ms is None else attrs.evolve(turn, cut_in_after_ms=turn.cut_in_after_ms + jitter_ms)
+        for turn in turns
+    )
+    patience = Patience(speaking_ms=20_000, pause_ms=1_000, more_ms=8_000) if real else Patience()
+    return Plan(
+        options=options,
+        spec=spec,
+        spec_digest=spec_digest,
+        session=_session(options, environment, detection),
+        scenario=_scenario(options.scenario, random),
+        simulated=ProviderSettings(seed=options.seed),
+        endpoint=_openai(environment) if real else None,
+        script=demo_script(turns, patience, TALK_KEY if detection.manual else None),
+        call_id=uuid.UUID(int=random.getrandbits(128), version=4),
+    )
+
+
+def _spec(name: str) -> tuple[Spec, str]:
+    """A checked spec and the digest of its texts, as the server makes it."""
+    path = spec_path(name)
+    fetch = fetcher(path.parent)
+    texts: list[str] = []
+
+    def fetched(reference: str) -> tuple[str, str]:
+        text, file = fetch(reference)
+        texts.append(text)
+        return text, file
+
+    try:
+        texts.append(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return load_spec(name).spec, ""  # says what is wrong
+    return load(texts[0], shown(path), fetched).spec, digest(texts)
+
+
+def fault_names() -> list[str]:
+    """The fault scenarios that come with the demo."""
+    return sorted(path.stem for path in FAULTS.glob("*.yaml"))
+
+
+def _scenario(given: str | None, random: Random) -> Scenario:
+    """A scenario file with nothing but faults and latency strikes the demo's own conversation."""
+    try:
+        base = load_scenario(HERE / "call.yaml")
+        latency = (base.latency or Latency()).scaled(random.uniform(0.95, 1.05))
+        base = attrs.evolve(base, latency=attrs.evolve(latency, pace=(base.latency or Latency()).pace))
+        if given is None:
+            return base
+        path = FAULTS / f"{given}.yaml" if given in fault_names() else Path(given)
+        found = load_scenario(path)
+    except ScenarioError as error:
+        raise PlanError(str(error)) from None
+    if found.responses or found.user_turns:
+        return found
+    return attrs.evolve(base, faults=found.faults, latency=found.latency or base.latency)
+
+
+def _session(options: Options, environment: Mapping[str, str], detection: TurnDetection) -> SessionSettings:
+    real = options.provider == "openai"
+    return SessionSettings(
+        model=_model(environment),
+        voice=environment.get("OPENAI_VOICE") or None if real else None,
+        instructions=environment.get("OPENAI_SYSTEM_PROMPT") or INSTRUCTIONS if real else INSTRUCTIONS,
+        input_format=options.audio_format,
+        output_format=options.audio_format,
+        turn_detection=_detection(detection),
+        transcription={"model": "gpt-4o-mini-transcribe"},
+    )
+
+
+def _detection(detection: TurnDetection) -> Mapping[str, object] | Unset | None:
+    """What the spec needs of the provider's turn detection, and nothing more."""
+    if detection.manual:
+        return None
+    if not detection.needs:
+        return UNSET
+    return {"type": "server_vad", **{key: _value(text) for key, text in detection.needs.items()}}
+
+
+def _value(text: str) -> object:
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isdecimal() else text
+
+
+def _model(environment: Mapping[str, str]) -> str:
+    return environment.get("OPENAI_MODEL") or "gpt-realtime"
+
+
+def _openai(environment: Mapping[str, str]) -> Endpoint:
+    key = environment.get("OPENAI_API_KEY")
+    if not key:
+        raise PlanError("--provider openai needs OPENAI_API_KEY in the environment; without it, leave the option out")
+    base = environment.get("OPENAI_REALTIME_BASE_URL") or OPENAI_URL
+    try:
+        return openai_endpoint(_model(environment), key, base_url=base)
+    except EndpointError as error:
+        raise PlanError(f"OPENAI_REALTIME_BASE_URL or OPENAI_API_KEY: {error}") from None
