@@ -1,0 +1,354 @@
+"""`turnspec simulate`: one of the simulators alone, against somebody's own bridge. Watches and reports, no more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from adapters.simulator.caller import CallerReport, CallerSettings, Script
+    from adapters.simulator.provider import ProviderServer, SessionStats
+
+POLL_S: Final = 0.1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Run one of the simulators alone: the provider's side of a bridge, or Asterisk's with a caller.
+
+    Both speak the real wire, so that what is tested may be anything: turnspec, or a bridge of your own in any language.
+
+    \b
+      your bridge, without OpenAI:    turnspec simulate provider --port 8765
+                                      (point the bridge at ws://127.0.0.1:8765/v1/realtime)
+      your bridge, without Asterisk:  turnspec simulate caller 127.0.0.1:9019
+      both at once:                   the two commands above, in two terminals
+    """
+
+
+# --- the provider -----------------------------------------------------------------------------------------------------
+
+
+@command.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free one.")
+@click.option("--scenario", type=click.Path(path_type=Path), metavar="FILE",
+              help="What the model says and what goes wrong (YAML). Without one it answers sensibly.")  # fmt: skip
+@click.option("--dialect", type=click.Choice(["ga", "beta"]), default="ga", show_default=True,
+              help="beta: the wire of before, as some servers still speak it.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the ids: a seed repeats them.")
+@click.option("--api-key", "api_keys", multiple=True, metavar="KEY", help="A key that is let in. [default: any]")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="A model there is. [default: any]")
+@click.option("--sessions", type=click.IntRange(1), metavar="N", help="Stop after so many sessions have ended.")
+@click.option("--for", "for_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this.")
+@click.option("--quiet", is_flag=True, help="No line for each event.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; everything else goes to stderr.")
+def provider(
+    host: str, port: int, scenario: Path | None, dialect: str, seed: int, api_keys: tuple[str, ...],
+    models: tuple[str, ...], sessions: int | None, for_s: float | None, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """A Realtime provider: VAD on the audio it gets, answers with audible speech, tools, the real error codes.
+
+    It shows every event (< from the client, > to it) and reports at the end (Ctrl-C) how many response.create there
+    were, what it rejected and what a careful client would not have done.
+
+    \b
+    A scenario in short (every key is optional):
+      user_turns: ["What does it cost?"]            # transcripts of what the caller says
+      responses:
+        - when: {heard: cost}
+          output: [{say: "Ten euros."}, {call: note, arguments: {sum: 10}}]
+      faults:
+        - {fault: lose, type: response.done, nth: 2}
+        - {fault: close, at_s: 12, code: 1011}
+
+    Exit code: 0 nothing rejected and nothing careless, 1 otherwise, 2 wrong use.
+    """
+    from adapters.simulator.provider import (
+        ProviderServer,
+        ProviderSettings,
+        ScenarioError,
+        load_scenario,
+    )
+
+    _quiet_logs()
+    try:
+        script = load_scenario(scenario) if scenario is not None else None
+    except ScenarioError as error:
+        raise click.UsageError(str(error)) from None
+    settings = ProviderSettings(
+        dialect="beta" if dialect == "beta" else "ga", api_keys=api_keys, models=models, seed=seed
+    )
+    server = ProviderServer(settings, script, host, port)
+    try:
+        asyncio.run(_serve(server, sessions, for_s, quiet, as_json))
+    except OSError as error:
+        raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    stats = server.stats
+    if as_json:
+        click.echo(json.dumps([_session_json(each) for each in stats], indent=2))
+    else:
+        for each in stats:
+            click.echo(_session_text(each))
+        if not stats:
+            click.echo("nobody came")
+    sys.exit(1 if any(each.rejections or each.violations for each in stats) else 0)
+
+
+async def _serve(
+    server: ProviderServer, sessions: int | None, for_s: float | None, quiet: bool, to_stderr: bool
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+    async with server:
+        began_s = loop.time()
+        click.echo(f"listening on {server.url}?model=... ({server.settings.dialect}); Ctrl-C ends it", err=to_stderr)
+        watch = _Watch(server, began_s, quiet, to_stderr)
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), POLL_S)
+            watch.look()
+            ended = sum(session.core.closing is not None for session in server.sessions)
+            is_enough = sessions is not None and ended >= sessions
+            if is_enough or (for_s is not None and loop.time() - began_s >= for_s):
+                break
+    watch.look()
+
+
+class _Watch:
+    """Prints what happened since it last looked; of a run of deltas the first."""
+
+    def __init__(self, server: ProviderServer, began_s: float, quiet: bool, to_stderr: bool) -> None:
+        self._server = server
+        self._began_s = began_s
+        self._quiet = quiet
+        self._to_stderr = to_stderr
+        self._seen: dict[int, tuple[int, int]] = {}
+        self._last: dict[int, str] = {}
+
+    def look(self) -> None:
+        for stats in self._server.stats:
+            received, sent = self._seen.get(stats.connection, (0, 0))
+            fresh = [(each.at_s, "<", each) for each in stats.received[received:]]
+            fresh += [(each.at_s, ">", each) for each in stats.sent[sent:]]
+            self._seen[stats.connection] = (len(stats.received), len(stats.sent))
+            for at_s, way, each in sorted(fresh, key=lambda one: one[0]):
+                is_more = each.type.endswith(".delta") and self._last.get(stats.connection) == each.type
+                self._last[stats.connection] = each.type
+                if not is_more and not self._quiet:
+                    what = f"{at_s - self._began_s:8.3f}  {stats.connection} {way} {each.type}"
+                    click.echo(f"{what} {_brief(each.event)}".rstrip(), err=self._to_stderr)
+
+
+def _brief(event: Mapping[str, Any]) -> str:
+    """What is worth reading of an event, in a few words."""
+    inner = {name: event.get(name) for name in ("error", "response", "item")}
+    found = [event.get("transcript"), event.get("delta")]
+    found += [value.get(key) for value in inner.values() if isinstance(value, Mapping)
+              for key in ("code", "message", "status", "type", "name", "output")]  # fmt: skip
+    return " ".join(str(each) for each in found if isinstance(each, str | int))[:90]
+
+
+def _session_json(stats: SessionStats) -> dict[str, Any]:
+    return {
+        "session": stats.connection,
+        "creates": stats.creates,
+        "responses": stats.responses,
+        "user_turns": stats.user_turns,
+        "caller_audio_s": round(stats.audio_ms / 1000, 1),
+        "rejections": dict(stats.rejections),
+        "own_errors": dict(stats.own_errors),
+        "violations": list(stats.violations),
+        "close_code": stats.close_code,
+        "close_reason": stats.close_reason,
+    }
+
+
+def _session_text(stats: SessionStats) -> str:
+    lines = [
+        f"\nsession {stats.connection}: {stats.user_turns} turns, {stats.responses} responses, {stats.creates} "
+        f"response.create, {stats.audio_ms / 1000:.1f} s of the caller, closed with {stats.close_code}"
+    ]
+    lines += [f"  rejected {count} x {code}" for code, count in stats.rejections.items()]
+    lines += [f"  careless: {what}" for what in stats.violations]
+    return "\n".join(lines)
+
+
+# --- the caller -------------------------------------------------------------------------------------------------------
+
+
+def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise click.BadParameter(f"{value!r} is not of the form HOST:PORT, e.g. 127.0.0.1:9019", ctx, param)
+    return host.strip("[]"), int(port)
+
+
+@command.command()
+@click.argument("address", metavar="HOST:PORT", callback=_address, required=False)
+@click.option(
+    "--script", type=click.Path(path_type=Path), metavar="FILE", help="What the caller does (YAML, see below)."
+)
+@click.option("--speech", multiple=True, metavar="NAME|FILE",
+              help="Something to say: a bundled line or a WAV file. Again for each turn; a script replaces it. "
+              "[default: caller_order_status, caller_weather]")  # fmt: skip
+@click.option("--list-speech", is_flag=True, help="Show the bundled lines and what they say, and end.")
+@click.option("--echo", metavar="GAIN_DB[,DELAY_MS]", help="The agent's voice comes back, e.g. -20 or -20,120.")
+@click.option("--rate", "rate_hz", type=int, default=8000, show_default=True, help="Of the caller's audio, in Hz.")
+@click.option("--ptime", "ptime_ms", type=click.Choice(["10", "20", "30", "40"]), default="20", show_default=True,
+              help="Of the caller's frames, in ms.")  # fmt: skip
+@click.option("--dtx", is_flag=True, help="Send nothing while the caller is silent.")
+@click.option("--driver", type=click.Choice(["app", "dial"]), default="app", show_default=True,
+              help="AudioSocket() or Dial(AudioSocket/...): they drop calls for different reasons.")  # fmt: skip
+@click.option("--uuid", "call_id", type=click.UUID, help="Of the call. [default: a random one]")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.wav",
+              help="Write what the caller heard.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
+def caller(
+    address: tuple[str, int] | None, script: Path | None, speech: tuple[str, ...], list_speech: bool, echo: str | None,
+    rate_hz: int, ptime_ms: str, dtx: bool, driver: str, call_id: uuid.UUID | None, save: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Asterisk's end of an AudioSocket connection with a caller who follows a script; as strict as Asterisk is.
+
+    It waits for the agent's greeting, says its lines one after the other, each after the answer to the one before, and
+    reports how that was: reply times, silences, both talking at once, holes in the agent's voice, how frames came.
+
+    \b
+    A script:
+      steps:
+        - wait_agent_speaking
+        - wait_agent_silent: {for_ms: 600}
+        - say: caller_returns
+        - interrupt: {file: caller_interrupt, after_ms: 700}
+        - press: "5"
+        - wait_ms: 500
+        - until_hung_up: 20000      # or hang_up, or reset
+
+    Exit code: 0 the agent was heard and every wait came true, 1 otherwise, 2 wrong use.
+    """
+    from adapters.simulator.caller import run_caller
+
+    _quiet_logs()
+    if list_speech:
+        _list_speech()
+        return
+    if address is None:
+        raise click.UsageError("HOST:PORT is missing, e.g. turnspec simulate caller 127.0.0.1:9019")
+    settings = _caller_settings(echo, rate_hz, int(ptime_ms), dtx, driver)
+    try:
+        steps = _script(script, speech)
+        report = asyncio.run(run_caller(*address, steps, settings, None if as_json else _show_event, call_id=call_id))
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("cut by Ctrl-C", err=True)
+        sys.exit(1)
+    if save is not None:
+        _save(report, save)
+    click.echo(json.dumps(_report_json(report), indent=2) if as_json else _report_text(report))
+    sys.exit(1 if report.dropped or report.notes or not report.agent_speech else 0)
+
+
+def _list_speech() -> None:
+    from adapters.simulator.speech.library import lines
+
+    for line in lines().values():
+        click.echo(f"{line.name:<24} {line.text}")
+
+
+def _caller_settings(echo: str | None, rate_hz: int, ptime_ms: int, dtx: bool, driver: str) -> CallerSettings:
+    from adapters.simulator.caller_script import CallerSettings, Echo
+
+    try:
+        gain, _, delay = (echo or "").partition(",")
+        heard = Echo(gain_db=float(gain), delay_ms=float(delay or 120)) if echo else None
+        return CallerSettings(
+            rate_hz=rate_hz, ptime_ms=ptime_ms, dtx=dtx, driver="dial" if driver == "dial" else "app", echo=heard
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error.args[0] if error.args else error)) from None
+
+
+def _script(file: Path | None, speech: tuple[str, ...]) -> Script:
+    """From a file, or made of lines to say. ValueError, OSError: it cannot be."""
+    import yaml
+
+    from adapters.simulator.caller_script import load_script
+
+    if file is not None:
+        try:
+            return load_script(yaml.safe_load(file.read_text(encoding="utf-8")), file.parent)
+        except (yaml.YAMLError, ValueError) as error:
+            raise ValueError(f"{file}: {error}") from None
+    answer: list[object] = [{"wait_agent_speaking": 8000}, {"wait_agent_silent": {"for_ms": 600, "within_ms": 30_000}}]
+    steps = [*answer]
+    for line in speech or ("caller_order_status", "caller_weather"):
+        steps += [{"say": line}, *answer]
+    return load_script({"steps": [*steps, "hang_up"]}, Path())
+
+
+def _show_event(name: str, data: Mapping[str, object]) -> None:
+    at_ms = data.get("at_ms")
+    rest = " ".join(str(value) for key, value in data.items() if key not in ("at_ms", "began_ms") and value is not None)
+    seconds = at_ms / 1000 if isinstance(at_ms, int | float) else 0.0
+    click.echo(f"{seconds:8.2f}  {name.replace('_', ' ')} {rest}".rstrip())
+
+
+def _save(report: CallerReport, path: Path) -> None:
+    import wave
+
+    try:
+        with path.open("wb") as raw, wave.open(raw, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(report.heard_pcm(8000))
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from None
+
+
+def _report_json(report: CallerReport) -> dict[str, Any]:
+    import attrs
+
+    given = attrs.asdict(report, filter=lambda attribute, _: attribute.name != "heard")
+    plain: dict[str, Any] = json.loads(json.dumps(given, default=str))
+    return plain
+
+
+def _report_text(report: CallerReport) -> str:
+    replies = ", ".join(f"{each / 1000:.2f}" for each in report.reply_ms) or "none"
+    spoken_s = sum(each.duration_ms for each in report.agent_speech) / 1000
+    pacing = report.pacing
+    lines = [
+        "",
+        f"ended by {report.ended}{f' ({report.dropped})' if report.dropped else ''} after "
+        f"{report.duration_ms / 1000:.1f} s; the dialplan {'goes on' if report.dialplan_continues else 'ends'}",
+        f"the agent spoke {len(report.agent_speech)} times, {spoken_s:.1f} s; reply times in s: {replies}",
+        f"longest silence {report.longest_silence_ms / 1000:.1f} s, both at once {report.talk_over_ms / 1000:.1f} s, "
+        f"{len(report.holes)} holes in the agent's voice",
+        f"{pacing.messages} messages, {pacing.gap_mean_ms:.1f} ms apart, 99 % within {pacing.gap_p99_ms:.1f} ms, "
+        f"lead at most {pacing.lead_max_ms:.0f} ms",
+    ]
+    lines += [f"in vain: {note.text} (step {note.step}, {note.at_ms / 1000:.1f} s)" for note in report.notes]
+    return "\n".join(lines)
+
+
+def _quiet_logs() -> None:
+    """The events are shown here already; what is left is worth a line on stderr."""
+    from adapters.logs import LogSettings, configure
+
+    configure(LogSettings(format="console", level="warning"))
