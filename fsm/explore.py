@@ -54,7 +54,7 @@ class Explorer:
             self.first.append(len(self.targets))  # the end of the last one's edges
             self.first.pop()
 
-    def _groups(self, control: int, world: int, queues: int) -> list[list[Action]]:
+    def groups(self, control: int, world: int, queues: int) -> list[list[Action]]:
         """All that can happen in a state, but for what holds it back."""
         tables = self.tables
         moves = tables.moves[world]
@@ -86,7 +86,7 @@ class Explorer:
                 self._violated(i, bits[k] & world_bits[w])
             if final[k]:
                 continue
-            for group in self._groups(k, w, c):
+            for group in self.groups(k, w, c):
                 for label, w2, change, event, hold in group:
                     if hold >= 0 and (c != EMPTY if hold == ANYTHING else self._is_held(hold, c)):
                         continue
@@ -169,6 +169,16 @@ class Explorer:
             steps.append((self.parent[i], self.how[i]))
             i = self.parent[i]
         return steps[::-1]
+
+    def bytes_per_state(self) -> int:
+        """An estimate: the states, the edges, and the tables behind both."""
+        count, tables = len(self.order), self.tables
+        kept = self.seen.__sizeof__() + self.order.__sizeof__() + 32 * count
+        arrays = (self.parent, self.how, self.first, self.targets, self.edge_labels)
+        kept += sum(a.itemsize * len(a) for a in arrays)
+        kept += len(tables.worlds) * (200 + 8 * len(tables.binding.variables)) + len(tables.queues) * 400
+        kept += len(self._received) * 400 + (len(self._changed) + len(self._effects)) * 150 + len(tables.macros) * 900
+        return kept // max(count, 1)
 
     def depth(self) -> int:
         """The longest of the shortest ways."""

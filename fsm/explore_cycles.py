@@ -20,9 +20,10 @@ Test = Callable[[int], bool]
 
 @attrs.frozen
 class Lasso:
-    """A run that breaks `leads_to`: a way of edges to where it starts to wait, on to the set, and around (or standing)."""
+    """A run that breaks `leads_to`: from `start` by `approach` to `end` in the set, and round by `cycle` (none: it stands)."""
 
     start: int
+    end: int
     approach: tuple[tuple[int, int], ...]
     cycle: tuple[tuple[int, int], ...]
     members: frozenset[int]
@@ -96,7 +97,7 @@ class Cycles:
         while before is not None:
             approach.append(before)
             j, before = before[0], parent[before[0]]
-        return Lasso(j, tuple(approach[::-1]), self._around(i, members), members)
+        return Lasso(j, i, tuple(approach[::-1]), self._around(i, members), members)
 
     def _around(self, begin: int, members: frozenset[int]) -> tuple[tuple[int, int], ...]:
         """A shortest way around within the set; none where the run stands still."""

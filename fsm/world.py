@@ -31,12 +31,16 @@ class Message:
 
 @attrs.frozen
 class Channel:
-    """A FIFO. A move that nothing was received for may fill it to `capacity`, an answer to `capacity + reserve`."""
+    """A FIFO. A move that nothing was received for may fill it to `capacity`, an answer to `capacity + reserve`.
+
+    `mailbox`: what is told without having been received waits until this queue is empty.
+    """
 
     name: str
     index: int
     capacity: int
     reserve: int
+    mailbox: bool = False
     about: str = ""
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
@@ -112,7 +116,9 @@ class Need:
 
 @attrs.frozen
 class Move:
-    """A thing that can happen. It waits while a message of `hold_back[assumption]` is in flight (None: any message)."""
+    """A thing that can happen. Under an assumption it waits: while a message of `hold_back` is in flight (None: any),
+    while a move of `gives_way` can be taken.
+    """
 
     name: str
     kind: str
@@ -122,6 +128,7 @@ class Move:
     acts: tuple[Act, ...]
     needs: tuple[Need, ...]
     hold_back: Mapping[str, tuple[str, ...] | None] = attrs.field(factory=dict, eq=False)
+    gives_way: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, eq=False)
     about: str = ""
     place: Place = attrs.field(default=NOWHERE, eq=False)
 

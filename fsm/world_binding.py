@@ -61,18 +61,20 @@ class Binding:
         self.hooks = hooks or Hooks()
         self.variables = (*world.variables, *ghosts)
         self.problems = Problems()
-        self.moves = tuple(m for m in world.moves if all(self._holds(n) for n in m.needs))
+        self.moves = tuple(m for m in world.moves if all(self.holds(n) for n in m.needs))
         self.spontaneous = tuple(m for m in self.moves if m.receive is None)
         self.receiving: dict[str, list[Move]] = {}
         for move in self.moves:
             if move.receive is not None:
                 self.receiving.setdefault(move.receive, []).append(move)
+        mailboxes = {c.index for c in world.channels if c.mailbox}
+        self._in_mailbox = frozenset(m.name for m in world.messages.values() if m.channel in mailboxes)
         self._patience: dict[str, tuple[Move, ...]] = {}
         self.lossy = world.loss is not None and settings.assumed(world.loss[1])
         self._check()
         self.problems.raise_if_any()
 
-    def _holds(self, need: Need) -> bool:
+    def holds(self, need: Need) -> bool:
         feature = self.world.features.get(need.name)
         if feature is not None:
             holds = feature.vocabulary in self.spec.vocabulary.names
@@ -118,14 +120,18 @@ class Binding:
     def options(self, values: Sequence[int]) -> Iterator[Option]:
         """Everything that can happen without a message being received."""
         for move in self.spontaneous:
-            if move.when.run(values):
+            if move.when.run(values) and not self._gives_way(move, values):
                 yield from self._ways(move, values)
 
     def received(self, values: Sequence[int], message: str) -> Iterator[Option]:
         """Everything that can happen with `message` at the head of its queue."""
         for move in self.receiving.get(message, ()):
-            if move.when.run(values):
+            if move.when.run(values) and not self._gives_way(move, values):
                 yield from self._ways(move, values)
+
+    def _gives_way(self, move: Move, values: Sequence[int]) -> bool:
+        names = [n for assumption, names in move.gives_way.items() if self.settings.assumed(assumption) for n in names]
+        return any(other.name in names and other.when.run(values) for other in self.moves) if names else False
 
     def fired(self, values: Sequence[int], deadline: str) -> Option | None:
         """A deadline's event; None while what it waits for is about to happen."""
@@ -135,7 +141,7 @@ class Binding:
         play = Play(self.world, self.hooks, values)
         play.run(self.hooks.of("event", event))
         outcome = attrs.evolve(play.outcome(), event=event)
-        return Option(Label(event), outcome, self._held(self.world.timers.hold_back), True, False)
+        return Option(Label(event), outcome, self._held(self.world.timers.hold_back, True), True, False)
 
     def _awaited(self, deadline: str) -> tuple[Move, ...]:
         if deadline not in self._patience:
@@ -161,8 +167,6 @@ class Binding:
         return [play.outcome() for play in self._plays(values, acts)]
 
     def _ways(self, move: Move, values: Sequence[int]) -> Iterator[Option]:
-        held = self._held(move.hold_back)
-
         def acts(play: Play) -> None:
             if move.receive is not None:
                 play.receive(move.receive)
@@ -174,6 +178,7 @@ class Binding:
         for play in self._plays(values, acts):
             label = Label(move.name, play.lost)
             fair = move.fair and play.lost is None
+            held = self._held(move.hold_back, play.event is not None and move.receive is None)
             yield Option(label, play.outcome(), held, fair, move.receive is not None)
 
     def _plays(self, values: Sequence[int], acts: object) -> Iterator[Play]:
@@ -196,9 +201,9 @@ class Binding:
         index = self.world.variable(self.world.loss[0]).index
         return index if values[index] > 0 else None
 
-    def _held(self, hold_back: Mapping[str, tuple[str, ...] | None]) -> frozenset[str] | None:
-        """The messages that hold a move back; None where any message does."""
-        found: set[str] = set()
+    def _held(self, hold_back: Mapping[str, tuple[str, ...] | None], told: bool) -> frozenset[str] | None:
+        """The messages that hold a move back; None where any message does. What is `told` waits in the mailbox."""
+        found = set(self._in_mailbox if told else ())
         for assumption, messages in hold_back.items():
             if self.settings.assumed(assumption):
                 if messages is None:

@@ -36,7 +36,7 @@ SECTIONS = (
     "world", "about", "features", "assumptions", "bounds", "variables", "channels", "messages", "actions", "effects",
     "moves", "timers", "loss", "scenes",
 )  # fmt: skip
-MOVE_KEYS = ("class", "fair", "when", "receive", "do", "needs", "hold_back", "about")
+MOVE_KEYS = ("class", "fair", "when", "receive", "do", "needs", "hold_back", "gives_way", "about")
 _PUT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
 _CALL = re.compile(r"^(\w+)\(\s*(.*?)\s*\)$")
 _RENAME = re.compile(r"^(\w+)\s*->\s*(\w+)(?:\s+before\s+([\w\s,]+))?$")
@@ -163,6 +163,7 @@ class WorldReader(ActReader):
         self.channels = tuple(self._channel(i, k, n) for i, (k, n) in enumerate(self.entries(sections.get("channels"))))
         self.actions = {k.text or "": n for k, n in self.entries(sections.get("actions"))}
         self._messages(sections.get("messages"))
+        self.move_names = tuple(k.text or "" for k, _ in self.entries(sections.get("moves")))
         moves = tuple(self._move(k, n) for k, n in self.entries(sections.get("moves")))
         effects = {k.text or "": self.acts(n) for k, n in self.entries(sections.get("effects"))}
         timers = self._timers(sections.get("timers"), tuple(m.name for m in moves))
@@ -205,10 +206,11 @@ class WorldReader(ActReader):
         return tuple(variables), budgets
 
     def _channel(self, index: int, key: Node, node: Node) -> Channel:
-        fields = self.mapping(node, ("capacity", "reserve", "about"))
+        fields = self.mapping(node, ("capacity", "reserve", "mailbox", "about"))
         capacity = self.number(fields["capacity"], 1) if "capacity" in fields else 3
         reserve = self.number(fields["reserve"]) if "reserve" in fields else capacity
-        return Channel(key.text or "", index, capacity, reserve, self._optional(fields.get("about")), key.place)
+        mailbox = "mailbox" in fields and self.one_of(fields["mailbox"], ("no", "yes")) == "yes"
+        return Channel(key.text or "", index, capacity, reserve, mailbox, self._optional(fields.get("about")), key.place)
 
     def _messages(self, node: Node | None) -> None:
         """`messages: {channel: {name: {lossy: yes, lost: [..]}}}`; names first, so that `lost` may use them."""
@@ -236,8 +238,14 @@ class WorldReader(ActReader):
         return Move(
             key.text or "", kind, fair or (receive is not None and "fair" not in fields), self.truth(fields.get("when")),
             receive, self.acts(fields.get("do")), needs, self._hold_back(fields.get("hold_back")),
-            self._optional(fields.get("about")), key.place,
+            self._ways(fields.get("gives_way")), self._optional(fields.get("about")), key.place,
         )  # fmt: skip
+
+    def _ways(self, node: Node | None) -> Mapping[str, tuple[str, ...]]:
+        return {
+            self.one_of(key, tuple(self.assumptions)): tuple(self.one_of(m, self.move_names) for m in self.listed(value))
+            for key, value in self.entries(node)
+        }
 
     def need(self, node: Node) -> Need:
         words = self.text(node).replace("=", " = ").split()
