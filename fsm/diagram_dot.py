@@ -45,10 +45,11 @@ def dot(spec: Spec, drawn: Picture) -> str:
         lines += _box(drawn, box, "  ")
     lines += [_note(note, "  ") for note in drawn.notes if not note.group]
     lines.append(f'  "start" -> {_quoted("state " + drawn.initial)} [{_LINES["happy"]}]')
-    lines += [
-        f"  {_quoted('state ' + above)} -> {_quoted('anywhere ' + box)} [style=invis]" for above, box in sinks(drawn)
-    ]
     places = _places(drawn)
+    lines += [
+        f"  {_quoted(places.get(above, 'state ' + above))} -> {_quoted(places[box])} [style=invis]"
+        for above, box in sinks(drawn)
+    ]
     lines += [f"  {_arrow(spec, places, arrow)}" for arrow in drawn.arrows]
     return "\n".join([*lines, "}"]) + "\n"
 

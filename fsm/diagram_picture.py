@@ -122,16 +122,26 @@ def all_boxes(boxes: Iterable[Box]) -> Iterator[Box]:
 
 
 def sinks(picture: Picture) -> tuple[tuple[str, str], ...]:
-    """(state, box): where all arrows of a box lead outside, the place they start from goes below that state."""
+    """(place, box): where all arrows of a box lead outside, the spot they start from goes below that state or note."""
     found = []
     for box in all_boxes(picture.boxes):
-        inside = {state for each in all_boxes((box,)) for state in each.states}
-        notes = {note.choice for note in picture.notes if note.group == box.name}
-        if box.anywhere and not any(a.source == box.name and a.target in inside | notes for a in picture.arrows):
-            lowest = [state for state in picture.happy if state in inside][-1:]
-            hanging = [a.target for a in picture.arrows if a.target in inside and not any(map(len, a.events))]
-            found += [(state, box.name) for state in dict.fromkeys((*lowest, *hanging))]
+        boxes = list(all_boxes((box,)))
+        inside = {state for each in boxes for state in each.states}
+        notes = [note.choice for note in picture.notes if note.group in {each.name for each in boxes}]
+        if box.anywhere and not any(a.source == box.name and a.target in inside | {*notes} for a in picture.arrows):
+            hanging = [a.target for a in picture.arrows if a.source in notes and a.target in inside]
+            found += [(place, box.name) for place in dict.fromkeys((*_lowest(picture, inside), *(hanging or notes)))]
     return tuple(found)
+
+
+def _lowest(picture: Picture, inside: set[str]) -> tuple[str, ...]:
+    """The state of these that the happy path reaches last before it comes back to one: drawn lowest."""
+    first_round: dict[str, None] = {}
+    for state in picture.happy:
+        if state in first_round:
+            break
+        first_round[state] = None
+    return tuple(state for state in first_round if state in inside)[-1:]
 
 
 class _Painter:
@@ -162,7 +172,7 @@ class _Painter:
         return Picture(
             spec.name, tuple(self._box(name, arrows) for name in self._children(None)),
             tuple(s for s in spec.states if s not in boxed), self._notes(), arrows, spec.initial, final,
-            tuple(dict.fromkeys(spec.happy_path)),
+            spec.happy_path,
         )  # fmt: skip
 
     # --- arrows -------------------------------------------------------------------------------------------------------

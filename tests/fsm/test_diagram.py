@@ -15,10 +15,10 @@ from fsm.diagram_flow import Lead, leads, routes
 from fsm.diagram_matrix import MARKS, kinds
 from fsm.diagram_mermaid import escape, mermaid
 from fsm.diagram_page import page
-from fsm.diagram_picture import Picture, all_boxes, duration, ends, kind_of, picture, short, trouble
+from fsm.diagram_picture import Picture, all_boxes, duration, ends, kind_of, picture, short, sinks, trouble
 from fsm.loader import Loaded, load
 from fsm.spec import STATE
-from tests.fsm.bundle import NAMES, SPECS, loaded, machine
+from tests.fsm.bundle import NAMES, SPECS, load_changed, loaded, machine, text_of
 
 DIAGRAMS = SPECS.parent / "diagrams"
 ODD = """
@@ -165,6 +165,20 @@ def shown(loaded_spec: Loaded, drawn: Picture, lead: Lead, target: str) -> bool:
 def test_an_arrow_leads_to_every_state(name: str) -> None:
     drawn = drawing(name)
     assert set(any_spec(name).spec.states) - {a.target for a in drawn.arrows} == {drawn.initial} - {"connecting"}
+
+
+def test_a_happy_path_may_come_back_to_where_it_was() -> None:
+    path = re.findall(r"^happy_path: \[(.*)\]$", text_of("server_vad.yaml"), re.M)[0]
+    start = "connecting, awaiting_session_created, configuring, response_pending, responding, playing_out, configured"
+    loop = f"{start}, user_speaking, response_pending, responding, tool_call, response_pending"
+    spec = load_changed("server_vad", ("server_vad.yaml", path, loop))
+    drawn = picture(spec)
+    happy = {(a.source, a.target): a.events for a in drawn.arrows if a.kind == "happy"}
+    assert len(happy) == 10
+    assert "tool.returned.pending" in happy["tool_call", "response_pending"]
+    assert len(happy["tool_call", "response_pending"]) < 4, "of twenty events only those that speak of tools"
+    assert ("user_speaking", "live") in sinks(drawn), "the lowest state, not the last"
+    assert ("tool_call", "live") not in sinks(drawn)
 
 
 def test_a_state_in_a_box_does_not_repeat_the_arrow_of_the_box() -> None:
