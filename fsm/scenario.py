@@ -36,7 +36,7 @@ class EffectMatch:
             return False
         if self.literal is not None and self.literal not in map(plain_text, effect.args.values()):
             return False
-        return all(key in effect.args and _fits(wanted, effect.args[key]) for key, wanted in self.args.items())
+        return all(key in effect.args and fits(wanted, effect.args[key]) for key, wanted in self.args.items())
 
 
 def plain_text(value: object) -> str:
@@ -46,12 +46,13 @@ def plain_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _fits(wanted: object, actual: object) -> bool:
+def fits(wanted: object, actual: object) -> bool:
+    """Is `actual` what was wanted? Of a mapping, what is wanted; of a list, every item; else by its text in YAML."""
     if isinstance(wanted, Mapping):
-        return isinstance(actual, Mapping) and all(k in actual and _fits(w, actual[k]) for k, w in wanted.items())
+        return isinstance(actual, Mapping) and all(k in actual and fits(w, actual[k]) for k, w in wanted.items())
     if isinstance(wanted, list | tuple):
         same_length = isinstance(actual, list | tuple) and len(actual) == len(wanted)
-        return same_length and all(_fits(w, a) for w, a in zip(wanted, actual, strict=True))  # type: ignore[call-overload]
+        return same_length and all(fits(w, a) for w, a in zip(wanted, actual, strict=True))  # type: ignore[call-overload]
     return plain_text(wanted) == plain_text(actual)
 
 
@@ -98,11 +99,15 @@ class Deadline:
 
 @attrs.frozen
 class WirePlay:
-    """A scenario over the wire: the simulators' own formats as plain values, and what must come of the call."""
+    """A scenario over the wire: the simulators' own formats as plain values, and what must come of the call.
+
+    `tools`: what each tool gives, `{name: {output: text, after_ms: n}}`. `session`: settings of the provider session.
+    """
 
     caller: Mapping[str, object]
     provider: Mapping[str, object]
     session: Mapping[str, object]
+    tools: Mapping[str, object] = attrs.field(factory=dict)
     states: tuple[str, ...] = ()
     exact_states: bool = False
     summary: Mapping[str, object] = attrs.field(factory=dict)

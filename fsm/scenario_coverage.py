@@ -28,7 +28,7 @@ Why = Literal["open", "typestate", "spec", "claimed"]
 
 @attrs.frozen
 class Target:
-    """What a scenario can reach. `name` is stable: `state / event[guard]`, `choice name[guard]`, `row {if ...}: yes`."""
+    """What a scenario can reach. `name` is stable: `state / event[guard]`, `choice name[guard]`, `row {if ..}: yes`."""
 
     kind: Kind
     name: str

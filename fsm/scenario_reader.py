@@ -28,7 +28,7 @@ from fsm.source import Node, read
 
 FILE_KEYS = ("spec", "about", "setups", "talk_key", "context", "scenarios", "unreachable")
 SCENARIO_KEYS = ("about", "spec", "talk_key", "context", "given", "steps", "never", "over", "caller", "provider",
-                 "session", "expect")  # fmt: skip
+                 "session", "tools", "expect")  # fmt: skip
 STEP_DOES = ("event", "wire", "after_ms", "within_ms")
 EXPECT_KEYS = ("state", "effects", "includes", "outcome", "variant", "slots", "context", "never")
 STEP_KEYS = (*STEP_DOES, "with", *EXPECT_KEYS, "about")
@@ -98,7 +98,7 @@ class ScenarioReader(Reader):
         if "over" in fields:
             self.one_of(fields["over"], ("wire",))
             return attrs.evolve(scenario, play=self._play(key, fields))
-        for name in ("caller", "provider", "session", "expect"):
+        for name in ("caller", "provider", "session", "tools", "expect"):
             if name in fields:
                 self.problems.add(fields[name].place, "unknown-key", f"'{name}' belongs to a scenario 'over: wire'")
         if "steps" not in fields:
@@ -179,14 +179,16 @@ class ScenarioReader(Reader):
                 self.problems.add(fields[name].place, "unknown-key", f"'{name}' belongs to the machine alone", hint)
         if "caller" not in fields:
             self.problems.add(key.place, "missing", f"'{key.text}' needs 'caller:'", "the simulated caller's script")
-        caller, provider, session = (self._plain(fields.get(name)) for name in ("caller", "provider", "session"))
+        caller, provider, session, tools = (
+            self._plain(fields.get(name)) for name in ("caller", "provider", "session", "tools")
+        )
         expect = self.mapping(fields["expect"], PLAY_KEYS) if "expect" in fields else {}
         if not expect:
             self.problems.add(key.place, "missing", f"'{key.text}' expects nothing", f"expect: {', '.join(PLAY_KEYS)}")
         listed = expect.get("states") or expect.get("states_in_order")
         deadlines = self.listed(expect["deadlines"]) if "deadlines" in expect else ()
         return WirePlay(
-            caller, provider, session, tuple(self.text(n) for n in self.listed(listed)) if listed else (),
+            caller, provider, session, tools, tuple(self.text(n) for n in self.listed(listed)) if listed else (),
             "states" in expect, self._plain(expect.get("summary")),
             tuple(d for d in map(self._deadline, deadlines) if d is not None),
         )  # fmt: skip

@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("adapters.cli.demo", "Play a real call between the shipped simulators, about half a minute."),
     "serve": ("adapters.cli.serve", "Take calls from Asterisk, as a configuration file says."),
     "check": ("adapters.cli.check", "Type-check specs: what is wrong, where, and how it comes about."),
+    "test": ("adapters.cli.test", "Run scenarios: given events, expected states, effects and deadlines; coverage."),
     "diagram": ("adapters.cli.diagram", "Write the diagrams and tables of specs, or check that they are fresh."),
     "schema": ("adapters.cli.schema", "Write the JSON Schemas of spec files, or check that they are fresh."),
     "replay": ("adapters.cli.replay", "Step a journal again, through its own spec or another."),

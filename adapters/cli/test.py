@@ -1,0 +1,148 @@
+"""`turnspec test`: runs scenarios, shows what a spec does instead of what was expected, and what nobody tested."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from adapters.scenario_files import Case, Play, Suite, bundled_scenarios, found_files, read_files
+from fsm.problem import SpecError
+from fsm.scenario_coverage import Coverage
+from fsm.scenario_report import coverage_json, coverage_text, failure_json, failure_text
+from fsm.scenario_runner import Result
+
+Ran = list[tuple[Case, Result]]
+
+TEACHES = """
+\b
+A scenario file:
+  spec: server_vad                      # a bundled name, a path, or a list of them
+  setups:
+    configured: [provider.opened, session.created, session.updated]
+  scenarios:
+    the greeting is asked for at once:
+      given: [configured]               # setups and events, without a look at them
+      steps:
+        - {state: response_pending}
+        - {event: response.created.ours, state: responding, slots: {response: active}}
+        - {event: playout.started.current, effects: []}
+        - {event: caller.hung_up, state: closed, effects: [close_provider, hang_up]}
+
+\b
+A step does one thing, or none:
+  event: NAME      a variant (response.created.ours: its ids are made up), or a machine event and its data in `with`
+  wire: TYPE       an event of the provider's wire; `with` holds its fields by dotted path: {response.id: resp_a}
+  after_ms: N      time passes; deadlines that come due fire in order
+  within_ms: N     time passes until `state`, `effects` or `includes` has come, at most N
+  event: timer.X   lets one armed deadline pass at once
+
+\b
+and looks at what came of it:
+  state, outcome (taken, stayed, deferred, ignored, refused, impossible), variant, slots, context
+  effects          all of them in order; create_response, create_response(turn), create_response: {cause: turn}
+  includes         these, in this order, others may stand between
+  never            from here to the end none of these (also beside `steps`, for the whole scenario)
+In `with` and in arguments `$create_response` is the event id of the last such effect, `$create_response~1` of the one
+before, `$run_tool.call_id` another argument.
+
+\b
+Over the wire, through both simulators, in virtual time:
+    a turn is answered:
+      over: wire
+      caller: {steps: [wait_agent_speaking, {say: caller_order_status}, wait_agent_speaking, hang_up]}
+      provider: {faults: [{fault: lose, type: session.updated}]}
+      expect:
+        states_in_order: [configured, user_speaking, responding]    # or states: all of them
+        summary: {turns: 1, answers: 1, longest_silence_ms: "< 3000"}
+        deadlines: [{of: input_audio_buffer.committed, comes: response.created, within_ms: 500}]
+
+What no run can reach is claimed with a reason, and told false by a scenario that does:
+
+\b
+  unreachable:
+    "configured / tool.returned.pending": a call with a tool under way is in 'tool_call'
+
+Exit code: 0 all hold, 1 a scenario fails (with --coverage: or something is not covered), 2 wrong use.
+"""
+
+
+@click.command(epilog=TEACHES)
+@click.argument("paths", nargs=-1, metavar="[FILE|FOLDER]...", type=click.Path(path_type=Path))
+@click.option("--spec", metavar="SPEC", help="Run with this spec (file or bundled name) instead of the named ones.")
+@click.option("-k", "name_part", default="", metavar="NAME", help="Only scenarios whose name contains NAME.")
+@click.option("--coverage", "with_coverage", is_flag=True, help="Show what no scenario reaches; exit 1 if anything.")
+@click.option("--no-wire", is_flag=True, help="Leave out the scenarios over the wire.")
+@click.option(
+    "--generate", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="Write short scenarios for what is not covered to DIR/<spec>.yaml.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="With --generate: write nothing; exit 1 if a file is stale.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, for programs.")
+def command(
+    paths: tuple[Path, ...], spec: str | None, name_part: str, with_coverage: bool, no_wire: bool,
+    generate: Path | None, check: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Run scenarios: given events, expected states, effects and deadlines (without FILE: the bundled ones)."""
+    if check and generate is None:
+        raise click.UsageError("--check goes with --generate DIR")
+    try:
+        suite = Suite(read_files(found_files(paths or (bundled_scenarios(),))), spec)
+        if generate is not None:
+            from adapters.scenario_generate import generate_into
+
+            sys.exit(generate_into(suite, generate, check))
+        cases = suite.cases(name_part)
+        if not cases:
+            raise click.UsageError(f"no scenario is called anything with '{name_part}'" if name_part else "no scenario")
+        ran = _ran(suite, cases, None if no_wire else _player(cases))
+    except SpecError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    coverages = list(suite.coverages(ran).values()) if with_coverage else []
+    (_print_json if as_json else _print)(ran, coverages, len(cases) - len(ran))
+    failed = any(result.failure for _, result in ran)
+    sys.exit(1 if failed or any(c.uncovered or c.false for c in coverages) else 0)
+
+
+def _player(cases: Sequence[Case]) -> Play | None:
+    if not any(case.scenario.play for case in cases):
+        return None
+    import logging
+
+    import structlog
+
+    from adapters.scenarios import play_scenario  # sockets, audio: only where somebody plays
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return play_scenario
+
+
+def _ran(suite: Suite, cases: Sequence[Case], play: Play | None) -> Ran:
+    results = ((case, suite.run(case, play)) for case in cases)
+    return [(case, result) for case, result in results if result is not None]
+
+
+def _print(ran: Ran, coverages: Sequence[Coverage], left_out: int) -> None:
+    for _, result in ran:
+        if result.failure:
+            click.echo(failure_text(result) + "\n")
+    for each in coverages:
+        click.echo(coverage_text(each))
+    failed = sum(result.failure is not None for _, result in ran)
+    rest = f", {left_out} over the wire left out" if left_out else ""
+    click.echo(f"{len(ran)} scenarios: {len(ran) - failed} hold, {failed} fail{rest}")
+
+
+def _print_json(ran: Ran, coverages: Sequence[Coverage], left_out: int) -> None:
+    scenarios = [
+        {"name": result.scenario.name, "spec": result.spec, "file": case.scenario.place.file,
+         "line": case.scenario.place.line, "holds": result.failure is None,
+         "failure": failure_json(result.failure) if result.failure else None}
+        for case, result in ran
+    ]  # fmt: skip
+    found = {"scenarios": scenarios, "left_out": left_out, "coverage": [coverage_json(each) for each in coverages]}
+    click.echo(json.dumps(found, indent=2))
