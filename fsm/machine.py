@@ -120,12 +120,13 @@ _Plan = tuple[Reaction, Control, tuple[_Maker, ...], tuple[tuple[str, int], ...]
 class _Plans:
     """What is left to do at each configuration for one event: its reaction, unfolded once and kept with it."""
 
-    __slots__ = ("_after_ms", "_event", "_reactions", "kept")
+    __slots__ = ("_after_ms", "_event", "_reactions", "deadline", "kept")
 
     def __init__(self, event: StrictEvent, after_ms: Mapping[str, int]) -> None:
         self._event = event
         self._after_ms = after_ms
         self._reactions = event.kept
+        self.deadline: str | None = None  # whose event this is, if it is a timer's
         self.kept: dict[Control, _Plan] = {}
 
     def made(self, control: Control) -> _Plan:
@@ -156,11 +157,12 @@ class TurnSpecMachine:
         self._events: Mapping[str, StrictEvent] = self.table.strict_events()
         self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
         self._plans = {name: _Plans(event, self._after_ms) for name, event in self._events.items()}
+        for deadline in spec.deadlines.values():
+            self._plans[deadline.event].deadline = deadline.name
         self._identities = {
             base: (CLASSIFY[identity], {tag: self._plans[f"{base}.{tag}"] for tag in IDENTITIES[identity]})
             for base, identity in spec.vocabulary.identities.items()
         }
-        self._timers = {d.event: d.name for d in spec.deadlines.values()}
 
     def start(self, talk_key: str = "", **context: str) -> Step:
         """A new call. `context` overrides initial values by name, e.g. `owed="none"` for a call without a greeting."""
@@ -168,30 +170,41 @@ class TurnSpecMachine:
         for name, value in context.items():
             variable = self.spec.variable(name)
             values[variable.index] = variable.value(value)
-        ledger = Ledger(talk_key=talk_key)
-        nothing = Snapshot(self.table.one(control_of(self.spec, values)), ledger, {}, {}, 0)
+        nothing = Snapshot(self.table.one(control_of(self.spec, values)), Ledger(talk_key=talk_key), {}, {}, 0)
         reaction = begin(self.spec, values)
         reaction = attrs.evolve(reaction, after=self.table.one(reaction.after))
-        plan = _plan(nothing.control, reaction, self._after_ms)
-        return self._stepped(nothing, Event("call.started"), plan, nothing.ledger)
+        _, control, makers, to_start, _, _ = _plan(nothing.control, reaction, self._after_ms)
+        effects, ledger = _effects(makers, nothing.ledger, _NOTHING)
+        armed, start = _armed({}, to_start, (), 1)
+        return Step(Event("call.started"), reaction, nothing, Snapshot(control, ledger, armed, {}, 1), effects, start)
 
     def step(self, snapshot: Snapshot, event: Event) -> Step:
         """The answer to any event in any snapshot; never raises for what comes in."""
-        ledger = snapshot.ledger
-        name = event.name
+        before, ledger, armed, waiting, serial = snapshot
+        name, data = event
         identity = self._identities.get(name)
         if identity is not None:
             classify, variants = identity
-            tag, ledger = classify(ledger, event.data)
+            tag, ledger = classify(ledger, data)
             plans = variants[tag]
         elif name in self._plans:
-            if name in self._timers and snapshot.armed.get(self._timers[name]) != event.data.get("epoch"):
-                return self._nothing(snapshot, event, "a stale timer is no event")
             plans = self._plans[name]
+            if plans.deadline is not None and armed.get(plans.deadline) != data.get("epoch"):
+                return self._nothing(snapshot, event, "a stale timer is no event")
         else:
             return self._nothing(snapshot, event, f"'{name}' is no event of the vocabulary")
-        control = snapshot.control
-        return self._stepped(snapshot, event, plans.kept.get(control) or plans.made(control), ledger)
+        reaction, control, makers, to_start, to_stop, waits = plans.kept.get(before) or plans.made(before)
+        serial += 1
+        effects: tuple[Effect, ...] = ()
+        start: tuple[Timer, ...] = ()
+        if makers:
+            effects, ledger = _effects(makers, ledger, data)
+        if to_start or to_stop:
+            armed, start = _armed(armed, to_start, to_stop, serial)
+        if waits:
+            waiting = self._waiting_data(snapshot, event, reaction)
+        after = _new(Snapshot, (control, ledger, armed, waiting, serial))
+        return _new(Step, (event, reaction, snapshot, after, effects, start))
 
     def recall(self, snapshot: Snapshot) -> Event | None:
         """The event that waited and need not wait any longer: to be stepped before the next from outside."""
@@ -203,32 +216,26 @@ class TurnSpecMachine:
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
         return Step(event, Reaction("ignored", event.name, snapshot.control, reason=reason), snapshot, snapshot, (), ())
 
-    def _stepped(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: Ledger) -> Step:
-        reaction, control, makers, to_start, to_stop, waits = plan
-        _, _, armed, data, serial = snapshot
-        serial += 1
-        effects: tuple[Effect, ...] = ()
-        if makers:
-            effects, ledger = _effects(makers, ledger, event.data)
-        if waits:
-            data = self._waiting_data(snapshot, event, reaction)
-        start: list[Timer] = []
-        if to_start or to_stop:
-            armed = {**armed}
-            for name in to_stop:
-                armed.pop(name, None)
-            for name, after_ms in to_start:
-                armed[name] = serial
-                start.append(_new(Timer, (name, after_ms, serial)))
-        after = _new(Snapshot, (control, ledger, armed, data, serial))
-        return _new(Step, (event, reaction, snapshot, after, effects, tuple(start)))
-
     def _waiting_data(self, snapshot: Snapshot, event: Event, reaction: Reaction) -> Mapping[str, Data]:
         """The data of waiting events: several of a name become one, the last; a raised event has its cause's data."""
         fresh = {reaction.event: event.data} if reaction.outcome == "deferred" else {}
         fresh |= dict.fromkeys(reaction.raised, event.data)
         known = {**snapshot.data, **fresh}
         return {name: known.get(name, _NOTHING) for name in reaction.after.waiting}
+
+
+def _armed(
+    armed: Mapping[str, int], to_start: tuple[tuple[str, int], ...], to_stop: tuple[str, ...], serial: int
+) -> tuple[Mapping[str, int], tuple[Timer, ...]]:
+    """Which deadlines run from now on, and those to arm; the step's number is their epoch."""
+    running = {**armed}
+    for name in to_stop:
+        running.pop(name, None)
+    start = []
+    for name, after_ms in to_start:
+        running[name] = serial
+        start.append(_new(Timer, (name, after_ms, serial)))
+    return running, tuple(start)
 
 
 def _effects(makers: tuple[_Maker, ...], ledger: Ledger, data: Data) -> tuple[tuple[Effect, ...], Ledger]:
