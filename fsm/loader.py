@@ -39,7 +39,8 @@ def load(text: str, file: str, fetch: Fetch, typestate: bool = True) -> Loaded:
     assert spec is not None
     found = problems if typestate else Problems()
     flow = Typestate(spec, found).check()
-    found.raise_if_any()
+    if typestate:
+        found.raise_if_any()
     return Loaded(spec, flow, tuple(found))
 
 

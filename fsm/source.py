@@ -56,25 +56,29 @@ def read(text: str, file: str, found: Problems | None = None) -> Node:
         raise SpecError([Problem(Place(file, 1, 1), "yaml", f"this is not YAML: {error}")]) from None
     if root is None:
         raise SpecError([Problem(Place(file, 1, 1), "empty", "the file is empty")])
-    node = _convert(root, file, problems)
+    node = _convert(root, file, problems, set())
     if found is None:
         problems.raise_if_any()
     return node
 
 
-def _convert(node: yaml.Node, file: str, problems: Problems) -> Node:
+def _convert(node: yaml.Node, file: str, problems: Problems, met: set[int]) -> Node:
     place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+    if id(node) in met:  # the composer gives an alias the anchor's own node
+        problems.add(place, "alias", "this is used again by an alias (*name): write it out where it is used")
+        return Node(place, text="")
+    met.add(id(node))
     if isinstance(node, yaml.ScalarNode):
         empty = node.tag == "tag:yaml.org,2002:null" and not node.style
         text = "" if empty and node.value in ("", "~", "null") else str(node.value)
         return Node(place, text=text, quoted=bool(node.style))
     if isinstance(node, yaml.SequenceNode):
-        return Node(place, items=tuple(_convert(item, file, problems) for item in node.value))
+        return Node(place, items=tuple(_convert(item, file, problems, met) for item in node.value))
     assert isinstance(node, yaml.MappingNode)
     seen: dict[str, Place] = {}
     pairs = []
     for raw_key, raw_value in node.value:
-        key = _convert(raw_key, file, problems)
+        key = _convert(raw_key, file, problems, met)
         if key.text is None:
             problems.add(key.place, "key", "a key must be a plain text")
             continue
@@ -82,7 +86,7 @@ def _convert(node: yaml.Node, file: str, problems: Problems) -> Node:
             first = seen[key.text]
             problems.add(key.place, "duplicate-key", f"the key '{key.text}' is written twice", f"first at {first}")
         seen.setdefault(key.text, key.place)
-        pairs.append((key, _convert(raw_value, file, problems)))
+        pairs.append((key, _convert(raw_value, file, problems, met)))
     return Node(place, pairs=tuple(pairs))
 
 

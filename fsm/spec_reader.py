@@ -85,7 +85,7 @@ class SpecReader(Reader):
             self.number(sections["version"], 1) if "version" in sections else 1, self.vocabulary, self.variables,
             {k.text or "": self._state(k, n) for k, n in states}, read_choices, read_groups, self.deadlines, self.cells,
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
-            tuple(self.text(n) for n in sections["happy_path"]) if "happy_path" in sections else (),
+            tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------

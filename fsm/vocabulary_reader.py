@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from fsm.expression import Variable
 from fsm.ledger import IDENTITIES, RECIPES
-from fsm.problem import NOWHERE, Place, Problems
+from fsm.problem import Place, Problems, suggestion
 from fsm.reading import Reader
 from fsm.source import Node
 from fsm.vocabulary import EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
@@ -33,6 +33,7 @@ class VocabularyReader(Reader):
         self.errors: list[ErrorForm] = []
         self.noise: dict[str, str] = {}
         self.identities: dict[str, str] = {}
+        self.references: list[tuple[str, Place]] = []
 
     def read(self, root: Node) -> None:
         sections = self.mapping(root, _SECTIONS)
@@ -55,8 +56,10 @@ class VocabularyReader(Reader):
                 self.noise[self.text(item)] = key.text or ""
 
     def finish(self) -> Vocabulary:
-        for form in [f for forms in self.wire.values() for f in forms]:
-            self._check_known(form.event)
+        for name, place in self.references:
+            if name not in self.identities and name not in self.events:
+                hint = suggestion(name, (*self.identities, *self.events))
+                self.problems.add(place, "unknown-event", f"'{name}' is no event of the vocabulary", hint)
         for index, (name, variable) in enumerate(self.slots.items()):
             self.slots[name] = Variable(
                 name, variable.domain, variable.initial, index + 1, "slot", place=variable.place
@@ -65,10 +68,6 @@ class VocabularyReader(Reader):
             tuple(self.names), tuple(self.slots.values()), self.waits, self.events, self.effects, self.presumptions,
             {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities,
         )  # fmt: skip
-
-    def _check_known(self, event: str) -> None:
-        if event not in self.identities and event not in self.events:
-            self.problems.add(NOWHERE, "unknown-event", f"'{event}' is no event of the vocabulary")
 
     def _slot(self, key: Node, node: Node) -> None:
         name = key.text or ""
@@ -134,6 +133,8 @@ class VocabularyReader(Reader):
         fields = self.mapping(node, keys)
         known = self.effects.get(name) or EffectWord(name, place=key.place)
         when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
+        if "rejected" in fields:
+            self.references.append((self.text(fields["rejected"]), fields["rejected"].place))
         choices = tuple(self.text(item) for item in fields["choices"]) if "choices" in fields else known.choices
         self.effects[name] = EffectWord(
             name, {**known.when, **when}, self._merged(name, key.place, known.moves, moves), known.place,
@@ -176,6 +177,7 @@ class VocabularyReader(Reader):
         return self.slots.get(name)
 
     def _wire(self, base: str, wire_type: str, node: Node) -> None:
+        self.references.append((base, node.place))
         fields, each, where = {}, None, {}
         for key, value in self.entries(node):
             if key.text == "each":
@@ -189,6 +191,10 @@ class VocabularyReader(Reader):
 
     def _error(self, node: Node) -> None:
         fields = self.mapping(node, ("code", "message", "param", "event"))
+        if "event" in fields:
+            self.references.append((self.text(fields["event"]), fields["event"].place))
+        else:
+            self.problems.add(node.place, "missing", "an error needs 'event:'")
         self.errors.append(
             ErrorForm(
                 self.text(fields["event"]) if "event" in fields else "",
