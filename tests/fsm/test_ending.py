@@ -38,7 +38,6 @@ def test_the_caller_hangs_up(spec: str, state: str) -> None:
     assert story.snapshot.control.waiting == ()
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 5: caller.hung_up leaves the playout playing")
 @pytest.mark.parametrize("spec", NAMES)
 def test_no_deadline_outlives_the_call(spec: str) -> None:
     for state in STATES[:-1]:
@@ -162,7 +161,6 @@ def test_a_rejected_session_update_ends_the_call_politely(spec: str, said: wire.
     story.tell("prompt_finished | closed | hang_up")
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 7: an update's rejection known by its message alone")
 @pytest.mark.parametrize(
     "message", ["Unknown parameter: 'session.audio'.", "Missing required parameter: 'session.type'."]
 )
