@@ -132,7 +132,9 @@ class Tables:
         return self.event_ids[name]
 
     def _change(self, changes: tuple[Change, ...], answers: bool) -> int:
-        key = (changes, answers and bool(changes))
+        if not changes:
+            return 0
+        key = (changes, answers)
         if key not in self.change_ids:
             self.change_ids[key] = len(self.changes)
             self.changes.append(key)

@@ -17,7 +17,7 @@ Queues = tuple[bytes, ...]
 """What is in flight: for each channel the codes of its messages, the oldest first."""
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Change:
     """A change of one queue. `codes`: what is pushed, or of a rename (old, new or 0, then those it stops before)."""
 

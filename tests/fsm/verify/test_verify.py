@@ -1,0 +1,179 @@
+"""A world of seven states, counted by hand: explorer, properties, fairness, bounds, cells, counterexamples."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from fsm.problem import SpecError
+from fsm.property_reader import load_properties
+from fsm.verdict import Verdict
+from fsm.verify import Limits, unused_rows, verify_stable
+from fsm.world_reader import load_world
+from tests.fsm.verify import house
+from tests.fsm.verify.house import TOY_PROPERTIES, TOY_SPEC, TOY_WORLD, toy
+
+
+def clock() -> float:
+    return 0.0
+
+
+def statuses(verdict: Verdict) -> dict[str, str]:
+    return {f.name: f.status for f in verdict.findings}
+
+
+def test_all_states_are_found_and_counted() -> None:
+    verdict = toy(Limits()).run(clock)
+    # dark; waiting with ask / lit in flight; bright; dark again with ask / lit / nothing in flight
+    assert (verdict.states, verdict.transitions) == (7, 7)
+    assert verdict.depth == 4
+    assert not verdict.partial
+
+
+def test_an_assumption_takes_runs_away() -> None:
+    verdict = toy(Limits(scene="patient")).run(clock)
+    assert (verdict.states, verdict.transitions) == (4, 3)
+    assert verdict.assumptions_used == ("timers_are_long",)
+
+
+def test_properties_hold_and_are_violated_with_shortest_runs() -> None:
+    hasty, patient = toy(Limits()).run(clock), toy(Limits(scene="patient")).run(clock)
+    assert statuses(hasty) == {
+        "lit_at_last": "violated", "left_at_last": "holds", "never_bright": "violated", "asked_once": "holds",
+        "patience": "not applicable", "elsewhere": "not applicable",
+    }  # fmt: skip
+    assert statuses(patient)["lit_at_last"] == "holds"
+    assert statuses(patient)["patience"] == "holds"
+    runs = {f.name: f.run for f in hasty.findings if f.run}
+    assert [s.move for s in runs["never_bright"].steps] == ["press", "lamp_lights", "gets_lit"]
+    assert runs["lit_at_last"].stuck
+    assert hasty.outcome == "FAIL"
+
+
+def test_always_is_violated_when_its_contrary_is_reached() -> None:
+    verdict = toy(Limits(bounds={"presses": 2})).run(clock)
+    found = next(f for f in verdict.findings if f.name == "asked_once")
+    assert found.status == "violated" and found.run is not None
+    assert found.run.final[0] == "state waiting"
+
+
+def test_a_loss_is_one_more_way() -> None:
+    verdict = toy(Limits(scene="patient", assume={"messages_are_lost": "yes"})).run(clock)
+    # one more: waiting with nothing in flight (lost), where the deadline fires, to dark
+    assert (verdict.states, verdict.transitions) == (6, 5)
+    lost = next(f for f in verdict.findings if f.name == "lit_at_last").run
+    assert lost is not None
+    assert lost.steps[1].lost == "lit"
+
+
+RETRY = TOY_SPEC.replace("timer.overdue: {do: [presume(lamp_off)], to: dark}", "timer.overdue: {do: [presume(lamp_off), light]}")
+
+
+def test_a_fair_cycle_is_a_violation_and_an_unfair_one_is_not() -> None:
+    # The lamp never takes what it is asked: without fairness of the lamp, asking goes on for ever.
+    deaf = TOY_WORLD.replace("lamp_lights: {class: provider,", "lamp_lights: {class: provider, fair: no,").replace(
+        "to_lamp: {capacity: 1, reserve: 0}", "to_lamp: {capacity: 1, reserve: 0}"
+    ).replace("light: [send(ask)]", "light: [remove(ask), send(ask)]")
+    found = next(f for f in toy(Limits(), RETRY, deaf).run(clock).findings if f.name == "lit_at_last")
+    assert found.status == "violated" and found.run is not None
+    assert found.run.loop and [s.move for s in found.run.steps[found.run.loop - 1 :]] == ["timer.overdue"]
+    hearing = deaf.replace("fair: no,", "")
+    found = next(f for f in toy(Limits(), RETRY, hearing).run(clock).findings if f.name == "lit_at_last")
+    assert found.status == "holds"
+
+
+def test_full_queues_are_counted_and_capacities_raised() -> None:
+    spec, world = house.toy_spec(RETRY), load_world(TOY_WORLD, "toy_world.yaml")
+    said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", world)
+    narrow, *wider = verify_stable(spec, world, said, Limits(), clock, most=4)
+    assert narrow.cut["to_lamp"] > 0
+    assert any("to_lamp of 1 full" in text for text in narrow.bounded_by)
+    assert wider and wider[-1].capacities["to_lamp"] > 1
+    assert wider[-1].states > narrow.states
+
+
+def test_a_cell_that_cannot_happen_but_does_is_an_error() -> None:
+    wrong = TOY_SPEC.replace("ignore:\n      we wait already:", "cannot_happen:\n      we wait already:")
+    verdict = toy(Limits(bounds={"presses": 2}), wrong).run(clock)
+    assert [p.message for p in verdict.problems] == ["'button.pressed' does happen in 'waiting'"]
+    assert len(verdict.problems[0].trail) == 2
+    assert verdict.outcome == "FAIL"
+
+
+def test_an_unused_ignore_is_a_warning() -> None:
+    spec = house.toy_spec()
+    once, twice = (toy(Limits(bounds={"presses": n})).run(clock) for n in (1, 2))
+    assert {str(p.place) for p in unused_rows(spec, [once])} == {"toy.yaml:15:25", "toy.yaml:19:20"}
+    assert {str(p.place) for p in unused_rows(spec, [once, twice])} == {"toy.yaml:19:20"}
+
+
+def test_a_cell_is_explained_by_its_shortest_run() -> None:
+    verification = toy(Limits())
+    verification.run(clock)
+    run = verification.explain("dark", "lamp.lit")
+    assert run is not None
+    assert [s.move for s in run.steps] == ["press", "lamp_lights", "timer.overdue", "gets_lit"]
+    assert run.steps[-1].answers[0].outcome == "ignored"
+    assert verification.explain("bright", "lamp.lit") is None
+
+
+def test_an_interrupted_search_is_partial_and_goes_on() -> None:
+    verification = toy(Limits())
+    verdict = verification.run(clock, lambda _expanded, _found: False)
+    assert verdict.partial and verdict.outcome in ("PARTIAL", "FAIL")
+    assert statuses(verdict)["lit_at_last"] == "unjudged"
+    verdict = verification.run(clock)
+    assert (verdict.partial, verdict.states) == (False, 7)
+
+
+def test_a_bound_on_states_leaves_a_partial_result() -> None:
+    assert toy(Limits(max_states=1)).run(clock).partial
+
+
+def test_runs_name_the_lines_that_decided() -> None:
+    verdict = toy(Limits()).run(clock)
+    run = next(f.run for f in verdict.findings if f.name == "never_bright")
+    assert run is not None
+    assert [str(place) for place in run.places] == ["toy.yaml:8:23", "toy.yaml:12:17"]
+    feeds = [(f.what, f.name, f.expect_state, f.expect_effects) for f in run.scenario()]
+    assert feeds == [
+        ("is told", "button.pressed", "waiting", ("light",)), ("provider acts", "lamp_lights", "", ()),
+        ("is told", "lamp.lit", "bright", ()),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("light: [send(ask)]", "light: [send(aks)]", "toy_world.yaml:22:11: error[unknown-name]"),
+        ("presses_left > 0", "presses > 0", "toy_world.yaml:24:"),
+        ("class: caller", "class: calller", "toy_world.yaml:24:"),
+        ("timers_are_long: all", "timers_are_lang: all", "toy_world.yaml:28:"),
+        ("presses_left -= 1", "presses -= 1", "error[assignment]"),
+    ],
+)
+def test_wrong_worlds_are_refused_with_their_place(old: str, new: str, where: str) -> None:
+    with pytest.raises(SpecError, match=where.replace("[", r"\[").replace(".", r"\.")):
+        load_world(TOY_WORLD.replace(old, new), "toy_world.yaml")
+
+
+def test_a_world_that_tells_what_the_vocabulary_lacks_is_refused() -> None:
+    with pytest.raises(SpecError, match="no event 'lamp.litt' in 'toy'"):
+        toy(Limits(), world_text=TOY_WORLD.replace("tell(lamp.lit)", "tell(lamp.litt)"))
+
+
+def test_a_world_that_does_not_answer_an_effect_is_refused() -> None:
+    with pytest.raises(SpecError, match="does not answer the effect 'light'"):
+        toy(Limits(), world_text=TOY_WORLD.replace("  light: [send(ask)]\n", ""), said="properties:\n  a: {never: lamp == on}")
+
+
+def test_properties_with_wrong_words_are_refused() -> None:
+    with pytest.raises(SpecError, match="toy_properties.yaml:"):
+        toy(Limits(), said="properties:\n  a: {never: lmap == on}")
+
+
+def test_verdicts_compare_and_print() -> None:
+    verdict = toy(Limits()).run(clock)
+    assert verdict.same_as(attrs.evolve(verdict, states=1))
+    assert verdict.table()[0][:3] == ("toy / ", "FAIL", "7 states")
+    assert verdict.bytes_per_state > 0
