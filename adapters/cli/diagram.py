@@ -33,8 +33,21 @@ def command(specs: tuple[str, ...], out: Path, check: bool) -> None:
         except SpecError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        wanted |= {out / path: text for path, text in pages(loaded).items()}
+        drawn = pages(loaded)
+        wanted |= {out / path: text for path, text in drawn.items()} | _in_readme(loaded.spec.name, drawn)
     sys.exit(report_stale(wanted, "turnspec diagram") if check else write(wanted))
+
+
+def _in_readme(name: str, drawn: Mapping[str, str]) -> dict[Path, str]:
+    """The README of this folder with its picture of the spec as it should be, where it has a place for one."""
+    readme = Path("README.md")
+    begin, end = f"<!-- diagram {name}: written by `turnspec diagram` -->\n", "<!-- end diagram -->"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        return {}
+    return {readme: f"{before}{begin}```mermaid\n{drawn[f'{name}.mmd'].rstrip()}\n```\n{end}{after}"}
 
 
 def write(files: Mapping[Path, str]) -> int:
