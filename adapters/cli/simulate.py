@@ -128,7 +128,7 @@ async def _serve(
 
 
 class _Watch:
-    """Prints what happened since it last looked; of a run of deltas the first."""
+    """Prints what happened since it last looked; of the deltas of an item the first of each type."""
 
     def __init__(self, server: ProviderServer, began_s: float, quiet: bool, to_stderr: bool) -> None:
         self._server = server
@@ -136,7 +136,7 @@ class _Watch:
         self._quiet = quiet
         self._to_stderr = to_stderr
         self._seen: dict[int, tuple[int, int]] = {}
-        self._last: dict[int, str] = {}
+        self._told: set[tuple[int, str, object]] = set()
 
     def look(self) -> None:
         for stats in self._server.stats:
@@ -145,8 +145,9 @@ class _Watch:
             fresh += [(each.at_s, ">", each) for each in stats.sent[sent:]]
             self._seen[stats.connection] = (len(stats.received), len(stats.sent))
             for at_s, way, each in sorted(fresh, key=lambda one: one[0]):
-                is_more = each.type.endswith(".delta") and self._last.get(stats.connection) == each.type
-                self._last[stats.connection] = each.type
+                delta = (stats.connection, each.type, each.event.get("item_id"))
+                is_more = each.type.endswith(".delta") and delta in self._told
+                self._told.add(delta)
                 if not is_more and not self._quiet:
                     what = f"{at_s - self._began_s:8.3f}  {stats.connection} {way} {each.type}"
                     click.echo(f"{what} {_brief(each.event)}".rstrip(), err=self._to_stderr)

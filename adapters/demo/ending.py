@@ -49,12 +49,13 @@ def show_ending(console: Console, plan: Plan, folder: Path, outcome: Outcome | N
             console.print(line, soft_wrap=True)
     if outcome is not None and outcome.problems:
         for problem in outcome.problems:
-            console.print(f"NOT HEALTHY: {problem}", style="bold red")
+            if outcome.is_interrupted:
+                console.print(f"Not judged: {problem}", style="yellow")
+            else:
+                console.print(f"NOT HEALTHY: {problem}", style="bold red")
     elif outcome is not None:
-        who = "turnspec: healthy" if outcome.naive is not None else "Healthy"
-        console.print(
-            f"{who}: one answer per turn, nothing rejected, no hole in the agent's voice.", style="bold green"
-        )
+        who = "turnspec is healthy" if outcome.naive is not None else "Healthy"
+        console.print(f"{who}: one answer per turn, nothing rejected, no underrun.", style="bold green")
     for remark in remarks(outcome.turnspec) if outcome is not None else ():
         console.print(f"Note: {remark}.", style="yellow")
     _show_files(console, folder)

@@ -21,6 +21,7 @@ WHO: Final[dict[Kind, tuple[str, str]]] = {  # the name in the margin, its style
 }
 HEAD: Final = f"{'s':>6} turn {'who':<9}what"
 MARGIN: Final = 21
+NBSP: Final = "\N{NO-BREAK SPACE}"
 
 
 @attrs.define
@@ -49,9 +50,15 @@ class Lines:
         """The path so far."""
         if not self._path:
             return []
-        path, self._path = " › ".join(self._path), []
-        return [Text(textwrap.fill(path, self.width - 1, initial_indent=" " * MARGIN, subsequent_indent=" " * MARGIN,
-                                   break_long_words=False, break_on_hyphens=False), style="dim")]  # fmt: skip
+        # An arrow begins a line rather than ends one, and what belongs together stays so.
+        path = " ".join(f"›{NBSP}{step.replace(' ', NBSP)}" for step in self._path).removeprefix(f"›{NBSP}")
+        self._path = []
+        margin = " " * MARGIN
+        wrapped = textwrap.fill(
+            path, self.width - 1, initial_indent=margin, subsequent_indent=margin,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        return [Text(wrapped.replace(NBSP, " "), "dim")]
 
     def _line(self, moment: Moment) -> Text:
         who, style = WHO[moment.kind]

@@ -6,10 +6,10 @@ All that varies with the seed is drawn here, so that a seed gives the same call 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -34,6 +34,9 @@ INSTRUCTIONS: Final = (
     "the order number to be keyed in. Before you call tools, say that it takes a second. Returns take thirty days."
 )
 GREETING: Final = "Please greet the caller in one short sentence and ask how you can help."
+
+
+ReadSpec: TypeAlias = Callable[[str], tuple[Spec, str]]
 
 
 class PlanError(Exception):
@@ -80,9 +83,9 @@ class Plan:
         )  # fmt: skip
 
 
-def make_plan(options: Options, environment: Mapping[str, str]) -> Plan:
-    """Raises SpecError for a spec with problems, PlanError for everything else that cannot be played."""
-    spec, spec_digest = _spec(options.spec)
+def make_plan(options: Options, environment: Mapping[str, str], read: ReadSpec | None = None) -> Plan:
+    """`read` stands in for `read_spec`. Raises SpecError: the spec has problems; PlanError: wrong use, and how."""
+    spec, spec_digest = (read or read_spec)(options.spec)
     random = Random(options.seed)
     detection = spec.turn_detection
     real = options.provider == "openai"
@@ -106,7 +109,7 @@ def make_plan(options: Options, environment: Mapping[str, str]) -> Plan:
     )
 
 
-def _spec(name: str) -> tuple[Spec, str]:
+def read_spec(name: str) -> tuple[Spec, str]:
     """A checked spec and the digest of its texts, as the server makes it."""
     path = spec_path(name)
     fetch = fetcher(path.parent)

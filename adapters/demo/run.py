@@ -28,6 +28,7 @@ class Outcome:
     turnspec: Played
     naive: Played | None
     problems: tuple[str, ...]
+    is_interrupted: bool = False
     summary: dict[str, Any]
 
 
@@ -42,10 +43,17 @@ async def run_demo(plan: Plan, folder: Path, tell: Tell, *, naive: bool = False)
         stages.append(Stage(plan, folder / "naive", tell, is_naive=True))
     with _interruptible(stages, tell) as is_interrupted:
         played = await asyncio.gather(*(stage.play() for stage in stages))
-        problems = problems_of(played[0], is_interrupted())
+        was_interrupted = is_interrupted()
+        problems = problems_of(played[0], was_interrupted)
     summary = _summary(plan, folder, played, problems)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return Outcome(turnspec=played[0], naive=played[1] if naive else None, problems=tuple(problems), summary=summary)
+    return Outcome(
+        turnspec=played[0],
+        naive=played[1] if naive else None,
+        problems=tuple(problems),
+        summary=summary,
+        is_interrupted=was_interrupted,
+    )
 
 
 def _summary(plan: Plan, folder: Path, played: list[Played], problems: list[str]) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def _numbers(played: Played) -> dict[str, Any]:
 def _interruptible(stages: list[Stage], tell: Tell) -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C hangs up politely, the second cuts. Yields whether there was one."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    count = 0
+    began_s, count = loop.time(), 0
 
     def interrupt() -> None:
         nonlocal count
@@ -90,7 +98,13 @@ def _interruptible(stages: list[Stage], tell: Tell) -> Iterator[Callable[[], boo
             return
         for stage in stages:
             stage.hang_up()
-        tell(Moment(0, "note", "Ctrl-C: hanging up once the agent has finished; again to cut the call"))
+        tell(
+            Moment(
+                round((loop.time() - began_s) * 1000),
+                "note",
+                "Ctrl-C: hanging up once the agent has finished; again to cut the call",
+            )
+        )
 
     try:
         loop.add_signal_handler(signal.SIGINT, interrupt)

@@ -19,7 +19,7 @@ def problems_of(played: Played, is_interrupted: bool = False) -> list[str]:
     causes: Mapping[str, int] = numbers["creates_by_cause"]
     found = []
     if is_interrupted:
-        return ["the call was ended before its time (Ctrl-C), so it was not judged"]
+        return ["the call was ended before its time (Ctrl-C)"]
     if not numbers["turns"]:
         found.append("the caller had no turn at all")
     if numbers["answers"] != numbers["turns"]:

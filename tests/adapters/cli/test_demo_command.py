@@ -1,0 +1,172 @@
+"""`turnspec demo` as a person and a program use it, in virtual time over real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from adapters.cli import main
+from tests.adapters.demo.quick import QuickLoop
+
+KEYS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("adapters.cli.demo.LOOP_FACTORY", QuickLoop)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, ["demo", *args])
+
+
+def test_it_shows_a_call_and_leaves_a_folder(here: Path) -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "about 33 s" in result.output.splitlines()[1]
+    for words in ("Hello, where is my order?", "Berlin is sunny", "keypad   4 2", "barge-in", "user_speaking ›"):
+        assert words in result.output
+    assert "6 turns · 6 answers · 0 rejections · 1 barge-ins" in result.output
+    assert "Healthy" in result.output
+    assert max(map(len, result.output.splitlines())) <= 85
+    [folder] = here.glob("demo-*")
+    assert {path.name for path in folder.iterdir()} == {"journal.jsonl", "recording.wav", "summary.json", "log.jsonl"}
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert any(line["event"] == "call_ended" for line in lines)
+
+
+def test_json_is_the_summary_and_nothing_else(here: Path) -> None:
+    result = run("--json", "--out", "there")
+    summary: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert all(isinstance(summary[key], int) for key in KEYS)
+    assert summary["turns"] == summary["answers"] and summary["rejections"] == summary["underruns"] == 0
+    assert json.loads((here / "there" / "summary.json").read_text(encoding="utf-8")) == summary
+
+
+def test_naive_as_json_has_both() -> None:
+    summary = json.loads(run("--naive", "--json").stdout)
+    assert summary["rejections"] > 0 and summary["turnspec"]["rejections"] == 0
+    assert all(isinstance(summary[key], int) and isinstance(summary["turnspec"][key], int) for key in KEYS)
+
+
+def test_naive_ends_side_by_side() -> None:
+    result = run("--naive")
+    assert result.exit_code == 0, result.output
+    assert "the same call, twice" in result.output and "REJECTED" in result.output
+
+
+def test_a_call_that_is_not_healthy_exits_with_1_and_says_why() -> None:
+    result = run("--scenario", "lost_response_done")
+    assert result.exit_code == 1
+    assert "NOT HEALTHY: not one answer per turn" in result.output
+
+
+def test_the_talk_key_is_shown() -> None:
+    result = run("--spec", "push_to_talk")
+    assert result.exit_code == 0, result.output
+    assert "* (the talk key)" in result.output
+
+
+def test_a_spec_with_problems_is_told_as_check_tells_it(here: Path) -> None:
+    text = (Path(__file__).parents[3] / "specs" / "server_vad.yaml").read_text(encoding="utf-8")
+    (here / "mine.yaml").write_text(text.replace("to: next_floor}", "to: nowhere}", 1), encoding="utf-8")
+    demo, check = run("--spec", "mine.yaml"), CliRunner().invoke(main, ["check", "mine.yaml"])
+    assert demo.exit_code == check.exit_code == 1
+    assert demo.output == check.output and "mine.yaml:" in demo.output
+    assert not list(here.glob("demo-*"))
+    as_json = run("--spec", "mine.yaml", "--json")
+    assert as_json.exit_code == 1 and as_json.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--provider", "openai"], "OPENAI_API_KEY"),
+        (["--scenario", "nothing_like_it"], "nothing_like_it"),
+        (["--format", "opus"], "opus"),
+        (["--provider", "azure"], "azure"),
+        (["--sed", "3"], "--seed"),
+    ],
+)
+def test_wrong_use_exits_with_2_and_says_what(args: list[str], words: str, here: Path) -> None:
+    result = run(*args)
+    assert result.exit_code == 2 and words in result.output
+    assert not list(here.iterdir())
+
+
+def test_a_spec_that_is_not_there(here: Path) -> None:
+    result = run("--spec", "nowhere.yaml")
+    assert result.exit_code == 1 and "cannot be read" in result.output
+    assert not list(here.iterdir())
+
+
+def test_logging_is_put_back() -> None:
+    import structlog
+
+    before = structlog.get_config()
+    run("--json")
+    assert structlog.get_config() == before
+
+
+def test_a_stdout_without_utf_8_is_no_traceback(here: Path) -> None:
+    program = (
+        "from tests.adapters.demo.quick import QuickLoop\n"
+        "import adapters.cli.demo as demo\n"
+        "demo.LOOP_FACTORY = QuickLoop\n"
+        "demo.command(['--out', 'there'])\n"
+    )
+    root = str(Path(__file__).parents[3])
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": root}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, cwd=here, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Healthy" in done.stdout and b"Traceback" not in done.stderr
+
+
+def test_ctrl_c_hangs_up_politely(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
+    class Interrupted(QuickLoop):
+        def __init__(self) -> None:
+            super().__init__()
+            self.call_later(9.0, os.kill, os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("adapters.cli.demo.LOOP_FACTORY", Interrupted)
+    result = run("--out", "there")
+    assert result.exit_code == 1
+    assert "Ctrl-C: hanging up" in result.output and "Not judged: the call was ended" in result.output
+    assert json.loads((here / "there" / "summary.json").read_text(encoding="utf-8"))["duration_s"] < 15
+
+
+def test_a_second_ctrl_c_cuts(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
+    class Interrupted(QuickLoop):
+        def __init__(self) -> None:
+            super().__init__()
+            for at_s in (16.9, 17.0):
+                self.call_later(at_s, os.kill, os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("adapters.cli.demo.LOOP_FACTORY", Interrupted)
+    result = run("--out", "there")
+    assert result.exit_code == 1 and "The call was cut." in result.output
+    assert (here / "there" / "journal.jsonl").stat().st_size > 1000
+    assert (here / "there" / "recording.wav").stat().st_size > 100_000
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom adapters.cli import main\n"
+        "try:\n    main(['demo', '--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'rich', 'numpy', 'jsonschema', 'websockets', 'transitions'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
