@@ -1,0 +1,226 @@
+"""Journals on disk: what a call does, line by line, written by one thread for the whole process. Never a decision.
+
+Lines are made where they happen (fsm.journal: no audio, no secret in them) and handed over every tenth of a second.
+What waits for the disk is bounded; lines over the bound are dropped, counted, and told in the journal itself. A batch
+is one write, and half of one is taken back, so that a file holds whole lines however the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import structlog
+
+from adapters.audio.recorder import RecordingWriter
+from adapters.call.mailbox import Letter
+from adapters.call.settings import CallSettings
+from adapters.call.summary import Summary
+from adapters.realtime.protocol import WireEvent
+from fsm.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
+from fsm.machine import Step
+from fsm.spec import Spec
+
+log = structlog.get_logger(__name__)
+
+HAND_OVER_S: Final = 0.1
+_BATCH_BYTES: Final = 64 * 1024
+_FILES_PER_CALL: Final = 1000
+
+
+def header_of(spec: Spec, digest: str, settings: CallSettings, call_id: str, started_at: datetime) -> Header:
+    """The first line: what `Call` starts the machine with."""
+    return Header(
+        spec=spec.name,
+        spec_file=spec.file,
+        digest=digest,
+        call_id=call_id,
+        talk_key=settings.talk_key if spec.turn_detection.manual else "",
+        context={} if settings.greeting is not None else {"owed": "none"},
+        started_at=started_at.isoformat(timespec="milliseconds"),
+    )
+
+
+class JournalWriter:
+    """The journals of a process: `open` one for each call, `close` when all calls are gone."""
+
+    def __init__(
+        self,
+        folder: Path,
+        spec: Spec,
+        digest: str,
+        settings: CallSettings,
+        *,
+        max_waiting_bytes: int = 8_000_000,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`folder` is made if it is not there. OSError: it cannot be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._spec = spec
+        self._digest = digest
+        self._settings = settings
+        self._now = now
+        self._thread = RecordingWriter(max_waiting_bytes)
+
+    def open(self, call_id: str) -> CallJournal:
+        """The observer of one call; its file is `<folder>/<call_id>.jsonl`, or `<call_id>.2.jsonl` and so on."""
+        header = header_of(self._spec, self._digest, self._settings, call_id, self._now())
+        return CallJournal(self._thread, self._folder / f"{call_id}.jsonl", header)
+
+    def close(self) -> bool:
+        """Writes what waits and ends the thread. Blocks: for the end of the process. False: not done in time."""
+        return self._thread.close()
+
+
+class CallJournal:
+    """An observer of one call. `close` is safe more than once; without `ended` before it there is no end line."""
+
+    def __init__(self, thread: RecordingWriter, path: Path, header: Header) -> None:
+        self._thread = thread
+        self._file = _LineFile(path)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._lines: list[bytes] = []
+        self._size_bytes = 0
+        self._steps = 0
+        self._untold = 0  # dropped, and not yet said so in the journal
+        self._dropped = 0
+        self._at_ms = 0
+        self._closed = False
+        thread.submit(self._file.open)
+        self._put(header)
+
+    @property
+    def closed(self) -> threading.Event:
+        """Set when the file is closed."""
+        return self._file.closed
+
+    @property
+    def dropped(self) -> int:
+        """Lines of the call that are not in the file."""
+        return self._dropped + self._file.dropped
+
+    # --- as an observer -----------------------------------------------------------------------------------------------
+
+    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+        self._at_ms = at_ms
+        self._put(step_line(step, self._steps, at_ms, letter.cause))
+        self._steps += 1
+
+    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:
+        self._at_ms = at_ms
+        way: Literal["in", "out"] = "out" if direction == "out" else "in"
+        self._put(WireLine(at_ms, way, event))
+
+    def ended(self, summary: Summary) -> None:
+        self._hand_over()
+        summary.journal_dropped = self.dropped
+        self._put(EndLine(summary.duration_ms, summary.as_json()))
+        self.close()
+
+    def close(self) -> None:
+        """Hands over the rest and has the file closed, in the writer's thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._hand_over(is_last=True)
+        self._thread.submit(self._file.close)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _put(self, line: Line) -> None:
+        if self._closed:
+            self._dropped += 1
+            return
+        text = encode(line).encode() + b"\n"
+        self._lines.append(text)
+        self._size_bytes += len(text)
+        if self._size_bytes >= _BATCH_BYTES:
+            self._hand_over()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(HAND_OVER_S, self._hand_over)
+
+    def _hand_over(self, is_last: bool = False) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._lines:
+            return
+        lines, self._lines, self._size_bytes = self._lines, [], 0
+        told = self._untold
+        if told:
+            lost = LostLine(self._at_ms, told, "more waited for the disk than may wait")
+            lines.insert(0, encode(lost).encode() + b"\n")
+        count = len(lines) - bool(told)
+        batch = b"".join(lines)
+        if is_last:  # small, and once a call: never refused, or nobody would know what is missing
+            self._thread.submit(lambda: self._file.write(batch, count))
+            self._untold = 0
+        elif self._thread.submit_batch(len(batch), lambda: self._file.write(batch, count)):
+            self._untold = 0
+        else:
+            if not self._dropped:
+                log.warning("journal_falls_behind", path=str(self._file.path))
+            self._untold += count
+            self._dropped += count
+
+
+class _LineFile:
+    """The file itself; every method but the constructor runs in the writer's thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.closed = threading.Event()
+        self.dropped = 0
+        self._file: int | None = None
+        self._size_bytes = 0
+
+    def open(self) -> None:
+        try:
+            self._file = self._opened()
+        except OSError as error:
+            log.error("journal_not_written", path=str(self.path), error=error.strerror)
+
+    def _opened(self) -> int:
+        """An earlier call's journal is never written over: Asterisk may use an id again."""
+        first = self.path
+        for number in range(2, _FILES_PER_CALL):
+            try:
+                return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            except FileExistsError:
+                self.path = first.with_suffix(f".{number}{first.suffix}")
+        raise FileExistsError(0, "too many journals of this id", str(first))
+
+    def write(self, batch: bytes, lines: int) -> None:
+        """One batch of whole lines. One that does not fit is taken back, and there is no further one."""
+        if self._file is None:
+            self.dropped += lines
+            return
+        try:
+            rest = memoryview(batch)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            self._size_bytes += len(batch)
+        except OSError as error:
+            log.error("journal_not_written", path=str(self.path), error=error.strerror)
+            self.dropped += lines
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._size_bytes)
+            self._release()
+
+    def close(self) -> None:
+        self._release()
+        self.closed.set()
+
+    def _release(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._file)
+            self._file = None
