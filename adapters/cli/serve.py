@@ -1,0 +1,168 @@
+"""`turnspec serve`: takes calls as a configuration file says, or says what it would do. Never how a call goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from adapters import logs
+from adapters.realtime.session import session_object
+from adapters.server import TurnspecServer
+from adapters.settings import Settings, load_settings
+from adapters.specs import shown
+from fsm.problem import Problem, SpecError
+
+_THREAD_S: Final = 0.2
+
+
+@click.command()
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Read and check everything, say what would run, and take no calls.")
+@click.option("--json", "as_json", is_flag=True, help="With --check: print it as JSON, for programs.")
+def command(config: Path, check: bool, as_json: bool) -> None:
+    """Take calls from Asterisk over AudioSocket, as the YAML file CONFIG says.
+
+    Start from turnspec.example.yaml, which explains every key; with OPENAI_API_KEY set it works as it is. In Asterisk's
+    dialplan, a call comes here with
+
+    \b
+        exten => 100,1,Answer()
+         same => n,Set(ID=${UUID()})
+         same => n,AudioSocket(${ID},127.0.0.1:9019)
+         same => n,Hangup()
+
+    ${NAME} and ${NAME:-default} in CONFIG are taken from the environment. The spec, the tools and every value are
+    checked before the first call; all that is wrong is told at once, as FILE:LINE:COL: error[CODE]: what is wrong.
+
+    SIGTERM or Ctrl-C ends it politely: new calls are turned away, live ones may finish their sentence (for
+    limits.shutdown_s seconds); a second one does not wait.
+
+    Exit code: 0 good, 1 problems found, 2 wrong use.
+    """
+    if as_json and not check:
+        raise click.UsageError("--json goes with --check")
+    try:
+        settings = load_settings(config)
+    except SpecError as error:
+        _tell(error.problems, as_json)
+        sys.exit(1)
+    if check:
+        _print_check(settings, as_json)
+        return
+    for problem in settings.warnings:
+        click.echo(str(problem), err=True)
+    sys.exit(_serve(settings))
+
+
+def _serve(settings: Settings) -> int:
+    logs.configure(settings.log, settings.secrets)
+    try:
+        asyncio.run(_run(settings))
+    except OSError as error:
+        socket = settings.audiosocket
+        message = f"cannot serve on {socket.host}:{socket.port}: {error.strerror or error}"
+        _tell([Problem(settings.listen_place, "listen", message)], as_json=False)
+        return _ended(1)
+    return _ended(0)
+
+
+async def _run(settings: Settings) -> None:
+    await TurnspecServer(settings).run()
+
+
+def _ended(code: int) -> int:
+    """A plain tool that never returns keeps its thread, and Python would wait for it for ever."""
+    tools = [each for each in threading.enumerate() if each.name.startswith("tool")]
+    for thread in tools:
+        thread.join(_THREAD_S)
+    if any(each.is_alive() for each in tools):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _tell(problems: tuple[Problem, ...] | list[Problem], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"ok": False, "problems": [_problem(each) for each in problems]}, indent=2))
+        return
+    for problem in problems:
+        click.echo(str(problem), err=True)
+
+
+def _print_check(settings: Settings, as_json: bool) -> None:
+    facts = _facts(settings)
+    if as_json:
+        click.echo(
+            json.dumps({"ok": True, **facts, "problems": [_problem(each) for each in settings.warnings]}, indent=2)
+        )
+        return
+    for problem in settings.warnings:
+        click.echo(str(problem))
+    click.echo(f"{settings.file}: good; `turnspec serve {settings.file}` would run:")
+    for key, value in facts.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        click.echo(f"  {key:<16} {text}")
+
+
+def _facts(settings: Settings) -> dict[str, object]:
+    """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
+    call, audiosocket, spec = settings.call, settings.audiosocket, settings.spec
+    session = session_object(call.session, call.endpoint.dialect)
+    has_key = any(name.lower() in ("authorization", "api-key") for name in call.endpoint.headers)
+    return {
+        "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
+        "listen": f"{audiosocket.host}:{audiosocket.port}",
+        "allow": [str(network) for network in audiosocket.allowed_peers] or "everybody who reaches the port",
+        "provider": call.endpoint.shown,
+        "dialect": call.endpoint.dialect,
+        "key": "set" if has_key else "none",
+        "model": call.session.model,
+        "voice": call.session.voice or "the provider's default",
+        "format": call.session.input_format,
+        "instructions": _length(call.session.instructions),
+        "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
+        "transcription": call.session.transcription or "off",
+        "greeting": _length(call.greeting),
+        "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
+        "journal": shown(call.journal_dir) if call.journal_dir else "none",
+        "recording": shown(call.recording_dir) if call.recording_dir else "none",
+        "calls at most": audiosocket.max_connections,
+        "log": f"{settings.log.format}, {settings.log.level}{', every wire event' if settings.log.wire else ''}",
+    }
+
+
+def _length(text: str | None) -> str:
+    return f"{len(text)} characters" if text else "none"
+
+
+def _find(tree: Mapping[str, object], key: str, otherwise: object) -> object:
+    """The value of a key wherever it is: the dialects put it in different places."""
+    if key in tree:
+        return tree[key]
+    for value in tree.values():
+        found = _find(value, key, otherwise) if isinstance(value, Mapping) else otherwise
+        if found is not otherwise:
+            return found
+    return otherwise
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    place = problem.place
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "severity": problem.severity,
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
