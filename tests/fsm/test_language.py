@@ -55,7 +55,6 @@ def test_guards_choose_and_else_is_what_is_left() -> None:
     assert walk("bell.rang").snapshot.state == "garden"
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 8: typestate=False raises all the same")
 def test_the_loader_can_leave_the_type_check_out() -> None:
     """For the verifier, to show what a broken spec would do: what only the type check refuses is accepted."""
     broken = rows("bell.rang: {do: [light, light]}")

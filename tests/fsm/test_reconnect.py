@@ -58,7 +58,6 @@ def test_tools_of_the_old_session_are_forgotten(spec: str) -> None:
     assert story.value("tools_running") == "0"
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 11: silence after a reconnect while a tool ran")
 @pytest.mark.parametrize("spec", NAMES)
 def test_a_turn_whose_tool_was_running_is_answered_by_the_next_session(spec: str) -> None:
     """The caller waits for an answer; the new session cannot take the old call's output, so the turn is asked again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -43,7 +44,11 @@ def play(story: Story, events: list[Json], heard: bool) -> list[str]:
     return [step.outcome for step in story.steps[first:]]
 
 
-@pytest.mark.parametrize("name", FILES)
+EARLY = pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 13: an ignored event changes the ledger all the same")
+SIDEBAND = "ga_openai_webrtc_sideband_audio"  # begins without session.created
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=EARLY if name == SIDEBAND else ()) for name in FILES])
 @pytest.mark.parametrize("spec", NAMES)
 def test_a_recording_never_surprises(traces: Path, spec: str, name: str) -> None:
     """Nothing raises, and nothing happens that the spec calls impossible, heard by the caller or not."""
@@ -86,10 +91,8 @@ def test_server_vad_follows_a_recorded_call_without_a_word_of_its_own(traces: Pa
     provider = {e.name for e in story.effects} & {"create_response", "cancel_response", "truncate_item", "commit_audio"}
     assert (provider, story.state) == (set(), "configured"), "\n".join(story.told)
     assert story.count("flush_playout") == turns
-    visited = [step.snapshot.state for step in story.steps]
-    assert (
-        sum(a == "response_pending" and b == "responding" for a, b in zip(visited, visited[1:], strict=False)) == turns
-    )
+    steps = itertools.pairwise(step.snapshot.state for step in story.steps)
+    assert sum(pair == ("response_pending", "responding") for pair in steps) == turns
 
 
 def test_the_tool_round_asks_once(traces: Path) -> None:

@@ -38,7 +38,10 @@ def one(said: wire.Json, spec: str = "server_vad") -> Event:
         (wire.created("resp_1", "ts_x_1"), "response.created", {"response_id": "resp_1", "tag": "ts_x_1"}),
         (wire.item_added("resp_1", "i1"), "response.created", {"response_id": "resp_1"}),
         (wire.done("resp_1"), "response.done", {"response_id": "resp_1", "status": "completed", "outputs": 1}),
-        (wire.done("resp_1", output=[]), "response.done", {"response_id": "resp_1", "status": "completed", "outputs": 0}),
+        (
+            wire.done("resp_1", output=[]), "response.done",
+            {"response_id": "resp_1", "status": "completed", "outputs": 0},
+        ),
         (
             wire.failed("resp_1", "x"), "response.done",
             {"response_id": "resp_1", "status": "failed", "code": "x", "outputs": 0},
@@ -203,7 +206,7 @@ def test_every_error_that_was_ever_recorded(traces: Path) -> None:
     [
         {}, {"type": None}, {"type": 7}, {"type": ["response.done"]},
         {"type": "response.done"}, {"type": "response.done", "response": None},
-        {"type": "response.done", "response": {"id": 7, "status": {}, "output": "none", "status_details": "unimplemented"}},
+        {"type": "response.done", "response": {"id": 7, "status": {}, "output": "no", "status_details": "text"}},
         {"type": "response.done", "response": {"output": [None, "x", {"type": "function_call"}]}},
         {"type": "response.created", "response": {"id": None, "metadata": "x"}},
         {"type": "response.output_item.done", "item": [1]},
