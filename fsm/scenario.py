@@ -116,11 +116,12 @@ class WirePlay:
 
 @attrs.frozen
 class Scenario:
-    """One story. `specs` are names as written; `given` is played before `steps` and looked at no less."""
+    """One story. `specs` are names as written; the first `given` of the steps lead there, `never` begins after them."""
 
     name: str
     specs: tuple[str, ...]
     steps: tuple[ScenarioStep, ...] = ()
+    given: int = 0
     never: tuple[EffectMatch, ...] = ()
     talk_key: str = ""
     context: Mapping[str, str] = attrs.field(factory=dict)

@@ -107,7 +107,7 @@ class ScenarioReader(Reader):
         given = [s for item in self.listed(fields["given"]) for s in self._given(item)] if "given" in fields else []
         steps = [self._step(item) for item in self.listed(fields["steps"])]
         never = self._effects(fields["never"]) if "never" in fields else ()
-        return attrs.evolve(scenario, steps=(*given, *steps), never=never)
+        return attrs.evolve(scenario, steps=(*given, *steps), given=len(given), never=never)
 
     def _given(self, node: Node) -> tuple[ScenarioStep, ...]:
         """A setup by its name, or a step."""

@@ -24,7 +24,10 @@ def failure_text(result: Result) -> str:
     """A failed scenario: where, what was expected and what was so, who decided, the story up to there."""
     failure = result.failure
     assert failure is not None
-    lines = [f"{failure.place}: failed: {result.name}", f"    at '{failure.step}'"]
+    lines = [
+        f"{failure.place}: failed: {result.name}",
+        f"    at '{failure.step}' of the scenario at {result.scenario.place}",
+    ]
     width = max((len(m.what) for m in failure.mismatches), default=0)
     for mismatch in failure.mismatches:
         lines.append(f"      {mismatch.what:<{width}}  expected  {mismatch.expected}")

@@ -98,7 +98,7 @@ class Runner:
         self.due: dict[str, tuple[int, int, int]] = {}  # at ms, in order of arming, epoch
         self.steps: list[Step] = []
         self.told: list[Told] = []
-        self.never: list[EffectMatch] = list(scenario.never)
+        self.never: list[EffectMatch] = []
         self.ids: Counter[str] = Counter()
         self.sent: list[Effect] = []
         self.armings = 0
@@ -108,7 +108,9 @@ class Runner:
         self._tell("call.started", [first])
 
     def run(self) -> Result:
-        for line in self.scenario.steps:
+        for number, line in enumerate(self.scenario.steps):
+            if number == self.scenario.given:
+                self.never += self.scenario.never
             before = len(self.told)
             try:
                 mismatches = self._line(line)

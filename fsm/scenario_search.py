@@ -2,8 +2,8 @@
 
 Breadth first, so that the first way to a target is a short one. All runs are far too many (millions of configurations
 that differ in counters); a configuration is followed only if it shows two values not seen together before (iterated
-width search, Lipovetzky and Geffner 2012); what is then not found is looked for again with pairs told apart by state.
-Found is therefore proof; not found is not. Never here: text.
+width search, Lipovetzky and Geffner 2012); what is then not found is looked for again with pairs told apart by state,
+then with three values. Found is therefore proof; not found is not. Never here: text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from fsm.machine import Event, Snapshot, Step, TurnSpecMachine
 from fsm.scenario_coverage import Target, reached
 from fsm.scenario_roles import role_data
 
+Pass = tuple[int, bool]
+"""How many values make a configuration new, and whether they are told apart by state."""
+PASSES: tuple[Pass, ...] = ((2, False), (2, True), (3, False))
 MAX_NODES = 40_000
 MAX_RECALLS = 16
 
@@ -65,12 +68,12 @@ class Search:
         self.kept: list[object] = []
         self.nodes = 0
 
-    def ways(self, wanted: Collection[Target], passes: tuple[bool, ...] = (False, True)) -> list[Way]:
-        """A short way to each target that was found, in the order of finding. A pass: are pairs told apart by state?"""
+    def ways(self, wanted: Collection[Target], passes: tuple[Pass, ...] = PASSES) -> list[Way]:
+        """A short way to each target that was found, in the order of finding."""
         left, found = set(wanted), list[Way]()
-        for by_state in passes:
+        for width, by_state in passes:
             if left:
-                found += self._search(left, _Novelty(by_state))
+                found += self._search(left, _Novelty(width, by_state))
         return found
 
     def _search(self, left: set[Target], is_new: Callable[[Snapshot], bool]) -> Iterator[Way]:
@@ -133,10 +136,10 @@ class Search:
 
 
 class _Novelty:
-    """Have two values (of variables, of waiting events, of what the ledger knows) never been seen together?"""
+    """Have `width` values (of variables, of waiting events, of what the ledger knows) never been seen together?"""
 
-    def __init__(self, by_state: bool) -> None:
-        self.by_state = by_state
+    def __init__(self, width: int, by_state: bool) -> None:
+        self.width, self.by_state = width, by_state
         self.seen: set[object] = set()
         self.whole: set[tuple[object, ...]] = set()
 
@@ -146,7 +149,7 @@ class _Novelty:
             return False
         self.whole.add(atoms)
         state = snapshot.control.state if self.by_state else None
-        fresh = {(state, *pair) for pair in itertools.combinations(atoms, 2)} - self.seen
+        fresh = {(state, *pair) for pair in itertools.combinations(atoms, self.width)} - self.seen
         self.seen |= fresh
         return bool(fresh)
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import attrs
 
 from fsm.machine import Step, TurnSpecMachine
-from fsm.scenario import Expect, Scenario, ScenarioStep
+from fsm.scenario import Scenario, ScenarioStep
 from fsm.scenario_coverage import Target, reached
 from fsm.scenario_runner import Runner, shown_effect
 from fsm.scenario_search import Way
@@ -52,12 +52,8 @@ def drafts_of(ways: Iterable[Way]) -> list[Draft]:
 
 def drafts_in(scenarios: Iterable[Scenario]) -> list[Draft]:
     """The drafts behind scenarios that were written by `rendered`."""
-    found = []
-    for scenario in scenarios:
-        names = [step.name for step in scenario.steps]
-        told = sum(step.expect != Expect() for step in scenario.steps)
-        found.append(Draft(tuple(names[: len(names) - told]), tuple(names[len(names) - told :])))
-    return found
+    names = [(scenario.given, tuple(step.name for step in scenario.steps)) for scenario in scenarios]
+    return [Draft(steps[:given], steps[given:]) for given, steps in names]
 
 
 def played(machine: TurnSpecMachine, draft: Draft) -> tuple[list[Line], tuple[Step, ...]] | None:
