@@ -90,6 +90,46 @@ def test_what_waited_is_said_once_and_last(spec: str) -> None:
     assert story.count("create_response(say)") == 1
 
 
+@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 14: a taken request is dropped silently")
+def test_a_request_whose_create_crosses_the_providers_answer_is_said_later() -> None:
+    """Nothing is dropped silently: a request that was taken is said, or refused."""
+    story = in_state("server_vad", "configured")
+    story.tell(
+        """
+        say hello  | response_pending | create_response(say)
+        committed u1
+        created r1 | responding       |
+        busy r1    | responding       |
+        done r1
+        """
+    )
+    story.tell("wait 5000")
+    assert story.count("create_response(say)") == 2, "\n".join(story.told)
+
+
+@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 14: a taken request is dropped silently")
+def test_a_request_whose_create_is_lost_is_said_later() -> None:
+    story = in_state("owned_turns", "configured")
+    story.tell("say hello | response_pending | create_response(say)").tell("timer create_overdue").tell("wait 5000")
+    assert story.count("create_response(say)") == 2, "\n".join(story.told)
+
+
+def test_a_response_that_only_says_something_answers_no_turn_and_no_tool() -> None:
+    story = in_state("owned_turns", "configured")
+    story.tell(
+        """
+        say hello         | response_pending | create_response(say)
+        speech_started u2 | user_speaking    | flush_playout() watch_silence
+        flushed           | user_speaking    |
+        speech_stopped u2 | response_pending | unwatch_silence
+        committed u2      | response_pending |
+        created r1 ours   | responding       |
+        heard r1 i1       | responding       |
+        done r1           | response_pending | create_response(turn)
+        """
+    )
+
+
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("spec", NAMES)
 def test_a_request_is_never_impossible(spec: str, state: str) -> None:

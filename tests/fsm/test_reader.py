@@ -8,7 +8,7 @@ import pytest
 
 from fsm.problem import SpecError
 from fsm.source import plain, read
-from tests.fsm.bundle import PARTS, Change, line_of, problems_of
+from tests.fsm.bundle import PARTS, Change, line_of, loaded, problems_of
 from tests.fsm.mini import HOUSE, WORDS, changed, found, load_mini
 
 RANG = "      bell.rang: {do: [bells += 1, open_door]}\n"
@@ -334,16 +334,27 @@ def test_a_wrong_vocabulary_is_refused_at_its_place(name: str) -> None:
 
 
 # Names that nothing checks would lead to words nobody ever hears of.
-LOOSE: dict[str, str] = {
-    "an error that becomes no event": WORDS + "errors:\n  - {code: dark, event: bulb.brok}\n",
-    "an error without an event": WORDS + "errors:\n  - {code: dark}\n",
-    "an effect whose rejection is no event": words(("open_door: {}", "open_door: {to: provider, rejected: dor}")),
-}
+LOOSE: dict[str, tuple[str, str]] = {
+    "an error that becomes no event": (
+        WORDS + "errors:\n  - {code: dark, event: bulb.brok}\n",
+        "words.yaml:23:25: error[unknown-event]: 'bulb.brok' is no event of the vocabulary\n"
+        "    did you mean 'bulb.broke'?",
+    ),
+    "an error without an event": (
+        WORDS + "errors:\n  - {code: dark}\n", "words.yaml:23:5: error[missing]: an error needs 'event:'",
+    ),
+    "an effect whose rejection is no event": (
+        words(("open_door: {}", "open_door: {to: provider, rejected: bulb.borke}")),
+        "words.yaml:16:39: error[unknown-event]: 'bulb.borke' is no event of the vocabulary\n"
+        "    did you mean 'bulb.broke'?",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LOOSE)
 def test_a_vocabulary_that_names_an_unknown_event_is_refused(name: str) -> None:
-    assert found(HOUSE, LOOSE[name])
+    text, problem = LOOSE[name]
+    assert said(HOUSE, text) == [problem]
 
 
 def test_instead_of_an_event_that_is_none() -> None:
@@ -356,9 +367,10 @@ def test_a_happy_path_through_a_state_that_is_none() -> None:
 
 def test_a_wire_form_of_an_event_that_has_variants_but_no_identity() -> None:
     text = words(("bell.rang: {from: caller}", "bell.rang: {from: caller, wire: {ring: {}}, variants: {loud: {}}}"))
-    problem = found(HOUSE, text)[0]
-    assert (problem.code, problem.message) == ("unknown-event", "there is no event 'bell.rang'")
-    assert problem.place.file == "words.yaml"
+    assert (
+        "words.yaml:5:42: error[unknown-event]: 'bell.rang' is no event of the vocabulary\n"
+        "    did you mean 'bell.rang.loud'?"
+    ) in said(HOUSE, text)
 
 
 def test_two_files_may_not_declare_a_slot_or_move_it_for_one_event() -> None:
@@ -411,3 +423,17 @@ def test_a_slip_of_the_pen_in_a_bundled_part(name: str) -> None:
     assert (problems[0].place.line - line in (0, 1), problems[0].hint.startswith(hint)) == (True, True), str(
         problems[0]
     )
+
+
+# --- what a spec demands of the provider ------------------------------------------------------------------------------
+
+
+def test_turn_detection_of_the_bundled_specs() -> None:
+    """What contradicts a spec is in the spec, with its reason: the settings are checked against it at start."""
+    vad, owned, manual = (loaded(name).spec.turn_detection for name in ("server_vad", "owned_turns", "push_to_talk"))
+    assert (vad.manual, owned.manual, manual.manual) == (False, False, True)
+    assert (dict(vad.needs), dict(owned.needs)) == ({}, {"create_response": "false"})
+    assert {(r.key, r.value) for r in vad.refuses} >= {("create_response", "false"), ("type", "none")}
+    assert {(r.key, r.value) for r in owned.refuses} >= {("create_response", "true"), ("idle_timeout_ms", None)}
+    assert {(r.key, r.value) for r in manual.refuses} == {("type", "server_vad"), ("type", "semantic_vad")}
+    assert all(r.reason and r.place.line for each in (vad, owned, manual) for r in each.refuses)
