@@ -75,16 +75,15 @@ def _fetched(references: Node, reader: Reader, fetch: Fetch) -> Iterator[Node]:
 
 def merged(part: Node, whole: Node, problems: Problems) -> Node:
     """Two mappings as one, key by key; what both say is a problem, unless both are mappings."""
-    pairs = list(whole.pairs or ())
-    known = {key.text: index for index, (key, _) in enumerate(pairs)}
-    added = []
-    for key, value in part.pairs or ():
-        index = known.get(key.text)
-        if index is None:
-            added.append((key, value))
-        elif value.pairs is not None and pairs[index][1].pairs is not None:
-            pairs[index] = (pairs[index][0], merged(value, pairs[index][1], problems))
+    own = {key.text: (key, value) for key, value in whole.pairs or ()}
+    pairs = []
+    for key, value in part.pairs or ():  # what is shared keeps its order; the whole's own keys follow
+        mine = own.pop(key.text, None)
+        if mine is None:
+            pairs.append((key, value))
+        elif value.pairs is not None and mine[1].pairs is not None:
+            pairs.append((mine[0], merged(value, mine[1], problems)))
         else:
             hint = f"the included part says it at {key.place}"
-            problems.add(pairs[index][0].place, "duplicate-key", f"'{key.text}' is written twice", hint)
-    return Node(whole.place, pairs=(*added, *pairs))
+            problems.add(mine[0].place, "duplicate-key", f"'{key.text}' is written twice", hint)
+    return Node(whole.place, pairs=(*pairs, *own.values()))
