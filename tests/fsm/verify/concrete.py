@@ -13,6 +13,7 @@ from fsm.explore_tables import BITS, MASK, Action, Macro
 from fsm.machine import Effect, Event, TurnSpecMachine
 from fsm.reaction import Reaction
 from fsm.verify import Verification
+from fsm.world_binding import Label
 from fsm.world_play import Change
 
 Data = dict[str, object]
@@ -47,9 +48,24 @@ class Lockstep:
         self.playing: list[Data] = []
         self.queues: list[list[Data]] = [[] for _ in verification.world.channels]
         self.trail: list[str] = []
+        self.variants: set[str] = set()
+        self.taste: dict[Label, float] = {}
         started = self.machine.start(talk_key=TALK_KEY)
         self.snapshot = started.snapshot
         self.state = self.tables.start()
+
+    def follow(self, state: int, label: int) -> None:
+        """Goes the shortest way to a state the explorer found, and a last step under `label`."""
+        way, order = self.v.explorer.way(state), self.v.explorer.order
+        for (_, each), target in zip(way, [*(i for i, _ in way[1:]), state], strict=False):
+            self._aim(each, order[target])
+        self._aim(label, None)
+
+    def _aim(self, label: int, target: int | None) -> None:
+        c, w, k = self.state & MASK, self.state >> BITS & MASK, self.state >> 2 * BITS
+        move = self.tables.labels[label].move
+        actions = [a for g in self.v.explorer.groups(k, w, c) for a in g if self.tables.labels[a[0]].move == move]
+        assert any(self._take(action, c, k, target) for action in actions), self._sad(f"no way by {move}")
 
     def walk(self, steps: int) -> None:
         for _ in range(steps):
@@ -70,22 +86,27 @@ class Lockstep:
         return False
 
     def _chance(self, action: Action) -> float:
-        """What ends a call or a session comes seldom, a deadline less often than the rest: walks are to get around."""
+        """What ends a call comes seldom; of the rest, each walk likes and dislikes moves of its own, so as to get around."""
         why = self.tables.labels[action[0]]
-        seldom = 0.02 if why.move in ENDS else 0.2 if why.move.startswith("timer.") else 1.0
-        return self.rng.random() + (self.rng.random() > seldom)
+        if why not in self.taste:
+            seldom = why.move in ENDS or why.lost is not None or why.move.startswith(("timer.", "fails"))
+            self.taste[why] = self.rng.choice((0.0003, 0.003, 0.03) if seldom else (0.05, 0.3, 1.0))
+        return self.rng.expovariate(self.taste[why])
 
-    def _take(self, action: Action, c: int, k: int) -> bool:
+    def _take(self, action: Action, c: int, k: int, target: int | None = None) -> bool:
+        """Takes an action, if no queue is full and it can lead to `target`."""
         label, w2, change, event, _ = action
         after = self.tables.changed(c, change)
         if after < 0:
             return False
-        macro, w3, more = None, w2, 0
-        if event >= 0:
-            macro = self.tables.macros.get(event << BITS | k) or self.tables.step(k, event)
-            w3, more, _ = self.rng.choice(self.tables.effects(macro.effects, w2))
-            if self.tables.changed(after, more) < 0:
-                return False
+        macro = (self.tables.macros.get(event << BITS | k) or self.tables.step(k, event)) if event >= 0 else None
+        ways = self.tables.effects(macro.effects, w2) if macro is not None else [(w2, 0, None)]
+        control = macro.control if macro is not None else k
+        ends = [(self.tables.changed(after, more), w3, more) for w3, more, _ in ways]
+        fitting = [e for e in ends if e[0] >= 0 and target in (None, self.tables.packed(control, e[1], e[0]))]
+        if not fitting:
+            return False
+        end, w3, more = self.rng.choice(fitting)
         why = self.tables.labels[label]
         self.trail.append(str(why))
         popped, told = self._provider(why.move, why.lost, self.tables.changes[change][0])
@@ -93,8 +114,7 @@ class Lockstep:
             self._machine(self.tables.events[event], macro, told or popped, self.tables.changes[more][0])
         elif popped is not None and "event" in popped:
             self._noise(popped)
-        control = macro.control if macro is not None else k
-        self.state = self.tables.packed(control, w3, self.tables.changed(after, more))
+        self.state = self.tables.packed(control, w3, end)
         return True
 
     # --- the provider, the caller and the rest, with ids -------------------------------------------------------------
@@ -200,6 +220,7 @@ class Lockstep:
             wanted = {word.sends or word.name for word, _ in reaction.effects}
             assert {e.name for e in step.effects} <= wanted, self._sad(f"effects {step.effects}")
             self.snapshot = step.snapshot
+            self.variants.add(step.variant)
             made += step.effects
             if {"forget_echoes", "close_provider"} & {word.name for word, _ in reaction.effects}:
                 self.awaiting.clear()
