@@ -66,7 +66,7 @@ class TurnspecServer:
         self._warm_up()
         if settings.call.journal_dir is not None:
             self._journals = JournalWriter(
-                settings.call.journal_dir, settings.spec, settings.spec_digest, settings.call
+                settings.call.journal_dir, settings.spec, settings.spec_digest, settings.call, secrets=settings.secrets
             )
         prompts = load_prompts(settings.audiosocket.rate_hz)
         self._shared = Shared(self._machine, settings.call, prompts, self._threads, self._recordings)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -24,12 +24,14 @@ from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.realtime.protocol import WireEvent
 from fsm.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
+from fsm.journal_scrub import HIDDEN
 from fsm.machine import Step
 from fsm.spec import Spec
 
 log = structlog.get_logger(__name__)
 
 HAND_OVER_S: Final = 0.1
+SECRET_CHARS: Final = 6
 _BATCH_BYTES: Final = 64 * 1024
 _FILES_PER_CALL: Final = 1000
 
@@ -57,22 +59,24 @@ class JournalWriter:
         digest: str,
         settings: CallSettings,
         *,
+        secrets: Iterable[str] = (),
         max_waiting_bytes: int = 8_000_000,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`folder` is made if it is not there. OSError: it cannot be."""
+        """`folder` is made if it is not there. OSError: it cannot be. `secrets`: known ones that look like nothing."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._spec = spec
         self._digest = digest
         self._settings = settings
+        self._secrets = tuple(each for each in secrets if len(each) >= SECRET_CHARS)
         self._now = now
         self._thread = RecordingWriter(max_waiting_bytes)
 
     def open(self, call_id: str) -> CallJournal:
         """The observer of one call; its file is `<folder>/<call_id>.jsonl`, or `<call_id>.2.jsonl` and so on."""
         header = header_of(self._spec, self._digest, self._settings, call_id, self._now())
-        return CallJournal(self._thread, self._folder / f"{call_id}.jsonl", header)
+        return CallJournal(self._thread, self._folder / f"{call_id}.jsonl", header, self._secrets)
 
     def close(self) -> bool:
         """Writes what waits and ends the thread. Blocks: for the end of the process. False: not done in time."""
@@ -82,8 +86,9 @@ class JournalWriter:
 class CallJournal:
     """An observer of one call. `close` is safe more than once; without `ended` before it there is no end line."""
 
-    def __init__(self, thread: RecordingWriter, path: Path, header: Header) -> None:
+    def __init__(self, thread: RecordingWriter, path: Path, header: Header, secrets: Iterable[str] = ()) -> None:
         self._thread = thread
+        self._secrets = tuple(secrets)
         self._file = _LineFile(path)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -139,13 +144,20 @@ class CallJournal:
         if self._closed:
             self._dropped += 1
             return
-        text = encode(line).encode() + b"\n"
+        text = self._encoded(line)
         self._lines.append(text)
         self._size_bytes += len(text)
         if self._size_bytes >= _BATCH_BYTES:
             self._hand_over()
         elif self._timer is None:
             self._timer = self._loop.call_later(HAND_OVER_S, self._hand_over)
+
+    def _encoded(self, line: Line) -> bytes:
+        text = encode(line)
+        for secret in self._secrets:  # e.g. an Azure key that a tool's exception quotes
+            if secret in text:
+                text = text.replace(secret, HIDDEN)
+        return text.encode() + b"\n"
 
     def _hand_over(self, is_last: bool = False) -> None:
         if self._timer is not None:
@@ -157,7 +169,7 @@ class CallJournal:
         told = self._untold
         if told:
             lost = LostLine(self._at_ms, told, "more waited for the disk than may wait")
-            lines.insert(0, encode(lost).encode() + b"\n")
+            lines.insert(0, self._encoded(lost))
         count = len(lines) - bool(told)
         batch = b"".join(lines)
         if is_last:  # small, and once a call: never refused, or nobody would know what is missing

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import structlog
 
 from adapters import logs
 from adapters.realtime.session import session_object
@@ -70,6 +71,9 @@ def _serve(settings: Settings) -> int:
         socket = settings.audiosocket
         message = f"cannot serve on {socket.host}:{socket.port}: {error.strerror or error}"
         _tell([Problem(settings.listen_place, "listen", message)], as_json=False)
+        return _ended(1)
+    except Exception:  # a bare traceback would pass by the redaction of the logs
+        structlog.get_logger(__name__).exception("server_failed")
         return _ended(1)
     return _ended(0)
 

@@ -20,6 +20,7 @@ from adapters.call.call import Call, Observer
 from adapters.call.mailbox import Letter
 from adapters.call.summary import Summary
 from adapters.logs import LogSettings
+from adapters.realtime.connection import tls_context
 from adapters.realtime.protocol import WireEvent
 from adapters.server import TurnspecServer
 from adapters.settings import Settings, load_settings
@@ -28,7 +29,8 @@ from adapters.simulator.caller_report import CallerReport
 from adapters.simulator.caller_script import CallerSettings, load_script
 from adapters.simulator.provider import ProviderServer, ProviderSettings, Scenario, parse_scenario
 from fsm.journal import read
-from fsm.machine import Step
+from fsm.machine import Step, TurnSpecMachine
+from fsm.replay import STRICT, replay
 
 pytestmark = pytest.mark.virtual_time
 
@@ -116,6 +118,8 @@ async def test_a_call_from_the_file_to_the_ear(tmp_path: Path) -> None:
         journal = read(lines)
     assert journal.warnings == () and journal.end is not None
     assert journal.end.summary["turns"] == 1 and journal.header.digest == settings.spec_digest
+    again = replay(journal, TurnSpecMachine(settings.spec), STRICT)
+    assert again.matches and again.steps == len(journal.steps) > 20, again
     assert (tmp_path / "recordings" / f"{call_id}.wav").stat().st_size > 100_000
 
 
@@ -308,26 +312,36 @@ async def test_a_port_that_is_taken_is_an_oserror_and_leaves_nothing(tmp_path: P
     await taken.wait_closed()
 
 
+async def test_what_would_hold_the_loop_in_the_first_call_is_done_before_it(tmp_path: Path) -> None:
+    tls_context.cache_clear()
+    async with serving(settings_for(tmp_path, "wss://127.0.0.1:1/")) as server:
+        assert tls_context.cache_info().currsize == 1
+        assert gc.get_freeze_count() > 10_000
+        assert server.settings.audiosocket.read_max_bytes == 65_536
+    gc.unfreeze()
+
+
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
 async def test_no_secret_in_any_output_of_calls_good_and_bad(tmp_path: Path) -> None:
-    stream = io.StringIO()
+    stream, azure = io.StringIO(), "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
     tools = "tools: [{name: broken, function: 'broken_of_test_server:f'}]\nlog: {level: debug, wire: true}\n"
-    (tmp_path / "broken_of_test_server.py").write_text(f"def f(): raise RuntimeError('my key is {KEY}')\n")
+    (tmp_path / "broken_of_test_server.py").write_text(f"def f(): raise RuntimeError('my key is {KEY} {azure}')\n")
     says = "responses: [{when: {after: user}, output: [{call: broken}]}]"
     spoken: list[Mapping[str, Any]] = [ONE_TURN, LISTEN]
     for scenario, script in zip((says, FAULTS["http_401"]), spoken, strict=True):
         async with ProviderServer(None, _scenario(scenario)) as provider:
-            settings = settings_for(tmp_path, provider.url, tools)
+            url = f"{provider.url}', model: m, dialect: azure, api_key: '${{AZURE_KEY}}"
+            settings = settings_for(tmp_path, url, tools, AZURE_KEY=azure)
             logs.configure(settings.log, settings.secrets, stream)
             async with serving(settings) as server:
                 await call(server, script)
     text = stream.getvalue()
     assert '"event":"call_ended"' in text and '"event":"wire"' in text and "tool_failed" in text
     written = text + "".join(path.read_text() for path in files_of(tmp_path, "journals"))
-    assert "my key is ***" in written
-    assert KEY not in written and "SERVER0123456789" not in written
+    assert "my key is *** ***" in written
+    assert azure not in written and KEY not in written and "SERVER0123456789" not in written
 
 
 def _scenario(text: str) -> Scenario:

@@ -93,7 +93,7 @@ def config(folder: Path, port: int) -> Path:
     path = folder / "serve.yaml"
     path.write_text(
         f"listen: {{audiosocket: '127.0.0.1:{port}'}}\nprovider: {{url: 'ws://127.0.0.1:1/'}}\njournal: {{dir: j}}\n"
-        "limits: {{hang_up_s: 0.2}}\n"
+        "limits: {hang_up_s: 0.2}\n"
     )
     return path
 

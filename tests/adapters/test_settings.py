@@ -8,13 +8,30 @@ from pathlib import Path
 
 import pytest
 
+from adapters import settings_sections
 from adapters.realtime.session import UNSET, session_object
 from adapters.settings import Settings, load_settings
 from adapters.settings_reader import scalar
+from fsm.loader import Fetch, Loaded, load
 
 KEY = "sk-proj-abcDEF123456789"
 AZURE = "wss://r.openai.azure.com"
 ENVIRONMENT = {"OPENAI_API_KEY": KEY}
+
+
+@pytest.fixture(autouse=True)
+def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundled spec is type-checked once a test process, not once a case."""
+    monkeypatch.setattr(settings_sections, "load", load_once)
+
+
+LOADED: dict[tuple[str, str], Loaded] = {}
+
+
+def load_once(text: str, file: str, fetch: Fetch) -> Loaded:
+    if (text, file) not in LOADED:
+        LOADED[text, file] = load(text, file, fetch)
+    return LOADED[text, file]
 
 
 def loaded(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> Settings:

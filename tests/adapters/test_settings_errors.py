@@ -10,11 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters import settings_sections
 from adapters.settings import load_settings
 from fsm.problem import Problem, SpecError
+from tests.adapters.test_settings import load_once
 
 KEY = "sk-proj-abcDEF123456789"
 ENVIRONMENT = {"OPENAI_API_KEY": KEY}
+
+
+@pytest.fixture(autouse=True)
+def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundled spec is type-checked once a test process, not once a case."""
+    monkeypatch.setattr(settings_sections, "load", load_once)
 
 
 def problems(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> list[Problem]:
