@@ -108,3 +108,28 @@ def test_push_to_talk_a_press_before_the_greeting_has_begun_cuts_it() -> None:
     )
     assert story.value("owed") == "none"
     assert story.count("create_response") == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "speaks"),
+    [
+        ("server_vad", "speech_started u1 | user_speaking | flush_playout() watch_silence"),
+        ("owned_turns", "speech_started u1 | user_speaking | flush_playout() watch_silence"),
+        ("push_to_talk", "key # | user_speaking | flush_playout() clear_audio open_uplink watch_silence"),
+    ],
+)
+def test_a_greeting_that_is_not_under_way_when_the_caller_speaks_is_dropped(spec: str, speaks: str) -> None:
+    """Its create was rejected; before it is asked for again the caller has begun."""
+    story = Story(spec).opened().tell("session_updated")
+    story.tell("error server_error create_response | response_pending |")
+    assert story.value("owed") == "greeting"
+    story.tell(speaks)
+    assert story.value("owed") == "none"
+
+
+@pytest.mark.parametrize("spec", NAMES)
+def test_a_greeting_that_failed_unheard_is_asked_for_again(spec: str) -> None:
+    story = Story(spec).opened().tell("session_updated").tell("created g ours | responding |")
+    story.tell("done g failed | response_pending |").tell(
+        "timer retry_due | response_pending | create_response(greeting)"
+    )

@@ -253,3 +253,42 @@ def test_a_heard_answer_that_fails_afterwards() -> None:
     assert story.value("owed") == "none"
     story.tell("drained").tell("wait 60000")
     assert (story.state, story.count("create_response")) == ("configured", 0)
+
+
+def test_a_server_that_names_no_items_has_a_new_turn_at_each_start() -> None:
+    story = Story("server_vad", owed="none").ready()
+    for _ in range(2):
+        story.play({"type": "input_audio_buffer.speech_started", "audio_start_ms": 1})
+        assert story.state == "user_speaking", "\n".join(story.told)
+        story.play({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 2})
+        assert story.state == "response_pending", "\n".join(story.told)
+        story.play({"type": "input_audio_buffer.committed"})
+    assert story.count("flush_playout") == 2
+
+
+def test_server_vad_a_commit_that_comes_after_its_answer_owes_no_other() -> None:
+    story = Story("server_vad", owed="none").ready()
+    story.tell(
+        """
+        speech_started u1 | user_speaking    | flush_playout() watch_silence
+        flushed           | user_speaking    |
+        speech_stopped u1 | response_pending | unwatch_silence
+        created r1        | responding       |
+        committed u1      | responding       |
+        heard r1 i1       | responding       |
+        done r1           | playing_out      |
+        drained           | configured       |
+        wait 60000
+        """
+    )
+    assert story.count("create_response") == 0
+
+
+def test_a_response_without_an_id_is_never_cancelled_without_one() -> None:
+    """A bare cancel would hit whatever comes next (facts/realtime_api.md section 5)."""
+    story = Story("server_vad", owed="none").ready()
+    story.play({"type": "response.created", "response": {"object": "realtime.response"}})
+    assert story.state == "responding"
+    story.tell("timer response_overdue | configured | flush_playout()")
+    story.play({"type": "response.done", "response": {"status": "completed", "output": [{}]}})
+    assert story.value("response") == "free"
