@@ -9,6 +9,7 @@ import pytest
 
 from tests.fsm.bundle import NAMES
 from tests.fsm.small_world import SmallWorld
+from tests.fsm.story import Story
 
 LOST = (
     "session_created", "session_updated", "speech_started", "speech_stopped", "committed", "created", "done", "echo",
@@ -78,3 +79,78 @@ def test_what_comes_twice_is_one_thing(spec: str, twice: str) -> None:
     for with_call in (False, True, False):
         once.turn(with_call=with_call, listen_ms=8000)
     assert world.story.count("create_response") == once.story.count("create_response"), told(world)
+
+
+# --- each deadline by name --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spec", "after"),
+    [
+        ("server_vad", "response_pending | unwatch_silence"),
+        ("owned_turns", "response_pending | create_response(turn) unwatch_silence"),
+    ],
+)
+def test_a_turn_whose_end_the_provider_never_tells_ends_by_local_silence(spec: str, after: str) -> None:
+    """speech_stopped and committed both lost: the caller's silence ends the turn, and it is answered."""
+    story = Story(spec, owed="none").ready()
+    story.tell("speech_started u1 | user_speaking | flush_playout() watch_silence").tell(f"silent | {after}")
+    if spec == "server_vad":
+        story.tell("timer answer_overdue | response_pending | create_response(turn)")
+    story.tell("created r1 ours | responding |")
+    assert story.now_ms <= 5000
+
+
+def test_the_audio_of_an_answer_never_comes_to_an_end() -> None:
+    """No playout fact for 6 s ends the wait for it; while it really plays, it tells so and the wait starts anew."""
+    story = (
+        Story("server_vad")
+        .opened()
+        .tell(
+            """
+        session_updated       | response_pending | open_uplink create_response(greeting)
+        created g ours        | responding       |
+        heard g ig            | responding       |
+        done g                | playing_out      |
+        wait 5000             | playing_out =nothing |
+        progressed            | playing_out      |
+        wait 5999             | playing_out =nothing |
+        wait 1                | configured       |
+        """
+        )
+    )
+    assert story.value("playout") == "idle"
+
+
+def test_a_response_that_never_ends_is_cancelled_then_taken_for_lost_and_asked_for_again() -> None:
+    story = (
+        Story("server_vad", owed="none")
+        .ready()
+        .tell(
+            """
+        speech_started u1      | user_speaking    | flush_playout() watch_silence
+        flushed                | user_speaking    |
+        speech_stopped u1      | response_pending | unwatch_silence
+        committed u1           | response_pending |
+        created r1             | responding       |
+        wait 9999              | responding =nothing |
+        wait 1                 | configured       | cancel_response(r1) flush_playout(r1)
+        flushed                | configured       |
+        timer close_overdue    | response_pending | create_response(turn)
+        busy r1                | responding       |
+        done r1                | response_pending | create_response(turn)
+        created r2 ours        | responding       |
+        """
+        )
+    )
+    assert story.now_ms == 13_000
+
+
+def test_a_playout_that_never_answers_a_flush() -> None:
+    story = (
+        Story("server_vad", owed="none")
+        .ready()
+        .tell("speech_started u1 | user_speaking | flush_playout() watch_silence")
+    )
+    story.tell("wait 999 | user_speaking =nothing |").tell("wait 1 | user_speaking |")
+    assert story.value("playout") == "idle"
