@@ -14,8 +14,8 @@ import attrs
 from fsm.reaction import MAX_CHOICES, Control, Reaction, begin
 from fsm.spec import STATE
 from fsm.table import TurnMachine
-from fsm.world_binding import Binding, Label, Option
-from fsm.world_play import Change, Outcome, Queues
+from fsm.world_binding import Binding, Label, Option, Way
+from fsm.world_play import Change, Queues
 
 BITS = 20
 MASK = (1 << BITS) - 1
@@ -79,6 +79,7 @@ class Tables:
         self.deadlines = tuple(machine.spec.deadlines.values())
         self.names = {(m.channel, m.code): m.name for m in binding.world.messages.values()}
         self.macros: dict[int, Macro] = {}
+        self._numbered: dict[Way, tuple[int, int, int, int]] = {}
         world, settings = binding.world, binding.settings
         capacities = [settings.capacities.get(c.name, c.capacity) for c in world.channels]
         self.limits = [
@@ -156,10 +157,10 @@ class Tables:
         effects = tuple((word.name, literal) for word, literal in reaction.effects)
         empty: Queues = tuple(b"" for _ in self.binding.world.channels)
         self.queue(empty)
-        outcome = self.binding.effects(self.binding.initial(), effects)[0]
-        queues = self.applied(empty, outcome.changes, True)
+        way, values = self.binding.effects(self.binding.initial(), effects)[0]
+        queues = self.applied(empty, way.changes, True)
         assert not isinstance(queues, int)
-        return self.packed(self.control(reaction.after), self.world(outcome.values), self.queue(queues))
+        return self.packed(self.control(reaction.after), self.world(values), self.queue(queues))
 
     @staticmethod
     def packed(control: int, world: int, queues: int) -> int:
@@ -177,18 +178,20 @@ class Tables:
     def fired(self, world: int, deadlines: Iterable[int]) -> list[Action]:
         """What deadlines do that run."""
         values = self.worlds[world]
-        options = (self.binding.fired(values, self.deadlines[i].name) for i in deadlines)
-        return self._made(option for option in options if option is not None)
+        return [a for i in deadlines for a in self._made(self.binding.fired(values, self.deadlines[i].name))]
 
     def _made(self, options: Iterable[Option]) -> list[Action]:
-        return [
-            (
-                self.label(option.label, option.fair), self.world(option.outcome.values),
-                self._change(option.outcome.changes, option.answers),
-                -1 if option.outcome.event is None else self.event(option.outcome.event), self._hold(option.held_by),
-            )
-            for option in options
-        ]  # fmt: skip
+        made = []
+        for way, values in options:
+            label, change, event, hold = self._numbered.get(way) or self._number(way)
+            made.append((label, self.world(values), change, event, hold))
+        return made
+
+    def _number(self, way: Way) -> tuple[int, int, int, int]:
+        event = -1 if way.event is None else self.event(way.event)
+        change = self._change(way.changes, way.answers)
+        numbers = self._numbered[way] = (self.label(way.label, way.fair), change, event, self._hold(way.held_by))
+        return numbers
 
     def held(self, hold: int, queues: int) -> bool:
         found = self.holds[hold]
@@ -239,8 +242,8 @@ class Tables:
 
     def effects(self, sequence: int, world: int) -> list[tuple[int, int, str | None]]:
         """What the world makes of effects: (world, change of queues, message lost) for each way it can go."""
-        outcomes: list[Outcome] = self.binding.effects(self.worlds[world], self.sequences[sequence])
-        return [(self.world(o.values), self._change(o.changes, True), o.lost) for o in outcomes]
+        options = self.binding.effects(self.worlds[world], self.sequences[sequence])
+        return [(self.world(values), self._change(way.changes, True), way.label.lost) for way, values in options]
 
 
 def _next(known: Sequence[object]) -> int:

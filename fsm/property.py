@@ -8,7 +8,8 @@ Never here: searching (fsm.explore), cycles (fsm.explore_cycles).
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -132,14 +133,30 @@ class Judgement:
         self.padding = padding
         self.clauses = [(p, clause) for p in properties for clause in p.clauses]
 
+        self._bits = ways_of_bits([clause.of_world for _, clause in self.clauses], len(padding))
+
     def of_control(self, values: Sequence[int]) -> int:
         tests = (all(literal.holds(values) for literal in clause.of_control) for _, clause in self.clauses)
         return sum(1 << bit for bit, holds in enumerate(tests) if holds)
 
     def of_world(self, values: Sequence[int]) -> int:
-        joint = (*self.padding, *values)
-        tests = (all(literal.holds(joint) for literal in clause.of_world) for _, clause in self.clauses)
-        return sum(1 << bit for bit, holds in enumerate(tests) if holds)
+        return self._bits(values)
+
+
+def ways_of_bits(clauses: Sequence[Sequence[Literal_]], split: int) -> Callable[[Sequence[int]], int]:
+    """One function for the clauses about a world: the bits of those that hold. Its text is made of generated texts."""
+    lines = ["def made(v):", "    bits = 0"]
+    for bit, literals in enumerate(clauses):
+        tests = [f"{'not ' if each.negated else ''}({_shifted(each.expr.python, split)})" for each in literals]
+        lines.append(f"    if {' and '.join(tests) or 'True'}: bits |= {1 << bit}")
+    namespace: dict[str, Callable[[Sequence[int]], int]] = {}
+    exec("\n".join([*lines, "    return bits"]), {"__builtins__": {"max": max, "min": min}}, namespace)  # noqa: S102
+    return namespace["made"]
+
+
+def _shifted(python: str, split: int) -> str:
+    """The text over the world's values alone."""
+    return re.sub(r"v\[(\d+)\]", lambda found: f"v[{int(found.group(1)) - split}]", python)
 
 
 @attrs.frozen

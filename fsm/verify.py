@@ -183,6 +183,24 @@ def verify(
     return Verification(spec, world, properties, limits).run(clock, tick)
 
 
+def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:
+    """The scenes of a world that say something about a spec, of a size."""
+    return tuple(
+        scene.name
+        for scene in world.scenes.values()
+        if size in scene.sizes
+        and all((world.features[n.name].vocabulary in spec.vocabulary.names) != n.negated for n in scene.needs)
+    )
+
+
+def verify_all(
+    spec: Spec, world: World, properties: Properties, size: str, clock: Clock, tick: Tick = _always
+) -> tuple[Verdict, ...]:
+    """Every scene of a size, each judged: what `verify` prints and CI runs."""
+    limits = (Limits(scene=name, size=size) for name in scenes(spec, world, size))
+    return tuple(verify(spec, world, properties, each, clock, tick) for each in limits)
+
+
 def verify_stable(
     spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always, most: int = 8
 ) -> tuple[Verdict, ...]:

@@ -184,7 +184,7 @@ class Timers:
 
 @attrs.frozen
 class Scene:
-    """A run of the explorer: assumptions and bounds that belong together. `size` is quick, full or both."""
+    """Assumptions and bounds that belong together; `sizes`: quick, full or both; `needs`: features of the spec."""
 
     name: str
     about: str
@@ -192,6 +192,7 @@ class Scene:
     bounds: Mapping[str, Mapping[str, int]]
     sizes: tuple[Literal["quick", "full"], ...]
     capacities: Mapping[str, int]
+    needs: tuple[Need, ...] = ()
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 

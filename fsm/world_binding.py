@@ -6,7 +6,7 @@ world does not answer. Never here: the order in which runs are visited (fsm.expl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -14,11 +14,11 @@ from fsm.expression import Expr, Variable
 from fsm.problem import Problem, Problems, suggestion
 from fsm.spec import Spec
 from fsm.world import Act, Move, Need, Tell, Test, World
-from fsm.world_play import Hooks, Outcome, Play
+from fsm.world_code import Code, Path, guards
+from fsm.world_play import Change, Hooks
 
 Held = frozenset[str] | None
 """Messages that hold a move back while they are in flight; None: any message does."""
-Guards = Callable[[Sequence[int]], tuple[int, ...]]
 
 
 @attrs.frozen
@@ -44,25 +44,68 @@ class Label:
         return f"{self.move} ({self.lost} lost)" if self.lost else self.move
 
 
-@attrs.frozen
-class Option:
-    """One way a move can go: why, the outcome, what holds it back; `answers`: a message was received for it."""
+@attrs.frozen(eq=False)
+class Way:
+    """One way a move can go: why, what it does to the queues, whom it tells, what holds it back. Compared by identity."""
 
     label: Label
-    outcome: Outcome
+    changes: tuple[Change, ...]
+    event: str | None
     held_by: Held
     fair: bool
     answers: bool
 
 
-@attrs.frozen(eq=False)
-class _Ready:
-    """A move with all that is fixed about it under the settings."""
+Option = tuple[Way, tuple[int, ...]]
+"""A way, and the world's variables after it."""
 
-    move: Move
-    gives_way: tuple[Expr, ...]
-    held: Held
-    held_told: Held
+
+class _Ready:
+    """A move (a deadline, effects) with all that is fixed about it under the settings."""
+
+    def __init__(self, binding: Binding, name: str, acts: Sequence[Act], move: Move | None = None) -> None:
+        self.name, self.move = name, move
+        self.held: Held = frozenset()
+        self.held_told: Held = frozenset()
+        self.gives_way: tuple[Expr, ...] = ()
+        self._binding = binding
+        self._acts = tuple(acts)
+        message = binding.world.messages[move.receive] if move is not None and move.receive is not None else None
+        self._received = (Change("pop", message.channel),) if message is not None else ()
+        self._codes = [self._code(-1)]
+        self._ways: dict[Path, Way] = {}
+
+    def _code(self, lose: int) -> Code:
+        binding = self._binding
+        return Code(binding.world, binding.hooks, self._acts, self._received, binding.lossy, lose)
+
+    def options(self, values: Sequence[int], budget: int) -> Iterator[Option]:
+        """The way without a loss, then one for each lossy send while the budget (an index, -1: none) lasts."""
+        after = list(values)
+        path = self._codes[0].run(after)
+        assert path is not None
+        yield self._way(path), tuple(after)
+        if budget < 0 or not path.sends or values[budget] == 0:
+            return
+        while len(self._codes) <= path.sends:
+            self._codes.append(self._code(len(self._codes) - 1))
+        for code in self._codes[1 : path.sends + 1]:
+            after = list(values)
+            lossy_path = code.run(after)
+            if lossy_path is not None:
+                after[budget] -= 1
+                yield self._way(lossy_path), tuple(after)
+
+    def _way(self, path: Path) -> Way:
+        way = self._ways.get(path)
+        if way is None:
+            move, told = self.move, path.event is not None
+            fair = (move is None or move.fair) and path.lost is None
+            way = self._ways[path] = Way(
+                Label(self.name, path.lost), path.changes, path.event, self.held_told if told else self.held, fair,
+                bool(self._received) or move is None,
+            )  # fmt: skip
+        return way
 
 
 class Binding:
@@ -79,17 +122,18 @@ class Binding:
         self._check()
         self.problems.raise_if_any()
         self.lossy = world.loss is not None and settings.assumed(world.loss[1])
-        self._budget = world.variable(world.loss[0]).index if world.loss is not None else -1
+        self._budget = world.variable(world.loss[0]).index if self.lossy and world.loss is not None else -1
         mailboxes = {c.index for c in world.channels if c.mailbox}
         self._in_mailbox = frozenset(m.name for m in world.messages.values() if m.channel in mailboxes)
         ready = [self._readied(m) for m in self.moves]
-        self._spontaneous = [r for r in ready if r.move.receive is None]
-        self._enabled = guards([r.move.when for r in self._spontaneous])
+        self._spontaneous = [r for r in ready if r.move is not None and r.move.receive is None]
+        self._enabled = guards([_when(r) for r in self._spontaneous])
         self._receiving: dict[str, list[_Ready]] = {}
         for each in ready:
-            if each.move.receive is not None:
+            if each.move is not None and each.move.receive is not None:
                 self._receiving.setdefault(each.move.receive, []).append(each)
         self._deadlines = {name: self._deadline(name) for name in spec.deadlines}
+        self._sequences: dict[tuple[tuple[str, str | None], ...], _Ready] = {}
 
     def holds(self, need: Need) -> bool:
         """Does the spec have this feature, do the settings have this assumption?"""
@@ -102,8 +146,11 @@ class Binding:
 
     def _readied(self, move: Move) -> _Ready:
         names = {n for name, ways in move.gives_way.items() if self.settings.assumed(name) for n in ways}
-        way = tuple(m.when for m in self.moves if m.name in names)
-        return _Ready(move, way, self._held(move.hold_back, False), self._held(move.hold_back, move.receive is None))
+        ready = _Ready(self, move.name, (*move.acts, *self.hooks.of("move", move.name)), move)
+        ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
+        ready.held = self._held(move.hold_back, False)
+        ready.held_told = self._held(move.hold_back, move.receive is None)
+        return ready
 
     def _held(self, hold_back: Mapping[str, tuple[str, ...] | None], told: bool) -> Held:
         """What is `told` without having been received waits in the mailbox, too."""
@@ -115,12 +162,15 @@ class Binding:
                 found.update(messages)
         return frozenset(found)
 
-    def _deadline(self, name: str) -> tuple[tuple[Expr, ...], Held]:
-        """The guards of the moves a deadline waits for, and the messages that hold it back."""
+    def _deadline(self, name: str) -> _Ready:
+        """A deadline; it gives way to the moves it waits for."""
         timers = self.world.timers
         patience = [p for p in timers.patience if self.settings.assumed(p.assume) and name in (p.deadlines or (name,))]
         names = {move for p in patience for move in p.moves}
-        return tuple(m.when for m in self.moves if m.name in names), self._held(timers.hold_back, True)
+        ready = _Ready(self, f"timer.{name}", (Tell(f"timer.{name}"),))
+        ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
+        ready.held_told = self._held(timers.hold_back, True)
+        return ready
 
     def _check(self) -> None:
         alphabet = self.spec.vocabulary.events
@@ -160,74 +210,37 @@ class Binding:
     def options(self, values: Sequence[int]) -> Iterator[Option]:
         """Everything that can happen without a message being received."""
         for index in self._enabled(values):
-            yield from self._ways(self._spontaneous[index], values)
+            yield from self._taken(self._spontaneous[index], values)
 
     def received(self, values: Sequence[int], message: str) -> Iterator[Option]:
         """Everything that can happen with `message` at the head of its queue."""
         for ready in self._receiving.get(message, ()):
-            if ready.move.when.run(values):
-                yield from self._ways(ready, values)
+            if _when(ready).run(values):
+                yield from self._taken(ready, values)
 
-    def fired(self, values: Sequence[int], deadline: str) -> Option | None:
-        """A deadline's event; None while what it waits for is about to happen."""
-        awaited, held = self._deadlines[deadline]
-        if any(when.run(values) for when in awaited):
-            return None
-        event = f"timer.{deadline}"
-        play = Play(self.world, self.hooks, values)
-        play.run(self.hooks.of("event", event))
-        return Option(Label(event), attrs.evolve(play.outcome(), event=event), held, True, False)
+    def fired(self, values: Sequence[int], deadline: str) -> Iterator[Option]:
+        """A deadline's event; nothing while what it waits for is about to happen."""
+        yield from self._taken(self._deadlines[deadline], values)
 
-    def effects(self, values: Sequence[int], effects: Sequence[tuple[str, str | None]]) -> list[Outcome]:
-        """What the world makes of effects, in order; the first outcome loses nothing."""
-
-        def act(play: Play) -> None:
+    def effects(self, values: Sequence[int], effects: tuple[tuple[str, str | None], ...]) -> list[Option]:
+        """What the world makes of effects, in order; the first option loses nothing."""
+        ready = self._sequences.get(effects)
+        if ready is None:
+            acts: list[Act] = []
             for name, literal in effects:
-                play.run(self.world.effects[name])
-                play.run(self.hooks.of("effect", name))
-                if literal is not None:
-                    play.run(self.hooks.of("effect", f"{name}({literal})"))
+                acts += (*self.world.effects[name], *self.hooks.of("effect", name))
+                acts += self.hooks.of("effect", f"{name}({literal})") if literal is not None else ()
+            ready = self._sequences[effects] = _Ready(self, "effects", acts)
+        return list(ready.options(values, self._budget))
 
-        return [play.outcome() for play in self._plays(values, act)]
-
-    def _ways(self, ready: _Ready, values: Sequence[int]) -> Iterator[Option]:
-        move = ready.move
-        if any(when.run(values) for when in ready.gives_way):
-            return
-
-        def act(play: Play) -> None:
-            if move.receive is not None:
-                play.receive(move.receive)
-            play.run(move.acts)
-            play.run(self.hooks.of("move", move.name))
-            if play.event is not None:
-                play.run(self.hooks.of("event", play.event))
-
-        for play in self._plays(values, act):
-            held = ready.held_told if play.event is not None else ready.held
-            fair = move.fair and play.lost is None
-            yield Option(Label(move.name, play.lost), play.outcome(), held, fair, move.receive is not None)
-
-    def _plays(self, values: Sequence[int], act: Callable[[Play], None]) -> Iterator[Play]:
-        """The run without a loss, then one for each lossy send."""
-        first = Play(self.world, self.hooks, values, self.lossy)
-        act(first)
-        yield first
-        if self.lossy and values[self._budget] > 0:
-            for number in range(first.sends):
-                play = Play(self.world, self.hooks, values, True, number)
-                act(play)
-                play.values[self._budget] -= 1
-                yield play
+    def _taken(self, ready: _Ready, values: Sequence[int]) -> Iterator[Option]:
+        if not any(when.run(values) for when in ready.gives_way):
+            yield from ready.options(values, self._budget)
 
 
-def guards(conditions: Sequence[Expr]) -> Guards:
-    """One function for many guards: the numbers of those that hold. Its text is made of what fsm.expression generates."""
-    tests = "".join(f"    if {c.python}: found.append({i})\n" for i, c in enumerate(conditions))
-    namespace: dict[str, Guards] = {}
-    source = f"def holding(v):\n    found = []\n{tests}    return found\n"
-    exec(source, {"__builtins__": {"max": max, "min": min}}, namespace)  # noqa: S102
-    return namespace["holding"]
+def _when(ready: _Ready) -> Expr:
+    assert ready.move is not None
+    return ready.move.when
 
 
 def tells(acts: Sequence[Act]) -> Iterator[Tell]:

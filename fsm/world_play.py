@@ -11,7 +11,7 @@ from typing import Literal
 
 import attrs
 
-from fsm.world import Act, Clear, Put, Rename, Send, Tell, Test, World
+from fsm.world import Act, Clear, Message, Put, Rename, Send, Tell, Test, World
 
 Queues = tuple[bytes, ...]
 """What is in flight: for each channel the codes of its messages, the oldest first."""
@@ -84,7 +84,7 @@ class Play:
             elif isinstance(act, Clear):
                 self.changes.append(Change("clear", act.channel))
             elif isinstance(act, Rename):
-                self._rename(act)
+                self.changes.append(renamed(self.world, act))
 
     def receive(self, message: str) -> None:
         self.changes.append(Change("pop", self.world.messages[message].channel))
@@ -104,14 +104,21 @@ class Play:
                 self.lost = name
                 self.run(message.lost)
                 return
-        self.changes.append(Change("push", message.channel, bytes((message.code,))))
+        self.changes.append(pushed(message))
         self.run(self.hooks.of("sent", name))
 
-    def _rename(self, act: Rename) -> None:
-        messages = self.world.messages
-        new = messages[act.new].code if act.new is not None else 0
-        codes = (messages[act.old].code, new, *(messages[m].code for m in act.before))
-        self.changes.append(Change("rename", messages[act.old].channel, bytes(codes)))
+
+def pushed(message: Message) -> Change:
+    """A message at the end of its queue."""
+    return Change("push", message.channel, bytes((message.code,)))
+
+
+def renamed(world: World, act: Rename) -> Change:
+    """Another role for a message in flight."""
+    messages = world.messages
+    new = messages[act.new].code if act.new is not None else 0
+    codes = (messages[act.old].code, new, *(messages[m].code for m in act.before))
+    return Change("rename", messages[act.old].channel, bytes(codes))
 
 
 def names_in(world: World, queues: Queues) -> Mapping[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from fsm.expression import ALWAYS, Expr, Scope, Variable
 from fsm.problem import Problems, SpecError, suggestion
@@ -286,7 +287,7 @@ class WorldReader(ActReader):
         return self.one_of(fields["budget"], budgets), self.one_of(fields["needs"], tuple(self.assumptions))
 
     def _scene(self, key: Node, node: Node, bounds: Mapping[str, Bound]) -> Scene:
-        fields = self.mapping(node, ("about", "assume", "bounds", "sizes", "capacities"))
+        fields = self.mapping(node, ("about", "assume", "bounds", "sizes", "capacities", "needs"))
         assume = {}
         for name, value in self.entries(fields.get("assume")):
             assumption = self.one_of(name, tuple(self.assumptions))
@@ -296,13 +297,15 @@ class WorldReader(ActReader):
             pair = [self.number(v) for v in self.listed(value)]
             if self.one_of(name, tuple(bounds)) and pair:
                 limits[name.text or ""] = {"quick": pair[0], "full": pair[-1]}
-        sizes = tuple(
-            "quick" if self.one_of(v, ("quick", "full")) == "quick" else "full" for v in fields.get("sizes", ())
-        )
+        words: tuple[Literal["quick"], Literal["full"]] = ("quick", "full")
+        sizes = tuple(words[self.one_of(v, words) == "full"] for v in fields.get("sizes", ()))
         channels = tuple(c.name for c in self.channels)
         capacities = {self.one_of(k, channels): self.number(v, 1) for k, v in self.entries(fields.get("capacities"))}
         about = self._optional(fields.get("about"))
-        return Scene(key.text or "", about, assume, limits, sizes or ("quick", "full"), capacities, key.place)  # type: ignore[arg-type]
+        needs = tuple(self.need(item) for item in (self.listed(fields["needs"]) if "needs" in fields else ()))
+        return Scene(
+            key.text or "", about, assume, limits, sizes or ("quick", "full"), capacities, needs, key.place
+        )  # fmt: skip
 
     def _optional(self, node: Node | None) -> str:
         return self.text(node) if node is not None else ""
