@@ -95,6 +95,11 @@ def found(spec: str, words: str = WORDS, *, part: str = "") -> tuple[Problem, ..
     return ()
 
 
+def said(spec: str, words: str = WORDS, part: str = "") -> list[str]:
+    """The problems as they are printed, without their trails."""
+    return [str(p).split("\n    how it gets there")[0] for p in found(spec, words, part=part)]
+
+
 def changed(*changes: tuple[str, str], text: str = HOUSE) -> str:
     """A text after replacements; each old text must be there exactly once."""
     for old, new in changes:
