@@ -49,14 +49,17 @@ class Redactor:
         self._secrets = sorted((each for each in set(secrets) if len(each) >= _SECRET_CHARS), key=len, reverse=True)
 
     def text(self, text: str) -> str:
+        clean = scrub(self._without_known(text))
+        return clean if isinstance(clean, str) else HIDDEN
+
+    def _without_known(self, text: str) -> str:
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, HIDDEN)
-        clean = scrub(text)
-        return clean if isinstance(clean, str) else HIDDEN
+        return text
 
-    def plain(self, value: object, depth: int = 0) -> object:
-        """The value as JSON can hold it, bounded, without secrets. Objects are shown by their repr, bytes by size."""
+    def _plain(self, value: object, depth: int = 0) -> object:
+        """The value as JSON can hold it, bounded, without known secrets. Objects become their repr, bytes a size."""
         if value is None or isinstance(value, bool | float):
             return value
         if isinstance(value, int):
@@ -69,14 +72,18 @@ class Redactor:
             return "..."
         if isinstance(value, Mapping):
             pairs = list(value.items())[:_MAX_ITEMS]
-            named = {self._bounded(str(key)): self.plain(item, depth + 1) for key, item in pairs}
-            return scrub(named)  # by name, too: api_key, authorization, ...
+            return {self._key(key): self._plain(item, depth + 1) for key, item in pairs}
         if isinstance(value, list | tuple | set | frozenset):
-            return [self.plain(item, depth + 1) for item in list(value)[:_MAX_ITEMS]]
+            return [self._plain(item, depth + 1) for item in list(value)[:_MAX_ITEMS]]
         return self._bounded(_repr(value))
 
+    def _key(self, key: object) -> str:
+        return self.text(self._bounded(str(key)))
+
     def _bounded(self, text: str) -> str:
-        clean = self.text(text).encode("utf-8", "replace").decode()
+        clean = self._without_known(text)
+        if not clean.isascii():  # half of a surrogate pair cannot be written
+            clean = clean.encode("utf-8", "replace").decode()
         return clean if len(clean) <= _MAX_CHARS else f"{clean[:_MAX_CHARS]}... ({len(clean)} characters)"
 
     def __call__(self, _logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -85,7 +92,7 @@ class Redactor:
 
     def _of_line(self, key: str, value: object) -> object:
         try:
-            named = self.plain({key: value})
+            named = scrub(self._plain({key: value}))  # by name, too: api_key, authorization, ...
             return named.get(key, HIDDEN) if isinstance(named, dict) else HIDDEN
         except Exception as error:
             return f"<not loggable: {type(error).__name__}>"

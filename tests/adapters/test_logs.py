@@ -120,6 +120,7 @@ def test_no_secret_in_any_place_of_a_line(kind: str) -> None:
     log.info(
         "patterns", a="sk-proj-0123456789", b="Authorization: Bearer abc.def", c="ek_0123456789", d="?api-key=zzz9"
     )
+    log.info("keys", a={"sk-proj-0123456789": 1}, b=[{"x": ["ek_0123456789"]}])
     log.info("names", api_key="zzz9", headers={"Authorization": "zzz9", "x": "zzz9"}, password="zzz9")
     try:
         raise ValueError(f"cannot connect with {SECRET}")
