@@ -6,6 +6,7 @@ Never here: what a scenario means (fsm.scenario*), the wire (adapters.scenarios)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -20,6 +21,7 @@ from fsm.scenario_names import check_names
 from fsm.scenario_reader import read_scenarios
 from fsm.scenario_runner import Result, run_scenario
 
+CALLS_AT_ONCE = 8
 Play = Callable[[TurnSpecMachine, Scenario, Path], Result]
 """Plays a scenario over the wire (adapters.scenarios.play_scenario); given, so that only who needs it loads sockets."""
 
@@ -116,6 +118,13 @@ class Suite:
         if case.scenario.play is None:
             return run_scenario(machine, case.scenario)
         return play(machine, case.scenario, case.path.parent) if play is not None else None
+
+    def run_all(self, cases: Sequence[Case], play: Play | None) -> list[tuple[Case, Result]]:
+        """The machine alone is quick; calls over the wire mostly wait for the kernel, so they do it side by side."""
+        with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
+            waiting = {n: threads.submit(self.run, case, play) for n, case in enumerate(cases) if case.scenario.play}
+            results = [waiting[n].result() if n in waiting else self.run(case, play) for n, case in enumerate(cases)]
+        return [(case, result) for case, result in zip(cases, results, strict=True) if result is not None]
 
     @property
     def claims(self) -> tuple[Unreachable, ...]:

@@ -39,7 +39,7 @@ def generated(suite: Suite, folder: Path, search: bool = True) -> Iterator[tuple
     Without `search`, what is there is only told anew: enough to find a file stale, or to find that nothing is missing.
     """
     by_hand = Suite([(p, f) for p, f in suite.files if folder.resolve() not in p.resolve().parents], suite.only)
-    ran = [(case, result) for case in by_hand.cases() if (result := by_hand.run(case, None)) is not None]
+    ran = by_hand.run_all(by_hand.cases(), None)
     for name, coverage in by_hand.coverages(ran).items():
         machine = by_hand.machine(name)
         path = folder / f"{coverage.spec}.yaml"

@@ -190,12 +190,21 @@ class Missing:
 
 @attrs.frozen
 class Coverage:
-    """The targets of one spec. `false` are claims of unreachability that a scenario disproved, or that name nothing."""
+    """The targets of one spec. `false`: claims of unreachability that a scenario disproved, or that name nothing.
+
+    `contradicted`: targets that the type check or the spec rules out, with a scenario that reaches them all the same.
+    """
 
     spec: str
     hit: Mapping[Target, str]
     missing: tuple[Missing, ...]
     false: tuple[tuple[Unreachable, str], ...] = ()
+    contradicted: tuple[tuple[Target, str], ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Is all reached that can be, and nothing that cannot?"""
+        return not (self.uncovered or self.false or self.contradicted)
 
     @property
     def uncovered(self) -> tuple[Missing, ...]:
@@ -242,4 +251,6 @@ def coverage(loaded: Loaded, steps: Iterable[tuple[str, Step]], claims: Sequence
             believed = claim if why == "open" else None
             missing.append(Missing(target, "claimed" if believed else why, believed.reason if believed else ""))
     false += [(claim, "it names nothing that could be reached") for claim in mine if not matched[claim.pattern]]
-    return Coverage(loaded.spec.name, hit, tuple(missing), tuple(false))
+    contradicted = tuple((t, hit[t]) for t, why in targets.items() if why in ("spec", "typestate") and t in hit)
+    hit = {target: name for target, name in hit.items() if targets.get(target) == "open"}
+    return Coverage(loaded.spec.name, hit, tuple(missing), tuple(false), contradicted)

@@ -52,6 +52,7 @@ def coverage_text(coverage: Coverage, everything: bool = False) -> str:
         lines.append(f"  {_WHY[why]}: {len(missing)}")
         if why in ("open", "claimed") or everything:
             lines += _listed(missing)
+    lines += [f"  {t.place}: '{t}' was ruled out, and '{name}' reaches it" for t, name in coverage.contradicted]
     lines += [f"  {claim.place}: a claim is false: '{claim.pattern}': {why}" for claim, why in coverage.false]
     return "\n".join(lines)
 
@@ -93,5 +94,6 @@ def coverage_json(coverage: Coverage) -> dict[str, object]:
              "place": str(m.target.place)}
             for m in coverage.missing
         ],
+        "contradicted": [{"target": t.name, "scenario": name} for t, name in coverage.contradicted],
         "false_claims": [{"place": str(c.place), "pattern": c.pattern, "why": why} for c, why in coverage.false],
     }  # fmt: skip

@@ -20,7 +20,7 @@ TALK_KEY = "*"
 WIDTH = 120
 
 
-@attrs.frozen
+@attrs.frozen(order=True)
 class Draft:
     """Events by name: what leads there, and what is then told line by line."""
 
@@ -73,14 +73,11 @@ def needed(
     machine: TurnSpecMachine, drafts: Iterable[Draft], wanted: Collection[Target]
 ) -> tuple[list[Draft], set[Target]]:
     """The drafts, in a stable order, that reach something wanted that none before does; and what is left."""
-    spec, left = machine.spec, set(wanted)
-    states, events = list(spec.states), list(spec.events)
+    left = set(wanted)
 
     def order(draft: Draft) -> tuple[object, ...]:
         outcome = played(machine, draft)
-        before = outcome[0][0].before if outcome else ""
-        rank = events.index(draft.told[0]) if draft.told[0] in events else len(events)
-        return states.index(before) if before else len(states), rank, len(draft.given), draft.given
+        return (outcome[0][0].before if outcome else "", draft.told[0], len(draft.given), draft)
 
     kept: list[Draft] = []
     for draft in sorted(dict.fromkeys(drafts), key=order):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -17,7 +16,6 @@ from fsm.scenario_report import coverage_json, coverage_text, failure_json, fail
 from fsm.scenario_runner import Result
 
 Ran = list[tuple[Case, Result]]
-CALLS_AT_ONCE = 8
 
 TEACHES = """
 \b
@@ -100,14 +98,14 @@ def command(
         cases = suite.cases(name_part)
         if not cases:
             raise click.UsageError(f"no scenario is called anything with '{name_part}'" if name_part else "no scenario")
-        ran = _ran(suite, cases, None if no_wire else _player(cases))
+        ran = suite.run_all(cases, None if no_wire else _player(cases))
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     coverages = list(suite.coverages(ran).values()) if with_coverage else []
     (_print_json if as_json else _print)(ran, coverages, len(cases) - len(ran))
     failed = any(result.failure for _, result in ran)
-    sys.exit(1 if failed or any(c.uncovered or c.false for c in coverages) else 0)
+    sys.exit(1 if failed or not all(each.is_complete for each in coverages) else 0)
 
 
 def _player(cases: Sequence[Case]) -> Play | None:
@@ -121,19 +119,6 @@ def _player(cases: Sequence[Case]) -> Play | None:
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     return play_scenario
-
-
-def _ran(suite: Suite, cases: Sequence[Case], play: Play | None) -> Ran:
-    """The machine alone is quick; calls over the wire mostly wait for the kernel, so they do it side by side."""
-    with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
-        waiting = {
-            number: threads.submit(suite.run, case, play) for number, case in enumerate(cases) if case.scenario.play
-        }
-        results = [
-            waiting[number].result() if number in waiting else suite.run(case, play)
-            for number, case in enumerate(cases)
-        ]
-    return [(case, result) for case, result in zip(cases, results, strict=True) if result is not None]
 
 
 def _print(ran: Ran, coverages: Sequence[Coverage], left_out: int) -> None:
