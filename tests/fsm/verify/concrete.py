@@ -28,6 +28,7 @@ STATUS = {
     "done_fatal": {"status": "failed", "code": "insufficient_quota"},
 }  # fmt: skip
 TALK_KEY = "#"
+OVER = {"completes", "breaks_off", "fails", "fails_for_good", "is_interrupted", "is_cancelled"}
 ENDS = {
     "caller_hangs_up", "operator_ends", "closes", "closes_for_good", "cannot_open", "may_not_open", "refuses",
     "rejects_update", "fails_for_good",
@@ -49,6 +50,7 @@ class Lockstep:
         self.queues: list[list[Data]] = [[] for _ in verification.world.channels]
         self.trail: list[str] = []
         self.variants: set[str] = set()
+        self.lost_effect: str | None = None
         self.taste: dict[Label, float] = {}
         started = self.machine.start(talk_key=TALK_KEY)
         self.snapshot = started.snapshot
@@ -101,12 +103,13 @@ class Lockstep:
             return False
         macro = (self.tables.macros.get(event << BITS | k) or self.tables.step(k, event)) if event >= 0 else None
         ways = self.tables.effects(macro.effects, w2) if macro is not None else [(w2, 0, None)]
+        self.lost_effect = None
         control = macro.control if macro is not None else k
-        ends = [(self.tables.changed(after, more), w3, more) for w3, more, _ in ways]
+        ends = [(self.tables.changed(after, more), w3, more, lost) for w3, more, lost in ways]
         fitting = [e for e in ends if e[0] >= 0 and target in (None, self.tables.packed(control, e[1], e[0]))]
         if not fitting:
             return False
-        end, w3, more = self.rng.choice(fitting)
+        end, w3, more, self.lost_effect = self.rng.choice(fitting)
         why = self.tables.labels[label]
         self.trail.append(str(why))
         popped, told = self._provider(why.move, why.lost, self.tables.changes[change][0])
@@ -133,10 +136,15 @@ class Lockstep:
             self._lost(lost, popped or {})
         for change in changes:
             self._change(change, move, popped or {})
+        if move in OVER:
+            self.response = ""
         if move in ("takes_output", "takes_digits") and popped is not None:
             self.awaiting.append(popped)
         if move in ("closes", "closes_for_good"):
             self.awaiting.clear()
+            self.response = ""
+        if move == "takes_cancel" and popped is not None:
+            assert popped["response_id"] == self.response, self._sad("a cancel of another response is taken")
         if move == "tool_returns":
             return popped, {"call_id": self.rng.choice(self.snapshot.ledger.running), "output": "{}"}
         if move in ("caller_presses_key", "caller_presses_talk"):
@@ -260,6 +268,9 @@ class Lockstep:
                 self.queues[change.channel].append({"role": name, **effect.args})
             else:
                 self._change(change, "effect", {})
+        over = [e for e in waiting if e.name == "cancel_response"]
+        sent = self.lost_effect == "cancel" or all(e.args["response_id"] != self.response for e in over)
+        assert sent, self._sad("a cancel got lost")
 
     def _sad(self, what: str) -> str:
         return f"{what}\nafter {' '.join(self.trail)}\n{self.v.narrator.world.name}"
