@@ -95,7 +95,7 @@ class Scope:
         try:
             tree = ast.parse(text.strip() or "?", mode="eval").body
             term = self._truth(tree) if target is None else self._value(tree, target.domain, target.numeric)
-        except SyntaxError:
+        except (SyntaxError, RecursionError, MemoryError, ValueError):
             raise SpecError([Problem(place, "expression", f"'{text}' is not an expression", _GRAMMAR)]) from None
         except _Wrong as wrong:
             where = place.shifted(wrong.column)
@@ -127,7 +127,7 @@ class Scope:
     def _comparison(self, node: ast.Compare) -> _Term:
         operator, right = node.ops[0], node.comparators[0]
         if isinstance(operator, ast.In | ast.NotIn):
-            if not isinstance(right, ast.Tuple) or not isinstance(node.left, ast.Name):
+            if not isinstance(right, ast.Tuple) or not right.elts or not isinstance(node.left, ast.Name):
                 raise _Wrong(node, "'in' takes a variable and a list of values", "e.g. create in (none, lost)")
             variable = self._variable(node.left)
             members = [self._value(item, variable.domain, variable.numeric) for item in right.elts]
@@ -160,6 +160,8 @@ class Scope:
     def _value(self, node: ast.expr, domain: tuple[str, ...], numeric: bool) -> _Term:
         """A term whose values lie in `domain`."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("max", "min"):
+            if len(node.args) < 2 or node.keywords:
+                raise _Wrong(node, f"'{node.func.id}' takes two or more values", "e.g. max(owed, turn)")
             parts = [self._value(argument, domain, numeric) for argument in node.args]
             inside = ", ".join(p.python for p in parts)
             return _Term(f"{node.func.id}({inside})", _union(parts), domain, numeric)

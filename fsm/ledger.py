@@ -41,6 +41,8 @@ class Ledger(NamedTuple):
     unechoed: tuple[tuple[str, str], ...] = ()
     """Items of ours that were not shown yet: the event id they were sent with, and their call or item id."""
     digits: str = ""
+    say: str | None = None
+    """What the application last wished to have said, for as long as it may have to be asked for again."""
 
 
 def _text(data: Data, key: str) -> str | None:
@@ -243,6 +245,12 @@ def _forget_echoes(_effect: str, ledger: Ledger, _literal: str | None, _data: Da
     return (), ledger._replace(unechoed=())
 
 
+def _settle_turn(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
+    """A commit that was presumed: when it comes after all it is known."""
+    turns = tuple([(item, "committed" if phase == "stopped" else phase) for item, phase in ledger.turns])
+    return (), ledger._replace(turns=turns)
+
+
 def _named(_effect: str, ledger: Ledger, literal: str | None, _data: Data) -> Made:
     return ({"name": literal},), ledger
 
@@ -255,8 +263,9 @@ def _numbered(effect: str, ledger: Ledger, _literal: str | None, _data: Data) ->
 def _create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made:
     serial = ledger.serial + 1
     name = event_id(effect, serial)
-    text = _text(data, "text") if literal == "say" else None
+    text = (_text(data, "text") or ledger.say) if literal == "say" else None
     args: Args = {"event_id": name, "cause": literal, "instructions": text}
+    ledger = ledger._replace(say=text) if text is not None else ledger
     return (args,), ledger._replace(serial=serial, create=name)
 
 
@@ -340,6 +349,7 @@ RECIPES: Mapping[str, Recipe] = {
     "plain": _plain,
     "leave": _leave,
     "forget_echoes": _forget_echoes,
+    "settle_turn": _settle_turn,
     "named": _named,
     "numbered": _numbered,
     "create": _create,

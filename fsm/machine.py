@@ -194,6 +194,8 @@ class TurnSpecMachine:
         else:
             return self._nothing(snapshot, event, f"'{name}' is no event of the vocabulary")
         reaction, control, makers, to_start, to_stop, waits = plans.kept.get(before) or plans.made(before)
+        if not reaction.admitted:
+            ledger = snapshot.ledger
         serial += 1
         effects: tuple[Effect, ...] = ()
         start: tuple[Timer, ...] = ()

@@ -60,6 +60,8 @@ class Reaction:
     raised: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
+    admitted: bool = True
+    """False: the event is out of place here, and not even its ids are taken note of."""
 
     @property
     def place(self) -> Place:
@@ -183,9 +185,10 @@ def begin(spec: Spec, values: Sequence[int]) -> Reaction:
 
 def _out_of_place(spec: Spec, control: Control, word: EventWord) -> Reaction:
     if word.otherwise is not None:
-        return Reaction("ignored", word.name, control, reason=word.otherwise)
+        return Reaction("ignored", word.name, control, reason=word.otherwise, admitted=False)
     slots = ", ".join(f"{s.name} {s.domain[control.values[s.index]]}" for s in spec.slots if s.name in word.when)
-    return Reaction("impossible", word.name, control, reason=f"'{word.name}' cannot be while {slots}")
+    reason = f"'{word.name}' cannot be while {slots}"
+    return Reaction("impossible", word.name, control, reason=reason, admitted=False)
 
 
 def _follow(spec: Spec, run: Run, row: Row) -> tuple[Row, ...]:

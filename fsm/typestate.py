@@ -93,6 +93,8 @@ class Typestate:
         for row in self._decide(cell.rows, v, f"'{name}' in state '{state}'", cell.place):
             if row.kind in ("go", "stay"):
                 self._row(row, tuple(v[1 : 1 + self.count]), name)
+            elif row.kind == "ignore":  # nothing is done, but what the event says of the slots is so
+                self._arrive(self.here, state, tuple(v[1 : 1 + self.count]), name, row.place)
 
     def _row(self, row: Row, slots: Slots, event: str) -> None:
         state = self.here[0]
@@ -254,7 +256,7 @@ class Typestate:
             if not waiting or self.spec.states[state].final:
                 continue
             v = self._values(state, slots)
-            if any(self._truth(d.condition, v) == (True,) for d in self.spec.deadlines.values()):
+            if self._ends(v):
                 continue
             what = ", ".join(f"{s.name} {s.domain[slots[s.index - 1]]}" for s in waiting)
             hint = "add a deadline whose 'while:' holds here: 'deadlines: {name: {after_ms: .., while: ..}}'"
@@ -262,6 +264,11 @@ class Typestate:
             self._once(
                 place, "endless-wait", f"'{state}' can wait for ever ({what})", hint, self._trail((state, slots))
             )
+
+    def _ends(self, v: Sequence[int]) -> bool:
+        """Does some deadline run here, whatever the context is?"""
+        conditions = [d.condition for d in self.spec.deadlines.values() if True in self._truth(d.condition, v)]
+        return all(any(c.run(full) for c in conditions) for full in self._completions(conditions, v))
 
     # --- saying it ----------------------------------------------------------------------------------------------------
 
