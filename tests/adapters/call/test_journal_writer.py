@@ -36,9 +36,9 @@ def settings(**more: object) -> CallSettings:
     return CallSettings(endpoint=endpoint, session=SessionSettings(model="m"), **more)  # type: ignore[arg-type]
 
 
-def writer(folder: Path, **more: int) -> JournalWriter:
+def writer(folder: Path, max_waiting_bytes: int = 8_000_000) -> JournalWriter:
     now = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
-    return JournalWriter(folder, machine().spec, "d1", settings(), now=lambda: now, **more)
+    return JournalWriter(folder, machine().spec, "d1", settings(), max_waiting_bytes=max_waiting_bytes, now=lambda: now)
 
 
 def journal_of(path: Path) -> Journal:
