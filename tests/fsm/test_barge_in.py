@@ -210,3 +210,21 @@ def test_the_turn_that_interrupted_is_answered_although_its_speech_started_was_l
         committed u2      | response_pending | {create}
         """
     )
+
+
+@pytest.mark.parametrize("spec", VAD)
+def test_an_answer_cut_unheard_by_a_turn_whose_start_was_lost_is_owed(spec: str) -> None:
+    story = answering(spec).tell("done r1 interrupted | user_speaking | flush_playout() watch_silence")
+    assert story.value("owed") == "turn"
+
+
+@pytest.mark.parametrize("spec", VAD)
+def test_what_plays_is_cut_also_when_only_the_end_of_the_turn_is_told(spec: str) -> None:
+    answering(spec).tell(
+        """
+        heard r1 i1             | responding       |
+        done r1                 | playing_out      |
+        speech_stopped u2       | response_pending | flush_playout()
+        flushed i1:r1:1500/4000 | response_pending | truncate_item(i1@1500)
+        """
+    )

@@ -69,12 +69,13 @@ def test_the_rejection_comes_after_the_response_is_done() -> None:
     story = overdue().tell(
         """
         created r1  | responding  |
-        heard r1 i1 | responding  |
-        done r1
-        busy r1
+        heard r1 i1 | responding       |
+        done r1     | response_pending |
+        busy r1     | playing_out      |
+        drained     | configured       |
+        wait 60000
         """
     )
-    story.tell("drained").tell("wait 60000")
     assert (story.state, story.count("create_response")) == ("configured", 1)
 
 
@@ -240,3 +241,22 @@ def test_at_most_one_accepted_create_for_each_round() -> None:
         """
     )
     assert story.count("create_response") == 1
+
+
+def test_a_response_nobody_ever_saw_begin_does_not_cover_a_tool_round() -> None:
+    """The rejection names it, its response.created is lost: whether it had seen the outputs nobody knows."""
+    Story("server_vad", owed="none").ready().tell(
+        """
+        speech_started u1 | user_speaking    | flush_playout() watch_silence
+        flushed           | user_speaking    |
+        speech_stopped u1 | response_pending | unwatch_silence
+        committed u1      | response_pending |
+        created r1        | responding       |
+        calls r1 c1       | responding       | run_tool(c1)
+        done r1 calls c1  | tool_call        |
+        returned c1       | response_pending | send_tool_output(c1) create_response(tools)
+        echo c1           | response_pending |
+        busy r2           | responding       |
+        done r2           | response_pending | create_response(tools)
+        """
+    )

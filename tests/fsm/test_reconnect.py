@@ -65,6 +65,17 @@ def test_a_turn_whose_tool_was_running_is_answered_by_the_next_session(spec: str
     assert story.count("create_response") > in_state(spec, "tool_call").count("create_response")
 
 
+@pytest.mark.parametrize("spec", NAMES)
+def test_counts_and_waits_of_a_session_end_with_it(spec: str) -> None:
+    story = in_state(spec, "responding").tell("calls r1 c1").tell("returned c1").tell("key 5").tell("done r1 failed")
+    waits = ("unechoed", "retries", "backoff", "keys", "tools_running")
+    assert [story.value(name) for name in waits] == ["1", "1", "yes", "yes", "0"]
+    story.tell("closed | reconnecting | close_uplink")
+    assert [story.value(name) for name in waits] == ["0", "0", "no", "no", "0"]
+    assert set(story.due) == {"reconnect_due"} | ({"flush_overdue"} & set(story.due))
+    assert not story.snapshot.ledger.unechoed
+
+
 @pytest.mark.parametrize("state", SESSION)
 @pytest.mark.parametrize("spec", NAMES)
 def test_from_every_state_a_broken_socket_is_opened_anew(spec: str, state: str) -> None:

@@ -336,3 +336,26 @@ def test_outputs_sent_as_late_are_covered_only_after_their_echo() -> None:
         """
     )
     assert tool_creates(story) == 1
+
+
+def test_owned_turns_a_result_sent_while_a_create_is_in_flight_is_not_covered_before_its_echo() -> None:
+    asked("owned_turns").tell(
+        """
+        calls r1 c1       | responding       | run_tool(c1)
+        done r1 calls c1  | tool_call        |
+        speech_started u2 | user_speaking    | flush_playout() watch_silence
+        flushed           | user_speaking    |
+        speech_stopped u2 | response_pending | unwatch_silence
+        committed u2      | response_pending | create_response(turn)
+        returned c1       | response_pending | send_tool_output(c1)
+        created r2 ours   | responding       |
+        echo c1           | responding       |
+        done r2           | response_pending | create_response(tools)
+        """
+    )
+
+
+def test_an_echo_that_came_after_its_deadline_counts_for_nothing() -> None:
+    story = asked().tell("calls r1 c1").tell("returned c1").tell("timer echo_overdue | responding |")
+    story.tell("calls r1 c2").tell("returned c2").tell("echo c1 | responding =ignored |")
+    assert story.value("unechoed") == "1"
