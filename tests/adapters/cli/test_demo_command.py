@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -14,14 +15,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
+from adapters.demo.plan import read_spec
 from tests.adapters.demo.quick import QuickLoop
 
 KEYS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns")
 
 
+_read_once = functools.cache(read_spec)  # problems are raised, and never kept
+
+
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("adapters.cli.demo.LOOP_FACTORY", QuickLoop)
+    monkeypatch.setattr("adapters.demo.plan.read_spec", _read_once)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -55,22 +61,20 @@ def test_json_is_the_summary_and_nothing_else(here: Path) -> None:
     assert json.loads((here / "there" / "summary.json").read_text(encoding="utf-8")) == summary
 
 
-def test_naive_as_json_has_both() -> None:
-    summary = json.loads(run("--naive", "--json").stdout)
+def test_naive_is_shown_and_both_are_compared_and_left(here: Path) -> None:
+    result = run("--naive", "--out", "there")
+    assert result.exit_code == 0, result.output
+    assert "the same call, twice" in result.output and "REJECTED" in result.output
+    summary = json.loads((here / "there" / "summary.json").read_text(encoding="utf-8"))
     assert summary["rejections"] > 0 and summary["turnspec"]["rejections"] == 0
     assert all(isinstance(summary[key], int) and isinstance(summary["turnspec"][key], int) for key in KEYS)
 
 
-def test_naive_ends_side_by_side() -> None:
-    result = run("--naive")
-    assert result.exit_code == 0, result.output
-    assert "the same call, twice" in result.output and "REJECTED" in result.output
-
-
-def test_a_call_that_is_not_healthy_exits_with_1_and_says_why() -> None:
-    result = run("--scenario", "lost_response_done")
+def test_a_call_that_is_not_healthy_exits_with_1_and_says_why(here: Path) -> None:
+    (here / "crossed.yaml").write_text("faults: [{fault: cross_create, nth: 1}]\n", encoding="utf-8")
+    result = run("--scenario", "crossed.yaml")
     assert result.exit_code == 1
-    assert "NOT HEALTHY: not one answer per turn" in result.output
+    assert "NOT HEALTHY: rejected by the provider: 1 create_rejected" in result.output
 
 
 def test_the_talk_key_is_shown() -> None:

@@ -106,9 +106,8 @@ def test_other_formats_change_nothing(audio_format: str, tmp_path: Path, evening
     assert {key: summary[key] for key in COUNTS} == {key: evening.summary[key] for key in COUNTS}
 
 
-@pytest.mark.parametrize("seed", [7, 4321])
-def test_a_seed_repeats_turns_states_and_counts(seed: int, tmp_path: Path) -> None:
-    first, second = (play(tmp_path / name, seed=seed).summary for name in ("first", "second"))
+def test_a_seed_repeats_turns_states_and_counts(tmp_path: Path) -> None:
+    first, second = (play(tmp_path / name, seed=4321).summary for name in ("first", "second"))
     assert {key: first[key] for key in COUNTS} == {key: second[key] for key in COUNTS}
     assert first["problems"] == []
 

@@ -9,9 +9,8 @@ import pytest
 from tests.adapters.demo.theatre import play
 
 
-@pytest.mark.parametrize("scenario", [None, "crossing"])
-def test_flags_are_rejected_or_answer_twice_where_turnspec_does_not(scenario: str | None, tmp_path: Path) -> None:
-    summary = play(tmp_path, naive=True, scenario=scenario).summary
+def test_flags_are_rejected_or_answer_twice_where_turnspec_does_not(tmp_path: Path) -> None:
+    summary = play(tmp_path, naive=True, scenario="crossing").summary
     turnspec = summary["turnspec"]
     assert summary["controller"] == "naive"
     assert summary["rejections"] > 0 and summary["answers"] > summary["turns"]
