@@ -64,7 +64,7 @@ def _said(answer: Answer) -> str:
 
 @attrs.frozen
 class Counterexample:
-    """A run from the beginning. From step `loop` on it goes round for ever (0: it does not); `stuck`: it stands still."""
+    """A run from the beginning. From step `loop` on it goes round for ever (0: not so); `stuck`: it stands still."""
 
     steps: tuple[Step, ...]
     loop: int = 0
@@ -91,7 +91,7 @@ class Counterexample:
 
 @attrs.frozen
 class Feed:
-    """One thing to bring about: somebody acts, a message is lost, or an event reaches the machine (with what follows)."""
+    """One thing to bring about: somebody acts, a message is lost, or an event is told (with what must follow)."""
 
     step: int
     what: str

@@ -1,5 +1,6 @@
-"""A run as a Mermaid sequence diagram. A message in flight goes from its sender into the lane `in flight` and, at its receipt,
-on from there, both ends with its number. Never here: what a step means (fsm.counterexample).
+"""A run as a Mermaid sequence diagram. Never here: what a step means (fsm.counterexample).
+
+A message goes from its sender into the lane `in flight` and, at its receipt, on from there; both ends carry its number.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def _draw(step: Step, lines: list[str], flying: dict[str, deque[tuple[int, str]]
     for answer in step.answers:
         arrow = f"{answer.before} to {answer.after}" if answer.before != answer.after else answer.before
         effects = f" / {', '.join(answer.effects)}" if answer.effects else ""
-        text = f"{answer.event} ({answer.outcome}): {arrow}{effects} @ {answer.place.file.rpartition('/')[2]}:{answer.place.line}"
+        where = f"{answer.place.file.rpartition('/')[2]}:{answer.place.line}"
+        text = f"{answer.event} ({answer.outcome}): {arrow}{effects} @ {where}"
         lines.append(f"    note right of us: {escaped(text)}")
     for channel, message in step.sent:
         number += 1

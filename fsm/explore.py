@@ -1,7 +1,7 @@
 """Visiting every state of a spec in its world, breadth first, so that the first way to a state is a shortest one.
 
-Nothing is decided here about right or wrong: what was found is kept (states, edges, first uses of cells, full queues) for
-fsm.verdict and fsm.explore_cycles to judge. Never here: time (a caller's function is asked), rules of a world or a spec.
+Nothing is decided here about right or wrong: what was found is kept (states, edges, first uses of cells, full queues)
+for fsm.verify and fsm.explore_cycles to judge. Never here: time (a caller's function is asked), rules of either side.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Runs that never end: can what must come at last stay away for ever, although everything that is fair gets its turn?
 
-Weak fairness, by move: a fair move (each deadline is one) that can be taken from some time on is taken. A run that breaks
-`leads_to` ends in a set of states it never leaves: one state where no fair move can be taken, or a strongly connected set
-in which each fair move is taken, or cannot be taken somewhere. Never here: what a state means.
+Weak fairness, by move: a fair move (each deadline is one) that can be taken from some time on is taken. A run that
+breaks `leads_to` ends in a set of states it never leaves: one state where no fair move can be taken, or a strongly
+connected set in which each fair move is taken, or cannot be taken somewhere. Never here: what a state means.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Test = Callable[[int], bool]
 
 @attrs.frozen
 class Lasso:
-    """A run that breaks `leads_to`: from `start` by `approach` to `end` in the set, and round by `cycle` (none: it stands)."""
+    """A run that breaks `leads_to`: from `start` by `approach` to `end`, round by `cycle` (none: it stands still)."""
 
     start: int
     end: int

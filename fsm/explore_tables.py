@@ -1,7 +1,7 @@
 """The tables the explorer walks by: configurations, worlds and queues as numbers, and what each move does to them.
 
-A state of a run is one integer: control, world and queues, twenty bits each. What a move does depends on few of them, so it
-is worked out once and looked up ever after. Never here: the order of the search (fsm.explore).
+A state of a run is one integer: control, world and queues, twenty bits each. What a move does depends on few of them,
+so it is worked out once and looked up ever after. Never here: the order of the search (fsm.explore).
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Tables:
         self.event_ids: dict[str, int] = {}
         self.sequences: list[tuple[tuple[str, str | None], ...]] = [()]
         self.sequence_ids: dict[tuple[tuple[str, str | None], ...], int] = {(): 0}
+        self._strict = machine.strict_events()
         self.deadlines = tuple(machine.spec.deadlines.values())
         self.names = {(m.channel, m.code): m.name for m in binding.world.messages.values()}
         self.macros: dict[int, Macro] = {}
@@ -214,7 +215,7 @@ class Tables:
     def step(self, control: int, event: int) -> Macro:
         """The machine's reaction to an event, and to those that waited and need not any longer."""
         here = self.controls[control]
-        reactions = [self.machine.events[self.events[event]].trigger(here)]
+        reactions = [self._strict[self.events[event]].trigger(here)]
         here = reactions[0].after
         recalled = self._recalled(here)
         while recalled is not None and len(reactions) < MAX_RECALLS:
@@ -235,7 +236,7 @@ class Tables:
         if spec.states[spec.variables[STATE].domain[control.values[STATE]]].final:
             return None
         for name in control.waiting:
-            reaction: Reaction = self.machine.events[name].trigger(control)
+            reaction = self._strict[name].trigger(control)
             if reaction.outcome != "deferred":
                 return reaction
         return None

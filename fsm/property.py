@@ -16,7 +16,7 @@ import attrs
 
 from fsm.expression import Expr, Scope, Variable
 from fsm.problem import NOWHERE, Place, Problem, SpecError
-from fsm.world import Need
+from fsm.world import Act, Need
 
 Kind = Literal["never", "always", "leads_to"]
 
@@ -36,7 +36,7 @@ class Claim:
 
 
 @attrs.frozen
-class Literal_:
+class Check:
     """One test of a clause; `negated` turns it around."""
 
     expr: Expr
@@ -50,13 +50,13 @@ class Literal_:
 class Clause:
     """A way to break a property: all of these at once."""
 
-    of_control: tuple[Literal_, ...]
-    of_world: tuple[Literal_, ...]
+    of_control: tuple[Check, ...]
+    of_world: tuple[Check, ...]
 
 
 @attrs.frozen
 class Property:
-    """A claim bound to a spec and a world. `clauses` break it (never, always); `start` must lead to `goal` (leads_to)."""
+    """A claim bound to a spec and a world. `clauses` break it; of leads_to, `start` must lead to `goal`."""
 
     claim: Claim
     name: str
@@ -71,11 +71,13 @@ class Joint:
     def __init__(self, spec: Sequence[Variable], world: Sequence[Variable]) -> None:
         self.split = len(spec)
         shifted = [attrs.evolve(v, index=v.index + self.split) for v in world]
-        twice = {v.name: v.place for v in spec} .keys() & {v.name for v in world}
+        twice = {v.name: v.place for v in spec}.keys() & {v.name for v in world}
         if twice:
             places = [v.place for v in world if v.name in twice]
             names = ", ".join(sorted(twice))
-            raise SpecError([Problem(places[0], "two-meanings", f"the spec has variables of these names, too: {names}")])
+            raise SpecError(
+                [Problem(places[0], "two-meanings", f"the spec has variables of these names, too: {names}")]
+            )
         self.scope = Scope([*spec, *shifted])
         self.padding = (0,) * self.split
 
@@ -89,8 +91,7 @@ class Joint:
                 tree = ast.parse(text.strip() or "?", mode="eval").body
             except SyntaxError:
                 raise SpecError([Problem(place, "expression", f"'{text}' is not an expression")]) from None
-            for literals in ways(tree, claim.kind == "always"):
-                clauses.append(self._clause(literals, place))
+            clauses += [self._clause(literals, place) for literals in ways(tree, claim.kind == "always")]
         return (Property(claim, claim.name, tuple(clauses)),)
 
     def _leads(self, claim: Claim, state: str) -> Property:
@@ -99,10 +100,11 @@ class Joint:
         return Property(claim, f"{claim.name}[{state}]" if state else claim.name, (), start, goal)
 
     def _clause(self, literals: Sequence[tuple[ast.expr, bool]], place: Place) -> Clause:
-        control, world = [], []
+        control: list[Check] = []
+        world: list[Check] = []
         for node, negated in literals:
             text = ast.unparse(node)
-            literal = Literal_(self.scope.truth(text, place), negated)
+            literal = Check(self.scope.truth(text, place), negated)
             sides = {index < self.split for index in literal.expr.reads}
             if len(sides) > 1:
                 message = f"'{text}' compares a variable of the spec with one of the world"
@@ -143,7 +145,7 @@ class Judgement:
         return self._bits(values)
 
 
-def ways_of_bits(clauses: Sequence[Sequence[Literal_]], split: int) -> Callable[[Sequence[int]], int]:
+def ways_of_bits(clauses: Sequence[Sequence[Check]], split: int) -> Callable[[Sequence[int]], int]:
     """One function for the clauses about a world: the bits of those that hold. Its text is made of generated texts."""
     lines = ["def made(v):", "    bits = 0"]
     for bit, literals in enumerate(clauses):
@@ -165,5 +167,5 @@ class Properties:
 
     file: str
     ghosts: tuple[Variable, ...]
-    hooks: Mapping[tuple[str, str], tuple[object, ...]]
+    hooks: Mapping[tuple[str, str], tuple[Act, ...]]
     claims: tuple[Claim, ...]

@@ -46,13 +46,13 @@ class PropertyReader(ActReader):
                 self.problems.add(ghost.place, "two-meanings", f"'{ghost.name}' is already a variable of the world")
         self.scope = Scope([*self.world.variables, *ghosts])
         self.actions = {k.text or "": n for k, n in self.entries(sections.get("actions"))}
-        hooks: dict[tuple[str, str], tuple[object, ...]] = {}
+        hooks: dict[tuple[str, str], tuple[Act, ...]] = {}
         for key, node in self.entries(sections.get("after")):
             self._hook(key, self.acts(node), hooks)
         claims = tuple(self._claim(k, n) for k, n in self.entries(sections.get("properties")))
         return Properties(root.place.file, ghosts, hooks, claims)
 
-    def _hook(self, key: Node, acts: tuple[Act, ...], hooks: dict[tuple[str, str], tuple[object, ...]]) -> None:
+    def _hook(self, key: Node, acts: tuple[Act, ...], hooks: dict[tuple[str, str], tuple[Act, ...]]) -> None:
         """`move a, b`, `event e`, `effect f`, `effect f(literal)`, `sent m`: what the operations follow."""
         kind, _, names = (key.text or "").partition(" ")
         moves = tuple(m.name for m in self.world.moves)
@@ -82,4 +82,4 @@ class PropertyReader(ActReader):
             tuple(self.text(n) for n in (self.listed(fields["specs"]) if "specs" in fields else ())),
             tuple(self._needs.need(n) for n in (self.listed(fields["needs"]) if "needs" in fields else ())),
             tuple(self.text(n) for n in (self.listed(fields["each"]) if "each" in fields else ())), key.place,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip

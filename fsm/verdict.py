@@ -1,4 +1,4 @@
-"""What verification says: one verdict for a spec, a world and a set of assumptions, and the rows to print. Data only."""
+"""What verification says: a verdict for a spec, a world and a set of assumptions, and the rows to print. Data only."""
 
 from __future__ import annotations
 

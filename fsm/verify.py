@@ -1,4 +1,4 @@
-"""`verify`: a spec in its world, every run visited, every property judged. Pure: the clock and the progress are the caller's.
+"""`verify`: a spec in its world, every run visited, every property judged. Pure: clock and progress are the caller's.
 
 Never here: how runs are visited (fsm.explore), what is printed.
 """
@@ -204,7 +204,7 @@ def verify_all(
 def verify_stable(
     spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always, most: int = 8
 ) -> tuple[Verdict, ...]:
-    """Raises the capacities one by one until the verdict does not change any more and fewer moves are cut, or `most`."""
+    """Raises the capacities of full queues one by one until verdict and cuts do not change any more, or to `most`."""
     verdicts = [verify(spec, world, properties, limits, clock, tick)]
     while any(verdicts[-1].cut.values()) and not verdicts[-1].partial:
         capacities = {k: v + (verdicts[-1].cut[k] > 0) for k, v in verdicts[-1].capacities.items()}

@@ -19,7 +19,7 @@ CLASSES = ("provider", "caller", "tool", "timer", "playout", "telephony", "reque
 
 @attrs.frozen
 class Message:
-    """A role that travels in a channel. `code` counts from 1 within its channel; `lost` is done where a send is lost."""
+    """A role that travels in a channel. `code` counts from 1 in its channel; `lost` is done where a send is lost."""
 
     name: str
     channel: int

@@ -1,7 +1,7 @@
 """A world put around a spec, under assumptions and bounds: the moves there are, and what they do. Pure.
 
-The words of both sides are checked against each other here: an event told that the spec's vocabulary lacks, an effect the
-world does not answer. Never here: the order in which runs are visited (fsm.explore).
+The words of both sides are checked against each other here: an event told that the spec's vocabulary lacks, an effect
+the world does not answer. Never here: the order in which runs are visited (fsm.explore).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Label:
 
 @attrs.frozen(eq=False)
 class Way:
-    """One way a move can go: why, what it does to the queues, whom it tells, what holds it back. Compared by identity."""
+    """One way a move can go: why, what it does to the queues, what it tells, what holds it back. Equal if identical."""
 
     label: Label
     changes: tuple[Change, ...]

@@ -1,13 +1,14 @@
-"""Operations of a world as flat Python, written once for each binding: what the explorer runs instead of fsm.world_play.
+"""Operations of a world as flat Python, written once for each binding: what the explorer runs for fsm.world_play.
 
-Both mean the same; a test compares them on every world reached. The text is made of what fsm.expression generates and of
-numbers, nothing else. A function changes a list of values in place and returns the path it took: what it did to the queues
-and whom it told does not depend on anything else. Never here: which moves there are (fsm.world_binding).
+Both mean the same; a test compares them on every world reached. The text is made of what fsm.expression generates and
+of numbers, nothing else. A function changes a list of values in place and returns the path it took: what it did to the
+queues and what it told depends on nothing else. Never here: which moves there are (fsm.world_binding).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 
@@ -21,7 +22,7 @@ _BUILTINS = {"__builtins__": {"max": max, "min": min}}
 
 @attrs.frozen(eq=False)
 class Path:
-    """What is fixed about a way through operations. `lost` names the message that was lost, `sends` counts the lossy."""
+    """What is fixed about a way through operations: `lost` names the message lost, `sends` counts lossy sends."""
 
     changes: tuple[Change, ...]
     event: str | None
@@ -32,11 +33,12 @@ class Path:
 def guards(conditions: Sequence[Expr]) -> Guards:
     """One function for many guards: the numbers of those that hold."""
     tests = [f"    if {c.python}: found.append({i})" for i, c in enumerate(conditions)]
-    return _function(["def made(v):", "    found = []", *tests, "    return found"])
+    made: Guards = _function(["def made(v):", "    found = []", *tests, "    return found"])
+    return made
 
 
-def _function(lines: Sequence[str]) -> Callable[..., object]:  # type: ignore[type-arg]
-    namespace: dict[str, Callable[..., object]] = {}
+def _function(lines: Sequence[str]) -> Callable[..., Any]:
+    namespace: dict[str, Callable[..., Any]] = {}
     exec("\n".join(lines), _BUILTINS, namespace)  # noqa: S102
     return namespace["made"]
 
@@ -58,7 +60,8 @@ class Code:
         self._run = _function(self._lines)
 
     def run(self, values: list[int]) -> Path | None:
-        return self.paths[self._run(values)]  # type: ignore[call-overload,no-any-return]
+        index: int = self._run(values)
+        return self.paths[index]
 
     def _emit(self, acts: tuple[Act, ...], path: Path, depth: int) -> None:
         """Writes the operations and what follows them, a branch at a time."""

@@ -1,7 +1,7 @@
-"""Taking a move of a world: operations on its variables and on what is in flight. Pure; every room of the verifier uses it.
+"""Taking a move of a world: operations on its variables and on what is in flight. Pure: the meaning of a world's text.
 
-What a move does to the queues comes out as a list of changes, apart from the variables, so that the explorer can keep both
-by themselves. Never here: the controller, searching.
+What a move does to the queues comes out as a list of changes, apart from the variables, so that the explorer can keep
+both by themselves. Never here: the controller, searching.
 """
 
 from __future__ import annotations

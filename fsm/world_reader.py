@@ -41,8 +41,9 @@ MOVE_KEYS = ("class", "fair", "when", "receive", "do", "needs", "hold_back", "gi
 _PUT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
 _CALL = re.compile(r"^(\w+)\(\s*(.*?)\s*\)$")
 _RENAME = re.compile(r"^(\w+)\s*->\s*(\w+)(?:\s+before\s+([\w\s,]+))?$")
+_REMOVE = re.compile(r"^(\w+)()(?:\s+before\s+([\w\s,]+))?$")
 _OPERATIONS = (
-    "operations: name = value, send(message), send(message * count), tell(event), clear(channel), remove(message), "
+    "operations: name = value, send(message), send(message * count), tell(event), clear(channel), remove(old), "
     "rename(old -> new before other), an action, {if: .., do: [..], else: [..]}"
 )
 
@@ -83,9 +84,8 @@ class ActReader(Reader):
     def _act(self, node: Node) -> Iterable[Act]:
         if node.pairs is not None:
             fields = self.mapping(node, ("if", "do", "else"))
-            return (
-                Test(self.truth(fields.get("if")), self.acts(fields.get("do")), self.acts(fields.get("else")), node.place),
-            )  # fmt: skip
+            then, otherwise = self.acts(fields.get("do")), self.acts(fields.get("else"))
+            return (Test(self.truth(fields.get("if")), then, otherwise, node.place),)
         text = self.text(node).strip()
         call, put = _CALL.match(text), _PUT.match(text)
         if call is not None:
@@ -125,14 +125,13 @@ class ActReader(Reader):
             if times and (count is None or not count.numeric):
                 self.problems.add(node.place, "argument", f"'{times}' is no number variable")
             return (Send(self.message(node, message), count, node.place),)
-        if name == "remove":
-            return (Rename(self.message(node, inside), None, (), node.place),)
-        renamed = _RENAME.match(inside) if name == "rename" else None
+        renamed = _RENAME.match(inside) if name == "rename" else _REMOVE.match(inside) if name == "remove" else None
         if renamed is None:
             self.problems.add(node.place, "operation", f"'{name}({inside})' is not an operation", _OPERATIONS)
             return ()
         before = tuple(self.message(node, m.strip()) for m in (renamed.group(3) or "").split(",") if m.strip())
-        return (Rename(self.message(node, renamed.group(1)), self.message(node, renamed.group(2)), before, node.place),)
+        new = self.message(node, renamed.group(2)) if name == "rename" else None
+        return (Rename(self.message(node, renamed.group(1)), new, before, node.place),)
 
     def message(self, node: Node, name: str) -> str:
         return self.one_of(Node(node.place, name), tuple(self.messages))
@@ -211,7 +210,9 @@ class WorldReader(ActReader):
         capacity = self.number(fields["capacity"], 1) if "capacity" in fields else 3
         reserve = self.number(fields["reserve"]) if "reserve" in fields else capacity
         mailbox = "mailbox" in fields and self.one_of(fields["mailbox"], ("no", "yes")) == "yes"
-        return Channel(key.text or "", index, capacity, reserve, mailbox, self._optional(fields.get("about")), key.place)
+        return Channel(
+            key.text or "", index, capacity, reserve, mailbox, self._optional(fields.get("about")), key.place
+        )
 
     def _messages(self, node: Node | None) -> None:
         """`messages: {channel: {name: {lossy: yes, lost: [..]}}}`; names first, so that `lost` may use them."""
@@ -237,14 +238,16 @@ class WorldReader(ActReader):
         kind = self.one_of(fields["class"], CLASSES) if "class" in fields else "provider"
         needs = tuple(self.need(item) for item in (self.listed(fields["needs"]) if "needs" in fields else ()))
         return Move(
-            key.text or "", kind, fair or (receive is not None and "fair" not in fields), self.truth(fields.get("when")),
-            receive, self.acts(fields.get("do")), needs, self._hold_back(fields.get("hold_back")),
-            self._ways(fields.get("gives_way")), self._optional(fields.get("about")), key.place,
+            key.text or "", kind, fair or (receive is not None and "fair" not in fields),
+            self.truth(fields.get("when")), receive, self.acts(fields.get("do")), needs,
+            self._hold_back(fields.get("hold_back")), self._ways(fields.get("gives_way")), self._optional(fields.get("about")), key.place,
         )  # fmt: skip
 
     def _ways(self, node: Node | None) -> Mapping[str, tuple[str, ...]]:
         return {
-            self.one_of(key, tuple(self.assumptions)): tuple(self.one_of(m, self.move_names) for m in self.listed(value))
+            self.one_of(key, tuple(self.assumptions)): tuple(
+                self.one_of(m, self.move_names) for m in self.listed(value)
+            )
             for key, value in self.entries(node)
         }
 

@@ -88,7 +88,7 @@ class Lockstep:
         return False
 
     def _chance(self, action: Action) -> float:
-        """What ends a call comes seldom; of the rest, each walk likes and dislikes moves of its own, so as to get around."""
+        """What ends a call comes seldom; of the rest, each walk likes and dislikes moves of its own, to get around."""
         why = self.tables.labels[action[0]]
         if why not in self.taste:
             seldom = why.move in ENDS or why.lost is not None or why.move.startswith(("timer.", "fails"))
@@ -197,7 +197,7 @@ class Lockstep:
             return data | {"event": "response.done", "response_id": self.response, **STATUS[role]}
         if role.startswith("rejected"):
             message = f"Conversation already has an active response in progress: {self.response}. Wait"
-            event_id = {} if role == "rejected_foreign" else {"event_id": popped["event_id"]}
+            event_id = {} if role == "rejected_foreign" else {"event_id": str(popped["event_id"])}
             return data | {"event": "create_rejected", "message": message, **event_id}
         if role == "create_failed":
             return data | {"event": "create_failed", "event_id": popped["event_id"]}
@@ -252,7 +252,9 @@ class Lockstep:
     def _noise(self, data: Data) -> None:
         """What the world says changes nothing: the machine has to see it so, too."""
         before = self.snapshot.control
-        step = self.machine.step(self.snapshot, Event(str(data["event"]), {k: v for k, v in data.items() if k != "role"}))
+        step = self.machine.step(
+            self.snapshot, Event(str(data["event"]), {k: v for k, v in data.items() if k != "role"})
+        )
         assert step.snapshot.control.values == before.values, self._sad(f"{data} is no noise: {step.variant}")
         assert not step.effects, self._sad(f"{data} has effects")
         self.snapshot = step.snapshot

@@ -1,4 +1,4 @@
-"""Roles mean what the ledger makes of ids: random walks of the world, with ids, through the machine that runs in calls."""
+"""Roles mean what the ledger makes of ids: walks of the world, with ids, through the machine that runs in calls."""
 
 from __future__ import annotations
 

@@ -66,14 +66,18 @@ def test_a_loss_is_one_more_way() -> None:
     assert lost.steps[1].lost == "lit"
 
 
-RETRY = TOY_SPEC.replace("timer.overdue: {do: [presume(lamp_off)], to: dark}", "timer.overdue: {do: [presume(lamp_off), light]}")
+RETRY = TOY_SPEC.replace(
+    "timer.overdue: {do: [presume(lamp_off)], to: dark}", "timer.overdue: {do: [presume(lamp_off), light]}"
+)
 
 
 def test_a_fair_cycle_is_a_violation_and_an_unfair_one_is_not() -> None:
     # The lamp never takes what it is asked: without fairness of the lamp, asking goes on for ever.
-    deaf = TOY_WORLD.replace("lamp_lights: {class: provider,", "lamp_lights: {class: provider, fair: no,").replace(
-        "to_lamp: {capacity: 1, reserve: 0}", "to_lamp: {capacity: 1, reserve: 0}"
-    ).replace("light: [send(ask)]", "light: [remove(ask), send(ask)]")
+    deaf = (
+        TOY_WORLD.replace("lamp_lights: {class: provider,", "lamp_lights: {class: provider, fair: no,")
+        .replace("to_lamp: {capacity: 1, reserve: 0}", "to_lamp: {capacity: 1, reserve: 0}")
+        .replace("light: [send(ask)]", "light: [remove(ask), send(ask)]")
+    )
     found = next(f for f in toy(Limits(), RETRY, deaf).run(clock).findings if f.name == "lit_at_last")
     assert found.status == "violated" and found.run is not None
     assert found.run.loop and [s.move for s in found.run.steps[found.run.loop - 1 :]] == ["timer.overdue"]
@@ -158,17 +162,21 @@ def test_wrong_worlds_are_refused_with_their_place(old: str, new: str, where: st
 
 
 def test_a_world_that_tells_what_the_vocabulary_lacks_is_refused() -> None:
-    with pytest.raises(SpecError, match="no event 'lamp.litt' in 'toy'"):
+    with pytest.raises(SpecError, match=r"no event 'lamp\.litt' in 'toy'"):
         toy(Limits(), world_text=TOY_WORLD.replace("tell(lamp.lit)", "tell(lamp.litt)"))
 
 
 def test_a_world_that_does_not_answer_an_effect_is_refused() -> None:
     with pytest.raises(SpecError, match="does not answer the effect 'light'"):
-        toy(Limits(), world_text=TOY_WORLD.replace("  light: [send(ask)]\n", ""), said="properties:\n  a: {never: lamp == on}")
+        toy(
+            Limits(),
+            world_text=TOY_WORLD.replace("  light: [send(ask)]\n", ""),
+            said="properties:\n  a: {never: lamp == on}",
+        )
 
 
 def test_properties_with_wrong_words_are_refused() -> None:
-    with pytest.raises(SpecError, match="toy_properties.yaml:"):
+    with pytest.raises(SpecError, match=r"toy_properties\.yaml:"):
         toy(Limits(), said="properties:\n  a: {never: lmap == on}")
 
 
