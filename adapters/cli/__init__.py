@@ -15,6 +15,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("adapters.cli.demo", "Play a real call between the shipped simulators, about half a minute."),
     "serve": ("adapters.cli.serve", "Take calls from Asterisk, as a configuration file says."),
     "check": ("adapters.cli.check", "Type-check specs: what is wrong, where, and how it comes about."),
+    "verify": (
+        "adapters.cli.verify",
+        "Visit every run of a spec in its world: what holds, or a shortest run where not.",
+    ),
     "test": ("adapters.cli.test", "Run scenarios: given events, expected states, effects and deadlines; coverage."),
     "diagram": ("adapters.cli.diagram", "Write the diagrams and tables of specs, or check that they are fresh."),
     "schema": ("adapters.cli.schema", "Write the JSON Schemas of spec files, or check that they are fresh."),
