@@ -90,7 +90,6 @@ def test_what_waited_is_said_once_and_last(spec: str) -> None:
     assert story.count("create_response(say)") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 14: a taken request is dropped silently")
 def test_a_request_whose_create_crosses_the_providers_answer_is_said_later() -> None:
     """Nothing is dropped silently: a request that was taken is said, or refused."""
     story = in_state("server_vad", "configured")
@@ -107,7 +106,6 @@ def test_a_request_whose_create_crosses_the_providers_answer_is_said_later() -> 
     assert story.count("create_response(say)") == 2, "\n".join(story.told)
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 14: a taken request is dropped silently")
 def test_a_request_whose_create_is_lost_is_said_later() -> None:
     story = in_state("owned_turns", "configured")
     story.tell("say hello | response_pending | create_response(say)").tell("timer create_overdue").tell("wait 5000")

@@ -83,7 +83,6 @@ def test_the_column_is_that_of_the_guilty_word() -> None:
     assert str(caught.value).startswith("f.yaml:7:28: error[expression]: in 'tired and lamp == onn':")
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 15: accepted, or another exception than SpecError")
 @pytest.mark.parametrize("text", ["lamp in ()", "bells == max(1)", "bells == max()", "bells == max(1, key=2)", DEEP])
 def test_what_python_takes_but_the_language_does_not(text: str) -> None:
     with pytest.raises(SpecError):

@@ -142,3 +142,10 @@ def test_other_keys_are_digits_for_the_model() -> None:
 def test_no_event_of_the_providers_vad_is_in_its_alphabet() -> None:
     events = machine("push_to_talk").spec.vocabulary.events
     assert not [name for name in events if "speech_" in name]
+
+
+@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 17: a turn is forgotten")
+def test_a_commit_that_comes_after_the_next_turn_was_too_short_is_answered() -> None:
+    story = idle().tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT)
+    story.tell(PRESS).tell("flushed").tell("key #").tell("committed u1").tell("wait 5000")
+    assert story.count("create_response(turn)") == 1, "\n".join(story.told)

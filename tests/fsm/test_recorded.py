@@ -44,11 +44,7 @@ def play(story: Story, events: list[Json], heard: bool) -> list[str]:
     return [step.outcome for step in story.steps[first:]]
 
 
-EARLY = pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 13: an ignored event changes the ledger all the same")
-SIDEBAND = "ga_openai_webrtc_sideband_audio"  # begins without session.created
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=EARLY if name == SIDEBAND else ()) for name in FILES])
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("spec", NAMES)
 def test_a_recording_never_surprises(traces: Path, spec: str, name: str) -> None:
     """Nothing raises, and nothing happens that the spec calls impossible, heard by the caller or not."""

@@ -359,3 +359,22 @@ def test_an_echo_that_came_after_its_deadline_counts_for_nothing() -> None:
     story = asked().tell("calls r1 c1").tell("returned c1").tell("timer echo_overdue | responding |")
     story.tell("calls r1 c2").tell("returned c2").tell("echo c1 | responding =ignored |")
     assert story.value("unechoed") == "1"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="CORE_FINDINGS 16: a parent that goes on for 3 s after its first call is given up"
+)
+@pytest.mark.parametrize("spec", NAMES)
+def test_the_create_waits_for_a_parent_that_takes_its_time_after_the_first_call(spec: str) -> None:
+    """A reasoning model between two calls: silent on the wire for five seconds, and still the parent."""
+    asked(spec).tell(
+        """
+        calls r1 c1         | responding       | run_tool(c1)
+        returned c1         | responding       | send_tool_output(c1)
+        echo c1             | responding       |
+        wait 5000           | responding       =nothing |
+        calls r1 c2         | responding       | run_tool(c2)
+        done r1 calls c1 c2 | tool_call        |
+        returned c2         | response_pending | send_tool_output(c2) create_response(tools)
+        """
+    )
