@@ -14,7 +14,7 @@ from fsm.mutants import KINDS, Mutant
 from fsm.problem import Place, Problem, Problems
 from fsm.property import Properties
 from fsm.spec import Row, Spec
-from fsm.typestate import Typestate
+from fsm.typestate import Node, Typestate
 from fsm.verdict import Verdict
 from fsm.verify import Limits, Verification
 from fsm.world import World
@@ -85,6 +85,14 @@ class _First(Problems):
             raise _Found(Problem(place, code, message, hint, severity="warning"))
 
 
+class _WithoutTrails(Typestate):
+    """Nobody reads how a mutant's slots got there."""
+
+    def _trail(self, node: Node | None) -> list[str]:
+        del node
+        return []
+
+
 class Jury:
     """The type check and the scenes of one sound spec, ready to look at its mutants."""
 
@@ -103,7 +111,7 @@ class Jury:
 
     def _typestate(self, broken: Spec) -> tuple[str, str] | None:
         try:
-            Typestate(broken, _First(self.warnings)).check()
+            _WithoutTrails(broken, _First(self.warnings)).check()
         except _Found as found:
             problem = found.problem
             return "totality" if problem.code in TOTALITY else "typestate", f"{problem.code}: {problem.message}"
