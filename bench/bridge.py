@@ -1,0 +1,186 @@
+"""The process that is measured: turnspec's own server, or the bare bridge, on one core.
+
+Driven by lines on stdin ("mark", "report", "stop"), answers with JSON lines on stdout. turnspec runs as
+`turnspec serve` runs it: its server, `server_vad`, JSON logs at level info (to a file nobody reads), with a journal if
+told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+import click
+
+from adapters import logs
+from adapters.audio.lateness import Lateness
+from adapters.server import TurnspecServer
+from adapters.settings import load_settings
+from bench.bare_bridge import BareBridge
+
+WHO = ("bare", "turnspec", "journal")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Bridge(Protocol):
+    """What is asked of whoever is measured."""
+
+    async def start(self) -> int:
+        """Listens; the port."""
+
+    def mark(self) -> None:
+        """From here on."""
+
+    def report(self) -> dict[str, object]:
+        """Playout lateness at the ticker, underruns."""
+
+    async def stop(self) -> None: ...
+
+
+class Bare:
+    def __init__(self, url: str) -> None:
+        self._bridge = BareBridge(url)
+
+    async def start(self) -> int:
+        port = await self._bridge.start()
+        gc.collect()
+        gc.freeze()
+        return port
+
+    def mark(self) -> None:
+        self._bridge.lateness = Lateness()
+        self._bridge.underruns = 0
+
+    def report(self) -> dict[str, object]:
+        return {"tick_ms": self._bridge.lateness.summary(), "underruns": self._bridge.underruns}
+
+    async def stop(self) -> None: ...
+
+
+_CONFIG = """
+spec: server_vad
+listen: {{audiosocket: "127.0.0.1:0"}}
+provider: {{url: "{url}", model: gpt-realtime, api_key: "", instructions: "You are brief.", format: pcmu}}
+greeting: Greet the caller.
+limits: {{calls: 2000}}
+{journal}
+"""
+
+
+@attrs.define
+class Turnspec:
+    """`adapters.server.TurnspecServer`, and the counters of its live calls."""
+
+    server: TurnspecServer
+    _underruns: int = 0
+
+    async def start(self) -> int:
+        await self.server.start()
+        return self.server.port
+
+    def mark(self) -> None:
+        self.server._ticker.lateness = Lateness()
+        self._underruns = self._count()
+
+    def report(self) -> dict[str, object]:
+        return {
+            "tick_ms": self.server._ticker.lateness.summary(),
+            "underruns": self._count() - self._underruns,
+            "violations": sum(call.summary.violations for call in self.server.calls.values()),
+            "rejections": sum(sum(call.summary.rejections.values()) for call in self.server.calls.values()),
+            "turns": sum(call.summary.turns for call in self.server.calls.values()),
+        }
+
+    async def stop(self) -> None:
+        await self.server.close(1.0)
+
+    def _count(self) -> int:
+        return sum(call._playout.stats.underruns for call in self.server.calls.values())
+
+
+def _turnspec(url: str, folder: Path, journal: bool) -> Turnspec:
+    config = folder / "bench.yaml"
+    line = f"journal: {{dir: {json.dumps(str(folder / 'journals'))}}}" if journal else ""
+    config.write_text(_CONFIG.format(url=url, journal=line), encoding="utf-8")
+    settings = load_settings(config, {})
+    logs.configure(settings.log, settings.secrets, (folder / "log").open("w", encoding="utf-8"))
+    return Turnspec(TurnspecServer(settings))
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+def _cpu_s() -> tuple[float, float]:
+    """As os.times() tells it, but to the microsecond."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime, used.ru_stime
+
+
+async def _serve(bridge: Bridge, wrap: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    port = await bridge.start()
+    marked = (0.0, 0.0)
+
+    def command() -> None:
+        nonlocal marked
+        for word in os.read(sys.stdin.fileno(), 4096).decode().split():
+            if word == "mark":
+                bridge.mark()
+                marked = _cpu_s()
+                _say({"rss": rss_bytes(), "at": loop.time()})
+            elif word == "rss":
+                _say({"rss": rss_bytes()})
+            elif word == "report":
+                user_s, system_s = _cpu_s()
+                spent = {"user_s": user_s - marked[0], "system_s": system_s - marked[1]}
+                _say({**spent, "rss": rss_bytes(), "at": loop.time(), **bridge.report()})
+            elif word == "stop":
+                stop.set()
+
+    loop.add_reader(sys.stdin.fileno(), command)
+    _say({"port": port})
+    await stop.wait()
+    loop.remove_reader(sys.stdin.fileno())
+    wrap()
+    await bridge.stop()
+
+
+def _say(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+@click.command(help=__doc__)
+@click.argument("who", type=click.Choice(WHO))
+@click.option("--provider", required=True, help="The provider's URL.")
+@click.option("--core", type=int, help="The core to stay on.")
+@click.option("--profile", type=click.Path(path_type=Path), help="Write a cProfile of the run to this file.")
+def main(who: str, provider: str, core: int | None, profile: Path | None) -> None:
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    with tempfile.TemporaryDirectory(prefix="turnspec-bench-") as name:
+        bridge: Bridge = Bare(provider) if who == "bare" else _turnspec(provider, Path(name), who == "journal")
+        if profile is None:
+            asyncio.run(_serve(bridge, lambda: None))
+            return
+        import cProfile
+
+        profiler = cProfile.Profile()
+        profiler.enable()
+        asyncio.run(_serve(bridge, profiler.disable))
+        profiler.dump_stats(profile)
+
+
+if __name__ == "__main__":
+    main()

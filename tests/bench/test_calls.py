@@ -1,0 +1,73 @@
+"""The call benchmark at its smallest: it runs, and what it counts is counted. How fast it was is nobody's test."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from adapters.asterisk.protocol import Audio, Decoder
+from adapters.audio.g711 import pcm16_to_mulaw
+from adapters.realtime.protocol import AudioDelta, append_event, decode
+from bench import load_wire as wire
+from bench.calls import median_run, run, verdicts
+from bench.load_stats import lateness, percentiles
+
+
+@pytest.mark.parametrize("who", ["bare", "journal"])
+def test_two_calls(who: str) -> None:
+    found = run(who, 2, seconds=1.0, spread=0.1, settle=1.5)
+    assert found.load["calls"] == 2
+    assert found.load["frames_heard"] > 0
+    assert found.load["appends"] > 0
+    assert found.load["agent_speaks"] > 0
+    assert found.cpu_ms > 0
+    assert found.bridge.get("violations", 0) == 0
+    assert median_run([found]) is found
+    assert len(verdicts({(who, 2): [found]})) == (who != "bare")
+
+
+@pytest.mark.parametrize("number", [0, 1, 63, 64, 4095])
+def test_a_frames_number_survives_the_way_to_the_provider(number: int) -> None:
+    (message,) = Decoder().feed(wire.caller_message(number))
+    assert isinstance(message, Audio)
+    text = append_event(pcm16_to_mulaw(message.pcm))
+    assert len(text) == wire.APPEND_BYTES
+    key = os.urandom(4)
+    masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(text))
+    frame = bytes((0x81, 0xFE)) + len(text).to_bytes(2, "big") + key + masked
+    ((opcode, mask, start, end),) = wire.frames(frame)
+    assert opcode == 1
+    assert wire.unmasked(frame, mask, start, end) == text
+    assert wire.append_number(frame, mask, start) == number
+
+
+def test_a_frame_that_is_not_whole_waits() -> None:
+    whole = bytes((0x81, 0x80 | 3)) + b"\0\0\0\0abc"
+    for size in range(len(whole)):
+        assert list(wire.frames(whole[:size])) == []
+    assert [end for *_, end in wire.frames(whole + whole[:5])] == [len(whole)]
+
+
+def test_the_canned_answer_can_be_read() -> None:
+    answer = wire.Answer(1, 2, b"ts_create_response_1")
+    said = answer.begun() + answer.piece() + answer.ended()
+    events, position = [], 0
+    while position < len(said):
+        size, start = said[position + 1], position + 2
+        if size == 126:
+            size, start = int.from_bytes(said[position + 2 : position + 4], "big"), position + 4
+        events.append(decode(said[start : start + size]))
+        position = start + size
+    assert sum(isinstance(event, AudioDelta) for event in events) == 1
+    kinds = [event["type"] for event in events if isinstance(event, dict)]
+    assert kinds[0] == "response.created"
+    assert kinds[-2:] == ["response.done", "rate_limits.updated"]
+
+
+def test_lateness_is_against_the_earliest_frame() -> None:
+    late = lateness([10.003, 10.020, 10.045, 10.060])
+    assert [round(value, 4) for value in late] == [0.003, 0.0, 0.005, 0.0]
+    assert percentiles([0.001] * 99 + [0.5])["p50"] == 1.0
+    assert percentiles([0.001] * 99 + [0.5])["worst"] == 500.0
+    assert percentiles([])["count"] == 0
