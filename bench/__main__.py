@@ -1,13 +1,14 @@
-"""`python -m bench`: everything that is measured, in some minutes. Each part runs alone as `python -m bench.step|calls`."""
+"""`python -m bench`: everything that is measured, in some minutes. `python -m bench.step` and `.calls` are its parts."""
 
 from __future__ import annotations
 
 from bench import calls, step
+from bench.bridge import WHO
 
 
 def main() -> None:
     step.show(rounds=300, calls=100)
-    calls.show(calls.WHO, (50, 100, 250), seconds=10.0, spread=8.0, settle=6.0, rounds=1)
+    calls.show(WHO, (50, 100, 250), seconds=10.0, spread=8.0, settle=6.0, rounds=1)
 
 
 if __name__ == "__main__":
