@@ -15,11 +15,14 @@ import asyncio
 import selectors
 
 # Loopback delivery is all but synchronous; this much real time is granted to it (and to threads) before a jump.
-GRACE_S = 0.0005
+GRACE_S = 0.0001
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """Asks the kernel first; advances the virtual clock only when nothing is ready."""
+class _JumpingSelector(selectors.SelectSelector):
+    """Asks the kernel first; advances the virtual clock only when nothing is ready.
+
+    select() and not epoll, which rounds every wait up to a millisecond: seconds of nothing in a call of half a minute.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from adapters.cli import main
 from adapters.demo.plan import read_spec
-from tests.adapters.demo.quick import QuickLoop
+from adapters.virtual_time import VirtualTimeLoop
 
 KEYS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns")
 
@@ -26,7 +26,7 @@ _read_once = functools.cache(read_spec)  # problems are raised, and never kept
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("adapters.cli.demo.LOOP_FACTORY", QuickLoop)
+    monkeypatch.setattr("adapters.cli.demo.LOOP_FACTORY", VirtualTimeLoop)
     monkeypatch.setattr("adapters.demo.plan.read_spec", _read_once)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -126,9 +126,9 @@ def test_logging_is_put_back() -> None:
 
 def test_a_stdout_without_utf_8_is_no_traceback(here: Path) -> None:
     program = (
-        "from tests.adapters.demo.quick import QuickLoop\n"
+        "from adapters.virtual_time import VirtualTimeLoop\n"
         "import adapters.cli.demo as demo\n"
-        "demo.LOOP_FACTORY = QuickLoop\n"
+        "demo.LOOP_FACTORY = VirtualTimeLoop\n"
         "demo.command(['--out', 'there'])\n"
     )
     root = str(Path(__file__).parents[3])
@@ -139,7 +139,7 @@ def test_a_stdout_without_utf_8_is_no_traceback(here: Path) -> None:
 
 
 def test_ctrl_c_hangs_up_politely(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
-    class Interrupted(QuickLoop):
+    class Interrupted(VirtualTimeLoop):
         def __init__(self) -> None:
             super().__init__()
             self.call_later(9.0, os.kill, os.getpid(), signal.SIGINT)
@@ -152,7 +152,7 @@ def test_ctrl_c_hangs_up_politely(monkeypatch: pytest.MonkeyPatch, here: Path) -
 
 
 def test_a_second_ctrl_c_cuts(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
-    class Interrupted(QuickLoop):
+    class Interrupted(VirtualTimeLoop):
         def __init__(self) -> None:
             super().__init__()
             for at_s in (16.9, 17.0):

@@ -17,8 +17,8 @@ from adapters.demo.plan import PlanError
 from adapters.demo.run import run_demo
 from adapters.demo.stage import Stage
 from adapters.simulator.provider.server import ProviderServer
+from adapters.virtual_time import VirtualTimeLoop
 from fsm.journal import read
-from tests.adapters.demo.quick import QuickLoop
 from tests.adapters.demo.theatre import Evening, planned, play
 
 COUNTS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns", "tools", "creates_by_cause", "states")
@@ -151,7 +151,7 @@ class TestRealProvider:
                 updates = [seen.event for seen in provider.stats[0].received if seen.type == "session.update"]
                 return outcome.summary, updates
 
-        with asyncio.Runner(loop_factory=QuickLoop) as runner:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             summary, updates = runner.run(run())
         assert summary["problems"] == []
         assert updates[0]["session"]["audio"]["output"]["voice"] == "marin"
@@ -167,7 +167,7 @@ def test_hanging_up_in_the_middle_leaves_what_there_is(tmp_path: Path) -> None:
         asyncio.get_running_loop().call_later(8.0, stage.hang_up)
         return dict((await stage.play()).numbers)
 
-    with asyncio.Runner(loop_factory=QuickLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         numbers = runner.run(run())
     assert numbers["end_reason"] == "operator.hang_up_requested: ctrl-c"
     assert numbers["duration_s"] < 12

@@ -14,7 +14,7 @@ from adapters.demo.moments import Moment
 from adapters.demo.plan import Options, Plan, make_plan, read_spec
 from adapters.demo.run import Outcome, run_demo
 from adapters.specs import BUNDLED
-from tests.adapters.demo.quick import QuickLoop
+from adapters.virtual_time import VirtualTimeLoop
 
 _read_once = functools.cache(read_spec)
 
@@ -45,6 +45,6 @@ def play(folder: Path, naive: bool = False, **options: Any) -> Evening:
     """One demo call; `options` are those of adapters.demo.plan.Options."""
     moments: list[Moment] = []
     plan = planned(**options)
-    with asyncio.Runner(loop_factory=QuickLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         outcome = runner.run(run_demo(plan, folder, moments.append, naive=naive))
     return Evening(outcome, moments, folder)
