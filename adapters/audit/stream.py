@@ -1,0 +1,89 @@
+"""Bytes of a log as numbered lines: files, gzip, standard input. Bounded lines, bounded memory. Never their meaning."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import attrs
+
+STDIN: Final = "-"
+_LINE_BYTES: Final = 32 * 1024 * 1024  # more than the largest message of the wire (15 MiB)
+_HEAD_BYTES: Final = 64 * 1024
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+Told = Callable[[int], None]
+"""`told(bytes)`: so many bytes of the file have been read (of the compressed ones, if it is compressed)."""
+
+
+@attrs.define
+class Stream:
+    """A log, open. `head` is its first bytes; `size` is None where it is not known."""
+
+    name: str
+    head: bytes
+    size: int | None
+    _data: BinaryIO
+    _raw: BinaryIO
+    too_long: int = 0
+
+    def lines(self, told: Told | None = None) -> Iterator[tuple[int, bytes]]:
+        """Every line with its number; the rest of a line beyond 32 MiB is passed over."""
+        number = 0
+        while True:
+            line = self._data.readline(_LINE_BYTES)
+            if not line:
+                break
+            number += 1
+            whole = line
+            while len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+                line = self._data.readline(_LINE_BYTES)
+                self.too_long += 1
+            if told is not None and number % 512 == 0:
+                told(self._position())
+            yield number, whole
+        if told is not None:
+            told(self._position())
+
+    def chunks(self, told: Told | None = None) -> Iterator[bytes]:
+        """The bytes in pieces, for what is not made of lines."""
+        while piece := self._data.read(_HEAD_BYTES):
+            if told is not None:
+                told(self._position())
+            yield piece
+
+    def _position(self) -> int:
+        try:
+            return self._raw.tell()
+        except OSError:
+            return 0
+
+    def close(self) -> None:
+        self._data.close()
+        if self._raw is not self._data and self._raw is not sys.stdin.buffer:
+            self._raw.close()
+
+
+def open_stream(name: str) -> Stream:
+    """Opens a log by path, `-` for standard input. Raises OSError."""
+    if name == STDIN:
+        return _stream("(standard input)", sys.stdin.buffer, None)
+    raw = Path(name).open("rb", _HEAD_BYTES)  # noqa: SIM115  # closed by Stream.close
+    try:
+        return _stream(name, raw, os.fstat(raw.fileno()).st_size)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _stream(name: str, raw: BinaryIO, size: int | None) -> Stream:
+    buffered = io.BufferedReader(raw, _HEAD_BYTES) if isinstance(raw, io.RawIOBase) else raw
+    assert isinstance(buffered, io.BufferedReader)
+    if buffered.peek(2)[:2] == _GZIP_MAGIC:
+        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _HEAD_BYTES)
+        return Stream(name, unpacked.peek(_HEAD_BYTES)[:_HEAD_BYTES], size, unpacked, buffered)
+    return Stream(name, buffered.peek(_HEAD_BYTES)[:_HEAD_BYTES], size, buffered, buffered)

@@ -1,0 +1,96 @@
+"""Which line of a spec decides: rules name words of the language, the loaded spec tells where they stand.
+
+Never here: a line number. A word the chosen spec does not have is looked for in the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from fsm.problem import NOWHERE, Place
+from fsm.spec import Branch, Emit, Operation, Row, Spec
+
+
+@attrs.frozen
+class Anchor:
+    """A word of a spec: an effect, event, deadline, slot or context variable, a cell (state, event), the row of a
+    choice that emits an effect, a refused turn-detection setting. `says` is what stands there, in words."""
+
+    kind: str
+    name: str
+    says: str
+    event: str = ""
+
+
+@attrs.frozen
+class Forbids:
+    """A line of a spec that would not have let it happen."""
+
+    spec: str
+    place: Place
+    says: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.place.file}:{self.place.line}"
+
+
+def find(specs: Sequence[Spec], anchors: Sequence[Anchor]) -> tuple[Forbids, ...]:
+    """Every anchor in the first spec that has it."""
+    found: list[Forbids] = []
+    for anchor in anchors:
+        for spec in specs:
+            place = _place(spec, anchor)
+            if place is not None and place != NOWHERE:
+                found.append(Forbids(spec.name, place, _filled(spec, anchor)))
+                break
+    return tuple(dict.fromkeys(found))
+
+
+def _place(spec: Spec, anchor: Anchor) -> Place | None:
+    if anchor.kind == "effect":
+        effect = spec.vocabulary.effects.get(anchor.name)
+        return effect.place if effect else None
+    if anchor.kind == "event":
+        event = spec.vocabulary.events.get(anchor.name)
+        return event.place if event else None
+    if anchor.kind == "deadline":
+        deadline = spec.deadlines.get(anchor.name)
+        return deadline.place if deadline else None
+    if anchor.kind == "variable":
+        return next((v.place for v in spec.variables if v.name == anchor.name), None)
+    if anchor.kind == "refusal":
+        return next((r.place for r in spec.turn_detection.refuses if r.key == anchor.name), None)
+    if anchor.kind == "cell":
+        cell = spec.cells.get((anchor.name, anchor.event))
+        return cell.rows[0].place if cell else None
+    choice = spec.choices.get(anchor.name)
+    rows = choice.rows if choice else ()
+    return next((row.place for row in rows if _emits(row, anchor.event)), None)
+
+
+def _emits(row: Row, effect: str) -> bool:
+    return any(_in(op, effect) for op in row.operations)
+
+
+def _in(op: Operation, effect: str) -> bool:
+    if isinstance(op, Branch):
+        return any(_in(each, effect) for each in (*op.then, *op.otherwise))
+    return isinstance(op, Emit) and op.effect == effect
+
+
+def _filled(spec: Spec, anchor: Anchor) -> str:
+    """`{when}`: what the slots must be for an effect; `{after}`: how long a deadline is."""
+    when = after = ""
+    effect = spec.vocabulary.effects.get(anchor.name)
+    if effect is not None:
+        slots = {slot.name: slot for slot in spec.slots}
+        when = ", ".join(
+            f"{name} {' or '.join(slots[name].domain[i] for i in sorted(values))}"
+            for name, values in effect.when.items()
+        )
+    if anchor.name in spec.deadlines:
+        after = f"{spec.deadlines[anchor.name].after_ms / 1000:g} s"
+    return anchor.says.replace("{when}", when).replace("{after}", after)

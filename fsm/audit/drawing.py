@@ -1,0 +1,105 @@
+"""What the lanes of a timeline hold, collected while a log is read. Bounded. Never pixels (fsm.audit.svg)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from fsm.audit.mirror import Act
+from fsm.audit.record import Record
+from fsm.audit.report import Bar, Lanes, Mark
+from fsm.audit.talk import Moment, Response, Talk
+
+_KEPT = 2000
+_ASKED = {
+    "session.update": "update", "response.create": "create", "response.cancel": "cancel",
+    "conversation.item.truncate": "truncate", "conversation.item.create": "item",
+    "input_audio_buffer.commit": "commit", "input_audio_buffer.clear": "clear", "output_audio_buffer.clear": "clear",
+}  # fmt: skip
+T = TypeVar("T")
+
+
+class Drawing:
+    """Fills the lanes, record by record."""
+
+    def __init__(self) -> None:
+        self.lanes = Lanes()
+        self._speech: Bar | None = None
+        self._made: dict[str, Bar] = {}
+        self._heard: dict[str, Bar] = {}
+        self._state: Bar | None = None
+
+    def add(self, record: Record, moments: Sequence[Moment], acts: Sequence[Act], talk: Talk) -> None:
+        """One record and all that came of it."""
+        for moment in moments:
+            self._moment(moment, talk)
+        if record.type.endswith("audio.delta"):
+            self._grow(talk)
+        kind = _ASKED.get(record.type) if record.direction == "client" else None
+        if kind is not None:
+            self._keep(self.lanes.asked, Mark(talk.now_ms, kind, record.type))
+        for act in acts:
+            self._act(act)
+
+    def _moment(self, moment: Moment, talk: Talk) -> None:
+        now, response, name = talk.now_ms, moment.response, moment.name
+        if name == "turn_began" and moment.turn is not None:
+            self._speech = Bar(now, now, "speech", f"turn {moment.turn.number}")
+            self._keep(self.lanes.speech, self._speech)
+        elif name in ("turn_ended", "turn_committed") and self._speech is not None:
+            self._speech.end_ms = now
+            self._speech = None
+        elif name == "response_began" and response is not None:
+            by = "asked for" if response.create is not None else "own"
+            self._made[response.id] = Bar(now, now, by, response.id)
+            self._keep(self.lanes.generated, self._made[response.id])
+        elif name == "response_ended" and response is not None:
+            bar = self._made.pop(response.id, None)
+            if bar is not None:
+                bar.end_ms = now
+                bar.text = f"{response.id}: {response.status} {response.reason}".rstrip()
+            self._end_heard(response, talk)
+        elif name == "audio_began" and response is not None:
+            self._heard[response.id] = Bar(max(now, moment.ms), now, "heard", response.id)
+            self._keep(self.lanes.heard, self._heard[response.id])
+        elif name in ("create_rejected", "update_rejected", "error"):
+            self._keep(self.lanes.asked, Mark(now, "rejected", moment.fault.message if moment.fault else ""))
+
+    def _grow(self, talk: Talk) -> None:
+        playing = talk.sound.playing
+        bar = self._heard.get(playing.id) if playing is not None else None
+        if bar is not None and playing is not None and playing.flushed is None:
+            bar.end_ms = talk.sound.heard_until_ms
+
+    def _end_heard(self, response: Response, talk: Talk) -> None:
+        bar = self._heard.pop(response.id, None)
+        if bar is not None and response.flushed is None:
+            bar.end_ms = max(bar.end_ms, talk.sound.heard_until_ms)
+        elif bar is not None:
+            bar.end_ms = min(bar.end_ms, response.flushed_ms)
+
+    def _act(self, act: Act) -> None:
+        if self._state is None or self._state.kind != act.after:
+            if self._state is not None:
+                self._state.end_ms = act.at_ms
+            self._state = Bar(act.at_ms, act.at_ms, act.after, act.after)
+            self._keep(self.lanes.states, self._state)
+        for effect in act.effects:
+            self._keep(self.lanes.effects, Mark(act.at_ms, effect.partition("(")[0], effect))
+
+    def end(self, now_ms: float) -> Lanes:
+        """What is still open ends here."""
+        for bar in (self._speech, self._state, *self._made.values()):
+            if bar is not None:
+                bar.end_ms = max(bar.end_ms, now_ms)
+        return self.lanes
+
+    def found(self, at_ms: float, text: str) -> None:
+        """A finding, for the ruler."""
+        self._keep(self.lanes.found, Mark(at_ms, "finding", text))
+
+    def _keep(self, lane: list[T], thing: T) -> None:
+        if len(lane) < _KEPT:
+            lane.append(thing)
+        else:
+            self.lanes.dropped += 1

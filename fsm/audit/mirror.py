@@ -1,0 +1,307 @@
+"""Our machine beside their client: fed with the same provider events, at the times of the log. Pure.
+
+What a log cannot hold is stood in for and marked `assumed`: the provider's answer to what turnspec would have asked and
+their client did not, the playout (by the length of the audio), the socket. What their client asked for and the provider
+rejected is not fed: turnspec did not ask for it. Never here: judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from fsm.audit import explain
+from fsm.audit.mirror_playout import MirrorPlayout
+from fsm.audit.record import CLOSED, Record, audio_bytes
+from fsm.audit.talk import Moment, Talk, mapping
+from fsm.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
+from fsm.problem import NOWHERE, Place
+from fsm.wire import read_wire
+
+_PATIENCE_MS = 2000.0  # for an answer the log may still bring; shorter than any deadline of a bundled spec
+_PROMPT_MS = 3000.0
+_RECALLS = 8
+_AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
+_SHOWN = {
+    "create_response": "cause", "cancel_response": "response_id", "run_tool": "name", "send_tool_output": "call_id",
+    "truncate_item": "audio_end_ms", "play_prompt": "name",
+}  # fmt: skip
+
+
+@attrs.frozen
+class Act:
+    """One step of our machine: what it met and what it did. `line` is the log's."""
+
+    at_ms: float
+    line: int
+    event: str
+    outcome: str
+    before: str
+    after: str
+    effects: tuple[str, ...]
+    place: Place
+    assumed: bool
+    reason: str
+
+
+@attrs.define
+class _Waits:
+    """What turnspec has asked for and the log has not answered: since when, None if nothing."""
+
+    update: float | None = None
+    create: float | None = None
+
+
+class Mirror:
+    """Steps the machine along a log. `feed` gives the acts that came of one record."""
+
+    def __init__(self, machine: TurnSpecMachine) -> None:
+        self._machine = machine
+        self._vocabulary = machine.spec.vocabulary
+        self._session = machine.spec.slot_index.get("session")
+        self._assumptions = 0
+        self._line = 0
+        self._now_ms = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        first = self._machine.start()
+        self._snapshot: Snapshot = first.snapshot
+        self._due: dict[str, tuple[float, int]] = {}
+        self._waits = _Waits()
+        self._playout = MirrorPlayout()
+        self._prompt_until: float | None = None
+        self._take(first)
+
+    @property
+    def state(self) -> str:
+        return self._snapshot.state
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def feed(self, record: Record, talk: Talk, moments: list[Moment]) -> list[Act]:
+        """What our machine does with one record. `talk` and `moments` are what the record means."""
+        self._line, timed = record.line, talk.timed
+        if record.type in _AUDIO:
+            return [*self._pass_time(talk.now_ms, timed), *self._hear(record, talk)]
+        if record.type.endswith(".delta"):
+            return []
+        acts = list(self._pass_time(talk.now_ms, timed))
+        if self._snapshot.is_final:
+            if record.type != "session.created":
+                return acts
+            self._begin()
+        if record.type == CLOSED:
+            return [*acts, *self._closed(record)]
+        if record.direction == "server":
+            acts += self._server(record, talk, moments)
+        elif record.type == "conversation.item.create":
+            acts += self._returned(record)
+        return acts
+
+    def _server(self, record: Record, talk: Talk, moments: list[Moment]) -> Iterator[Act]:
+        yield from self._ready(record.type)
+        if record.type == "error" and any(m.name == "create_rejected" for m in moments):
+            yield from self._rejected(record)
+            return
+        if (
+            record.type == "error"
+            and any(m.asked is not None or m.update is not None for m in moments)
+            and (self._waits.update is None)
+        ):
+            return  # about a request of their client that turnspec did not make
+        wire, crossing = self._as_ours(record, talk)
+        for event in read_wire(self._vocabulary, wire):
+            yield from self._step(event)
+        if crossing and self._snapshot.ledger.create is not None:
+            yield from self._busy(record.text("response.id"))
+        if record.type == "response.done":
+            self._playout.ended(record.text("response.id"), talk.sound.heard_until_ms)
+
+    def _as_ours(self, record: Record, talk: Talk) -> tuple[Mapping[str, object], bool]:
+        """A response their client asked for is ours, if we have asked too; else it is the provider's own."""
+        if record.type != "response.created":
+            return record.event, False
+        body = dict(mapping(record.event.get("response")))
+        response = talk.responses.get(record.text("response.id"))
+        ours = self._snapshot.ledger.create
+        asked = response is not None and response.create is not None
+        if asked and ours is not None:
+            self._waits.create = None
+            body["metadata"] = {"turnspec": ours}
+            return {**record.event, "response": body}, False
+        body["metadata"] = None
+        return {**record.event, "response": body}, ours is not None
+
+    def _rejected(self, record: Record) -> Iterator[Act]:
+        ours = self._snapshot.ledger.create
+        if ours is None:
+            return
+        body = dict(mapping(record.event.get("error")))
+        body["event_id"] = ours
+        self._waits.create = None
+        for event in read_wire(self._vocabulary, {**record.event, "error": body}):
+            yield from self._step(event)
+
+    def _busy(self, response_id: str) -> Iterator[Act]:
+        """Our create crossed a response of the provider's own: it would have been rejected."""
+        self._waits.create = None
+        message = f"Conversation already has an active response in progress: {response_id}."
+        data = {"event_id": self._snapshot.ledger.create, "message": message}
+        yield from self._step(Event("create_rejected", data), assumed=True)
+
+    def _ready(self, wire_type: str) -> Iterator[Act]:
+        """The socket is open when the provider speaks; a log that begins later has lost its session.created."""
+        for _ in range(_RECALLS):
+            session = self._slot()
+            if session == "connecting":
+                yield from self._step(Event("provider.opened"), assumed=True)
+            elif session == "absent" and self._due:
+                yield from self._fire(min(self._due, key=lambda name: self._due[name][0]))
+            elif session == "open" and wire_type not in ("session.created", "error"):
+                yield from self._step(Event("session.created"), assumed=True)
+            else:
+                break
+        conversation = not wire_type.startswith(("session.", "transcription_session.", "conversation.")) and (
+            wire_type != "error"
+        )
+        if self._waits.update is not None and conversation:
+            yield from self._confirm()
+
+    def _slot(self) -> str:
+        if self._session is None:
+            return ""
+        return self._machine.spec.variables[self._session].domain[self._snapshot.control.values[self._session]]
+
+    def _confirm(self) -> Iterator[Act]:
+        self._waits.update = None
+        if self._slot() == "updating":
+            yield from self._step(Event("session.updated"), assumed=True)
+
+    def _returned(self, record: Record) -> Iterator[Act]:
+        call = record.text("item.call_id")
+        if record.text("item.type") == "function_call_output" and call in self._snapshot.ledger.running:
+            yield from self._step(Event("tool.returned", {"call_id": call, "output": "(as in the log)"}))
+
+    def _closed(self, record: Record) -> Iterator[Act]:
+        code, reason = int(record.number("code") or 0), record.text("reason")
+        fatal = code in (3000, 4000, 4004) or reason.rpartition(".")[2] in explain.REFUSALS
+        yield from self._ready("error")
+        yield from self._step(Event("provider.closed", {"code": code, "reason": reason, "fatal": fatal}))
+
+    # --- sound --------------------------------------------------------------------------------------------------------
+
+    def _hear(self, record: Record, talk: Talk) -> Iterator[Act]:
+        ms = audio_bytes(record.event.get("delta")) / talk.sound.out_bytes_ms
+        response = talk.response_of(record)
+        name = response.id if response is not None else record.text("response_id")
+        for event in self._playout.push(name, record.text("item_id"), ms, self._now_ms):
+            yield from self._step(event)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _pass_time(self, now_ms: float, timed: bool) -> Iterator[Act]:
+        """Everything that comes due up to now, in its order. Without times no deadline ever passes."""
+        for _ in range(64 if timed else 0):
+            name, at_ms = self._next_due()
+            if at_ms > now_ms:
+                break
+            self._now_ms = max(self._now_ms, at_ms)
+            yield from self._happen(name)
+        if not timed:
+            for event in self._playout.drain_untimed():
+                yield from self._step(event)
+        self._now_ms = max(self._now_ms, now_ms)
+
+    def _next_due(self) -> tuple[str, float]:
+        found = [(at, f"timer.{name}") for name, (at, _) in self._due.items()]
+        found.append((self._playout.next_ms(), "playout"))
+        if self._prompt_until is not None:
+            found.append((self._prompt_until, "prompt"))
+        if self._waits.update is not None:
+            found.append((self._waits.update + _PATIENCE_MS, "update"))
+        if self._waits.create is not None:
+            found.append((self._waits.create + _PATIENCE_MS, "create"))
+        at_ms, name = min(found)
+        return name, at_ms
+
+    def _happen(self, name: str) -> Iterator[Act]:
+        if name == "playout":
+            for event in self._playout.due(self._now_ms):
+                yield from self._step(event)
+        elif name == "prompt":
+            self._prompt_until = None
+            yield from self._step(Event("prompt.finished", {"name": "apology"}), assumed=True)
+        elif name == "update":
+            yield from self._confirm()
+        elif name == "create":
+            yield from self._answer()
+        else:
+            yield from self._fire(name.removeprefix("timer."))
+
+    def _fire(self, name: str) -> Iterator[Act]:
+        _, epoch = self._due.pop(name)
+        yield from self._step(Event(f"timer.{name}", {"epoch": epoch}))
+
+    def _answer(self) -> Iterator[Act]:
+        """The answer a provider would have given to a create that their client never sent."""
+        self._waits.create = None
+        ours = self._snapshot.ledger.create
+        if ours is None:
+            return
+        self._assumptions += 1
+        name = f"resp_assumed_{self._assumptions}"
+        yield from self._step(Event("response.created", {"response_id": name, "tag": ours}), assumed=True)
+        done = {"response_id": name, "status": "completed", "outputs": 1}
+        yield from self._step(Event("response.done", done), assumed=True)
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def _step(self, event: Event, assumed: bool = False) -> Iterator[Act]:
+        waiting = [event]
+        for _ in range(_RECALLS):
+            step = self._machine.step(self._snapshot, waiting.pop(0))
+            followups = self._take(step)
+            place = step.place or NOWHERE
+            yield Act(
+                self._now_ms, self._line, step.variant, step.outcome, step.before, step.snapshot.state,
+                tuple(_shown(e) for e in step.effects), place, assumed, step.reason,
+            )  # fmt: skip
+            waiting += followups
+            recalled = self._machine.recall(self._snapshot)
+            if recalled is not None and not waiting:
+                waiting.append(recalled)
+            if not waiting or self._snapshot.is_final:
+                return
+
+    def _take(self, step: Step) -> list[Event]:
+        self._snapshot = step.snapshot
+        for name in step.stop:
+            self._due.pop(name, None)
+        for timer in step.start:
+            self._due[timer.name] = (self._now_ms + timer.after_ms, timer.epoch)
+        followups: list[Event] = []
+        for effect in step.effects:
+            followups += self._obey(effect)
+        return followups
+
+    def _obey(self, effect: Effect) -> list[Event]:
+        """What becomes of an effect, as far as the world around the machine has to answer it."""
+        if effect.name == "update_session":
+            self._waits.update = self._now_ms
+        elif effect.name == "create_response":
+            self._waits.create = self._now_ms
+        elif effect.name == "close_provider":
+            self._waits = _Waits()
+        elif effect.name == "play_prompt":
+            self._prompt_until = self._now_ms + _PROMPT_MS
+        elif effect.name == "flush_playout":
+            return [self._playout.flush(effect.args.get("response_ids"), self._now_ms)]
+        return []
+
+
+def _shown(effect: Effect) -> str:
+    key = _SHOWN.get(effect.name)
+    value = effect.args.get(key) if key else None
+    return f"{effect.name}({value})" if value not in (None, "") else effect.name

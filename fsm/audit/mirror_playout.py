@@ -1,0 +1,93 @@
+"""What our playout would tell the machine of a log's audio: begun, going on, drained, flushed, dropped. Pure.
+
+The length of the audio is known from its bytes, or from the tracker's estimate. Never here: the machine.
+"""
+
+from __future__ import annotations
+
+from fsm.machine import Event
+
+_PROGRESS_MS = 2000.0  # between two playout.progressed (notes/CONTRACT.md)
+_NEVER = float("inf")
+_KEPT = 64
+
+
+class MirrorPlayout:
+    """One call's playout, by the log's clock."""
+
+    def __init__(self) -> None:
+        self._response = ""
+        self._item = ""
+        self._begun_ms = 0.0
+        self._until_ms = 0.0
+        self._received_ms = 0.0
+        self._progress_ms = _NEVER
+        self._is_playing = False
+        self._has_ended = False
+        self._flushed: dict[str, bool] = {}
+
+    def push(self, response: str, item: str, ms: float, now_ms: float) -> list[Event]:
+        """Audio came: it is played, or dropped because its response was flushed."""
+        if response in self._flushed:
+            if self._flushed[response]:
+                return []
+            self._flushed[response] = True
+            return [Event("playout.dropped", {"items": [_item(item, response, 0, 0)]})]
+        if item != self._item:
+            self._received_ms, self._begun_ms = 0.0, max(now_ms, self._until_ms if self._is_playing else now_ms)
+        self._response, self._item, self._has_ended = response, item, False
+        self._received_ms += ms
+        self._until_ms = max(self._until_ms if self._is_playing else now_ms, now_ms) + ms
+        if self._is_playing:
+            return []
+        self._is_playing = True
+        self._progress_ms = now_ms + _PROGRESS_MS
+        return [Event("playout.started", {"response_id": response, "item_id": item})]
+
+    def ended(self, response: str, estimate_ms: float) -> None:
+        """A response is complete; what the log does not show of its length is estimated."""
+        if response == self._response and self._is_playing:
+            self._has_ended = True
+            self._until_ms = max(self._until_ms, estimate_ms)
+
+    def next_ms(self) -> float:
+        """When something is to be told next."""
+        if not self._is_playing:
+            return _NEVER
+        return min(self._until_ms if self._has_ended else _NEVER, self._progress_ms)
+
+    def due(self, now_ms: float) -> list[Event]:
+        """What has come due."""
+        if self._has_ended and self._until_ms <= now_ms:
+            self._is_playing = False
+            return [Event("playout.drained")]
+        self._progress_ms = now_ms + _PROGRESS_MS
+        going_on = self._until_ms > now_ms
+        return [Event("playout.progressed")] if going_on else []
+
+    def drain_untimed(self) -> list[Event]:
+        """Without times, what is complete has been heard by the time something else happens."""
+        if not self._is_playing or not self._has_ended:
+            return []
+        self._is_playing = False
+        return [Event("playout.drained")]
+
+    def flush(self, named: object, now_ms: float) -> Event:
+        """playout.flushed, with what was heard of the item that played."""
+        for name in named if isinstance(named, list | tuple) else ():
+            self._flushed.setdefault(str(name), False)
+        while len(self._flushed) > _KEPT:
+            self._flushed.pop(next(iter(self._flushed)))
+        items = []
+        if self._is_playing:
+            heard = min(max(now_ms - self._begun_ms, 0.0), self._received_ms)
+            items = [_item(self._item, self._response, heard, self._received_ms)]
+        self._is_playing, self._item = False, ""
+        return Event("playout.flushed", {"items": items})
+
+
+def _item(item: str, response: str, heard_ms: float, received_ms: float) -> dict[str, object]:
+    return {
+        "item_id": item, "response_id": response, "content_index": 0, "heard_ms": int(heard_ms),
+        "received_ms": int(received_ms),
+    }  # fmt: skip

@@ -1,0 +1,93 @@
+"""What an audit reads: one event of a log, and what of it is kept as evidence. Never here: formats, files, judgement.
+
+Audio is never in an event: a reader leaves `{"audio_bytes": n}` in its place, as the journal does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+from fsm.wire import at_path
+
+Direction = Literal["client", "server", "local"]
+"""`local` is what happened on neither side of the wire: a close, a playout fact of our own journal."""
+
+CLOSED = "closed"  # a local record: the socket ended, with `code` and `reason`
+FLUSHED = "effect.flush_playout"  # a local record: the client dropped what it had not yet played
+
+
+@attrs.frozen
+class Evidence:
+    """A line of a log that shows something: where it is, when (ms since the log began), what it says in short."""
+
+    file: str
+    line: int
+    at_ms: float | None
+    type: str
+    event_id: str = ""
+    text: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@attrs.frozen
+class Record:
+    """One event. `at_ms` counts from the first time seen in the log, None where the log has no times."""
+
+    file: str
+    line: int
+    direction: Direction
+    at_ms: float | None
+    type: str
+    event: Mapping[str, object]
+
+    def text(self, path: str) -> str:
+        """The text at a dotted path, "" if there is none."""
+        value = at_path(self.event, path)
+        return value if isinstance(value, str) else ""
+
+    def number(self, path: str) -> float | None:
+        value = at_path(self.event, path)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def evidence(self) -> Evidence:
+        return Evidence(self.file, self.line, self.at_ms, self.type, self.text("event_id"), _short(self))
+
+
+_TELLING = (
+    "error.message", "response.id", "response_id", "item.call_id", "item_id", "call_id", "reason", "transcript", "name",
+)  # fmt: skip
+
+
+def _short(record: Record) -> str:
+    for path in _TELLING:
+        found = record.text(path)
+        if found:
+            return found if len(found) <= 160 else found[:159] + "…"
+    return ""
+
+
+def audio_bytes(value: object) -> int:
+    """The length a reader left in the place of audio; a base64 text that was not taken out counts by its length."""
+    if isinstance(value, Mapping):
+        found = value.get("audio_bytes")
+        return found if isinstance(found, int) else 0
+    return len(value.rstrip("=")) * 3 // 4 if isinstance(value, str) else 0
+
+
+def clock(at_ms: float | None) -> str:
+    """A time of a log as m:ss.mmm."""
+    if at_ms is None:
+        return "--:--"
+    minutes, rest = divmod(max(at_ms, 0.0), 60_000)
+    return f"{int(minutes)}:{rest / 1000:06.3f}"
+
+
+def seconds(ms: float) -> str:
+    """A length of time for a sentence."""
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"

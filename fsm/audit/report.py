@@ -1,0 +1,140 @@
+"""The values of a report: groups of findings and notes, scenes around them, lanes over time, figures. Never text of it.
+
+Everything is bounded: a log of a week gives a report one can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+from fsm.audit.anchors import Forbids
+from fsm.audit.record import Evidence
+from fsm.audit.rule import Rule
+
+Lane = Literal["caller", "provider", "client", "turnspec"]
+LANES: tuple[Lane, ...] = ("caller", "provider", "client", "turnspec")
+
+
+@attrs.frozen
+class Beat:
+    """One thing in a scene: when, on which line of the log, on whose side, in a few words."""
+
+    at_ms: float
+    line: int
+    lane: Lane
+    text: str
+    bad: bool = False
+
+
+@attrs.define
+class Scene:
+    """What happened around the first time of a finding, their client beside our machine; found at `line`."""
+
+    line: int
+    at_ms: float
+    beats: list[Beat] = attrs.field(factory=list)
+    left: int = 0
+
+
+@attrs.frozen
+class Case:
+    """One of the times something was found."""
+
+    at_ms: float
+    text: str
+    evidence: tuple[Evidence, ...]
+
+
+@attrs.define
+class Group:
+    """Everything a rule found of one kind: how often, the first and the last time, a few cases, one scene."""
+
+    rule: Rule
+    key: str
+    harm: bool
+    first: Case
+    last: Case
+    count: int = 0
+    more: list[Case] = attrs.field(factory=list)
+    forbids: tuple[Forbids, ...] = ()
+    scene: Scene | None = None
+
+    @property
+    def cases(self) -> list[Case]:
+        """The cases kept, the first before the others, the last at the end."""
+        kept = [self.first, *self.more]
+        return kept if self.last in kept else [*kept, self.last]
+
+
+@attrs.define
+class Bar:
+    """A stretch on a lane."""
+
+    start_ms: float
+    end_ms: float
+    kind: str
+    text: str
+
+
+@attrs.frozen
+class Mark:
+    """A moment on a lane."""
+
+    at_ms: float
+    kind: str
+    text: str
+
+
+@attrs.define
+class Lanes:
+    """The call over time. `dropped` counts what was too much to keep."""
+
+    speech: list[Bar] = attrs.field(factory=list)
+    generated: list[Bar] = attrs.field(factory=list)
+    heard: list[Bar] = attrs.field(factory=list)
+    states: list[Bar] = attrs.field(factory=list)
+    asked: list[Mark] = attrs.field(factory=list)
+    effects: list[Mark] = attrs.field(factory=list)
+    found: list[Mark] = attrs.field(factory=list)
+    dropped: int = 0
+
+
+@attrs.define
+class Figures:
+    """The counts of a log."""
+
+    records: int = 0
+    sessions: int = 0
+    turns: int = 0
+    responses: int = 0
+    creates: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unanswered: int = 0
+    causes: dict[str, int] = attrs.field(factory=dict)
+    ours: int = 0  # creates turnspec's machine would have sent
+    tools: int = 0
+    skipped: int = 0
+
+
+@attrs.define
+class LogReport:
+    """One log."""
+
+    file: str
+    format: str
+    spec: str
+    timed: bool
+    duration_ms: float
+    figures: Figures
+    findings: list[Group]
+    notes: list[Group]
+    lanes: Lanes
+    kinds: Mapping[str, int]
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.findings

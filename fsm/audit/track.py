@@ -1,0 +1,109 @@
+"""The one place where a record of a log meets the bookkeeping: which handlers an event type has, in which order.
+
+Never here: what a handler does, what a rule thinks of it. Total: a record of any type and shape is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from fsm.audit import track_errors as errors
+from fsm.audit import track_responses as responses
+from fsm.audit import track_session as session
+from fsm.audit import track_tools as tools
+from fsm.audit import track_turns as turns
+from fsm.audit.names import direction_of, unknown_fields
+from fsm.audit.record import CLOSED, FLUSHED, Record
+from fsm.audit.talk import Moment, Options, Talk
+from fsm.vocabulary import Vocabulary
+
+Handler = Callable[[Talk, Record], Iterator[Moment]]
+CLIENT: Mapping[str, tuple[Handler, ...]] = {
+    "session.update": (session.update_sent,),
+    "transcription_session.update": (session.update_sent,),
+    "response.create": (responses.create_sent,),
+    "response.cancel": (responses.cancel_sent,),
+    "conversation.item.create": (tools.item_sent,),
+    "conversation.item.truncate": (responses.truncate_sent,),
+    "input_audio_buffer.append": (turns.appended,),
+    "input_audio_buffer.commit": (turns.commit_sent,),
+    "input_audio_buffer.clear": (turns.cleared,),
+    "output_audio_buffer.clear": (responses.flushed,),
+}
+SERVER: Mapping[str, tuple[Handler, ...]] = {
+    "session.created": (session.created,),
+    "session.updated": (session.updated,),
+    "transcription_session.updated": (session.updated,),
+    "error": (errors.error,),
+    "response.created": (responses.begun,),
+    "response.output_item.added": (responses.item_known,),
+    "response.function_call_arguments.done": (tools.in_arguments,),
+    "response.output_item.done": (tools.in_item,),
+    "response.output_audio.delta": (responses.audio,),
+    "response.audio.delta": (responses.audio,),
+    "response.output_text.delta": (responses.text,),
+    "response.text.delta": (responses.text,),
+    "response.output_audio_transcript.delta": (responses.text,),
+    "response.audio_transcript.delta": (responses.text,),
+    "response.done": (tools.in_response, responses.ended),
+    "input_audio_buffer.speech_started": (turns.started,),
+    "input_audio_buffer.speech_stopped": (turns.stopped,),
+    "input_audio_buffer.committed": (turns.committed,),
+    "output_audio_buffer.started": (responses.played,),
+    "output_audio_buffer.cleared": (responses.flushed,),
+}
+LOCAL: Mapping[str, tuple[Handler, ...]] = {
+    CLOSED: (session.closed,),
+    FLUSHED: (responses.flushed,),
+    "playout.started": (responses.played,),
+}
+_HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
+_DERIVED: Mapping[str, Callable[[Talk, Moment], Iterator[Moment]]] = {
+    "response_began": turns.answered,
+    "response_ended": turns.unsaid,
+}
+
+
+class Tracker:
+    """Follows a log. `feed` gives what happened, `end` what never did; a second session.created begins anew."""
+
+    def __init__(self, vocabulary: Vocabulary, options: Options) -> None:
+        self._vocabulary = vocabulary
+        self._options = options
+        self.talk = Talk(options)
+        self.sessions = 0
+
+    def feed(self, record: Record) -> list[Moment]:
+        """Everything one record means."""
+        found: list[Moment] = []
+        if record.type == "session.created" and (self.talk.created is not None or self.talk.responses_begun):
+            found += self.end()
+            self.talk = Talk(self._options, now_ms=self.talk.now_ms, timed=self.talk.timed)
+        talk = self.talk
+        self.sessions += record.type == "session.created"
+        if record.at_ms is not None:
+            talk.timed = True
+            talk.now_ms = max(talk.now_ms, record.at_ms)
+        talk.server_events += record.direction == "server"
+        for handler in _HANDLERS[record.direction].get(record.type, ()):
+            for moment in handler(talk, record):
+                found.append(moment)
+                derived = _DERIVED.get(moment.name)
+                if derived is not None:
+                    found += derived(talk, moment)
+        if record.direction != "local":
+            found += self._strange(record)
+        return found
+
+    def _strange(self, record: Record) -> Iterator[Moment]:
+        if direction_of(self._vocabulary, record.type) is None:
+            yield Moment("unknown_type", record.evidence(), self.talk.now_ms, text=record.type)
+        for field in unknown_fields(record.type, record.event):
+            yield Moment("unknown_field", record.evidence(), self.talk.now_ms, text=f"{record.type}: {field}")
+
+    def end(self) -> list[Moment]:
+        """The log, or a session in it, is over: what was waited for will not come any more."""
+        talk = self.talk
+        return [
+            *responses.stuck(talk), *turns.waits(talk), *tools.left(talk), *session.lost_updates(talk),
+        ]  # fmt: skip

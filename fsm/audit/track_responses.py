@@ -1,0 +1,278 @@
+"""Bookkeeping of responses: creates, their answers, what each response said and how it ended, what plays.
+
+Never here: turns, tools, judgement. Which response answers which create is told by metadata, else by order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsm.audit.record import Record, audio_bytes
+from fsm.audit.talk import Asked, Create, Moment, Response, Talk, keep, mapping
+from fsm.wire import at_path
+
+_SAID = ("output_audio", "audio", "output_text", "text")
+_TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)
+_BELIEVABLE_MS = 20.0  # a delta shorter than this was cut in the log
+_STALE_MS = 15000.0
+
+
+def create_sent(talk: Talk, record: Record) -> Iterator[Moment]:
+    """response.create, with all it met."""
+    body = mapping(record.event.get("response"))
+    outside = body.get("conversation") == "none"
+    directed = bool(body.get("instructions") or body.get("input"))
+    tool = talk.last_output
+    create = Create(
+        record.evidence(), talk.now_ms, record.text("event_id"), outside, directed, bool(body.get("metadata")),
+        active=talk.active, other=next((c for c in reversed(talk.creates) if not c.outside), None),
+        owed=talk.waiting if talk.mode.provider_answers else None, speaking=talk.speaking, tool=tool,
+    )  # fmt: skip
+    yield from _given_up(talk)
+    talk.creates.append(create)
+    talk.create_times.append(talk.now_ms)
+    for call in talk.calls.values():
+        call.asked = call.asked or bool(call.outputs)
+    talk.last_output = None
+    yield Moment("create_sent", create.evidence, talk.now_ms, create=create)
+
+
+def _given_up(talk: Talk) -> Iterator[Moment]:
+    """Creates that nobody will answer any more: too many wait, or one has waited too long."""
+    full = len(talk.creates) == talk.creates.maxlen
+    while talk.creates and (full or talk.now_ms - talk.creates[0].at_ms > _STALE_MS):
+        full = False
+        create = talk.creates.popleft()
+        yield Moment("create_unanswered", create.evidence, talk.now_ms, create=create, ms=talk.now_ms - create.at_ms)
+
+
+def begun(talk: Talk, record: Record) -> Iterator[Moment]:
+    """response.created: of a create that waits, or the provider's own."""
+    name = record.text("response.id") or f"?{talk.responses_begun}"
+    if name in talk.responses:
+        return
+    create = _claimed(talk, record)
+    outside = create is not None and create.outside
+    turn = None if outside else talk.turn
+    response = Response(
+        name, record.evidence(), talk.now_ms, create, outside, turn, talk.input_no,
+        talk.speaking and not outside, cancelled_before=None if outside else talk.bare_cancel,
+    )  # fmt: skip
+    talk.responses[name] = response
+    keep(talk.responses)
+    talk.responses_begun += 1
+    for call in talk.calls.values():
+        call.asked = call.asked or bool(call.outputs)
+    talk.lived_with += talk.rejected_update is not None
+    if not outside:
+        talk.bare_cancel = None
+    before = talk.active
+    if not outside:
+        talk.active = response
+    if create is not None:
+        yield Moment("create_accepted", create.evidence, talk.now_ms, create=create, response=response)
+    collided = before.evidence if before is not None and not outside else None
+    yield Moment("response_began", response.evidence, talk.now_ms, response=response, before=collided)
+
+
+def _claimed(talk: Talk, record: Record) -> Create | None:
+    """The create a response answers, taken off the list."""
+    metadata = at_path(record.event, "response.metadata")
+    waiting = [c for c in talk.creates if not c.tagged or metadata]
+    if metadata:
+        waiting = [c for c in waiting if c.tagged] or waiting
+    elif "conversation_id" in mapping(record.event.get("response")) and record.text("response.conversation_id"):
+        waiting = [c for c in waiting if not c.outside]
+    if not waiting:
+        return None
+    create = waiting[0]
+    talk.creates.remove(create)
+    return create
+
+
+def item_known(talk: Talk, record: Record) -> Iterator[Moment]:
+    """An item belongs to a response: later events may name the item alone."""
+    item, response = record.text("item.id"), record.text("response_id")
+    if item and response:
+        talk.items[item] = response
+        keep(talk.items, 4 * 64)
+    yield from ()
+
+
+def audio(talk: Talk, record: Record) -> Iterator[Moment]:
+    """A piece of the agent's audio: how much there is, whether it should still be there."""
+    response = talk.response_of(record)
+    if response is None:
+        return
+    ms = audio_bytes(record.event.get("delta")) / talk.sound.out_bytes_ms
+    talk.sound.known = talk.sound.known or ms >= _BELIEVABLE_MS
+    first = response.first_delta is None
+    if first:
+        response.first_delta = record.evidence()
+    response.deltas += 1
+    response.audio_ms += ms
+    if response.flushed is not None:
+        response.late_deltas += 1
+        response.late_ms += ms
+        response.late_until_ms = talk.now_ms
+        response.first_late = response.first_late or record.evidence()
+        return
+    if talk.speaking and not response.outside:
+        response.deltas_over_caller += 1
+        response.over_ms = talk.now_ms - (talk.turn.at_ms if talk.turn else talk.now_ms)
+    quiet_since_ms = talk.sound.heard_until_ms
+    _first_word(talk, response)
+    _plays(talk, response, ms)
+    if first:
+        evidence = response.first_delta or response.evidence
+        yield Moment("audio_began", evidence, talk.now_ms, response=response, ms=quiet_since_ms)
+
+
+def _first_word(talk: Talk, response: Response) -> None:
+    if response.outside or response.deltas > 1:
+        return
+    if response.turn is None:
+        response.first_word = not talk.greeted
+    else:
+        response.first_word = not response.turn.said
+        response.turn.said = True
+    talk.greeted = True
+
+
+def _plays(talk: Talk, response: Response, ms: float) -> None:
+    sound = talk.sound
+    sound.heard_until_ms = max(sound.heard_until_ms, talk.now_ms) + ms
+    sound.playing = response
+
+
+def text(talk: Talk, record: Record) -> Iterator[Moment]:
+    """A piece of text of the agent: where a session does not speak, that is what is waited for."""
+    response = talk.response_of(record)
+    if response is None or response.said:
+        return
+    response.said = True
+    if "transcript" in record.type:
+        return
+    quiet_since_ms = talk.sound.heard_until_ms
+    _first_word(talk, response)
+    talk.sound.heard_until_ms = max(quiet_since_ms, talk.now_ms)
+    yield Moment("audio_began", record.evidence(), talk.now_ms, response=response, ms=quiet_since_ms)
+
+
+def ended(talk: Talk, record: Record) -> Iterator[Moment]:
+    """response.done: what came of it. A length the log does not show is guessed from the usage."""
+    response = talk.responses.get(record.text("response.id"))
+    if response is None or response.status:
+        return
+    response.status = record.text("response.status") or "completed"
+    response.reason = record.text("response.status_details.reason") or record.text("response.status_details.error.code")
+    for item in _items(record):
+        response.said = response.said or any(part in _SAID for part in _parts(item))
+        response.called = response.called or mapping(item).get("type") in ("function_call", "mcp_call")
+    response.said = response.said or response.deltas > 0
+    tokens = record.number("response.usage.output_token_details.audio_tokens") or 0.0
+    missing = tokens * _TOKEN_MS - response.audio_ms
+    if response.audio_ms < tokens * _TOKEN_MS / 5 and response.flushed is None:
+        _plays(talk, response, missing)
+    if talk.active is response:
+        talk.active = None
+    _compare(talk, response)
+    failed = record.text("response.status_details.error.message")
+    yield Moment("response_ended", record.evidence(), talk.now_ms, response=response, text=failed)
+
+
+def _compare(talk: Talk, response: Response) -> None:
+    """Two responses that say something without anything new between them answer the same."""
+    directed = response.create is not None and response.create.directed
+    complete = response.status in ("completed", "incomplete") and response.said
+    if response.outside or response.called or directed or not complete:
+        return
+    number, earlier = talk.said_for
+    response.again = earlier if number == response.input_no else None
+    talk.said_for = (response.input_no, response)
+
+
+def _items(record: Record) -> list[object]:
+    found = at_path(record.event, "response.output")
+    return list(found) if isinstance(found, list | tuple) else []
+
+
+def _parts(item: object) -> list[object]:
+    content = mapping(item).get("content")
+    return [mapping(part).get("type") for part in content] if isinstance(content, list | tuple) else []
+
+
+def cancel_sent(talk: Talk, record: Record) -> Iterator[Moment]:
+    """response.cancel: of what runs, of what is named, or of nothing."""
+    named = record.text("response_id")
+    target = talk.responses.get(named) if named else talk.active
+    idle = target is None or bool(target.status)
+    evidence = record.evidence()
+    asked = Asked(evidence, talk.now_ms, record.type, record.text("event_id"), idle=idle)
+    talk.asked.append(asked)
+    if target is not None and not target.status:
+        target.cancel = target.cancel or evidence
+        _flush(talk, target, record)
+    elif not named:
+        talk.bare_cancel = evidence
+    yield Moment("cancel_sent", evidence, talk.now_ms, asked=asked, response=target)
+
+
+def truncate_sent(talk: Talk, record: Record) -> Iterator[Moment]:
+    """conversation.item.truncate: the client has stopped playing this item, at `audio_end_ms`."""
+    item, end_ms = record.text("item_id"), record.number("audio_end_ms") or 0.0
+    talk.asked.append(Asked(record.evidence(), talk.now_ms, record.type, record.text("event_id"), f"{end_ms:.0f} ms"))
+    response = talk.response_of(record)
+    before = talk.truncated.get(item)
+    talk.truncated[item] = end_ms
+    keep(talk.truncated)
+    if response is None:
+        return
+    if before is not None and end_ms > before and response.flushed is not None:
+        response.played_late = record.evidence()
+        yield Moment("played_after_flush", response.played_late, talk.now_ms, response=response, ms=end_ms - before)
+    _flush(talk, response, record)
+
+
+def flushed(talk: Talk, record: Record) -> Iterator[Moment]:
+    """What had not been played was dropped: our own effect, or the provider's output buffer was cleared."""
+    named = record.event.get("response_ids")
+    names = [n for n in named if isinstance(n, str)] if isinstance(named, list | tuple) else []
+    names += [record.text("response_id")] if record.text("response_id") else []
+    for name in names:
+        response = talk.responses.get(name)
+        if response is not None:
+            _flush(talk, response, record)
+    if talk.sound.playing is not None and not names:
+        _flush(talk, talk.sound.playing, record)
+    yield from ()
+
+
+def _flush(talk: Talk, response: Response, record: Record) -> None:
+    if response.flushed is None:
+        response.flushed = record.evidence()
+        response.flushed_ms = talk.now_ms
+    if talk.sound.playing is response:
+        talk.sound.heard_until_ms = min(talk.sound.heard_until_ms, talk.now_ms)
+
+
+def played(talk: Talk, record: Record) -> Iterator[Moment]:
+    """The caller hears a response: our playout's fact, or the provider's output buffer."""
+    talk.sound.buffer_events = True
+    response = talk.response_of(record)
+    if response is not None and response.flushed is not None and response.played_late is None:
+        response.played_late = record.evidence()
+        yield Moment("played_after_flush", response.played_late, talk.now_ms, response=response)
+    talk.sound.heard_until_ms = max(talk.sound.heard_until_ms, talk.now_ms)
+
+
+def stuck(talk: Talk) -> Iterator[Moment]:
+    """At the end of a session: what was begun or asked for and never answered."""
+    active = talk.active
+    if active is not None and not active.status:
+        waited = talk.now_ms - active.at_ms
+        yield Moment("response_stuck", active.evidence, talk.now_ms, response=active, ms=waited)
+    for create in talk.creates:
+        waited = talk.now_ms - create.at_ms
+        yield Moment("create_unanswered", create.evidence, talk.now_ms, create=create, ms=waited)
+    talk.creates.clear()
