@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import io
+import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
@@ -162,10 +163,20 @@ async def test_twenty_calls_leave_nothing(tmp_path: Path) -> None:
                 reports = await asyncio.gather(*(call(server, GREETED) for _ in range(count)))
                 assert all(len(each.agent_speech) == 1 and each.notes == () for each in reports)
                 await asyncio.sleep(3)
+                assert all_written(server)
                 gc.collect()
                 seen.append(resources(server))
     assert seen[0] == seen[1]
     assert len(files_of(tmp_path, "journals")) == len(files_of(tmp_path, "recordings")) == 21
+
+
+def all_written(server: TurnspecServer) -> bool:
+    """Waits, in real time, for the threads that own files."""
+    assert server._journals is not None
+    done = [threading.Event(), threading.Event()]
+    server._recordings.submit(done[0].set)
+    server._journals._thread.submit(done[1].set)
+    return all(each.wait(20) for each in done)
 
 
 def files_of(folder: Path, name: str) -> list[Path]:
