@@ -30,7 +30,7 @@ A scenario file:
         - {state: response_pending}
         - {event: response.created.ours, state: responding, slots: {response: active}}
         - {event: playout.started.current, effects: []}
-        - {event: caller.hung_up, state: closed, effects: [close_provider, hang_up]}
+        - {event: caller.hung_up, state: closed, effects: [close_provider]}
 
 \b
 A step does one thing, or none:
@@ -53,8 +53,9 @@ before, `$run_tool.call_id` another argument.
 Over the wire, through both simulators, in virtual time:
     a turn is answered:
       over: wire
-      caller: {steps: [wait_agent_speaking, {say: caller_order_status}, wait_agent_speaking, hang_up]}
-      provider: {faults: [{fault: lose, type: session.updated}]}
+      caller:
+        steps: [wait_agent_speaking, {wait_agent_silent: 800}, {say: caller_order_status}, wait_agent_speaking, hang_up]
+      provider: {faults: [{fault: delay, type: session.updated, by_s: 0.5}]}
       expect:
         states_in_order: [configured, user_speaking, responding]    # or states: all of them
         summary: {turns: 1, answers: 1, longest_silence_ms: "< 3000"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from adapters.cli.test import command
+from adapters.cli.test import TEACHES, command
 from adapters.scenario_files import Case, Suite, bundled_scenarios, found_files, read_files
 from adapters.scenario_generate import generated
 from adapters.scenarios import play_scenario
@@ -194,6 +194,14 @@ def test_help_teaches_the_language() -> None:
     result = CliRunner().invoke(command, ["--help"])
     for word in ("within_ms", "never", "$create_response", "over: wire", "unreachable", "Exit code"):
         assert word in result.output
+
+
+def test_what_the_help_teaches_holds(tmp_path: Path) -> None:
+    examples = [
+        TEACHES[TEACHES.index(first) :].split("\n\n")[0] for first in ("  spec: server_vad", "    a turn is answ")
+    ]
+    result = turnspec_test(tmp_path, "\n".join(examples) + "\n")
+    assert (result.exit_code, result.output) == (0, "2 scenarios: 2 hold, 0 fail\n")
 
 
 def test_a_folder_that_is_not_there_is_wrong_use() -> None:
