@@ -63,4 +63,7 @@ def _draw(step: Step, lines: list[str], flying: dict[str, deque[tuple[int, str]]
 
 def escaped(text: str) -> str:
     """Text that Mermaid takes for text: `;` ends a statement there, `#` begins an entity."""
-    return text.replace("#", "#35;").replace(";", "#59;").replace("<", "#lt;").replace(">", "#gt;").replace("\n", " ")
+    return text.translate(_ESCAPES)
+
+
+_ESCAPES = str.maketrans({"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;", "\n": " "})

@@ -117,12 +117,12 @@ class Need:
 @attrs.frozen
 class Move:
     """A thing that can happen. Under an assumption it waits: while a message of `hold_back` is in flight (None: any),
-    while a move of `gives_way` can be taken.
+    while a move of `gives_way` can be taken. `fair` may name an assumption under which it is.
     """
 
     name: str
     kind: str
-    fair: bool
+    fair: bool | str
     when: Expr
     receive: str | None
     acts: tuple[Act, ...]

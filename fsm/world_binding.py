@@ -100,7 +100,8 @@ class _Ready:
         way = self._ways.get(path)
         if way is None:
             move, told = self.move, path.event is not None
-            fair = (move is None or move.fair) and path.lost is None
+            assumed = move is not None and isinstance(move.fair, str) and self._binding.settings.assumed(move.fair)
+            fair = (move is None or move.fair is True or assumed) and path.lost is None
             way = self._ways[path] = Way(
                 Label(self.name, path.lost), path.changes, path.event, self.held_told if told else self.held, fair,
                 bool(self._received) or move is None,

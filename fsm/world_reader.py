@@ -234,13 +234,14 @@ class WorldReader(ActReader):
     def _move(self, key: Node, node: Node) -> Move:
         fields = self.mapping(node, MOVE_KEYS)
         receive = self.message(fields["receive"], self.text(fields["receive"])) if "receive" in fields else None
-        fair = "fair" in fields and self.one_of(fields["fair"], ("no", "yes")) == "yes"
+        fair = self.one_of(fields["fair"], ("no", "yes", *self.assumptions)) if "fair" in fields else None
         kind = self.one_of(fields["class"], CLASSES) if "class" in fields else "provider"
         needs = tuple(self.need(item) for item in (self.listed(fields["needs"]) if "needs" in fields else ()))
+        when, acts = self.truth(fields.get("when")), self.acts(fields.get("do"))
+        is_fair = receive is not None if fair is None else fair if fair in self.assumptions else fair == "yes"
         return Move(
-            key.text or "", kind, fair or (receive is not None and "fair" not in fields),
-            self.truth(fields.get("when")), receive, self.acts(fields.get("do")), needs,
-            self._hold_back(fields.get("hold_back")), self._ways(fields.get("gives_way")), self._optional(fields.get("about")), key.place,
+            key.text or "", kind, is_fair, when, receive, acts, needs, self._hold_back(fields.get("hold_back")),
+            self._ways(fields.get("gives_way")), self._optional(fields.get("about")), key.place,
         )  # fmt: skip
 
     def _ways(self, node: Node | None) -> Mapping[str, tuple[str, ...]]:

@@ -21,7 +21,7 @@ WIRE_EFFECTS = {
     "update": "update_session", "create": "create_response", "cancel": "cancel_response", "output": "send_tool_output",
     "digits": "send_digits", "commit": "commit_audio", "clear_audio": "clear_audio",
 }  # fmt: skip
-STATUS = {
+STATUS: dict[str, dict[str, object]] = {
     "done_completed": {"status": "completed", "outputs": 1}, "done_incomplete": {"status": "incomplete"},
     "done_interrupted": {"status": "cancelled", "reason": "turn_detected"},
     "done_cancelled": {"status": "cancelled", "reason": "client_cancelled"}, "done_failed": {"status": "failed"},
@@ -196,9 +196,9 @@ class Lockstep:
         if role.startswith("done_"):
             return data | {"event": "response.done", "response_id": self.response, **STATUS[role]}
         if role.startswith("rejected"):
-            message = f"Conversation already has an active response in progress: {self.response}. Wait"
-            event_id = {} if role == "rejected_foreign" else {"event_id": str(popped["event_id"])}
-            return data | {"event": "create_rejected", "message": message, **event_id}
+            text = f"Conversation already has an active response in progress: {self.response}. Wait"
+            data |= {"event": "create_rejected", "message": text}
+            return data if role == "rejected_foreign" else data | {"event_id": popped["event_id"]}
         if role == "create_failed":
             return data | {"event": "create_failed", "event_id": popped["event_id"]}
         if role in ("echo", "item_rejected"):
