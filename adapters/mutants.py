@@ -161,7 +161,7 @@ def digest(name: str) -> str:
 
     load(texts[0], shown(path), fetch)
     around = path.parent if (path.parent / WORLD).is_file() else None
-    texts += [fetcher(around or path.parent)(reference)[0] for reference in (WORLD, PROPERTIES)]
+    texts += [fetcher(around or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
     lines = (line.strip() for text in texts for line in text.splitlines())
     said = "\n".join(line for line in lines if line and not line.startswith("#"))
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -24,7 +24,7 @@ from fsm.world import World
 from fsm.world_reader import load_world
 
 WORLD: Final = "worlds/realtime.yaml"
-PROPERTIES: Final = "worlds/properties.yaml"
+PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml")
 
 
 @attrs.frozen
@@ -37,9 +37,23 @@ class Around:
 
 def load_around() -> Around:
     """The bundled world and properties. Raises SpecError."""
-    world_path, properties_path = specs_folder() / WORLD, specs_folder() / PROPERTIES
-    world = load_world(world_path.read_text(encoding="utf-8"), shown(world_path))
-    return Around(world, load_properties(properties_path.read_text(encoding="utf-8"), shown(properties_path), world))
+    path = specs_folder() / WORLD
+    world = load_world(path.read_text(encoding="utf-8"), shown(path))
+    properties: Properties | None = None
+    for name in PROPERTIES:
+        path = specs_folder() / name
+        properties = _more(properties, path.read_text(encoding="utf-8"), shown(path), world)
+    assert properties is not None
+    return Around(world, properties)
+
+
+def _more(first: Properties | None, text: str, file: str, world: World) -> Properties:
+    """The properties of a file beside those of another, whose ghosts it may read."""
+    if first is None:
+        return load_properties(text, file, world)
+    more = load_properties(text, file, attrs.evolve(world, variables=(*world.variables, *first.ghosts)))
+    hooks = {key: (*first.hooks.get(key, ()), *more.hooks.get(key, ())) for key in {**first.hooks, **more.hooks}}
+    return Properties(first.file, (*first.ghosts, *more.ghosts), hooks, (*first.claims, *more.claims))
 
 
 @attrs.frozen
