@@ -10,7 +10,6 @@ from adapters.audit.events import Recorder
 from adapters.audit.stream import Stream, Told
 from fsm.audit.record import Record
 
-
 _FORMATS: Final[tuple[tuple[Callable[[bytes], bool], str], ...]] = (
     (read_journal.fits, read_journal.NAME),
     (read_lines.fits, read_lines.NAME),

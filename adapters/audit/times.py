@@ -51,7 +51,7 @@ def of_text(text: str) -> float | None:
 
 def _of_iso(found: re.Match[str]) -> float | None:
     try:
-        moment = datetime(*map(int, found.groups()[:6])).replace(tzinfo=UTC)  # type: ignore[arg-type]  # noqa: DTZ001
+        moment = datetime(*map(int, found.groups()[:6])).replace(tzinfo=UTC)  # type: ignore[arg-type]
     except ValueError:
         return None
     fraction = float(f"0.{found[7]}") * 1000.0 if found[7] else 0.0

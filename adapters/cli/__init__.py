@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Visit every run of a spec in its world: what holds, or a shortest run where not.",
     ),
     "test": ("adapters.cli.test", "Run scenarios: given events, expected states, effects and deadlines; coverage."),
+    "audit": ("adapters.cli.audit", "What went wrong in calls, from their logs alone: anybody's, not only ours."),
     "diagram": ("adapters.cli.diagram", "Write the diagrams and tables of specs, or check that they are fresh."),
     "schema": ("adapters.cli.schema", "Write the JSON Schemas of spec files, or check that they are fresh."),
     "replay": ("adapters.cli.replay", "Step a journal again, through its own spec or another."),

@@ -5,7 +5,7 @@ Never here: a line number. A word the chosen spec does not have is looked for in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -31,20 +31,31 @@ class Forbids:
     spec: str
     place: Place
     says: str
+    quote: str = ""
 
     @property
     def where(self) -> str:
         return f"{self.place.file}:{self.place.line}"
 
 
-def find(specs: Sequence[Spec], anchors: Sequence[Anchor]) -> tuple[Forbids, ...]:
+Quote = Callable[[Place], str]
+"""`quote(place)`: the text of that line, "" if it is not to be had."""
+
+
+def no_quote(place: Place) -> str:
+    """Where the text of a spec is not at hand."""
+    del place
+    return ""
+
+
+def find(specs: Sequence[Spec], anchors: Sequence[Anchor], quote: Quote = no_quote) -> tuple[Forbids, ...]:
     """Every anchor in the first spec that has it."""
     found: list[Forbids] = []
     for anchor in anchors:
         for spec in specs:
             place = _place(spec, anchor)
             if place is not None and place != NOWHERE:
-                found.append(Forbids(spec.name, place, _filled(spec, anchor)))
+                found.append(Forbids(spec.name, place, _filled(spec, anchor), quote(place)))
                 break
     return tuple(dict.fromkeys(found))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fsm.audit.anchors import find
+from fsm.audit.anchors import Quote, find, no_quote
 from fsm.audit.drawing import Drawing
 from fsm.audit.mirror import Act, Mirror
 from fsm.audit.record import Record
@@ -29,8 +29,15 @@ _TYPES = 200
 class Audit:
     """`specs`: the chosen spec, then the others in which a deciding line is looked for."""
 
-    def __init__(self, machine: TurnSpecMachine, specs: Sequence[Spec], options: Options | None = None) -> None:
+    def __init__(
+        self,
+        machine: TurnSpecMachine,
+        specs: Sequence[Spec],
+        options: Options | None = None,
+        quote: Quote = no_quote,
+    ) -> None:
         self._specs = specs
+        self._quote = quote
         self._options = options or Options()
         self._tracker = Tracker(machine.spec.vocabulary, self._options)
         self._mirror = Mirror(machine)
@@ -86,7 +93,7 @@ class Audit:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(rule, key[1], verdict.harm, case, case)
-            group.forbids = find(self._specs, rule.anchors)
+            group.forbids = find(self._specs, rule.anchors, self._quote)
             if verdict.harm:
                 group.scene = self._scenes.open(moment.evidence.line or self._line, moment.at_ms)
         elif len(group.more) < _CASES - 1:
@@ -94,7 +101,7 @@ class Audit:
         group.count += 1
         group.last = case
         if verdict.harm:
-            self._drawing.found(moment.at_ms, rule.id)
+            self._drawing.found(moment.at_ms, f"{rule.id} {key[1]}")
 
     def finish(self, file: str, log_format: str, skipped: int = 0) -> LogReport:
         """The log is over: what was waited for never came."""

@@ -28,75 +28,89 @@ class Drawing:
         self._made: dict[str, Bar] = {}
         self._heard: dict[str, Bar] = {}
         self._state: Bar | None = None
+        self._order = 0
+        self._at = 0.0
 
     def add(self, record: Record, moments: Sequence[Moment], acts: Sequence[Act], talk: Talk) -> None:
         """One record and all that came of it."""
+        self._order += 1
+        self.lanes.by_order = not talk.timed
+        self._at = talk.now_ms if talk.timed else float(self._order)
         for moment in moments:
             self._moment(moment, talk)
         if record.type.endswith("audio.delta"):
             self._grow(talk)
         kind = _ASKED.get(record.type) if record.direction == "client" else None
         if kind is not None:
-            self._keep(self.lanes.asked, Mark(talk.now_ms, kind, record.type))
+            self._keep(self.lanes.asked, Mark(self._at, kind, record.type))
         for act in acts:
-            self._act(act)
+            self._act(act, talk)
 
     def _moment(self, moment: Moment, talk: Talk) -> None:
-        now, response, name = talk.now_ms, moment.response, moment.name
+        at, response, name = self._at, moment.response, moment.name
         if name == "turn_began" and moment.turn is not None:
-            self._speech = Bar(now, now, "speech", f"turn {moment.turn.number}")
+            self._speech = Bar(at, at, "speech", f"turn {moment.turn.number}")
             self._keep(self.lanes.speech, self._speech)
         elif name in ("turn_ended", "turn_committed") and self._speech is not None:
-            self._speech.end_ms = now
+            self._speech.end_ms = at
             self._speech = None
         elif name == "response_began" and response is not None:
             by = "asked for" if response.create is not None else "own"
-            self._made[response.id] = Bar(now, now, by, response.id)
+            self._made[response.id] = Bar(at, at, by, response.id)
             self._keep(self.lanes.generated, self._made[response.id])
         elif name == "response_ended" and response is not None:
             bar = self._made.pop(response.id, None)
             if bar is not None:
-                bar.end_ms = now
+                bar.end_ms = at
                 bar.text = f"{response.id}: {response.status} {response.reason}".rstrip()
             self._end_heard(response, talk)
         elif name == "audio_began" and response is not None:
-            self._heard[response.id] = Bar(max(now, moment.ms), now, "heard", response.id)
+            begin = max(at, moment.ms) if talk.timed else at
+            self._heard[response.id] = Bar(begin, begin, "heard", response.id)
             self._keep(self.lanes.heard, self._heard[response.id])
         elif name in ("create_rejected", "update_rejected", "error"):
-            self._keep(self.lanes.asked, Mark(now, "rejected", moment.fault.message if moment.fault else ""))
+            self._keep(self.lanes.asked, Mark(at, "rejected", moment.fault.message if moment.fault else ""))
 
     def _grow(self, talk: Talk) -> None:
         playing = talk.sound.playing
         bar = self._heard.get(playing.id) if playing is not None else None
         if bar is not None and playing is not None and playing.flushed is None:
-            bar.end_ms = talk.sound.heard_until_ms
+            bar.end_ms = talk.sound.heard_until_ms if talk.timed else self._at
 
     def _end_heard(self, response: Response, talk: Talk) -> None:
         bar = self._heard.pop(response.id, None)
-        if bar is not None and response.flushed is None:
+        if bar is None:
+            return
+        if not talk.timed:
+            bar.end_ms = self._at
+        elif response.flushed is None:
             bar.end_ms = max(bar.end_ms, talk.sound.heard_until_ms)
-        elif bar is not None:
+        else:
             bar.end_ms = min(bar.end_ms, response.flushed_ms)
 
-    def _act(self, act: Act) -> None:
+    def _act(self, act: Act, talk: Talk) -> None:
+        at = act.at_ms if talk.timed else self._at
         if self._state is None or self._state.kind != act.after:
             if self._state is not None:
-                self._state.end_ms = act.at_ms
-            self._state = Bar(act.at_ms, act.at_ms, act.after, act.after)
+                self._state.end_ms = at
+            self._state = Bar(at, at, act.after, act.after)
             self._keep(self.lanes.states, self._state)
         for effect in act.effects:
-            self._keep(self.lanes.effects, Mark(act.at_ms, effect.partition("(")[0], effect))
+            self._keep(self.lanes.effects, Mark(at, effect.partition("(")[0], effect))
 
     def end(self, now_ms: float) -> Lanes:
         """What is still open ends here."""
+        self.lanes.end_at = float(self._order) if self.lanes.by_order else now_ms
         for bar in (self._speech, self._state, *self._made.values()):
             if bar is not None:
-                bar.end_ms = max(bar.end_ms, now_ms)
+                bar.end_ms = max(bar.end_ms, self.lanes.end_at)
         return self.lanes
 
-    def found(self, at_ms: float, text: str) -> None:
-        """A finding, for the ruler."""
-        self._keep(self.lanes.found, Mark(at_ms, "finding", text))
+    def found(self, at_ms: float, name: str) -> None:
+        """A finding, for the ruler; `name` is its group's."""
+        at = self._at if self.lanes.by_order else at_ms
+        self.lanes.first_found.setdefault(name, at)
+        self._keep(self.lanes.found, Mark(at, "finding", name))
 
     def _keep(self, lane: list[T], thing: T) -> None:
         if len(lane) < _KEPT:

@@ -63,6 +63,11 @@ class Group:
     scene: Scene | None = None
 
     @property
+    def name(self) -> str:
+        """The rule, and what it tells apart."""
+        return f"{self.rule.id} {self.key}"
+
+    @property
     def cases(self) -> list[Case]:
         """The cases kept, the first before the others, the last at the end."""
         kept = [self.first, *self.more]
@@ -100,6 +105,9 @@ class Lanes:
     effects: list[Mark] = attrs.field(factory=list)
     found: list[Mark] = attrs.field(factory=list)
     dropped: int = 0
+    by_order: bool = False  # a log without times: positions are the numbers of its events
+    end_at: float = 0.0
+    first_found: dict[str, float] = attrs.field(factory=dict)
 
 
 @attrs.define

@@ -43,8 +43,8 @@ class Rule:
 
 
 def lines(*found: Evidence | None) -> tuple[Evidence, ...]:
-    """The evidence there is, in order, each line once."""
-    return tuple(dict.fromkeys(e for e in found if e is not None and e.line))
+    """The evidence there is, in the order of the log, each line once."""
+    return tuple(sorted({e for e in found if e is not None and e.line}, key=lambda e: e.line))
 
 
 def told(fault: Fault | None) -> str:

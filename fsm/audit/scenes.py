@@ -10,6 +10,7 @@ from fsm.audit.record import CLOSED, Record, seconds
 from fsm.audit.report import Beat, Lane, Scene
 from fsm.audit.talk import Moment
 
+_WRONG = "impossible"
 _BEFORE = 14
 _AFTER = 8
 _CALLER = ("input_audio_buffer.speech", "input_audio_buffer.timeout", "conversation.item.input_audio_transcription.com")
@@ -44,14 +45,14 @@ class Scenes:
 
 def beats_of(record: Record, moments: list[Moment], acts: list[Act], now_ms: float) -> list[Beat]:
     """A record, and what our machine did at it, in a few words each. Content passes without a word."""
-    found = []
+    telling = [act for act in acts if act.effects or act.before != act.after or act.outcome == _WRONG]
+    own = [Beat(a.at_ms, a.line, "turnspec", act_words(a), a.outcome == _WRONG) for a in telling]
+    found = [beat for beat in own if beat.at_ms < now_ms]  # deadlines and playout, before what the log has here
     began = any(m.name == "audio_began" for m in moments)
     if began or not any(word in record.type for word in _QUIET):
         bad = record.type == "error" or any(m.name.endswith(("rejected", "refused")) for m in moments)
         found.append(Beat(now_ms, record.line, _lane(record), "audio begins" if began else _words(record), bad))
-    wrong = "impossible"
-    telling = [act for act in acts if act.effects or act.before != act.after or act.outcome == wrong]
-    return found + [Beat(a.at_ms, a.line, "turnspec", act_words(a), a.outcome == wrong) for a in telling]
+    return found + [beat for beat in own if beat.at_ms >= now_ms]
 
 
 def _lane(record: Record) -> Lane:

@@ -1,0 +1,80 @@
+"""Audits log files: opens them, feeds what is in them, quotes the specs. Never how a report looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import attrs
+
+from adapters.audit.events import Recorder
+from adapters.audit.read import format_of, records
+from adapters.audit.stream import Told, open_stream
+from adapters.specs import BUNDLED, load_spec
+from fsm.audit.audit import Audit
+from fsm.audit.report import LogReport
+from fsm.audit.talk import Options
+from fsm.machine import TurnSpecMachine
+from fsm.problem import Place, SpecError
+from fsm.spec import Spec
+
+
+@attrs.frozen
+class Auditor:
+    """The machine to compare with, and the specs in which deciding lines are looked for, the chosen one first."""
+
+    machine: TurnSpecMachine
+    specs: Sequence[Spec]
+    options: Options
+
+    def audit(self, name: str, told: Told | None = None) -> LogReport:
+        """One log, by path or `-`. Raises OSError (also EOFError's kin of a broken gzip, as OSError)."""
+        stream = open_stream(name)
+        try:
+            recorder = Recorder(self.machine.spec.vocabulary, stream.name)
+            audit = Audit(self.machine, self.specs, self.options, quote)
+            try:
+                for record in records(stream, recorder, told):
+                    audit.feed(record)
+            except EOFError:
+                recorder.skipped += 1  # a gzip that was cut: what was there has been read
+            return audit.finish(stream.name, format_of(stream.head), recorder.skipped)
+        finally:
+            stream.close()
+
+
+def auditor(spec: str, options: Options) -> Auditor:
+    """Loads the chosen spec, and the bundled ones beside it. Raises SpecError."""
+    chosen = load_spec(spec).spec
+    others = [_bundled(name) for name in BUNDLED if name != spec]
+    return Auditor(TurnSpecMachine(chosen), [chosen, *(other for other in others if other is not None)], options)
+
+
+def _bundled(name: str) -> Spec | None:
+    try:
+        return load_spec(name, typestate=False).spec
+    except SpecError:
+        return None
+
+
+def quote(place: Place) -> str:
+    """The line of a spec that decides, as it is written."""
+    lines = _lines(place.file)
+    if not 0 < place.line <= len(lines):
+        return ""
+    first = lines[place.line - 1]
+    text = first.strip()
+    for line in lines[place.line : place.line + 6] if text.endswith(":") else ():
+        if len(line) - len(line.lstrip()) <= len(first) - len(first.lstrip()):
+            break
+        text += f" {line.strip()}" if text.endswith(":") else f"; {line.strip()}"
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+@cache
+def _lines(file: str) -> tuple[str, ...]:
+    try:
+        return tuple(Path(file).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return ()

@@ -1,0 +1,107 @@
+"""Sentences of a report that text, Markdown and HTML share: figures, side-by-side rows, evidence. Never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from fsm.audit.record import Evidence, clock, seconds
+from fsm.audit.report import Case, Group, LogReport, Scene
+
+
+def heading(report: LogReport) -> str:
+    """What was read."""
+    length = seconds(report.duration_ms) if report.timed else "no times"
+    sessions = f", {report.figures.sessions} sessions" if report.figures.sessions > 1 else ""
+    skipped = f", {report.figures.skipped} lines without an event" if report.figures.skipped else ""
+    return f"{report.format}, {report.figures.records} events, {length}{sessions}{skipped}"
+
+
+def figures(report: LogReport) -> str:
+    """The counts of a log, creates first."""
+    f = report.figures
+    rate = f" ({f.creates / report.duration_ms * 60_000:.0f} a minute)" if _has_rate(report) else ""
+    rejected = f", {f.rejected} rejected" if f.rejected else ""
+    unanswered = f", {f.unanswered} without an answer" if f.unanswered else ""
+    why = "; ".join(f"{count} × {name}" for name, count in f.causes.items())
+    asked = f"{counted(f.creates, 'create')}{rate}: {f.accepted} answered{rejected}{unanswered}"
+    parts = [
+        asked + (f" ({why})" if why else ""),
+        f"turnspec would have sent {f.ours}",
+        f"{counted(f.turns, 'turn')}, {counted(f.responses, 'response')}, {counted(f.tools, 'tool call')}",
+    ]
+    return ". ".join(parts) + "."
+
+
+def _has_rate(report: LogReport) -> bool:
+    return report.timed and report.duration_ms >= 10_000 and report.figures.creates >= 10
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 turn`, `2 turns`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def times(group: Group) -> str:
+    """How often and when."""
+    if group.count == 1:
+        return clock(group.first.at_ms) if _is_timed(group.first) else ""
+    when = f", {clock(group.first.at_ms)} to {clock(group.last.at_ms)}" if _is_timed(group.first) else ""
+    return f"{group.count} times{when}"
+
+
+def _is_timed(case: Case) -> bool:
+    return any(e.at_ms is not None for e in case.evidence)
+
+
+def evidence(found: Evidence) -> str:
+    """A line of the log in short."""
+    when = f"{clock(found.at_ms)} " if found.at_ms is not None else ""
+    name = f" [{found.event_id}]" if found.event_id else ""
+    text = f" {found.text}" if found.text else ""
+    return f"{when}{found.where} {found.type}{name}{text}"
+
+
+def verdict(reports: Sequence[LogReport]) -> str:
+    """One line for all logs."""
+    findings = sum(len(r.findings) for r in reports)
+    notes = sum(len(r.notes) for r in reports)
+    bad = sum(not r.is_clean for r in reports)
+    if not findings:
+        return f"{counted(len(reports), 'log')}: no finding, {counted(notes, 'note')}"
+    where = f" in {bad} of {len(reports)} logs" if len(reports) > 1 else ""
+    return f"{counted(findings, 'finding')}{where}, {counted(notes, 'note')}"
+
+
+@attrs.frozen
+class Row:
+    """A moment of a scene: what came (of provider or caller), what their client sent, what our machine did."""
+
+    at: str
+    line: int
+    came: str
+    sent: str
+    turnspec: str
+    bad: bool
+    here: bool
+
+
+def side_by_side(scene: Scene, timed: bool) -> list[Row]:
+    """The beats of a scene as rows; what our machine did at a line stands beside it."""
+    rows: list[Row] = []
+    for beat in scene.beats:
+        last = rows[-1] if rows else None
+        at = clock(beat.at_ms) if timed else ""
+        here = beat.line == scene.line and beat.lane != "turnspec"
+        if beat.lane == "turnspec" and last is not None and last.line == beat.line and last.at == at:
+            joined = "; ".join(part for part in (last.turnspec, beat.text) if part)
+            rows[-1] = attrs.evolve(last, turnspec=joined, bad=last.bad or beat.bad)
+            continue
+        texts = {"came": "", "sent": "", "turnspec": ""}
+        texts[_COLUMN[beat.lane]] = beat.text
+        rows.append(Row(at, beat.line, texts["came"], texts["sent"], texts["turnspec"], beat.bad, here))
+    return rows
+
+
+_COLUMN = {"caller": "came", "provider": "came", "client": "sent", "turnspec": "turnspec"}
