@@ -288,7 +288,11 @@ def _truncate(effect: str, ledger: Ledger, _literal: str | None, data: Data) -> 
     made: list[Args] = []
     serial = ledger.serial
     for item in items if isinstance(items, list | tuple) else ():
-        heard, received = int(item["heard_ms"]), int(item["received_ms"])
+        heard, received = (
+            (item.get(key) for key in ("heard_ms", "received_ms")) if isinstance(item, dict) else (None, None)
+        )
+        if not isinstance(heard, int) or not isinstance(received, int) or not isinstance(item.get("item_id"), str):
+            continue
         limit = max(received - TRUNCATE_MARGIN_MS, 0)
         still_generating = item.get("response_id") in ledger.open_responses
         if heard >= limit and received > 0 and not still_generating:

@@ -196,7 +196,6 @@ def test_what_the_playout_says_may_be_no_list(name: str) -> None:
         malformed(name, items)
 
 
-@pytest.mark.xfail(strict=True, reason="CORE_FINDINGS 12: an item without its fields raises")
 @pytest.mark.parametrize("item", [None, {}, {"item_id": "i"}, {"item_id": "i", "heard_ms": "x", "received_ms": 5}])
 @pytest.mark.parametrize("name", ["playout.flushed", "playout.dropped"])
 def test_an_item_the_playout_tells_of_may_be_malformed(name: str, item: object) -> None:

@@ -361,9 +361,6 @@ def test_an_echo_that_came_after_its_deadline_counts_for_nothing() -> None:
     assert story.value("unechoed") == "1"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="CORE_FINDINGS 16: a parent that goes on for 3 s after its first call is given up"
-)
 @pytest.mark.parametrize("spec", NAMES)
 def test_the_create_waits_for_a_parent_that_takes_its_time_after_the_first_call(spec: str) -> None:
     """A reasoning model between two calls: silent on the wire for five seconds, and still the parent."""

@@ -66,10 +66,11 @@ ENCODED: list[tuple[str, Mapping[str, object], WireEvent]] = [
     ),
     (
         "send_digits",
-        {"event_id": "e1", "digits": "12#"},
+        {"event_id": "e1", "item_id": "e1", "digits": "12#"},
         {
             "type": "conversation.item.create",
             "item": {
+                "id": "e1",
                 "type": "message",
                 "role": "user",
                 "content": [{"type": "input_text", "text": "The caller pressed 12# on the telephone keypad."}],
