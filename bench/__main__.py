@@ -1,4 +1,4 @@
-"""`python -m bench`: everything that is measured, in some minutes. `python -m bench.step` and `.calls` are its parts."""
+"""`python -m bench`: all that is measured, in some minutes. `python -m bench.step` and `bench.calls` are its parts."""
 
 from __future__ import annotations
 
