@@ -41,7 +41,7 @@ walls: $(VENV)/.dev
 	@$(BIN)/lint-imports
 
 drift: $(VENV)/.run
-	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check
+	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
 
 check: lint types walls drift  ## lint, types, walls between rooms, generated files
 

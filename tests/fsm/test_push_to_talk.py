@@ -144,7 +144,9 @@ def test_no_event_of_the_providers_vad_is_in_its_alphabet() -> None:
     assert not [name for name in events if "speech_" in name]
 
 
-@pytest.mark.xfail(strict=True, reason="a commit shown only after its deadline and after the next turn was discarded is forgotten")
+@pytest.mark.xfail(
+    strict=True, reason="a commit shown only after its deadline and after the next turn was discarded is forgotten"
+)
 def test_a_commit_that_comes_after_the_next_turn_was_too_short_is_answered() -> None:
     story = idle().tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT)
     story.tell(PRESS).tell("flushed").tell("key #").tell("committed u1").tell("wait 5000")
