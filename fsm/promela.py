@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsm.promela_spec import SpecText
-from fsm.promela_text import Lines, cases, comment, expression, identifier, indented, inline, loop, when
+from fsm.promela_text import Lines, cases, comment, d_step, expression, identifier, indented, loop, steps, when
 from fsm.promela_world import MAX_EFFECT_SENDS, Way, WorldText
 from fsm.property import Claim, Joint, Properties
 from fsm.spec import Spec
@@ -49,9 +49,7 @@ class Model:
     def text(self) -> str:
         lines = [
             *self._head(), *self.controller.constants(), *self.world.constants(), "", *self._declarations(), "",
-            *self.controller.text(), *inline("do_effects", self._effects()), *inline("keep", self._copied(False)),
-            *inline("restore", self._copied(True)), *inline("judge", self._judge()),
-            *inline("take", self._take()), *self._process(),
+            *self._process(),
         ]  # fmt: skip
         return "\n".join(lines) + "\n"
 
@@ -100,19 +98,22 @@ class Model:
         return ["wide = 1; z = 0;", *loop("z < fxs", [*cases(options), "z++;"]), "fxs = 0;"]
 
     def _take(self) -> Lines:
-        """Everything a way does; where a queue was full or there was nothing to lose, all is as before."""
+        """Everything a way does; where a queue was full or there was nothing to lose, all is as before.
+
+        (`skip`: SPIN lets nothing jump right into a d_step.)
+        """
         acts = [(f"way == {i}", [comment(w.name), *self._acts(w)]) for i, w in enumerate(self.ways, 1)]
         spend = when("gone", [f"{self.world.budget}--;"]) if self.world.lossy else []
         missed = when("loses != 0 && gone == 0", ["cut = 1;"]) if self.world.lossy else []
-        answer = [
-            *self.world.heard(), "answer();", "sends = 0; gone = 0; loses = lost_of_effects;", "do_effects();",
-            f"assert(sends <= {MAX_EFFECT_SENDS});", *missed, *spend,
-        ]  # fmt: skip
-        nothing = when("lost_of_effects != 0", ["cut = 1;"])
+        begin = [*self._copied(False), "ev = 0; cut = 0; sends = 0; gone = 0; loses = lost; wide = 0; fxs = 0;"]
+        told = [*self.world.heard(), "calls = 0; seek = 0; recalling = 0;"]
+        nothing = ["calls = 255;", *when("lost_of_effects != 0", ["cut = 1;"])]
+        turn = [*missed, *spend, *when("ev != 0 && cut == 0", told, nothing)]
+        effects = ["sends = 0; gone = 0; loses = lost_of_effects;", *self._effects()]
+        effects += [f"assert(sends <= {MAX_EFFECT_SENDS});", *missed, *spend]
+        end = ["way = 0; lost = 0; lost_of_effects = 0;", *when("cut", self._copied(True), self._judge())]
         return [
-            "keep();", "ev = 0; cut = 0; sends = 0; gone = 0; loses = lost; wide = 0;", *cases(acts), *missed, *spend,
-            *when("cut == 0", when("ev != 0", answer, nothing)), "way = 0; lost = 0; lost_of_effects = 0;",
-            *when("cut", ["restore();"], ["judge();"]),
+            "skip;", *steps(acts, begin, turn), *self.controller.answer(), "skip;", *d_step(when("cut == 0", effects)), *d_step(end),
         ]  # fmt: skip
 
     def _acts(self, way: Way) -> Lines:
@@ -142,15 +143,15 @@ class Model:
             if self.world.lossy:
                 losing = f"{way.guard} && {self.world.budget} > 0 -> way = {number}; lost ="
                 options += [f":: {losing} {n} {comment(f'{way.name}, send {n} lost')}" for n in range(1, way.sends + 1)]
-        effects = ["d_step { take() }"]
+        effects = self._take()
         if self.world.lossy:
             tellers = " || ".join(f"way == {i}" for i, w in enumerate(self.ways, 1) if w.tells)
             left = f"({tellers}) && {self.world.budget} > (lost != 0)"
             losses = [f":: {left} -> lost_of_effects = {n}" for n in range(1, MAX_EFFECT_SENDS + 1)]
             effects = ["if", ":: true", *losses, "fi;", *effects]
-        first = "d_step { begin(); loses = 0; " + "do_effects(); judge() }"
+        first = [*self.controller.begin(), "sends = 0; loses = 0;", *self._effects(), *self._judge()]
         body = ["if", *(f":: !{self.controller.is_final()} && {o[3:]}" for o in options), "fi;", *effects]
         return [
-            "active proctype call() {", f"  {first};", "end:", "  do", "  :: atomic {", *indented(indented(body)),
+            "active proctype call() {", *indented(d_step(first)), "end:", "  do", "  :: atomic {", *indented(indented(body)),
             "    }", "  od", "}",
         ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from fsm.expression import Expr
-from fsm.promela_text import Lines, cases, clamped, comment, expression, first, identifier, inline, loop, when
+from fsm.promela_text import Lines, cases, clamped, comment, expression, first, identifier, loop, steps, when
 from fsm.spec import Assign, Branch, Emit, Operation, Presume, Row, Spec
 from fsm.vocabulary import EventWord, Word
 
@@ -79,11 +79,8 @@ class SpecText:
 
     # --- one reaction -------------------------------------------------------------------------------------------------
 
-    def text(self) -> Lines:
-        """Inlines: `begin`, and `answer` (to the event in `ev`, then to those that had waited)."""
-        return [*inline("begin", self._begin()), *inline("answer", self._answer())]
-
-    def _begin(self) -> Lines:
+    def begin(self) -> Lines:
+        """The first step of a call."""
         entry = self._operations(self.spec.states[self.spec.initial].entry)
         return ["raises = 0; fxs = 0;", *entry, *self._take_raised()]
 
@@ -122,7 +119,8 @@ class SpecText:
                 ("after == DONE", [*self._follow(), *self._forget_word(), *self._take_raised()]),
             ]
         )
-        return ["word = ev; after = 0; raises = 0; goal = 0;", *self._instead(), *cases(options), *after]
+        begin = ["word = ev; after = 0; raises = 0; goal = 0;", *self._instead()]
+        return steps(options, begin, [*after, *self._next()])
 
     def _instead(self) -> Lines:
         """What an event is where it cannot be what it is called."""
@@ -203,15 +201,17 @@ class SpecText:
         taken = self._taken(row)
         return [comment(str(row.place)), *taken, *(["goal = 0;"] if row.target is None else [])]
 
-    def _answer(self) -> Lines:
-        """Reacts; then events that waited, the oldest that is not deferred again first, until there are too many."""
+    def answer(self) -> Lines:
+        """Reacts to `ev`; then to events that waited, until none is left. Nothing happens where `calls` is 255."""
+        return loop("calls < 255", self._react())
+
+    def _next(self) -> Lines:
+        """The oldest event that waits and is not deferred again comes next, until there are too many."""
         again = f"seek < waits && calls < {MAX_RECALLS} && !{self.is_final()}"
-        turn = [
-            *self._react(),
+        return [
             *when("recalling && after == WAITS", ["seek++;"], ["calls++;", "seek = 0;"]),
             *when(again, ["ev = wait[seek];", "recalling = 1;"], ["calls = 255;"]),
         ]
-        return ["calls = 0; seek = 0; recalling = 0; fxs = 0;", *loop("calls < 255", turn), "recalling = 0;"]
 
     # --- operations ---------------------------------------------------------------------------------------------------
 

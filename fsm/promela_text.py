@@ -15,6 +15,7 @@ Lines = list[str]
 Namer = Callable[[int], str]
 """The Promela name of the variable with this index."""
 
+MAX_LINES = 1000  # of a d_step; SPIN takes some 2000 statements
 _SIGNS: Mapping[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
@@ -61,8 +62,24 @@ def loop(condition: str, body: Sequence[str]) -> Lines:
     return ["do", f":: {condition} ->", *_body(body), ":: else -> break", "od;"]
 
 
-def inline(name: str, body: Sequence[str]) -> Lines:
-    return [f"inline {name}() {{", *_body(body), "}", ""]
+def steps(options: Sequence[tuple[str, Sequence[str]]], before: Sequence[str] = (), after: Sequence[str] = ()) -> Lines:
+    """As `cases`, in as many d_steps as SPIN's limit asks for; the conditions must not be made true by the lines."""
+    parts: list[list[tuple[str, Sequence[str]]]] = [[]]
+    size = len(before)
+    for option in options:
+        size += len(option[1]) + 2
+        if size > MAX_LINES and parts[-1]:
+            parts.append([])
+            size = len(option[1])
+        parts[-1].append(option)
+    lines = [cases(part) for part in parts]
+    lines[0] = [*before, *lines[0]]
+    return [line for each in (*lines, list(after)) if each for line in d_step(each)]
+
+
+def d_step(lines: Sequence[str]) -> Lines:
+    """Something that happens at once."""
+    return ["d_step {", *indented(lines), "};"]
 
 
 def _body(lines: Sequence[str]) -> Lines:
