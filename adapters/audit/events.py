@@ -50,7 +50,7 @@ def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
     """The event in an object, however it is wrapped; None if there is none."""
     if isinstance(value, str | bytes):
         value = _parsed(value)
-    if not isinstance(value, Mapping) or depth < 0:
+    if not isinstance(value, dict) or depth < 0:
         return None
     kind = value.get("type")
     if isinstance(kind, str) and (kind == "error" or _TYPE.fullmatch(kind)) and not _is_wrapping(value, kind):
@@ -70,11 +70,11 @@ def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
 def _is_wrapping(value: Json, kind: str) -> bool:
     """A log's own type beside an event: `{"type": "ws.receive", "event": {"type": ...}}`."""
     if kind in CLIENT_TYPES or kind == "error":
-        return kind == "error" and not isinstance(value.get("error"), Mapping)
+        return kind == "error" and not isinstance(value.get("error"), dict)
     if kind in _CLOSES:
         return True
     inner = value.get("event") or value.get("payload") or value.get("data")
-    return isinstance(inner, Mapping) and isinstance(inner.get("type"), str)
+    return isinstance(inner, dict) and isinstance(inner.get("type"), str)
 
 
 def _parsed(text: str | bytes) -> object:
@@ -89,10 +89,10 @@ def _parsed(text: str | bytes) -> object:
 
 def _close(value: Json) -> Json | None:
     """A close, as a log tells it: a word for it, with a code or a reason."""
-    words = [value.get(key) for key in ("kind", "type", "event", "msg", "message")]
-    if not any(isinstance(word, str) and word.lower() in _CLOSES for word in words):
+    words = (value.get("kind"), value.get("type"), value.get("event"), value.get("msg"), value.get("message"))
+    if not any(word.lower() in _CLOSES for word in words if isinstance(word, str)):
         return None
-    inner = next((v for key in _WRAPPINGS if isinstance(v := value.get(key), Mapping)), {})
+    inner = next((v for key in _WRAPPINGS if isinstance(v := value.get(key), dict)), {})
     code = next((c for key in ("code", "close_code", "status") for c in (value.get(key), inner.get(key)) if c), None)
     reason = next((r for key in ("reason", "close_reason") for r in (value.get(key), inner.get(key)) if r), "")
     number = int(code) if isinstance(code, int | float) or (isinstance(code, str) and code.isdigit()) else None

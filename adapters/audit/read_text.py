@@ -49,7 +49,7 @@ class _Parser:
 
     def __init__(self) -> None:
         self._open: list[str] = []
-        self._prefix = ""
+        self._prefix = self._last = ""
         self._line = 0
         self._chars = 0
         self._depth = 0
@@ -63,23 +63,31 @@ class _Parser:
                 return
         start = _START.search(text)
         if start is None:
+            if text.rstrip().endswith("{"):
+                self._begin(number, text, text.rindex("{"))  # pretty-printed from the next line on
+                return
+            self._last = text
             found = _closed(text)
             if found is not None:
                 yield number, found
             return
         for match in _START.finditer(text):
             value = _value(text, match.start())
-            found = _in(value, text[: match.start()][-_PREFIX_CHARS:])
+            found = _in(value, self._before(text[: match.start()]))
             if found is not None:
                 yield number, found
                 return
         self._begin(number, text, start.start())
 
+    def _before(self, prefix: str) -> str:
+        """What stands before an event: on its line, else on the line before."""
+        return (prefix if prefix.strip() else self._last)[-_PREFIX_CHARS:]
+
     def _begin(self, number: int, text: str, start: int) -> None:
         """An object that is not closed on its line may go on."""
         self._depth = _depth(text[start:])
         if self._depth > 0:
-            self._prefix, self._open = text[:start][-_PREFIX_CHARS:], [text[start:]]
+            self._prefix, self._open = self._before(text[:start]), [text[start:]]
             self._line, self._chars = number, len(text)
 
     def _joined(self, text: str) -> Iterator[tuple[int, Found]]:

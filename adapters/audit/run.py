@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import overload
 
 import attrs
 
@@ -44,18 +45,33 @@ class Auditor:
             stream.close()
 
 
+class _Specs(Sequence[Spec]):
+    """The chosen spec, then the bundled ones, loaded when a line is looked for that the chosen one does not have."""
+
+    def __init__(self, chosen: Spec, others: Sequence[str]) -> None:
+        self._loaded = [chosen]
+        self._others = list(others)
+
+    def __len__(self) -> int:
+        return len(self._loaded) + len(self._others)
+
+    @overload
+    def __getitem__(self, index: int) -> Spec: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Spec]: ...
+    def __getitem__(self, index: int | slice) -> Spec | Sequence[Spec]:
+        while self._others and not (isinstance(index, int) and 0 <= index < len(self._loaded)):
+            try:
+                self._loaded.append(load_spec(self._others.pop(0), typestate=False).spec)
+            except SpecError:
+                continue
+        return self._loaded[index]
+
+
 def auditor(spec: str, options: Options) -> Auditor:
-    """Loads the chosen spec, and the bundled ones beside it. Raises SpecError."""
+    """Loads the chosen spec; the bundled ones beside it when they are needed. Raises SpecError."""
     chosen = load_spec(spec).spec
-    others = [_bundled(name) for name in BUNDLED if name != spec]
-    return Auditor(TurnSpecMachine(chosen), [chosen, *(other for other in others if other is not None)], options)
-
-
-def _bundled(name: str) -> Spec | None:
-    try:
-        return load_spec(name, typestate=False).spec
-    except SpecError:
-        return None
+    return Auditor(TurnSpecMachine(chosen), _Specs(chosen, [name for name in BUNDLED if name != spec]), options)
 
 
 def quote(place: Place) -> str:

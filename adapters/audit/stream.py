@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import attrs
 
@@ -68,6 +68,21 @@ class Stream:
             self._raw.close()
 
 
+class _Raw(io.RawIOBase):
+    """Any readable thing as what a BufferedReader takes."""
+
+    def __init__(self, data: BinaryIO) -> None:
+        self._data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._data.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
 def open_stream(name: str) -> Stream:
     """Opens a log by path, `-` for standard input. Raises OSError."""
     if name == STDIN:
@@ -81,8 +96,7 @@ def open_stream(name: str) -> Stream:
 
 
 def _stream(name: str, raw: BinaryIO, size: int | None) -> Stream:
-    buffered = io.BufferedReader(raw, _HEAD_BYTES) if isinstance(raw, io.RawIOBase) else raw
-    assert isinstance(buffered, io.BufferedReader)
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(_Raw(raw), _HEAD_BYTES)
     if buffered.peek(2)[:2] == _GZIP_MAGIC:
         unpacked = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _HEAD_BYTES)
         return Stream(name, unpacked.peek(_HEAD_BYTES)[:_HEAD_BYTES], size, unpacked, buffered)

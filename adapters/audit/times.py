@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-KEYS: Final = (
-    "at", "t_ms", "at_ms", "timestamp", "time", "ts", "@timestamp", "t", "datetime", "created_at", "time_ms",
-    "timestamp_ms", "asctime", "date", "when", "offset_ms", "elapsed_ms",
+KEYS: Final = frozenset(
+    {"at", "t_ms", "at_ms", "timestamp", "time", "ts", "@timestamp", "t", "datetime", "created_at", "time_ms",
+     "timestamp_ms", "asctime", "date", "when", "offset_ms", "elapsed_ms"}
 )  # fmt: skip
 _ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ,](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)?")
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?![\d:])")
@@ -65,8 +65,8 @@ def _of_iso(found: re.Match[str]) -> float | None:
 
 def of_mapping(found: Mapping[str, object]) -> float | None:
     """The time in an object of a log, by the names times are given."""
-    for key in KEYS:
-        value = found.get(key)
+    for key in sorted(KEYS.intersection(found), key=len, reverse=True):
+        value = found[key]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return of_number(value, key)
         if isinstance(value, str) and value:

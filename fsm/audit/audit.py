@@ -60,8 +60,8 @@ class Audit:
         acts = self._mirror.feed(record, talk, moments)
         if moments or acts or not record.type.endswith((".delta", ".append")):
             self._scenes.add(beats_of(record, moments, acts, talk.now_ms))
-        if moments or acts or record.type.endswith("audio.delta"):
-            self._drawing.add(record, moments, acts, talk)
+        if moments or acts or not record.type.endswith((".append", "transcript.delta", "text.delta")):
+            self._drawing.add(record, moments, acts, talk, self.figures.records)
         for moment in moments:
             self._count(moment)
             self._judge(moment, before if moment.name in _OF_THE_END and before is not talk else talk)
@@ -89,7 +89,8 @@ class Audit:
         key = (rule.id, verdict.key, verdict.harm)
         if key not in self._groups and sum(k[0] == rule.id for k in self._groups) >= _KEYS:
             key = (rule.id, "(others)", verdict.harm)
-        case = Case(moment.at_ms, verdict.text, verdict.evidence)
+        at_ms = moment.at_ms if verdict.at_ms is None else verdict.at_ms
+        case = Case(at_ms, verdict.text, verdict.evidence)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(rule, key[1], verdict.harm, case, case)
@@ -101,7 +102,7 @@ class Audit:
         group.count += 1
         group.last = case
         if verdict.harm:
-            self._drawing.found(moment.at_ms, f"{rule.id} {key[1]}")
+            self._drawing.found(at_ms, f"{rule.id} {key[1]}")
 
     def finish(self, file: str, log_format: str, skipped: int = 0) -> LogReport:
         """The log is over: what was waited for never came."""

@@ -11,6 +11,7 @@ from fsm.audit.report import Bar, Lanes, Mark
 from fsm.audit.talk import Moment, Response, Talk
 
 _KEPT = 2000
+_PLAYING = 8  # responses whose end may still change
 _ASKED = {
     "session.update": "update", "response.create": "create", "response.cancel": "cancel",
     "conversation.item.truncate": "truncate", "conversation.item.create": "item",
@@ -31,15 +32,19 @@ class Drawing:
         self._order = 0
         self._at = 0.0
 
-    def add(self, record: Record, moments: Sequence[Moment], acts: Sequence[Act], talk: Talk) -> None:
-        """One record and all that came of it."""
-        self._order += 1
+    def add(
+        self, record: Record, moments: Sequence[Moment], acts: Sequence[Act], talk: Talk, number: int
+    ) -> None:  # fmt: skip
+        """One record, the `number`th, and all that came of it."""
+        self._order = number
         self.lanes.by_order = not talk.timed
         self._at = talk.now_ms if talk.timed else float(self._order)
         for moment in moments:
             self._moment(moment, talk)
         if record.type.endswith("audio.delta"):
             self._grow(talk)
+        elif record.direction != "server":
+            self._cut(talk)
         kind = _ASKED.get(record.type) if record.direction == "client" else None
         if kind is not None:
             self._keep(self.lanes.asked, Mark(self._at, kind, record.type))
@@ -77,16 +82,25 @@ class Drawing:
         if bar is not None and playing is not None and playing.flushed is None:
             bar.end_ms = talk.sound.heard_until_ms if talk.timed else self._at
 
+    def _cut(self, talk: Talk) -> None:
+        """What was flushed is not heard any more."""
+        for name, bar in self._heard.items():
+            response = talk.responses.get(name)
+            if response is not None and response.flushed is not None and talk.timed:
+                bar.end_ms = max(min(bar.end_ms, response.flushed_ms), bar.start_ms)
+
     def _end_heard(self, response: Response, talk: Talk) -> None:
-        bar = self._heard.pop(response.id, None)
+        bar = self._heard.get(response.id)
         if bar is None:
             return
+        while len(self._heard) > _PLAYING:
+            self._heard.pop(next(iter(self._heard)))
         if not talk.timed:
             bar.end_ms = self._at
         elif response.flushed is None:
             bar.end_ms = max(bar.end_ms, talk.sound.heard_until_ms)
         else:
-            bar.end_ms = min(bar.end_ms, response.flushed_ms)
+            bar.end_ms = max(min(bar.end_ms, response.flushed_ms), bar.start_ms)
 
     def _act(self, act: Act, talk: Talk) -> None:
         at = act.at_ms if talk.timed else self._at

@@ -24,6 +24,7 @@ class Verdict:
     text: str
     evidence: tuple[Evidence, ...]
     key: str = ""
+    at_ms: float | None = None  # when it was, if not when it was noticed
 
 
 Judge = Callable[[Moment, Talk], Verdict | None]

@@ -120,7 +120,7 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
     harm = moment.ms > talk.options.dead_air_ms
     after = f"{seconds(moment.ms)} later" if harm else "when the log ends"
     text = f"a create has neither a response nor a rejection {after}"
-    return Verdict(harm, text, lines(create.evidence))
+    return Verdict(harm, text, lines(create.evidence), at_ms=create.at_ms)
 
 
 def _judge_twice(moment: Moment, talk: Talk) -> Verdict | None:
@@ -132,7 +132,7 @@ def _judge_twice(moment: Moment, talk: Talk) -> Verdict | None:
     what = f"turn {response.turn.number}" if response.turn else "the opening of the call"
     asked = response.create.evidence if response.create else None
     text = f"{what} was answered by {earlier.id} and again by {response.id}"
-    return Verdict(True, text, lines(earlier.evidence, asked, response.evidence))
+    return Verdict(True, text, lines(earlier.evidence, asked, response.evidence), at_ms=response.at_ms)
 
 
 def _judge_stuck(moment: Moment, talk: Talk) -> Verdict | None:
@@ -141,7 +141,7 @@ def _judge_stuck(moment: Moment, talk: Talk) -> Verdict | None:
         return None
     harm = moment.ms > 2 * talk.options.dead_air_ms
     after = f"{seconds(moment.ms)} later" if harm else "when the log ends"
-    return Verdict(harm, f"{response.id} has no response.done {after}", lines(response.evidence))
+    return Verdict(harm, f"{response.id} has no response.done {after}", lines(response.evidence), at_ms=response.at_ms)
 
 
 def _judge_ended(moment: Moment, talk: Talk) -> Verdict | None:

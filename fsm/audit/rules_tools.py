@@ -38,7 +38,7 @@ def _judge_tool_open(moment: Moment, talk: Talk) -> Verdict | None:
     text = f"{call.name or 'a tool'} ({call.id}) has no output {seconds(moment.ms)} later"
     if not harm:
         text = f"{call.name or 'a tool'} ({call.id}) has no output when the log ends"
-    return Verdict(harm, text, lines(call.evidence))
+    return Verdict(harm, text, lines(call.evidence), at_ms=call.at_ms)
 
 
 def _judge_round(moment: Moment, talk: Talk) -> Verdict | None:
@@ -48,7 +48,7 @@ def _judge_round(moment: Moment, talk: Talk) -> Verdict | None:
     harm = moment.ms > talk.options.dead_air_ms
     text = f"the output of {call.name or 'a tool'} ({call.id}) was sent, and nobody asked for an answer"
     text += f" for {seconds(moment.ms)}" if harm else " before the log ended"
-    return Verdict(harm, text, lines(call.evidence, moment.evidence))
+    return Verdict(harm, text, lines(call.evidence, moment.evidence), at_ms=call.answered_ms)
 
 
 def _judge_tool_unknown(moment: Moment, talk: Talk) -> Verdict | None:

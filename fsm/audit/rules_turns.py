@@ -20,11 +20,9 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
         return None
     shown = lines(turn.evidence, turn.stopped, moment.before)
     if moment.ms > talk.options.dead_air_ms:
-        then = "spoke again" if moment.before else "the log ended"
-        text = (
-            f"turn {turn.number}: nobody answered for {seconds(moment.ms)}, until {'the caller ' * bool(moment.before)}"
-        )
-        return Verdict(True, text + then, shown)
+        until = "the caller spoke again" if moment.before else "the log ended"
+        text = f"turn {turn.number}: nobody answered for {seconds(moment.ms)}, until {until}"
+        return Verdict(True, text, shown, at_ms=turn.ended_ms)
     if moment.before is not None:
         return None  # the caller went on before anybody could answer
     return Verdict(False, f"turn {turn.number} has no answer when the log ends", shown)
@@ -35,7 +33,7 @@ def _judge_endless(moment: Moment, talk: Talk) -> Verdict | None:
     if turn is None or moment.ms <= _ENDLESS_MS or not talk.timed:
         return None
     text = f"turn {turn.number}: speech_started has no speech_stopped {seconds(moment.ms)} later"
-    return Verdict(True, text, lines(turn.evidence))
+    return Verdict(True, text, lines(turn.evidence), at_ms=turn.at_ms)
 
 
 def _judge_silence(moment: Moment, talk: Talk) -> Verdict | None:
@@ -86,7 +84,7 @@ def _judge_talk_over(moment: Moment, talk: Talk) -> Verdict | None:
     shown = lines(response.turn.evidence if response.turn else None, response.evidence, response.first_delta)
     if response.over_caller:
         text = f"{response.id} began, and its audio came, while the caller was speaking"
-        return Verdict(True, text, shown, "began")
+        return Verdict(True, text, shown, "began", response.at_ms)
     if response.over_ms > talk.options.overlap_ms and talk.timed:
         text = f"{response.id} went on for {seconds(response.over_ms)} after the caller had begun to speak"
         return Verdict(True, text, shown, "went on")
@@ -108,7 +106,7 @@ def _played_on(moment: Moment, talk: Talk) -> Verdict | None:
         f"the caller spoke over {seconds(overlap)} of {turn.overlap.id}; neither a truncate, a cancel nor a clear "
         "follows: it was played on, or the model believes it was heard"
     )
-    return Verdict(True, text, lines(turn.overlap.evidence, turn.evidence, moment.before), "played on")
+    return Verdict(True, text, lines(turn.overlap.evidence, turn.evidence, moment.before), "played on", turn.at_ms)
 
 
 def _judge_late(moment: Moment, talk: Talk) -> Verdict | None:

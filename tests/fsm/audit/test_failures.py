@@ -1,0 +1,226 @@
+"""Each classic failure is named from its log alone, with evidence, the deciding line and what turnspec does."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from fsm.audit import as_json, html, markdown
+from fsm.audit.report import LogReport
+from fsm.audit.rules import RULES
+from tests.fsm.audit import failures
+from tests.fsm.audit.bench import audited, named, only, untimed
+from tests.fsm.audit.failures import FAILURES
+from tests.fsm.audit.logbook import LogBook
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_classic_failure_is_named(name: str) -> None:
+    make, rule = FAILURES[name]
+    report = audited(make())
+    assert rule in named(report.findings)
+    for group in report.findings:
+        assert group.count >= 1
+        assert group.first.evidence, group.rule.id
+        assert all(e.line and e.where.startswith("log.jsonl:") for e in group.first.evidence)
+        assert group.forbids, group.rule.id
+        assert all(f.place.line > 0 and f.place.file.startswith("specs/") for f in group.forbids)
+        assert group.scene is not None and group.scene.beats
+
+
+_ALONE = sorted(set(FAILURES) - {"storm", "storm, rejected"})
+
+
+@pytest.mark.parametrize("name", _ALONE)
+def test_a_failure_is_given_one_name(name: str) -> None:
+    make, rule = FAILURES[name]
+    assert named(audited(make()).findings) == [rule]
+
+
+@pytest.mark.parametrize("make", [failures.healthy, failures.update_honoured])
+def test_a_call_without_harm_has_notes_at_most(make: object) -> None:
+    assert callable(make)
+    assert named(audited(make()).findings) == []
+    assert named(audited(untimed(make())).findings) == []
+
+
+def test_the_storm_is_counted_not_listed() -> None:
+    report = audited(failures.storm())
+    figures = report.figures
+    assert (figures.creates, figures.accepted, figures.rejected) == (148, 135, 13)
+    assert figures.causes == {"create-while-active": 13}
+    assert 69_000 < report.duration_ms < 71_000
+    group = only(report, "create-while-active")
+    assert group.count == 13
+    assert len(group.cases) == 4
+    assert len(markdown.page([report])) < 20_000
+    assert figures.ours == 1  # the greeting; the provider answers the turns
+
+
+def test_the_storm_is_seen_without_times() -> None:
+    report = audited(untimed(failures.storm()))
+    assert only(report, "create-while-active").count == 13
+    assert not report.timed
+
+
+def test_two_tool_results_are_told_with_the_gap_between_them() -> None:
+    group = only(audited(failures.two_tools_ask()), "create-per-tool")
+    assert "1 ms after another create" in group.first.text
+    assert any("create_response(tools)" in beat.text for beat in group.scene.beats) if group.scene else False
+
+
+def test_rejections_are_known_by_message_where_old_servers_send_no_code() -> None:
+    book = LogBook().opened()
+    book.create()
+    book.wait(0.03)
+    name = book.begin()
+    book.wait(0.1).create()
+    book.error(None, "Conversation already has an active response")
+    book.wait(0.3).item(name)
+    book.audio(name, 1000).done(name)
+    assert named(audited(book.rows).findings) == ["create-while-active"]
+
+
+def test_an_update_that_is_rejected_and_sent_again_is_not_lived_with() -> None:
+    book = LogBook().created()
+    about = book.update()
+    book.error("unknown_parameter", "Unknown parameter: 'session.voice'.", about, "session.voice")
+    book.update()
+    book.server("session.updated", session=book.session())
+    book.create()
+    book.wait(0.03).answer()
+    report = audited(book.rows)
+    assert [group.key for group in report.findings] == ["session.voice"]
+
+
+def test_a_cancel_without_an_id_that_hits_the_next_response() -> None:
+    book = LogBook().greeted()
+    book.says()
+    book.client("response.cancel")
+    book.wait(0.05)
+    name = book.begin()
+    book.wait(0.1).done(name, "cancelled", "client_cancelled", said=False)
+    group = only(audited(book.rows), "cancel-of-nothing")
+    assert "hit the next response: resp_0002" in group.first.text
+
+
+def test_a_cancel_that_was_let_pass_is_a_note() -> None:
+    book = LogBook().greeted()
+    book.client("response.cancel", response_id="resp_0001")
+    report = audited(book.turn().rows)
+    assert named(report.findings) == []
+    assert "cancel-of-nothing" in named(report.notes)
+
+
+def test_an_output_before_its_parents_end_is_a_note() -> None:
+    book = LogBook().greeted()
+    book.says().wait(0.001)
+    calls = book.calls()
+    done = book.rows.pop()
+    book.output(calls[0])
+    book.rows.append({**done, "at": book.now})
+    book.create()
+    book.wait(0.03).answer()
+    report = audited(book.rows)
+    assert named(report.findings) == []
+    assert named(report.notes) == ["tool-answered-early"]
+
+
+def test_audio_that_was_on_its_way_at_a_cut_is_a_note() -> None:
+    book = LogBook().greeted()
+    book.says().wait(0.001)
+    name = book.begin()
+    item = book.item(name)
+    book.audio(name, 2000)
+    turn = book.speech_started()
+    book.client("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=150)
+    book.audio(name, 500).done(name, "cancelled", "turn_detected")
+    book.wait(1.0).speech_stopped(turn)
+    book.committed(turn).wait(0.001).answer()
+    report = audited(book.rows)
+    assert named(report.findings) == []
+    assert named(report.notes) == ["audio-after-flush"]
+
+
+def test_the_length_of_a_silence_is_a_choice() -> None:
+    from fsm.audit.talk import Options
+
+    rows = failures.late_answer()
+    assert named(audited(rows, options=Options(dead_air_ms=12_000)).findings) == []
+    assert named(audited(rows, options=Options(dead_air_ms=8000)).findings) == ["dead-air"]
+
+
+def test_closes_are_explained() -> None:
+    for code, reason, expected in (
+        (1006, "", "connection broke"), (3000, "invalid_request_error.invalid_api_key", "key is not accepted"),
+        (1001, "Your session hit the maximum duration of 60 minutes.", "maximum duration"),
+    ):  # fmt: skip
+        book = LogBook().greeted()
+        book.closed(code, reason)
+        assert expected in only(audited(book.rows), "closed").first.text
+    book = LogBook().greeted()
+    book.closed(1000)
+    assert named(audited(book.rows).findings) == []
+
+
+def test_what_nobody_has_described_is_a_note_and_counted() -> None:
+    book = LogBook().greeted()
+    for _ in range(3):
+        book.server("session.weather.changed", city="London")
+    book.server("rate_limits.updated", rate_limits=[], mood="good")
+    report = audited(book.rows)
+    assert [(g.key, g.count) for g in report.notes] == [
+        ("session.weather.changed", 3), ("rate_limits.updated: mood", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", ["server_vad", "owned_turns", "push_to_talk"])
+def test_any_bundled_spec_can_be_compared_with(spec: str) -> None:
+    report = audited(failures.storm(), spec)
+    assert report.spec == spec
+    assert all(group.forbids for group in report.findings)
+
+
+def pages(report: LogReport) -> tuple[str, str, str]:
+    return markdown.page([report]), html.page([report]), json.dumps(as_json.document([report]))
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_every_form_of_the_report_tells_the_same(name: str) -> None:
+    report = audited(FAILURES[name][0]())
+    for page in pages(report):
+        for group in report.findings:
+            assert group.rule.id in page
+            assert group.forbids[0].place.file in page
+            assert f"log.jsonl:{group.first.evidence[0].line}" in page or '"line": ' in page
+
+
+def test_the_page_needs_no_network_and_runs_no_script() -> None:
+    page = html.page([audited(failures.storm())])
+    for banned in ("<script", "http:", "https:", "src=", "@import", "url("):
+        assert banned not in page
+    assert page.count("<svg") == page.count("</svg>") >= 4
+
+
+def test_what_a_log_says_is_not_markup() -> None:
+    book = LogBook().greeted()
+    about = book.create()
+    book.error("odd<b>", "<script>alert(1)</script> | `x`", about, "response")
+    report = audited(book.rows)
+    assert "<script" not in html.page([report])
+    outside_code = re.sub(r"`[^`\n]*`", "", markdown.page([report]))
+    assert not re.search(r"(?<!\\)<script", outside_code)
+
+
+def test_reports_are_deterministic() -> None:
+    first, second = (pages(audited(failures.storm())) for _ in range(2))
+    assert first == second
+
+
+def test_every_rule_is_complete() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        assert rule.title and rule.why.endswith(".") and rule.instead.endswith("."), rule.id
+        assert rule.anchors or rule.id == "not-in-vocabulary", rule.id

@@ -1,0 +1,75 @@
+"""What our machine does beside a log: at the log's times, without a step that cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsm.audit.mirror import Act, Mirror
+from fsm.audit.talk import Options
+from fsm.audit.track import Tracker
+from tests.fsm.audit import failures
+from tests.fsm.audit.bench import machine, record
+from tests.fsm.audit.failures import FAILURES
+from tests.fsm.audit.logbook import Row
+
+
+def acts(rows: list[Row], spec: str = "server_vad") -> list[Act]:
+    tracker, mirror = Tracker(machine(spec).spec.vocabulary, Options()), Mirror(machine(spec))
+    found: list[Act] = []
+    for line, row in enumerate(rows, 1):
+        fed = record(line, row)
+        moments = tracker.feed(fed)
+        found += mirror.feed(fed, tracker.talk, moments)
+    return found
+
+
+def effects(found: list[Act]) -> list[str]:
+    return [effect for act in found for effect in act.effects]
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_nothing_that_cannot_happen_happens(name: str) -> None:
+    assert [act for act in acts(FAILURES[name][0]()) if act.outcome == "impossible"] == []
+
+
+def test_time_never_goes_back() -> None:
+    for make, _ in FAILURES.values():
+        times = [act.at_ms for act in acts(make())]
+        assert times == sorted(times)
+
+
+def test_a_healthy_call_is_taken_as_it_was() -> None:
+    found = effects(acts(failures.healthy()))
+    assert [e for e in found if e.startswith("create_response")] == [
+        "create_response(greeting)",
+        "create_response(tools)",
+    ]
+    assert [e for e in found if e.startswith(("run_tool", "send_tool"))] == [
+        "run_tool(get_weather)", "run_tool(get_weather)", "send_tool_output(call_001)", "send_tool_output(call_002)",
+    ]  # fmt: skip
+    assert found.count("flush_playout") >= 1
+    (truncated,) = [e for e in found if e.startswith("truncate_item")]
+    assert truncated == "truncate_item(1400)"  # so much of it had been heard
+
+
+def test_an_answer_that_never_came_is_asked_for() -> None:
+    found = acts(failures.never_answered())
+    (overdue, *_) = [act for act in found if act.event == "timer.answer_overdue"]
+    assert overdue.effects == ("create_response(turn)",)
+    ends = [act.at_ms for act in found if act.event.startswith("input_audio_buffer.committed")]
+    stopped = max(at for at in ends if at < overdue.at_ms)
+    assert overdue.at_ms == stopped + 4000
+
+
+def test_a_response_that_never_ended_is_cancelled() -> None:
+    found = acts(failures.response_lost())
+    assert any(e.startswith("cancel_response(resp_0002)") for e in effects(found))
+
+
+def test_what_their_client_asked_for_and_was_refused_is_not_ours() -> None:
+    assert not [act for act in acts(failures.storm()) if act.event.startswith("create_rejected")]
+
+
+def test_without_times_no_deadline_passes() -> None:
+    rows = [{k: v for k, v in row.items() if k != "at"} for row in failures.never_answered()]
+    assert not [act for act in acts(rows) if act.event.startswith("timer.")]

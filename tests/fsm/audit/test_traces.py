@@ -1,0 +1,101 @@
+"""Recordings of the real wire: clean ones have notes at most, errors seen in the field are explained each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from fsm.audit import explain
+from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS, direction_of
+from fsm.audit.rule import told
+from fsm.audit.talk import Options, Talk
+from fsm.audit.track_errors import fault_of
+from tests.fsm.audit.bench import audited, machine, named, record
+from tests.fsm.audit.logbook import Row
+
+CLEAN = (
+    "beta_openai_webrtc_bargein_after_response_done", "ga_azure_vad_transcription_failed",
+    "ga_openai_client_cancel_text", "ga_openai_server_vad_turn", "ga_openai_text_in_audio_out",
+    "ga_openai_three_server_vad_turns", "ga_openai_tool_call_round", "ga_openai_webrtc_sideband_audio",
+    "voicelive_server_vad_turn",
+)  # fmt: skip
+
+
+def rows(file: Path) -> list[Row]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_clean_recording_has_notes_at_most(traces: Path, name: str) -> None:
+    report = audited(rows(traces / f"{name}.jsonl"))
+    assert report.findings == []
+    assert report.figures.responses > 0
+
+
+def test_no_recording_is_left_out(traces: Path) -> None:
+    assert {file.stem for file in traces.glob("*.jsonl")} <= {*CLEAN, "errors_seen"}
+
+
+NOTES = {
+    "ga_openai_client_cancel_text": ["update-early"],
+    "ga_openai_tool_call_round": ["tool-answered-early"],
+    "ga_openai_webrtc_sideband_audio": ["update-early"],
+    "ga_azure_vad_transcription_failed": ["not-in-vocabulary"],
+    "ga_openai_three_server_vad_turns": [],
+}
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_what_was_unwise_or_new_is_noted(traces: Path, name: str) -> None:
+    assert named(audited(rows(traces / f"{name}.jsonl")).notes) == NOTES[name]
+
+
+@pytest.mark.parametrize("silence_ms", [20.0, 100.0])
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_clean_recording_with_times_stays_clean(traces: Path, name: str, silence_ms: float) -> None:
+    """The same events a few milliseconds apart; the caller's audio in its own time."""
+    at, timed = 0.0, []
+    for row in rows(traces / f"{name}.jsonl"):
+        at += silence_ms / 1000 if row["event"]["type"] == "input_audio_buffer.append" else 0.01
+        timed.append({**row, "at": at})
+    assert named(audited(timed, options=Options(dead_air_ms=8000)).findings) == []
+
+
+def test_each_error_seen_is_explained(traces: Path) -> None:
+    found = rows(traces / "errors_seen.jsonl")
+    assert len(found) == 15
+    for line, row in enumerate(found, 1):
+        fault = fault_of(Talk(Options()), record(line, row))
+        assert explain.of_fault(fault), row["note"]
+        assert fault.message in told(fault)
+        alone = audited([row])
+        assert len(alone.findings) == 1, row["note"]
+        assert alone.findings[0].rule.id != "error", row["note"]
+
+
+def test_fields_and_sides_are_those_of_the_published_types() -> None:
+    """The `openai` package's own event types: every type has its side, every top field is known."""
+    from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
+
+    vocabulary = machine().spec.vocabulary
+    seen = 0
+    for union, side, table in (
+        (RealtimeClientEvent, "client", CLIENT_FIELDS), (RealtimeServerEvent, "server", SERVER_FIELDS),
+    ):  # fmt: skip
+        for model in _members(get_args(union)):
+            (wire_type,) = get_args(model.model_fields["type"].annotation)
+            fields = set(model.model_fields) - {"type", "event_id", "obfuscation"}
+            assert direction_of(vocabulary, wire_type) == side
+            assert fields <= table[wire_type], wire_type
+            seen += 1
+    assert seen >= 57
+
+
+def _members(found: object) -> list[Any]:
+    members: list[Any] = []
+    for each in found if isinstance(found, tuple) else ():
+        members += [each] if hasattr(each, "model_fields") else _members(get_args(each))
+    return members
