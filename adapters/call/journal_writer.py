@@ -1,8 +1,9 @@
 """Journals on disk: what a call does, line by line, written by one thread for the whole process. Never a decision.
 
-Lines are made where they happen (fsm.journal: no audio, no secret in them) and handed over every tenth of a second.
-What waits for the disk is bounded; lines over the bound are dropped, counted, and told in the journal itself. A batch
-is one write, and half of one is taken back, so that a file holds whole lines however the process ends.
+Lines are kept as they happen, written out (fsm.journal: no audio, no secret in them) and handed over every tenth of a
+second: one after another they cost half of what each costs between a step and a frame. What waits for the disk is
+bounded; lines over the bound are dropped, counted, and told in the journal itself. A batch is one write, and half of
+one is taken back, so that a file holds whole lines however the process ends.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 HAND_OVER_S: Final = 0.1
 SECRET_CHARS: Final = 6
-_BATCH_BYTES: Final = 64 * 1024
+_BATCH_LINES: Final = 100
 _FILES_PER_CALL: Final = 1000
 
 
@@ -92,8 +93,7 @@ class CallJournal:
         self._file = _LineFile(path)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._lines: list[bytes] = []
-        self._size_bytes = 0
+        self._lines: list[Line] = []
         self._steps = 0
         self._untold = 0  # dropped, and not yet said so in the journal
         self._dropped = 0
@@ -144,10 +144,8 @@ class CallJournal:
         if self._closed:
             self._dropped += 1
             return
-        text = self._encoded(line)
-        self._lines.append(text)
-        self._size_bytes += len(text)
-        if self._size_bytes >= _BATCH_BYTES:
+        self._lines.append(line)
+        if len(self._lines) >= _BATCH_LINES:
             self._hand_over()
         elif self._timer is None:
             self._timer = self._loop.call_later(HAND_OVER_S, self._hand_over)
@@ -165,13 +163,11 @@ class CallJournal:
             self._timer = None
         if not self._lines:
             return
-        lines, self._lines, self._size_bytes = self._lines, [], 0
-        told = self._untold
+        lines, self._lines = self._lines, []
+        count, told = len(lines), self._untold
         if told:
-            lost = LostLine(self._at_ms, told, "more waited for the disk than may wait")
-            lines.insert(0, self._encoded(lost))
-        count = len(lines) - bool(told)
-        batch = b"".join(lines)
+            lines.insert(0, LostLine(self._at_ms, told, "more waited for the disk than may wait"))
+        batch = b"".join(map(self._encoded, lines))
         if is_last:  # small, and once a call: never refused, or nobody would know what is missing
             self._thread.submit(lambda: self._file.write(batch, count))
             self._untold = 0
