@@ -28,9 +28,9 @@ _SERVER: Final = frozenset(
     {"server", "in", "incoming", "inbound", "recv", "receive", "received", "rx", "down", "s2c", "provider", "openai",
      "wire_in", "<-", "<<<"}
 )  # fmt: skip
-_CLOSES: Final = frozenset(
-    {"close", "closed", "websocket.close", "websocket.closed", "socket.closed", "session.closed", "ws_closed",
-     "disconnect", "disconnected", "connection.closed", "connection_closed", "provider.closed"}
+_CLOSES: Final = re.compile(
+    r"(?:(?:on|ws|web_?socket|socket|session|connection|provider|server|client|peer)[._ ]?)*"
+    r"(?:close|closed|closing|disconnect|disconnected)", re.IGNORECASE,
 )  # fmt: skip
 _TYPE: Final = re.compile(r"[a-z][a-z_]*(?:\.[a-z_]+)+")
 _DEPTH: Final = 4
@@ -71,7 +71,7 @@ def _is_wrapping(value: Json, kind: str) -> bool:
     """A log's own type beside an event: `{"type": "ws.receive", "event": {"type": ...}}`."""
     if kind in CLIENT_TYPES or kind == "error":
         return kind == "error" and not isinstance(value.get("error"), dict)
-    if kind in _CLOSES:
+    if _CLOSES.fullmatch(kind):
         return True
     inner = value.get("event") or value.get("payload") or value.get("data")
     return isinstance(inner, dict) and isinstance(inner.get("type"), str)
@@ -90,7 +90,7 @@ def _parsed(text: str | bytes) -> object:
 def _close(value: Json) -> Json | None:
     """A close, as a log tells it: a word for it, with a code or a reason."""
     words = (value.get("kind"), value.get("type"), value.get("event"), value.get("msg"), value.get("message"))
-    if not any(word.lower() in _CLOSES for word in words if isinstance(word, str)):
+    if not any(len(word) < 40 and _CLOSES.fullmatch(word) for word in words if isinstance(word, str)):
         return None
     inner = next((v for key in _WRAPPINGS if isinstance(v := value.get(key), dict)), {})
     code = next((c for key in ("code", "close_code", "status") for c in (value.get(key), inner.get(key)) if c), None)

@@ -132,7 +132,8 @@ def _judge_twice(moment: Moment, talk: Talk) -> Verdict | None:
     what = f"turn {response.turn.number}" if response.turn else "the opening of the call"
     asked = response.create.evidence if response.create else None
     text = f"{what} was answered by {earlier.id} and again by {response.id}"
-    return Verdict(True, text, lines(earlier.evidence, asked, response.evidence), at_ms=response.at_ms)
+    shown = lines(earlier.evidence, asked, response.evidence)
+    return Verdict(not response.deliberate, text, shown, "deliberate" * response.deliberate, response.at_ms)
 
 
 def _judge_stuck(moment: Moment, talk: Talk) -> Verdict | None:

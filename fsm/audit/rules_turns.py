@@ -42,6 +42,10 @@ def _judge_silence(moment: Moment, talk: Talk) -> Verdict | None:
     if response is None or response.outside or not talk.timed:
         return None
     turn, create = response.turn, response.create
+    if moment.name == "turn_answered":
+        return _late(moment)
+    if turn is not None and turn.late and response.first_word:
+        return None  # told when the response began
     since, what = moment.ms, ""
     if turn is not None and response.first_word:
         since, what = max(since, turn.ended_ms or turn.at_ms), f"the answer to turn {turn.number}"
@@ -56,6 +60,14 @@ def _judge_silence(moment: Moment, talk: Talk) -> Verdict | None:
         return None
     before = turn.stopped if turn is not None and response.first_word else create.evidence if create else None
     return Verdict(True, f"{seconds(gap)} of silence before {what}", lines(before, moment.evidence))
+
+
+def _late(moment: Moment) -> Verdict | None:
+    turn, response = moment.turn, moment.response
+    if turn is None or response is None or not turn.late:
+        return None
+    text = f"{seconds(moment.ms)} of silence before the answer to turn {turn.number} began"
+    return Verdict(True, text, lines(turn.stopped or turn.evidence, response.evidence), at_ms=turn.ended_ms)
 
 
 def _judge_greeting(moment: Moment, talk: Talk) -> Verdict | None:
@@ -149,7 +161,7 @@ RULES = (
         "dead-air", "Dead air",
         "The caller waits and hears nothing; many hang up.",
         "keeps a deadline on every wait and asks again when it passes.",
-        ("audio_began",), _judge_silence,
+        ("audio_began", "turn_answered"), _judge_silence,
         (Anchor("deadline", "answer_overdue", "an answer the provider owes has {after}"),
          Anchor("deadline", "response_overdue", "a response has {after} to bring audio"),
          Anchor("deadline", "create_overdue", "a create has {after} to be answered")),

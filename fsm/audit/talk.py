@@ -84,7 +84,9 @@ class Response:
     said: bool = False
     first_word: bool = False  # the first that was heard in its turn, or in the call
     again: Response | None = None  # another response has answered the same before
+    deliberate: bool = False  # asked for a good while after the other: a caller who says nothing was spoken to again
     called: bool = False
+    ended_ms: float = 0.0
     audio_ms: float = 0.0
     deltas: int = 0
     deltas_over_caller: int = 0
@@ -117,7 +119,7 @@ class Turn:
     said: bool = False
     resumed: bool = False  # the caller went on before anybody could answer
     overlap: Response | None = None
-    reported: bool = False
+    late: bool = False  # its answer began after too long a silence
 
 
 @attrs.define(eq=False)

@@ -48,7 +48,7 @@ def _given_up(talk: Talk) -> Iterator[Moment]:
 
 def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     """response.created: of a create that waits, or the provider's own."""
-    name = record.text("response.id") or f"?{talk.responses_begun}"
+    name = record.text("response.id") or record.text("response_id") or f"?{talk.responses_begun}"
     if name in talk.responses:
         return
     create = _claimed(talk, record)
@@ -96,7 +96,8 @@ def item_known(talk: Talk, record: Record) -> Iterator[Moment]:
     if item and response:
         talk.items[item] = response
         keep(talk.items, 4 * 64)
-    yield from ()
+    if response:
+        yield from begun(talk, record)  # its response.created is not in this log
 
 
 def audio(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -165,6 +166,7 @@ def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     if response is None or response.status:
         return
     response.status = record.text("response.status") or "completed"
+    response.ended_ms = talk.now_ms
     response.reason = record.text("response.status_details.reason") or record.text("response.status_details.error.code")
     for item in _items(record):
         response.said = response.said or any(part in _SAID for part in _parts(item))
@@ -189,6 +191,10 @@ def _compare(talk: Talk, response: Response) -> None:
         return
     number, earlier = talk.said_for
     response.again = earlier if number == response.input_no else None
+    asked = response.create.at_ms if response.create is not None else response.at_ms
+    if earlier is not None and response.again is earlier:
+        quiet_ms = asked - max(earlier.ended_ms, earlier.at_ms + earlier.audio_ms)
+        response.deliberate = quiet_ms > talk.options.dead_air_ms if talk.timed else asked >= earlier.ended_ms
     talk.said_for = (response.input_no, response)
 
 

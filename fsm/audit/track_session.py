@@ -36,6 +36,7 @@ def updated(talk: Talk, record: Record) -> Iterator[Moment]:
     """session.updated says the whole session; it confirms every update that waits."""
     evidence = record.evidence()
     _apply(talk, mapping(record.event.get("session")))
+    talk.mode.transcription_only = talk.mode.transcription_only or record.type.startswith("transcription")
     if talk.configured_ms is None:
         talk.configured, talk.configured_ms = evidence, talk.now_ms
     for update in talk.updates:
@@ -56,7 +57,8 @@ def _apply(talk: Talk, session: Mapping[str, object]) -> None:
         mode.vad = str(found.get("type") or "unknown") if found else "none"
         mode.create_response = found.get("create_response") is not False
         mode.interrupt_response = found.get("interrupt_response") is not False
-    mode.transcription_only = session.get("type") == "transcription"
+    kinds = (session.get("type"), session.get("object"))
+    mode.transcription_only = "transcription" in kinds or "realtime.transcription_session" in kinds
     modalities = session.get("output_modalities", session.get("modalities"))
     mode.speaks = "audio" in modalities if isinstance(modalities, list | tuple) else mode.speaks
     talk.sound.in_bytes_ms = _bytes_ms(session, "input", talk.sound.in_bytes_ms)

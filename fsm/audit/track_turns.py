@@ -92,7 +92,8 @@ def answered(talk: Talk, moment: Moment) -> Iterator[Moment]:
     if turn is not None and not talk.speaking:
         turn.answer = response
         talk.waiting = None
-        waited = talk.now_ms - (turn.ended_ms or turn.at_ms)
+        waited = talk.now_ms - max(turn.ended_ms or turn.at_ms, talk.sound.heard_until_ms)
+        turn.late = waited > talk.options.dead_air_ms and talk.timed
         yield Moment("turn_answered", turn.evidence, talk.now_ms, turn=turn, response=response, ms=waited)
 
 

@@ -20,7 +20,7 @@ from tests.fsm.audit import failures
 from tests.fsm.audit.logbook import Row
 
 
-def write(path: Path, megabytes: int) -> None:
+def write(path: Path, megabytes: float) -> None:
     """Healthy calls and bad ones in turn, each later than the one before; the caller's audio in between."""
     rows: list[Row] = [*failures.healthy(), *failures.storm(), *failures.talk_over(), *failures.never_answered()]
     sound = {"type": "input_audio_buffer.append", "audio": "/" * 1068}

@@ -116,7 +116,7 @@ def test_standard_input(logs: dict[str, str]) -> None:
 def test_a_longer_log_needs_no_more_memory(tmp_path: Path) -> None:
     runner = auditor("server_vad", Options())
     peaks = []
-    for megabytes in (1, 4):
+    for megabytes in (0.5, 2.0):
         path = tmp_path / "log.jsonl"
         write(path, megabytes)
         tracemalloc.start()

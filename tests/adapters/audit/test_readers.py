@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from adapters.audit import read_document, read_journal, read_lines, read_text
+from adapters.audit.events import unwrap
 from adapters.audit.run import Auditor, auditor
 from adapters.audit.times import Clock, of_text
+from fsm.audit.record import CLOSED
 from fsm.audit.report import LogReport
 from fsm.audit.talk import Options
 from fsm.journal import EffectLine, EndLine, Header, StepLine, WireLine, encode
@@ -265,3 +267,25 @@ def test_a_packed_log_that_was_cut_is_read_to_where_it_ends(runner: Auditor, tmp
     report = runner.audit(str(path))
     assert report.figures.records > 50
     assert report.figures.skipped >= 1
+
+
+CLOSE_FORMS: tuple[Row, ...] = (
+    {"dir": "server", "kind": "close", "at": 9.5, "event": {"code": 4000, "reason": "bad"}},
+    {"dir": "server", "at": 9.5, "event": {"type": "close", "code": 4000, "reason": "bad"}},
+    {"type": "connection.closed", "code": "4000", "reason": "bad"},
+    {"event": "websocket_closed", "close_code": 4000, "close_reason": "bad"},
+    {"msg": "ws closed", "code": 4000, "reason": "bad"},
+)
+
+
+@pytest.mark.parametrize("form", CLOSE_FORMS)
+def test_a_close_has_many_forms(form: Row) -> None:
+    found = unwrap(form)
+    assert found is not None and found.side == "local"
+    assert found.event == {"type": CLOSED, "code": 4000, "reason": "bad"}
+
+
+def test_what_is_no_close_is_none() -> None:
+    assert unwrap({"type": "session.close", "event_id": "x"}) is not None
+    assert unwrap({"event": "file closed", "code": 0}) is None
+    assert unwrap({"message": "hello"}) is None

@@ -224,3 +224,40 @@ def test_every_rule_is_complete() -> None:
     for rule in RULES:
         assert rule.title and rule.why.endswith(".") and rule.instead.endswith("."), rule.id
         assert rule.anchors or rule.id == "not-in-vocabulary", rule.id
+
+
+def test_a_response_whose_beginning_was_lost_still_answers() -> None:
+    book = LogBook().greeted()
+    book.says().wait(0.001)
+    book.answer()
+    rows = [row for row in book.rows if row["event"].get("response", {}).get("id") != "resp_0002"]
+    book.wait(0.5).turn()
+    late = [*rows, *book.rows[len(rows) + 2 :]]
+    assert "turn-unanswered" not in named(audited(late).findings)
+
+
+def test_a_late_answer_is_told_where_audio_is_not_logged() -> None:
+    rows = [row for row in failures.late_answer() if not row["event"]["type"].endswith("audio.delta")]
+    group = only(audited(rows), "dead-air")
+    assert group.count == 1
+    assert "9.0 s of silence" in group.first.text
+
+
+def test_a_caller_who_says_nothing_may_be_spoken_to_again() -> None:
+    book = LogBook().opened()
+    book.create()
+    book.wait(0.03).answer()
+    book.wait(9.0).create()
+    book.wait(0.03).answer()
+    report = audited(book.rows)
+    assert named(report.findings) == []
+    assert named(report.notes) == ["turn-answered-twice"]
+
+
+def test_a_transcription_session_answers_nobody() -> None:
+    book = LogBook().created()
+    session = {**book.session(), "type": "transcription"}
+    book.client("session.update", session=session)
+    book.server("session.updated", session=session)
+    book.says().wait(20.0).says()
+    assert named(audited(book.rows).findings) == []
