@@ -1,0 +1,192 @@
+"""Two specs laid side by side, part by part: what was added, removed, changed. By name, transitions by their stable id.
+
+Where something is written does not count, nor the order of rows; what it says does. Never here: what it amounts to in
+a call (fsm.diff.behaviour), text for people (fsm.diff.report).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import attrs
+
+from fsm.diff.words import condition, operations, slot_moves, slot_values
+from fsm.problem import NOWHERE, Place
+from fsm.spec import Row, Spec
+from fsm.vocabulary import EffectWord, EventWord, Word
+
+Status = Literal["added", "removed", "changed"]
+Part = Literal[
+    "call", "state", "group", "transition", "choice", "deadline", "context", "slot", "event", "effect", "presumption"
+]
+PARTS: tuple[Part, ...] = (
+    "call", "state", "group", "transition", "choice", "deadline", "context", "slot", "event", "effect", "presumption"
+)  # fmt: skip
+WORDING = frozenset({"about", "why", "id"})  # what no call notices
+
+
+@attrs.frozen
+class Aspect:
+    """One thing said of a part, before and after; empty where nothing was said."""
+
+    what: str
+    old: str
+    new: str
+
+
+@attrs.frozen
+class Change:
+    """A part that is not the same. `states` are those in which a transition is taken, in either spec."""
+
+    part: Part
+    name: str
+    status: Status
+    aspects: tuple[Aspect, ...]
+    old: Place = NOWHERE
+    new: Place = NOWHERE
+    states: tuple[str, ...] = ()
+
+    @property
+    def is_wording(self) -> bool:
+        """Does it change only what people read?"""
+        return self.status == "changed" and all(a.what in WORDING for a in self.aspects)
+
+
+@attrs.frozen
+class Item:
+    """A part as texts."""
+
+    part: Part
+    name: str
+    says: Mapping[str, str]
+    place: Place
+    states: tuple[str, ...] = ()
+
+
+def structure(old: Spec, new: Spec) -> tuple[Change, ...]:
+    """Every part that differs, in the order of PARTS, then of the new spec, what was removed last."""
+    before = {(i.part, i.name): i for i in _items(old)}
+    after = {(i.part, i.name): i for i in _items(new)}
+    moved = dict(_renamed(before, after))
+    found = [c for key, item in after.items() if (c := _changed(before.get(moved.get(key, key)), item))]
+    gone = [item for key, item in before.items() if key not in after and key not in moved.values()]
+    found += [_alone(item, "removed") for item in gone]
+    return tuple(sorted(found, key=lambda c: PARTS.index(c.part)))
+
+
+def _changed(old: Item | None, new: Item) -> Change | None:
+    if old is None:
+        return _alone(new, "added")
+    pairs = [Aspect(what, old.says.get(what, ""), new.says.get(what, "")) for what in {**old.says, **new.says}]
+    if old.name != new.name:
+        pairs.append(Aspect("id", old.name, new.name))
+    aspects = tuple(a for a in pairs if a.old != a.new)
+    if not aspects:
+        return None
+    states = tuple(dict.fromkeys((*new.states, *old.states)))
+    return Change(new.part, new.name, "changed", aspects, old.place, new.place, states)
+
+
+def _alone(item: Item, status: Status) -> Change:
+    is_new = status == "added"
+    aspects = tuple(Aspect(w, "" if is_new else t, t if is_new else "") for w, t in item.says.items() if t)
+    places = {"new" if is_new else "old": item.place}
+    return Change(item.part, item.name, status, aspects, states=item.states, **places)
+
+
+def _renamed(
+    before: Mapping[tuple[Part, str], Item], after: Mapping[tuple[Part, str], Item]
+) -> Iterator[tuple[tuple[Part, str], tuple[Part, str]]]:
+    """The id of a row holds its guard; the one row of a cell whose id changed is the same row, changed."""
+    gone: dict[tuple[Part, str], list[tuple[Part, str]]] = {}
+    come: dict[tuple[Part, str], list[tuple[Part, str]]] = {}
+    for found, keys, other in ((gone, before, after), (come, after, before)):
+        for part, name in keys:
+            if part in ("transition", "choice") and (part, name) not in other:
+                found.setdefault((part, name.partition("[")[0]), []).append((part, name))
+    for cell, names in come.items():
+        if len(names) == 1 and len(gone.get(cell, ())) == 1:
+            yield names[0], gone[cell][0]
+
+
+# --- the parts of a spec as texts -------------------------------------------------------------------------------------
+
+
+def _items(spec: Spec) -> Iterator[Item]:
+    yield from _call(spec)
+    final = {True: "the call is over", False: ""}
+    for state in spec.states.values():
+        bound = ", ".join(f"{k} {slot_values(spec, k, v)}" for k, v in sorted(state.bound.items()))
+        says = {
+            "entry": operations(spec, state.entry), "exit": operations(spec, state.exit), "slots": bound,
+            "final": final[state.final], "about": state.about,
+        }  # fmt: skip
+        yield Item("state", state.name, says, state.place)
+    for group in spec.groups.values():
+        yield Item("group", group.name, {"states": ", ".join(sorted(group.states))}, group.place)
+    yield from _rows(spec)
+    for deadline in spec.deadlines.values():
+        says = {"after": f"{deadline.after_ms} ms", "while": condition(spec, deadline.condition)}
+        yield Item("deadline", deadline.name, says, deadline.place)
+    parts: tuple[tuple[Part, Sequence[object]], ...] = (("context", spec.context), ("slot", spec.slots))
+    for part, _ in parts:
+        for v in spec.context if part == "context" else spec.slots:
+            says = {"values": ", ".join(v.domain), "initial": v.domain[v.initial], "past the end": v.overflow or ""}
+            yield Item(part, v.name, says, v.place)
+    yield from _words(spec, "event", spec.vocabulary.events.values())
+    yield from _words(spec, "effect", spec.vocabulary.effects.values())
+    yield from _words(spec, "presumption", spec.vocabulary.presumptions.values())
+
+
+def _call(spec: Spec) -> Iterator[Item]:
+    """What is said of the whole: where it begins, what the provider must be set to."""
+    wants = spec.turn_detection
+    needs = ", ".join(f"{k}: {v}" for k, v in sorted(wants.needs.items()))
+    refuses = ", ".join(sorted(f"{r.key}: {r.value or 'any'}" for r in wants.refuses))
+    place = spec.states[spec.initial].place
+    says = {"initial state": spec.initial, "vocabularies": ", ".join(spec.vocabulary.names), "about": spec.about}
+    yield Item("call", "begin", says, attrs.evolve(place, file=spec.file, line=1))
+    says = {"turns": "by hand" if wants.manual else "by the provider", "needs": needs, "refuses": refuses}
+    yield Item("call", "turn detection", says, attrs.evolve(place, file=spec.file, line=1))
+
+
+def _rows(spec: Spec) -> Iterator[Item]:
+    """Each row once, with the states that take it."""
+    states: dict[str, list[str]] = {}
+    rows: dict[str, Row] = {}
+    for (state, _), cell in spec.cells.items():
+        for row in cell.rows:
+            states.setdefault(row.id, []).append(state)
+            rows.setdefault(row.id, row)
+    for name, row in rows.items():
+        yield _row(spec, "transition", row, tuple(states[name]))
+    for choice in spec.choices.values():
+        for row in choice.rows:
+            yield _row(spec, "choice", row, ())
+
+
+def _row(spec: Spec, part: Part, row: Row, states: tuple[str, ...]) -> Item:
+    guard = condition(spec, row.guard) if row.guard is not None else "" if row.always else "else"
+    says = {
+        "answer": row.kind, "if": guard, "do": operations(spec, row.operations), "to": row.target or "",
+        "why": row.reason, "in": ", ".join(sorted(states)),
+    }  # fmt: skip
+    return Item(part, row.id, says, row.place, states)
+
+
+def _words(spec: Spec, part: Part, words: Iterable[Word]) -> Iterator[Item]:
+    for word in words:
+        when = ", ".join(f"{k} {slot_values(spec, k, v)}" for k, v in sorted(word.when.items()))
+        says = {"legal while": when, "moves": slot_moves(spec, word.moves)}
+        if isinstance(word, EventWord):
+            says |= {"noise": word.noise or "", "else ignored": word.otherwise or "", "else": word.instead or ""}
+        if isinstance(word, EffectWord):
+            says |= {"sends": word.sends, "to": word.to, "with": word.recipe, "choices": ", ".join(word.choices)}
+        yield Item(part, word.name, says, word.place)
+
+
+def short_id(name: str) -> str:
+    """An id for a heading: a long guard is cut."""
+    return re.sub(r"\[(.{48}).+\]", r"[\1…]", name)
