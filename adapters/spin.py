@@ -61,7 +61,7 @@ def second_opinion(promela: str, depth: int = DEPTH) -> Opinion:
 
 def _run(folder: Path, command: Sequence[str], seconds: float) -> str:
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         raise SpinError(f"{command[0]} took more than {seconds:.0f} s") from None
     if done.returncode != 0:

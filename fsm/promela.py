@@ -23,7 +23,7 @@ BEFORE = 1  # states SPIN stores that the explorer has not: the one before the c
 
 
 def to_promela(spec: Spec, world: World, properties: Properties, settings: Settings) -> str:
-    """The text. `spin -a` and a C compiler make a search of it; `said <name>` is asserted where a property is broken."""
+    """The text. `spin -a` and a C compiler make a search of it; an assertion on `said_<name>` fails with a property."""
     return Model(spec, world, properties, settings).text()
 
 
@@ -113,17 +113,17 @@ class Model:
         effects += [f"assert(sends <= {MAX_EFFECT_SENDS});", *missed, *spend]
         end = ["way = 0; lost = 0; lost_of_effects = 0;", *when("cut", self._copied(True), self._judge())]
         return [
-            "skip;", *steps(acts, begin, turn), *self.controller.answer(), "skip;", *d_step(when("cut == 0", effects)), *d_step(end),
+            "skip;", *steps(acts, begin, turn), *self.controller.answer(),
+            "skip;", *d_step(when("cut == 0", effects)), *d_step(end),
         ]  # fmt: skip
 
     def _acts(self, way: Way) -> Lines:
         """What is told without having been received waits in the mailbox, too."""
         wide = ["wide = 1;"] if way.answers else []
-        blocked = way.told_blocked if way.tells and way.told_blocked != "(false)" else "false"
-        if blocked == "false":
+        if not way.tells or way.told_blocked == "(false)":
             return [*wide, *way.acts]
-        return [*wide, "open = 0;", *when(blocked, ["j = 1;"], ["j = 0;"]), "held = j;", *way.acts,
-                *when("held && ev != 0", ["cut = 1;"])]  # fmt: skip
+        found = when(way.told_blocked, ["held = 1;"], ["held = 0;"])
+        return [*wide, *found, *way.acts, *when("held && ev != 0", ["cut = 1;"])]
 
     def _judge(self) -> Lines:
         lines: Lines = []
@@ -139,10 +139,10 @@ class Model:
     def _process(self) -> Lines:
         options: Lines = []
         for number, way in enumerate(self.ways, 1):
-            options.append(f":: {way.guard} -> way = {number} {comment(way.name)}")
+            options.append(f"{way.guard} -> way = {number} {comment(way.name)}")
             if self.world.lossy:
                 losing = f"{way.guard} && {self.world.budget} > 0 -> way = {number}; lost ="
-                options += [f":: {losing} {n} {comment(f'{way.name}, send {n} lost')}" for n in range(1, way.sends + 1)]
+                options += [f"{losing} {n} {comment(f'{way.name}, send {n} lost')}" for n in range(1, way.sends + 1)]
         effects = self._take()
         if self.world.lossy:
             tellers = " || ".join(f"way == {i}" for i, w in enumerate(self.ways, 1) if w.tells)
@@ -150,8 +150,8 @@ class Model:
             losses = [f":: {left} -> lost_of_effects = {n}" for n in range(1, MAX_EFFECT_SENDS + 1)]
             effects = ["if", ":: true", *losses, "fi;", *effects]
         first = [*self.controller.begin(), "sends = 0; loses = 0;", *self._effects(), *self._judge()]
-        body = ["if", *(f":: !{self.controller.is_final()} && {o[3:]}" for o in options), "fi;", *effects]
+        body = ["if", *(f":: !{self.controller.is_final()} && {o}" for o in options), "fi;", *effects]
         return [
-            "active proctype call() {", *indented(d_step(first)), "end:", "  do", "  :: atomic {", *indented(indented(body)),
-            "    }", "  od", "}",
+            "active proctype call() {", *indented(d_step(first)), "end:", "  do",
+            "  :: atomic {", *indented(indented(body)), "    }", "  od", "}",
         ]  # fmt: skip

@@ -14,6 +14,7 @@ from fsm.vocabulary import EventWord, Word
 
 MAX_CHOICES = 8  # choices on the way of one step
 MAX_RECALLS = 16  # reactions to one event, with those of events that had waited
+MAX_TIMES = 4  # times one step raises an event; asserted, too
 MAX_EFFECTS = 60  # effects of one event; the model asserts that they are enough
 
 
@@ -75,7 +76,12 @@ class SpecText:
         """Variables that mean nothing between two steps: (name, cells or 0)."""
         plain = ("word", "goal", "hops", "after", "recalling", "calls", "seek", "raises", "fxs", "a", "b", "c", "seen")
         old = [identifier("o_", s.name) for s in self.spec.slots]
-        return [*((n, 0) for n in (*plain, *old)), ("raised", self.room), ("fx", MAX_EFFECTS), ("fl", MAX_EFFECTS)]
+        return [
+            *((n, 0) for n in (*plain, *old)),
+            ("raised", self.room * MAX_TIMES),
+            ("fx", MAX_EFFECTS),
+            ("fl", MAX_EFFECTS),
+        ]
 
     # --- one reaction -------------------------------------------------------------------------------------------------
 
@@ -231,7 +237,7 @@ class SpecText:
     def _emit(self, op: Emit) -> Lines:
         """Notes the effect for the world, which answers when the controller has done."""
         hooked = self.hooked.get(op.effect, ())
-        literal = identifier("L_", op.literal) if op.literal in hooked else "0"
+        literal = identifier("L_", op.literal) if op.literal is not None and op.literal in hooked else "0"
         if op.variable is not None:
             literal = "0"
             for i, value in enumerate(op.variable.domain):
@@ -246,8 +252,8 @@ class SpecText:
         if variable.overflow is None:
             return clamped(target, top, value)
         note = [f"raised[raises] = {self.event(variable.overflow)};", "raises++;"]
-        again = when(f"raises < {self.room}", note)
-        return [f"t = {value};", *when(f"t > {top}", again), *clamped(target, top, value)]
+        note.insert(0, f"assert(raises < {self.room * MAX_TIMES});")
+        return [f"t = {value};", *when(f"t > {top}", note), *clamped(target, top, value)]
 
 
 def _timers(spec: Spec) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ Never here: the controller (fsm.promela_spec), anything the explorer worked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
 from fsm.expression import Expr
-from fsm.promela_text import Lines, cases, clamped, comment, expression, identifier, loop, when
+from fsm.promela_text import Lines, cases, clamped, expression, identifier, loop, when
 from fsm.property import Properties
 from fsm.spec import Deadline, Spec
 from fsm.world import Act, Clear, Move, Need, Put, Rename, Send, Tell, Test, World
@@ -21,7 +21,7 @@ MAX_EFFECT_SENDS = 8  # lossy sends of all effects of one event; the model asser
 
 @attrs.frozen
 class Way:
-    """A move or a deadline: when it is there, what it does, and what it may not meet in flight if it tells something."""
+    """A move or a deadline: when it is there, what it does, what holds it back if it tells something."""
 
     name: str
     guard: str
@@ -194,7 +194,7 @@ class WorldText:
         names = {m for p in patience if not p.deadlines or deadline.name in p.deadlines for m in p.moves}
         blocked = self._blocked(timers.hold_back, True)
         guard = " && ".join([condition, *self._yields(names), f"!{blocked}"])
-        return Way(deadline.event, guard, [f"ev = {identifier('E_', deadline.event)};"], "false", True, 0, True)
+        return Way(deadline.event, guard, [f"ev = {identifier('E_', deadline.event)};"], "(false)", True, 0, True)
 
     def _yields(self, names: Iterable[str]) -> Lines:
         """Not while one of these could be taken."""
@@ -211,9 +211,8 @@ class WorldText:
                 count += max(self._most(act.then), self._most(act.otherwise))
         return count
 
-    def ways(self, expr: object) -> list[Way]:
+    def ways(self, expr: Callable[[Expr], str]) -> list[Way]:
         """All that can happen: moves, then deadlines. `expr` writes a condition of the controller."""
-        assert callable(expr)
         return [
             *(self.move(m) for m in self.moves),
             *(self.deadline(d, expr(d.condition)) for d in self.spec.deadlines.values()),
@@ -222,7 +221,3 @@ class WorldText:
 
 def _tells(acts: Sequence[Act]) -> bool:
     return any(isinstance(a, Tell) or (isinstance(a, Test) and (_tells(a.then) or _tells(a.otherwise))) for a in acts)
-
-
-def described(way: Way) -> str:
-    return comment(way.name)
