@@ -63,6 +63,9 @@ def _without(entries: tuple[str, ...], gone: str | None) -> tuple[str, ...]:
 # --- identities -------------------------------------------------------------------------------------------------------
 
 
+_CREATED = {(True, False): "ours", (True, True): "begun", (False, False): "own", (False, True): "found"}
+
+
 def _response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     response, tag = _text(data, "response_id"), _text(data, "tag")
     known = (*ledger.open_responses, *ledger.ended_responses)
@@ -76,7 +79,7 @@ def _response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         response=response,
         open_responses=_kept(ledger.open_responses, response, 8),
     )
-    return ("begun" if ours and only_an_item else "ours" if ours else "own"), ledger
+    return _CREATED[ours, only_an_item], ledger
 
 
 def _response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -193,7 +196,7 @@ def _key(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 Classify = Callable[[Ledger, Data], tuple[str, Ledger]]
 _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
-    "response_created": (_response_created, ("ours", "begun", "own", "known")),
+    "response_created": (_response_created, ("ours", "begun", "own", "found", "known")),
     "response_done": (
         _response_done,
         ("completed", "incomplete", "interrupted", "cancelled", "failed", "fatal", "stale"),

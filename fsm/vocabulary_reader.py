@@ -48,7 +48,10 @@ class VocabularyReader(Reader):
         for key, node in self.entries(sections.get("presumptions")):
             fields = self.mapping(node, ("when", "moves", "about"))
             when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
-            self.presumptions[key.text or ""] = Presumption(key.text or "", when, moves, key.place)
+            name = key.text or ""
+            known = self.presumptions.get(name) or Presumption(name, place=key.place)
+            moves = dict(self._merged(name, key.place, known.moves, moves))
+            self.presumptions[name] = Presumption(name, {**known.when, **when}, moves, known.place)
         for item in sections.get("errors", ()):
             self._error(item)
         for key, node in self.entries(sections.get("noise")):

@@ -12,13 +12,8 @@ from fsm.verdict import Verdict, matrix
 from fsm.verify import Limits, Verification, scenes, unused_rows
 from tests.fsm.verify import house
 
-# (spec, scene): properties. Findings 9 and 11 of the verifier, told to the owner of the specs.
-OPEN: dict[tuple[str, str], set[str]] = {
-    ("server_vad", "drops"): {"turns_are_answered"},
-    ("server_vad", "hung"): {"turns_are_answered"},
-    ("owned_turns", "hung"): {"turns_are_answered"},
-    ("push_to_talk", "hung"): {"turns_are_answered"},
-}
+# (spec, scene): properties.
+OPEN: dict[tuple[str, str], set[str]] = {}
 SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec(name), house.world(), "quick")]
 
 
