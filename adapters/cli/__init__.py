@@ -14,6 +14,7 @@ import click
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("adapters.cli.demo", "Play a real call between the shipped simulators, about half a minute."),
     "serve": ("adapters.cli.serve", "Take calls from Asterisk, as a configuration file says."),
+    "diff": ("adapters.cli.diff", "What changes between two versions of a spec: text, behaviour, recorded calls."),
     "check": ("adapters.cli.check", "Type-check specs: what is wrong, where, and how it comes about."),
     "verify": (
         "adapters.cli.verify",

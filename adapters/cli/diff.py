@@ -1,0 +1,157 @@
+"""`turnspec diff`: what changes between two versions of a spec: its text, what it does, what recorded calls become."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from adapters.git_specs import load_named
+from adapters.specs import BUNDLED, load_spec
+from adapters.verify import Watch, load_around
+from fsm.diff import report
+from fsm.diff.behaviour import MAX_STATES, Behaviour, Bound, behaviour
+from fsm.diff.markdown import markdown
+from fsm.diff.overlay import overlay
+from fsm.diff.structure import structure
+from fsm.diff.traffic import Aside, traffic
+from fsm.journal import Journal, JournalError, read
+from fsm.loader import Loaded
+from fsm.problem import SpecError, suggestion
+
+TEACHES = """
+\b
+OLD and NEW may be
+  server_vad                         a bundled spec
+  mine.yaml                          a file
+  HEAD~1:specs/server_vad.yaml       a file at a git revision (path from the root of the repository)
+  main:server_vad                    a bundled spec at a git revision
+  main                               a git revision: the spec is NEW's, or --spec's, or each of the bundled ones
+
+\b
+  turnspec diff main                                      every bundled spec, as it is here, against main
+  turnspec diff main server_vad --calls recordings/       and what becomes of recorded calls
+  turnspec diff main HEAD --spec push_to_talk --markdown  a comment for a pull request
+  turnspec diff server_vad mine.yaml --states --full      states count, too; wider bounds
+
+\b
+Behaviour: both specs are told the same events in the model of everything around them (specs/worlds/realtime.yaml), in
+every order within the bounds, and the first effects that differ end a run: the shortest such run is shown. Without one
+the two are equivalent within the bounds and assumptions that are printed. Waits are compared as figures: the search
+knows the order of events, not their time.
+
+\b
+Exit code: 0 the same, 1 different, 2 wrong use (also: a spec has problems, a revision or file is not there).
+"""
+
+
+@click.command(epilog=TEACHES)
+@click.argument("old", metavar="OLD")
+@click.argument("new", required=False, metavar="[NEW]")
+@click.option("--spec", help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file.")
+@click.option("--calls", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
+              help="Recorded journals (*.jsonl, also below DIR) to step through both specs; several times if need be.")  # fmt: skip
+@click.option("--states", is_flag=True, help="Coming to states of other names counts as a difference, too.")
+@click.option("--full", is_flag=True, help="Full bounds instead of quick ones.")
+@click.option("--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times.")
+@click.option("--max-states", type=click.IntRange(1), default=MAX_STATES, show_default=True,
+              help="How many states of each scene to visit before it is left undecided.")  # fmt: skip
+@click.option("--structure", "only_structure", is_flag=True, help="Compare only what is written.")
+@click.option("--allow-broken", is_flag=True, help="Compare also what the type check refuses.")
+@click.option("--overlay", "drawing", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write the picture of what was added, removed and changed as Mermaid.")  # fmt: skip
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, ready to be a pull-request comment.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for programs.")
+def command(
+    old: str, new: str | None, spec: str | None, calls: tuple[Path, ...], states: bool, full: bool,
+    scenes: tuple[str, ...], max_states: int, only_structure: bool, allow_broken: bool, drawing: Path | None,
+    as_markdown: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Compare two versions of a spec: structure, behaviour, and recorded calls.
+
+    Without NEW, what is here is compared with the revision OLD.
+    """
+    if as_json and as_markdown:
+        raise click.UsageError("--json or --markdown, not both")
+    bound = Bound(scenes, "full" if full else "quick", max_states, states)
+    watch = Watch(quiet=as_json or as_markdown)
+    try:
+        compare = None if only_structure else _comparer(bound, watch)
+        pairs = _pairs(old, new, spec, not allow_broken)
+        diffs = [_diff(before, after, compare, calls, states) for before, after in pairs]
+    except SpecError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    if drawing is not None:
+        drawing.write_text(overlay(diffs[0].old, diffs[0].new, diffs[0].changes), encoding="utf-8")
+        click.echo(f"wrote {drawing}", err=True)
+    if as_json:
+        click.echo(json.dumps([report.as_json(d) for d in diffs], indent=2, default=str))
+    elif as_markdown:
+        click.echo(markdown(diffs), nl=False)
+    else:
+        click.echo("\n".join(report.text(d) for d in diffs), nl=False)
+    sys.exit(0 if all(d.is_same for d in diffs) else 1)
+
+
+def _is_revision(name: str) -> bool:
+    return name not in BUNDLED and ":" not in name and not Path(name).is_file()
+
+
+def _pairs(old: str, new: str | None, spec: str | None, typestate: bool) -> Sequence[tuple[Loaded, Loaded]]:
+    """The specs to compare, each pair old before new. Raises SpecError."""
+    if new is None and not _is_revision(old):
+        raise click.UsageError(f"compare '{old}' with what? Name NEW, or a revision first: turnspec diff main {old}")
+    if spec is not None:
+        names: Sequence[str] = (spec,)
+    elif new is not None and not (_is_revision(old) and _is_revision(new)):
+        names = (new,) if _is_revision(old) else (old,)
+    else:
+        names = BUNDLED
+    return [(_loaded(old, name, typestate), _loaded(new, name, typestate)) for name in names]
+
+
+def _loaded(name: str | None, spec: str, typestate: bool) -> Loaded:
+    """One side; a revision alone stands for `spec` at it, None for `spec` as it is here."""
+    if name is None:
+        return load_spec(spec, typestate)
+    return load_named(name, spec.rpartition(":")[2], typestate)
+
+
+Comparer = Callable[[Loaded, Loaded], Behaviour]
+
+
+def _comparer(bound: Bound, watch: Watch) -> Comparer:
+    """Compares what two specs do; UsageError for a scene that is not there."""
+    world = load_around().world
+    for name in bound.scenes:
+        if name not in world.scenes:
+            raise click.UsageError(f"there is no scene '{name}'; {suggestion(name, world.scenes)}")
+
+    def compare(old: Loaded, new: Loaded) -> Behaviour:
+        with watch.searching(f"{old.spec.name} in lock-step") as tick:
+            return behaviour(old.spec, new.spec, world, bound, tick)
+
+    return compare
+
+
+def _diff(
+    old: Loaded, new: Loaded, compare: Comparer | None, calls: Sequence[Path], states: bool
+) -> report.Diff:  # fmt: skip
+    found = traffic(_journals(calls), old.spec, new.spec, states) if calls else None
+    acts = compare(old, new) if compare is not None else None
+    return report.Diff(old, new, structure(old.spec, new.spec), acts, found)
+
+
+def _journals(folders: Sequence[Path]) -> Iterator[Journal | Aside]:
+    """Every journal, one at a time; a file that is none is set aside with the reason."""
+    files = [f for folder in folders for f in ([folder] if folder.is_file() else sorted(folder.rglob("*.jsonl")))]
+    for file in dict.fromkeys(files):
+        try:
+            with file.open(encoding="utf-8") as lines:
+                yield read(lines, str(file))
+        except (JournalError, OSError, UnicodeDecodeError) as error:
+            yield Aside(str(file), f"it is no journal: {error}")

@@ -1,0 +1,115 @@
+"""Specs as they were at a git revision: read with `git show`, parts and vocabularies from the same revision.
+
+Nothing is checked out, nothing is written. Never here: what is in a spec.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from adapters.specs import BUNDLED, load_spec, specs_folder
+from fsm.loader import Fetch, Loaded, load
+from fsm.problem import Place, Problem, SpecError
+
+DEADLINE_S: Final = 20
+FOLDER: Final = "specs"  # where a revision of a repository keeps its bundled specs
+
+
+class GitError(Exception):
+    """Git could not answer: no repository, no such revision, no such file, no git."""
+
+
+def git(*arguments: str) -> str:
+    """What git prints. Raises GitError."""
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=DEADLINE_S, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise GitError("git is not installed, so there are no revisions to read") from None
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git did not answer within {DEADLINE_S} s: git {' '.join(arguments)}") from None
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise GitError(lines[0].removeprefix("fatal: ") if lines else f"git ended with {done.returncode}")
+    return done.stdout.decode("utf-8")
+
+
+def commit_of(revision: str) -> str:
+    """The commit a revision names. Raises GitError."""
+    if not revision or revision.startswith("-"):
+        raise GitError(f"'{revision}' is no revision")
+    try:
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
+    except GitError as error:
+        if "exited" in str(error) or "ended with" in str(error):
+            raise GitError(f"'{revision}' is no revision of this repository") from None
+        raise
+
+
+def path_in_repository(name: str) -> str:
+    """A spec's path from the root of the repository: of a bundled name, or of a file here."""
+    if name in BUNDLED:
+        return f"{FOLDER}/{name}.yaml"
+    root = Path(git("rev-parse", "--show-toplevel").strip()).resolve()
+    try:
+        return Path(name).resolve().relative_to(root).as_posix()
+    except ValueError:
+        raise GitError(f"'{name}' is not in the repository of this folder") from None
+
+
+def load_at(revision: str, path: str, typestate: bool = True) -> Loaded:
+    """A checked spec by revision and path from the root. Raises SpecError, also where there is no such file."""
+    shown = f"{revision}:{path}"
+    try:
+        commit = commit_of(revision)
+        text = git("show", f"{commit}:{path}")
+    except (GitError, UnicodeDecodeError) as error:
+        raise SpecError([Problem(Place(shown, 1, 1), "no-file", f"the spec cannot be read: {error}")]) from None
+    return load(text, shown, _fetcher(commit, revision, str(PurePosixPath(path).parent)), typestate=typestate)
+
+
+def _fetcher(commit: str, revision: str, folder: str) -> Fetch:
+    """References are relative to the spec's folder; then among the specs of that revision, then the bundled ones."""
+
+    def fetch(reference: str) -> tuple[str, str]:
+        for place in dict.fromkeys((folder, FOLDER)):
+            path = _joined(place, reference)
+            try:
+                return git("show", f"{commit}:{path}"), f"{revision}:{path}"
+            except GitError:
+                continue
+        return (specs_folder() / reference).read_text(encoding="utf-8"), f"bundled:{reference}"
+
+    return fetch
+
+
+def _joined(folder: str, reference: str) -> str:
+    """A path from the root without `.` and `..`, as `git show` wants it."""
+    parts: list[str] = []
+    for part in PurePosixPath(folder, reference).parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in (".", ".."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def load_named(name: str, spec: str | None, typestate: bool = True) -> Loaded:
+    """A spec by file, bundled name, `REV:path`, `REV:name`; or, with `spec` (a name or path), by `REV` alone.
+
+    Raises SpecError.
+    """
+    if name in BUNDLED or Path(name).is_file():
+        return load_spec(name, typestate)
+    revision, colon, path = name.partition(":")
+    try:
+        if not colon and spec is None:
+            commit_of(revision)  # says what is wrong with it
+            raise GitError(f"'{name}' is a revision: name the spec, as {name}:specs/NAME.yaml or with --spec NAME")
+        where = path_in_repository(spec or "") if not colon else path_in_repository(path) if path in BUNDLED else path
+    except GitError as error:
+        what = f"'{name}' is no file, no bundled spec ({', '.join(BUNDLED)}), and not found by git: {error}"
+        raise SpecError([Problem(Place(name, 1, 1), "no-file", what)]) from None
+    return load_at(revision, where, typestate)

@@ -1,0 +1,156 @@
+"""Diffs as Markdown for a pull-request comment: verdicts first, then the run, recorded calls, the picture, every part.
+
+Kept below what code hosts take in a comment. Never here: finding anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fsm.diagram_text import code, prose, table
+from fsm.diff.overlay import LEGEND, overlay
+from fsm.diff.report import (
+    SIGNS,
+    Diff,
+    behaviour_verdict,
+    bounds,
+    delta,
+    sided,
+    structure_verdict,
+    traffic_verdict,
+    wait_line,
+    where,
+)  # fmt: skip
+from fsm.diff.sequence import sequence
+from fsm.diff.structure import Change, short_id
+from fsm.diff.traffic import Traffic
+
+MARK = "<!-- turnspec diff -->"  # by which a workflow finds its own comment
+MOST_ROWS = 60
+MOST_SIGNS = 60_000  # a comment may have 65,536
+MOST_TEXT = 400
+
+
+def markdown(diffs: Sequence[Diff]) -> str:
+    """The comment: specs that differ in full, the others in one line each."""
+    different = [d for d in diffs if not d.is_same]
+    lines = [MARK, "## turnspec diff", ""]
+    lines += [f"- **{d.new.spec.name}**: {'; '.join(_verdicts(d))}" for d in diffs]
+    lines.append("")
+    text = "\n".join(lines)
+    for number, diff in enumerate(different):
+        section = "\n".join(_section(diff)) + "\n"
+        short = "\n".join(_section(diff, drawn=False)) + "\n"
+        for candidate in (section, short):
+            if len(text) + len(candidate) <= MOST_SIGNS:
+                text += candidate
+                break
+        else:
+            rest = ", ".join(d.new.spec.name for d in different[number:])
+            return text + f"\nToo long for a comment: {rest}. Run `turnspec diff` for the rest.\n"
+    return text
+
+
+def _verdicts(diff: Diff) -> Iterator[str]:
+    yield structure_verdict(diff.changes)
+    if diff.behaviour is not None:
+        yield behaviour_verdict(diff.behaviour)
+    if diff.traffic is not None:
+        yield traffic_verdict(diff.traffic)
+
+
+def _section(diff: Diff, drawn: bool = True) -> Iterator[str]:
+    yield f"### {diff.new.spec.name}"
+    yield ""
+    yield f"{code(diff.old.spec.file)} → {code(diff.new.spec.file)}"
+    yield ""
+    if diff.behaviour is not None:
+        yield from _behaviour(diff, drawn)
+    if diff.traffic is not None:
+        yield from _traffic(diff.traffic)
+    if diff.changes:
+        yield from _structure(diff, drawn)
+
+
+def _behaviour(diff: Diff, drawn: bool) -> Iterator[str]:
+    found = diff.behaviour
+    assert found is not None
+    yield f"#### What it does: {prose(behaviour_verdict(found))}"
+    yield ""
+    witness = found.witness or found.timing
+    if witness is not None:
+        if drawn:
+            old, new = f"old: {diff.old.spec.file}", f"new: {diff.new.spec.file}"
+            yield f"```mermaid\n{sequence(witness, old, new)}```"
+            yield ""
+        yield "<details><summary>The run, step by step</summary>"
+        yield ""
+        for step in witness.steps:
+            received = f" ← {code(step.step.received[1])}" if step.step.received else ""
+            sent = "".join(f" → {code(message)}" for _, message in step.step.sent)
+            lost = f", {code(step.step.lost)} is lost" if step.step.lost else ""
+            yield f"{step.step.number}. {code(step.step.move)}{received}{sent}{lost}"
+            yield from (f"   - {side}: {prose(said)}" for side, said in sided(step))
+        if witness.kind == "deadline":
+            yield f"\n{prose(wait_line(witness).removeprefix('--- '))}"
+        yield "\n</details>\n"
+    if found.reason or found.witness:
+        return
+    yield "<details><summary>Bounds and assumptions of the search</summary>\n"
+    yield from (f"- {prose(line)}" for line in bounds(found))
+    yield "\n</details>\n"
+    if diff.unvisited:
+        names = ", ".join(f"{code(short_id(c.name))} ({where(c.new)})" for c in diff.unvisited[:20])
+        yield f"No run within the bounds took these changed transitions, so nothing is said about them: {names}\n"
+
+
+def _traffic(found: Traffic) -> Iterator[str]:
+    yield f"#### Recorded calls: {prose(traffic_verdict(found))}"
+    yield ""
+    rows = []
+    for g in found.groups:
+        first = g.calls[0].divergence
+        differs = "<br>".join(f"{d.what}: {_cut(d.expected)} → {_cut(d.got)}" for d in first.differences)
+        example = f"{g.calls[0].file} step {first.serial} at {first.t_ms / 1000:.3f} s"
+        old, new = (_row(*pair) for pair in ((g.old, g.old_place), (g.new, g.new_place)))
+        rows.append((str(len(g.calls)), code(g.event), old, new, differs, prose(example)))
+    yield from table(("calls", "at", "row of old", "row of new", "first difference", "e.g."), rows[:MOST_ROWS])
+    if found.aside:
+        yield f"<details><summary>{len(found.aside)} files set aside</summary>\n"
+        yield from (f"- {prose(a.file)}: {prose(a.reason)}" for a in found.aside[:MOST_ROWS])
+        yield "\n</details>\n"
+
+
+def _row(rows: Sequence[str], place: str) -> str:
+    return "<br>".join([*(code(short_id(r)) for r in rows), place]) or "no row"
+
+
+def _cut(text: str) -> str:
+    return code(text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…")
+
+
+def _structure(diff: Diff, drawn: bool) -> Iterator[str]:
+    yield f"#### What is written: {structure_verdict(diff.changes)}"
+    yield ""
+    if drawn and any(not c.is_wording for c in diff.changes):
+        yield f"```mermaid\n{overlay(diff.old, diff.new, diff.changes)}```"
+        yield f"\n{LEGEND[0].upper()}{LEGEND[1:]}.\n"
+    many = len(diff.changes) > 12
+    if many:
+        yield f"<details><summary>All {len(diff.changes)} changes</summary>\n"
+    rows = [_change(change) for change in diff.changes[:MOST_ROWS]]
+    yield from table(("", "what", "difference", "lines"), rows)
+    if len(diff.changes) > MOST_ROWS:
+        yield f"and {len(diff.changes) - MOST_ROWS} more: run `turnspec diff`.\n"
+    if many:
+        yield "</details>\n"
+
+
+def _change(change: Change) -> tuple[str, str, str, str]:
+    said = [a for a in change.aspects if change.status == "changed" or a.what not in ("why", "about", "in")]
+    lines = "<br>".join(dict.fromkeys(p for p in (where(change.old), where(change.new)) if p))
+    differs = "<br>".join(f"{a.what}: {_cut(delta(a))}" for a in said)
+    return SIGNS[change.status], f"{change.part} {code(short_id(change.name))}", differs, lines
+
+
+__all__ = ["MARK", "markdown"]

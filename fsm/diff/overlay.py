@@ -1,0 +1,184 @@
+"""The picture of a change: the overview of both specs in grey, what was added, removed and changed on top, in Mermaid.
+
+Added is green and dashed, removed red, changed amber. A changed transition is drawn as an arrow of its own, from its
+state or group; what stays as it was only shows where one is. Never here: what changed (fsm.diff.structure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+
+from fsm.diagram_mermaid import escape
+from fsm.diagram_picture import Box, Picture, all_boxes, picture, short
+from fsm.diff.structure import Change, Status
+from fsm.loader import Loaded
+from fsm.spec import Row, Spec
+
+_THEME = '%%{init: {"theme": "base", "themeVariables": {"edgeLabelBackground": "#f1f5f9", "fontSize": "15px"}}}%%'
+_CLASSES = {
+    "same": "fill:#f8fafc,stroke:#cbd5e1,color:#475569",
+    "added": "fill:#dcfce7,stroke:#16a34a,stroke-width:2px,stroke-dasharray:6 3,color:#052e16",
+    "removed": "fill:#fee2e2,stroke:#dc2626,stroke-width:2px,color:#450a0a",
+    "changed": "fill:#fef3c7,stroke:#d97706,stroke-width:2px,color:#422006",
+    "box": "fill:#94a3b80f,stroke:#cbd5e1,color:#64748b",
+}
+_LINES = {
+    "same": ("-->", "stroke:#cbd5e1,stroke-width:1px"),
+    "added": ("-.->", "stroke:#16a34a,stroke-width:2.5px,stroke-dasharray:6 4,color:#15803d"),
+    "removed": ("-->", "stroke:#dc2626,stroke-width:2.5px,color:#b91c1c"),
+    "changed": ("-->", "stroke:#d97706,stroke-width:2.5px,color:#b45309"),
+}
+_SIGNS: dict[Status, str] = {"added": "+", "removed": "−", "changed": "~"}
+MANY = 40  # more coloured arrows than this say nothing any more
+LEGEND = "green and dashed: added; red: removed; amber: changed; grey: as it was"
+
+
+@attrs.frozen
+class _Line:
+    source: str
+    target: str
+    look: str
+    label: str = ""
+
+
+def overlay(old: Loaded, new: Loaded, changes: Sequence[Change]) -> str:
+    """The text of the picture; deterministic."""
+    return "\n".join(_Overlay(old, new, changes).lines()) + "\n"
+
+
+class _Overlay:
+    """One use."""
+
+    def __init__(self, old: Loaded, new: Loaded, changes: Sequence[Change]) -> None:
+        self.specs = (old.spec, new.spec)
+        self.pictures = (picture(old), picture(new))
+        self.changes = [c for c in changes if not c.is_wording]
+        self.states: dict[str, Status] = {c.name: c.status for c in self.changes if c.part == "state"}
+        self.choices = {c.name.partition("/")[0]: c.status for c in self.changes if c.part == "choice"}
+        self.boxes = {box.name for box in all_boxes(self.pictures[1].boxes)}
+        self.drawn = self._loud()
+        self.loose = self._loose()
+
+    def lines(self) -> Iterator[str]:
+        drawn = self.pictures[1]
+        yield _THEME
+        yield "flowchart TB"
+        yield from (f"  {line}" for state in drawn.states for line in self._state(state))
+        yield from (f"  {self._node(state, 'removed')}" for state in sorted(self._gone()))
+        for box in drawn.boxes:
+            yield from self._box(box, "  ")
+        yield from (f"  {line}" for line in self._others())
+        every = [*self._quiet(drawn), *self.drawn]
+        yield from (f"  {self._arrow(line)}" for line in every)
+        yield from (f"  classDef {name} {style}" for name, style in _CLASSES.items())
+        for look, (_, style) in _LINES.items():
+            numbers = [str(n) for n, line in enumerate(every) if line.look == look]
+            if numbers:
+                yield f"  linkStyle {','.join(numbers)} {style}"
+        yield from (f"  class {_id('box ' + box.name)} box" for box in all_boxes(drawn.boxes))
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _gone(self) -> set[str]:
+        return {name for name, status in self.states.items() if status == "removed"}
+
+    def _state(self, state: str) -> Iterator[str]:
+        yield self._node(state, self.states.get(state, "same"))
+
+    def _node(self, name: str, look: str, text: str = "") -> str:
+        return f'{_id(name)}["{escape(text or name)}"]:::{look}'
+
+    def _box(self, box: Box, indent: str) -> Iterator[str]:
+        yield f'{indent}subgraph {_id("box " + box.name)}["{escape(box.name)}"]'
+        if box.name in self._ends() or box.anywhere:
+            yield f'{indent}  {_id(box.name)}(["anywhere in {escape(box.name)}"]):::same'
+        for inner in box.boxes:
+            yield from self._box(inner, indent + "  ")
+        for state in box.states:
+            yield f"{indent}  {self._node(state, self.states.get(state, 'same'))}"
+        yield f"{indent}end"
+
+    def _ends(self) -> set[str]:
+        return {end for line in self.drawn for end in (line.source, line.target)}
+
+    def _others(self) -> Iterator[str]:
+        """Choices, groups without a box, deadlines that changed: what has no place among states."""
+        known = {*self.specs[1].states, *self._gone(), *self.boxes}
+        named = {*self._ends(), *(a for line in self._quiet(self.pictures[1]) for a in (line.source, line.target))}
+        for name in sorted((named | set(self.choices)) - known):
+            if any(name in spec.choices for spec in self.specs):
+                yield f'{_id(name)}{{{{"{escape(name)}"}}}}:::{self.choices.get(name, "same")}'
+            else:
+                yield f'{_id(name)}(["anywhere in {escape(name)}"]):::same'
+        yield from self.loose
+
+    def _loose(self) -> list[str]:
+        """A box of notes for changed deadlines, context and words."""
+        found = [c for c in self.changes if c.part not in ("state", "transition", "choice", "group")]
+        if not found:
+            return []
+        looks = sorted({c.status for c in found}, key=list(_SIGNS).index)
+        notes = []
+        for look in looks:
+            names = [f"{_SIGNS[look]} {c.part} {escape(c.name)}{_figures(c)}" for c in found if c.status == look]
+            more = [f"and {len(names) - 12} more"] if len(names) > 12 else []
+            notes.append(f'note_{look}["{"<br/>".join([*names[:12], *more])}"]:::{look}')
+        return notes
+
+    # --- lines --------------------------------------------------------------------------------------------------------
+
+    def _quiet(self, drawn: Picture) -> Iterator[_Line]:
+        """The arrows of the overview that no coloured one covers."""
+        covered = {(line.source, line.target) for line in self.drawn}
+        for source, target in dict.fromkeys((a.source, a.target) for a in drawn.arrows):
+            if (source, target) not in covered:
+                yield _Line(source, target, "same")
+
+    def _loud(self) -> list[_Line]:
+        """Changed transitions, those between the same two places as one arrow for each look."""
+        bundles: dict[tuple[str, str, Status], list[str]] = {}
+        for change in self.changes:
+            if change.part not in ("transition", "choice"):
+                continue
+            spec = self.specs[change.status != "removed"]
+            for source, target, event in _ways(spec, change):
+                if target:
+                    bundles.setdefault((source, target, change.status), []).append(event)
+        found = []
+        for (source, target, look), events in list(bundles.items())[:MANY]:
+            names = short(self.specs[look != "removed"], [e for e in events if e])
+            label = "<br/>".join(f"{_SIGNS[look]} {escape(name)}" for name in names)
+            found.append(_Line(source, target, look, label or _SIGNS[look]))
+        return found
+
+    def _arrow(self, line: _Line) -> str:
+        label = f'|"{line.label}"|' if line.label else ""
+        return f"{_id(line.source)} {_LINES[line.look][0]}{label} {_id(line.target)}"
+
+
+def _ways(spec: Spec, change: Change) -> Iterator[tuple[str, str, str]]:
+    """(source, target, event) of a changed row: from its group, its state or its choice; staying comes back."""
+    owner = change.name.partition("/")[0]
+    if change.part == "choice":
+        rows: Iterable[Row] = spec.choices[owner].rows if owner in spec.choices else ()
+        yield from ((owner, row.target or "", "") for row in rows if row.id == change.name)
+        return
+    for (state, event), cell in spec.cells.items():
+        for row in cell.rows:
+            if row.id == change.name and row.kind in ("go", "stay"):
+                source = cell.group or state
+                yield source, row.target or source, event
+                if cell.group:
+                    return
+
+
+def _figures(change: Change) -> str:
+    """The old and the new figure of a deadline."""
+    after = next((a for a in change.aspects if a.what == "after"), None)
+    return f": {' to '.join(filter(None, (after.old, after.new)))}" if after else ""
+
+
+def _id(name: str) -> str:
+    return "s_" + "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"_{ord(c):x}_" for c in name)
