@@ -17,6 +17,7 @@ from fsm import verdict_text
 from fsm.counterexample import Counterexample
 from fsm.counterexample_diagram import mermaid
 from fsm.problem import SpecError, suggestion
+from fsm.promela import to_promela
 from fsm.spec import Spec
 from fsm.verdict import Verdict
 from fsm.verify import unused_rows
@@ -70,13 +71,15 @@ Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong us
 @click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
 @click.option("--diagram", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the first counterexample (or explanation) as a Mermaid sequence diagram.")  # fmt: skip
+@click.option("--promela", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write the model of one SPEC in one --scene for SPIN, a second opinion; no search.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
 @click.option("--readme", is_flag=True, help="Write the verdict table into README.md of this folder.")
 @click.option("--check", is_flag=True, help="With --readme or --mutants: write nothing; exit 1 if a file is stale.")
 def command(
     specs: tuple[str, ...], full: bool, scenes: tuple[str, ...], assume: tuple[str, ...], bound: tuple[str, ...],
     assumptions: bool, explain: tuple[str, str] | None, mutants: bool, allow_broken: bool, diagram: Path | None,
-    as_json: bool, readme: bool, check: bool,
+    as_json: bool, readme: bool, check: bool, promela: Path | None,
 ) -> None:  # fmt: skip
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and say what holds.
 
@@ -93,6 +96,8 @@ def command(
             from adapters.mutants import report_mutants  # processes: only where somebody asks for them
 
             sys.exit(report_mutants(specs or BUNDLED, loaded, around, watch, as_json, check))
+        if promela:
+            sys.exit(_promela(loaded, around, wish, promela))
         if explain:
             sys.exit(_explain(loaded, around, wish, explain, watch, diagram))
         if assumptions:
@@ -230,6 +235,17 @@ def _run_json(run: Counterexample) -> dict[str, object]:
 
 
 # --- the other things it does ----------------------------------------------------------------------------------------
+
+
+def _promela(loaded: Sequence[Spec], around: Around, wish: Wish, path: Path) -> int:
+    if len(loaded) != 1 or len(wish.scenes) != 1:
+        example = f"--promela {path} --scene turns server_vad"
+        raise click.UsageError(f"--promela writes one spec in one scene; name both, e.g. {example}")
+    settings = wish.limits(loaded[0], around.world)[0].settings(around.world)
+    text = to_promela(loaded[0], around.world, around.properties, settings)
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {path}; its first lines say how SPIN searches it", err=True)
+    return 0
 
 
 def _explain(
