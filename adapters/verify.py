@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from fsm.world import World
 from fsm.world_reader import load_world
 
 WORLD: Final = "worlds/realtime.yaml"
+FEW, MANY = 30_000, 1_000_000
 PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml")
 
 
@@ -151,17 +151,20 @@ def all_searched(spec: Spec, around: Around, wish: Wish, watch: Watch) -> tuple[
 
 
 def switched(spec: Spec, around: Around, wish: Wish, scene: str, watch: Watch) -> dict[str, Verdict]:
-    """The verdict of a scene with each assumption switched, one at a time: `name = value` to verdict."""
-    found = {"": searched(spec, around, attrs.evolve(wish, scenes=(scene,)).limits(spec, around.world)[0], watch)[1]}
+    """The verdict of a scene with each assumption switched, one at a time: `name = value` to verdict.
+
+    Without some of them there is no end of states: a search is cut at FEW (quick) or MANY (full) and says so.
+    """
+    found = {"": _capped(spec, around, attrs.evolve(wish, scenes=(scene,)), watch)}
     for each in around.world.assumptions.values():
-        for value in each.values or ("no", "yes"):
+        for value in each.values:
             if value == found[""].assumed[each.name] or watch.stopped:
                 continue
             other = attrs.evolve(wish, scenes=(scene,), assume={**wish.assume, each.name: value})
-            found[f"{each.name} = {value}"] = searched(spec, around, other.limits(spec, around.world)[0], watch)[1]
+            found[f"{each.name} = {value}"] = _capped(spec, around, other, watch)
     return found
 
 
-def is_shown_at_once() -> bool:
-    """Does somebody look at stdout?"""
-    return sys.stdout.isatty()
+def _capped(spec: Spec, around: Around, wish: Wish, watch: Watch) -> Verdict:
+    limits = attrs.evolve(wish.limits(spec, around.world)[0], max_states=MANY if wish.size == "full" else FEW)
+    return searched(spec, around, limits, watch)[1]

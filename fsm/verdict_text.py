@@ -156,4 +156,4 @@ def _said(verdict: Verdict) -> str:
         names.append("impossible cell")
     if names:
         return ", ".join(names)
-    return f"{verdict.outcome}, {verdict.states:,} states"
+    return f"holds, {verdict.states:,} states" if not verdict.partial else f"open after {verdict.states:,} states"
