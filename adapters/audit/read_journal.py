@@ -11,10 +11,10 @@ from typing import Final
 import orjson
 
 from adapters.audit.events import Found, Recorder
-from fsm.audit.record import CLOSED, FLUSHED, Record
+from fsm.audit.record import CLOSED, FLUSHED, LOCAL_FACTS, Record
 
 NAME: Final = "turnspec journal"
-_FACTS: Final = frozenset({"playout.started"})
+_FACTS: Final = frozenset({"playout.started", *LOCAL_FACTS})
 
 
 def fits(head: bytes) -> bool:

@@ -13,7 +13,7 @@ import attrs
 
 from fsm.audit import explain
 from fsm.audit.mirror_playout import MirrorPlayout
-from fsm.audit.record import CLOSED, Record, audio_bytes
+from fsm.audit.record import CLOSED, LOCAL_FACTS, Record, audio_bytes
 from fsm.audit.talk import Moment, Talk, mapping
 from fsm.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
 from fsm.problem import NOWHERE, Place
@@ -94,6 +94,9 @@ class Mirror:
             self._begin()
         if record.type == CLOSED:
             return [*acts, *self._closed(record)]
+        if record.type in LOCAL_FACTS:
+            data = {key: value for key, value in record.event.items() if key != "type"}
+            return [*acts, *self._step(Event(record.type, data))]
         if record.direction == "server":
             acts += self._server(record, talk, moments)
         elif record.type == "conversation.item.create":

@@ -17,6 +17,10 @@ Direction = Literal["client", "server", "local"]
 
 CLOSED = "closed"  # a local record: the socket ended, with `code` and `reason`
 FLUSHED = "effect.flush_playout"  # a local record: the client dropped what it had not yet played
+LOCAL_FACTS = frozenset(
+    {"caller.pressed_key", "caller.silent", "caller.hung_up", "uplink.committable", "operator.hang_up_requested",
+     "application.say_requested"}
+)  # fmt: skip  # what a journal knows and no wire does: our machine is told of it, rules are not
 
 
 @attrs.frozen

@@ -201,7 +201,7 @@ RULES = (
     ),
     Rule(
         "create-crowd", "Asked over and over",
-        "Creates follow events instead of what is owed; most are rejected, or make the agent answer itself.",
+        "Creates follow events instead of what is owed: some are rejected, the others make the agent answer itself.",
         "asks for the greeting, after tools, and for an answer that is overdue; for nothing else.",
         ("create_sent",), _judge_crowd, (_ROW, Anchor("variable", "owed", "the answer we have to ask for")),
     ),

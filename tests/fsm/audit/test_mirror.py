@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsm.audit.mirror import Act, Mirror
+from fsm.audit.record import Record
 from fsm.audit.talk import Options
 from fsm.audit.track import Tracker
 from tests.fsm.audit import failures
@@ -73,3 +74,17 @@ def test_what_their_client_asked_for_and_was_refused_is_not_ours() -> None:
 def test_without_times_no_deadline_passes() -> None:
     rows = [{k: v for k, v in row.items() if k != "at"} for row in failures.never_answered()]
     assert not [act for act in acts(rows) if act.event.startswith("timer.")]
+
+
+def test_keys_that_a_journal_knows_of_reach_the_machine() -> None:
+    rows = failures.healthy()[:-1]
+    tracker, mirror = Tracker(machine().spec.vocabulary, Options()), Mirror(machine())
+    found: list[Act] = []
+    for line, row in enumerate(rows, 1):
+        fed = record(line, row)
+        found += mirror.feed(fed, tracker.talk, tracker.feed(fed))
+    at_ms = rows[-1]["at"] * 1000
+    for after_ms, event in ((4000, "caller.pressed_key"), (7000, "x")):
+        fed = Record("journal", 99, "local", at_ms + after_ms, event, {"digit": "7"})
+        found += mirror.feed(fed, tracker.talk, tracker.feed(fed))
+    assert effects(found)[-2:] == ["send_digits", "create_response(turn)"]
