@@ -52,9 +52,9 @@ class Window:
 
 def around(lanes: Lanes, at: float) -> Window:
     """The seconds (or events) around a finding."""
-    reach = 25.0 if lanes.by_order else 6000.0
+    reach = 25.0 if lanes.by_order else 4500.0
     start = max(at - reach, 0.0)
-    return Window(start, max(min(at + reach, max(lanes.end_at, at)), start + reach / 3))
+    return Window(start, min(at + reach, max(lanes.end_at, at) + reach / 3))  # room for the words at the end
 
 
 def whole(lanes: Lanes) -> Window:
@@ -99,7 +99,7 @@ def _ruler(lanes: Lanes, window: Window, bottom: float) -> Iterator[str]:
         steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
     step = next((s for s in steps if span / s <= 12), max(span / 10, 1.0))
     at = (int(window.start / step) + (window.start % step > 0)) * step
-    while at <= window.end:
+    while at <= window.end and window.x(at) < WIDTH - 28:
         x = window.x(at)
         text = f"event {at:.0f}" if lanes.by_order else clock(at)[:-4] if step >= 1000 else clock(at)
         yield f'<line x1="{x:.1f}" y1="24" x2="{x:.1f}" y2="{bottom:.0f}" class="grid"/>'
