@@ -5,7 +5,7 @@ A setting that contradicts the spec is a problem here, at its own line, and not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from adapters.realtime.session import UNSET, Unset
@@ -15,13 +15,6 @@ from fsm.source import Node
 from fsm.spec import Refusal, Spec
 
 TurnDetection = Mapping[str, object] | Unset | None
-
-_SERVER_VAD: Final = frozenset(
-    {"type", "threshold", "prefix_padding_ms", "silence_duration_ms", "create_response", "interrupt_response",
-     "idle_timeout_ms"}
-)  # fmt: skip
-_SEMANTIC_VAD: Final = frozenset({"type", "eagerness", "create_response", "interrupt_response"})
-_KEYS: Final = {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}
 
 
 def read_turn_detection(
@@ -41,7 +34,7 @@ def read_turn_detection(
         _contradictions(reader, spec, value, {"": key.place, **places})
     if value is None:
         return None
-    _warn_of_unknown(reader, value, places)
+    _check_fields(reader, value, places)
     return _combined(value, spec)
 
 
@@ -102,10 +95,50 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _warn_of_unknown(reader: SettingsReader, value: Mapping[str, object], places: Mapping[str, Place]) -> None:
-    """One field the provider does not know costs the whole session.update (facts/realtime_api.md section 2)."""
-    keys = _KEYS.get(str(value.get("type", "server_vad")))
-    for name in value if keys is not None else ():
-        if keys is not None and name not in keys:
-            message = f"'{name}' is new to us; a provider that does not know it rejects the session"
-            reader.problems.warn(places[name], "unknown-key", message, suggestion(name, keys))
+def _check_fields(reader: SettingsReader, value: Mapping[str, object], places: Mapping[str, Place]) -> None:
+    """One field the provider does not know, or of a wrong type, costs the whole session.update (facts section 2)."""
+    kind = str(value.get("type", "server_vad"))
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        message = f"'{kind}' is new to us; a provider that does not know it rejects the session"
+        reader.problems.warn(places["type"], "unknown-name", message, suggestion(kind, _FIELDS))
+        return
+    told = {problem.place for problem in reader.problems}
+    for name, given in value.items():
+        if places[name] in told or given in ("", None):  # what a variable that is not set leaves behind
+            continue
+        if name not in fields:
+            hint = suggestion(name, fields)
+            reader.problems.add(places[name], "unknown-key", f"'{name}' means nothing to {kind}", hint)
+        elif not fields[name][1](given):
+            reader.problems.add(places[name], "type", f"{name} is {fields[name][0]}, not {_shown(given)}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+_Check = tuple[str, Callable[[object], bool]]
+_YES_NO: Final[_Check] = ("true or false", lambda v: isinstance(v, bool))
+_MS: Final[_Check] = ("a number of milliseconds", _is_whole)
+_FIELDS: Final[Mapping[str, Mapping[str, _Check]]] = {
+    "server_vad": {
+        "type": ("a name", lambda v: isinstance(v, str)),
+        "threshold": ("a number from 0 to 1", _is_share),
+        "prefix_padding_ms": _MS,
+        "silence_duration_ms": _MS,
+        "create_response": _YES_NO,
+        "interrupt_response": _YES_NO,
+        "idle_timeout_ms": ("a number of milliseconds, or null", lambda v: v is None or _is_whole(v)),
+    },
+    "semantic_vad": {
+        "type": ("a name", lambda v: isinstance(v, str)),
+        "eagerness": ("low, medium, high or auto", lambda v: v in ("low", "medium", "high", "auto")),
+        "create_response": _YES_NO,
+        "interrupt_response": _YES_NO,
+    },
+}

@@ -2,8 +2,8 @@
 
 Half a minute of a call over loopback takes a second or two, and the same run gives the same times. The kernel hands
 loopback bytes over at once, so "nothing readable" means that every peer in this process waits for the clock. The law:
-what is run asks `loop.time()` for the time, and uses no thread for anything that must happen before a timer. Never here:
-anything about calls.
+what is run asks `loop.time()` for the time, and uses no thread for what must happen before a timer.
+Never here: anything about calls.
 
 Use: `asyncio.Runner(loop_factory=VirtualTimeLoop)`; in tests `pytestmark = pytest.mark.virtual_time` for a module, or
 the same as a decorator for a test (tests/conftest.py).

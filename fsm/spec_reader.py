@@ -232,6 +232,10 @@ class SpecReader(Reader):
 
     def _rows(self, scope: str, event: str, node: Node, choice: bool = False) -> tuple[Row, ...]:
         rows = tuple(self._row(scope, event, item, choice) for item in self.listed(node))
+        if not rows:
+            self.problems.add(
+                node.place, "row", "nothing is said here", "a state to go to, or a row: {to: .., do: [..]}"
+            )
         lonely = len(rows) == 1 and rows[0].guard is None
         return (attrs.evolve(rows[0], always=True),) if lonely else rows
 
@@ -327,6 +331,8 @@ class SpecReader(Reader):
         slots = {s.name: s for s in self.vocabulary.slots}
         for slot, allowed in self.entries(fields.get("slots")):
             name = self.one_of(slot, tuple(slots))
+            if name not in slots:
+                continue
             values = [self.one_of(item, slots[name].domain) for item in self.listed(allowed)]
             bound[name] = frozenset(slots[name].domain.index(v) for v in values)
         final = "final" in fields and self.one_of(fields["final"], ("no", "yes", "true", "false")) in ("yes", "true")

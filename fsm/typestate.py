@@ -206,6 +206,8 @@ class Typestate:
 
     def _decide(self, rows: Sequence[Row], v: Sequence[int], what: str, place: Place) -> tuple[Row, ...]:
         """The rows that can be the answer, over every value of the context; checks that there is always exactly one."""
+        if not rows:
+            return ()  # the reader has told why
         if rows[0].always:
             return (rows[0],)
         key = (id(rows), tuple(v[1 : 1 + self.count]))
@@ -293,6 +295,8 @@ class Typestate:
         steps: list[str] = []
         while node is not None:
             source, how = self.origin.get(node, (None, ""))
+            if not node[0]:
+                break  # before the first state: nothing led here
             old = source[1] if source else node[1]
             changed = [f"{s.name} {s.domain[node[1][s.index - 1]]}" for s in self.spec.slots
                        if old[s.index - 1] != node[1][s.index - 1]]  # fmt: skip

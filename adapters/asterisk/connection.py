@@ -119,13 +119,14 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._decoder = wire.Decoder()
         self._phase = Phase.UNIDENTIFIED
+        self._is_over = False  # leaving or lost; asked for every frame
         self._reason: Gone | None = None
         self._listener: Listener | None = None
         self._source: Source | None = None
         self._early: deque[wire.Audio | wire.Dtmf] = deque(maxlen=settings.early_max_messages)
         self._frame_bytes = settings.frame_bytes
         self._header = wire.audio_header(settings.rate_hz, settings.frame_bytes)
-        self._silence = bytes(settings.frame_bytes)
+        self._silence = self._header + bytes(settings.frame_bytes)
         self._backlog_bytes = settings.backlog_max_frames * (wire.HEADER.size + settings.frame_bytes)
         self._dropped_surplus = 0
         self._tick_handle: TickHandle | None = None
@@ -151,7 +152,7 @@ class Connection(asyncio.Protocol):
         """Replaces the listener. It first hears what came before there was one (bounded), and `on_gone` if too late."""
         self._listener = listener
         while self._early:
-            self._tell(self._early.popleft())
+            self._tell(listener, self._early.popleft())
         if self._phase is Phase.LOST:
             self._tell_gone()
 
@@ -226,10 +227,6 @@ class Connection(asyncio.Protocol):
 
     # Inside
 
-    @property
-    def _is_over(self) -> bool:
-        return self._phase is Phase.LEAVING or self._phase is Phase.LOST
-
     def _tune(self) -> None:
         sock = self._transport.get_extra_info("socket")
         if sock is not None and self._settings.send_buffer_bytes:
@@ -255,7 +252,7 @@ class Connection(asyncio.Protocol):
         if self._is_over:
             self._disarm()
             return False
-        self._phase, self._reason = phase, reason
+        self._phase, self._reason, self._is_over = phase, reason, True
         self._disarm()
         if self._tick_handle is not None:
             self._tick_handle.unregister()
@@ -272,19 +269,16 @@ class Connection(asyncio.Protocol):
         for _ in range(frames_due):
             if self._is_over or self._transport.is_closing():
                 return
-            self._send_frame()
+            message = self._next_message()
+            if self._transport.get_write_buffer_size() >= self._backlog_bytes:
+                self._drop_frame()
+                continue
+            if self._dropped_surplus:
+                self._dropped_surplus -= 1
+            self.stats.frames_sent += 1
+            self._transport.write(message)
 
-    def _send_frame(self) -> None:
-        pcm = self._next_pcm()
-        if self._transport.get_write_buffer_size() >= self._backlog_bytes:
-            self._drop_frame()
-            return
-        if self._dropped_surplus:
-            self._dropped_surplus -= 1
-        self.stats.frames_sent += 1
-        self._transport.write(self._header + pcm)
-
-    def _next_pcm(self) -> bytes:
+    def _next_message(self) -> bytes:
         pcm = None
         if self._source is not None:
             try:
@@ -296,8 +290,8 @@ class Connection(asyncio.Protocol):
             return self._silence
         if len(pcm) != self._frame_bytes:
             self.stats.frames_misshaped += 1
-            return pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
-        return pcm
+            pcm = pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
+        return self._header + pcm
 
     def _drop_frame(self) -> None:
         if self.stats.frames_dropped == 0:
@@ -318,23 +312,27 @@ class Connection(asyncio.Protocol):
             self._on_nonsense(message)
             return
         self.uuid = message.value
-        self._log = self._log.bind(call=str(self.uuid))
+        self._log = self._log.bind(call_id=str(self.uuid))
         self._disarm()
         self._phase = Phase.LIVE
         if refusal := self._owner.identified(self):
             self._refuse(refusal)
 
     def _on_audio(self, message: wire.Audio) -> None:
-        if self._phase is Phase.LIVE:
-            self._tell(message)
-        else:  # no call to hear it yet; tolerated, within the deadline of the handshake
+        if self._phase is not Phase.LIVE:  # no call to hear it yet; tolerated, within the deadline of the handshake
             self.stats.early_dropped += 1
+        elif self._listener is None:
+            self._keep(message)
+        else:
+            self._tell(self._listener, message)
 
     def _on_dtmf(self, message: wire.Dtmf) -> None:
-        if self._phase is Phase.LIVE:
-            self._tell(message)
-        else:
+        if self._phase is not Phase.LIVE:
             self._refuse("the first message is not a uuid")
+        elif self._listener is None:
+            self._keep(message)
+        else:
+            self._tell(self._listener, message)
 
     def _on_hangup(self, message: wire.Hangup) -> None:
         del message
@@ -348,16 +346,17 @@ class Connection(asyncio.Protocol):
             kind = message.kind if isinstance(message, wire.Unknown) else type(message).__name__
             self._log.warning("audiosocket_message_skipped", kind=kind)
 
-    def _tell(self, message: wire.Audio | wire.Dtmf) -> None:
-        if self._listener is None:
-            self.stats.early_dropped += len(self._early) == self._early.maxlen
-            self._early.append(message)
-            return
+    def _keep(self, message: wire.Audio | wire.Dtmf) -> None:
+        """Until there is a listener."""
+        self.stats.early_dropped += len(self._early) == self._early.maxlen
+        self._early.append(message)
+
+    def _tell(self, listener: Listener, message: wire.Audio | wire.Dtmf) -> None:
         try:
             if isinstance(message, wire.Audio):
-                self._listener.on_audio(message.pcm, message.rate_hz)
+                listener.on_audio(message.pcm, message.rate_hz)
             else:
-                self._listener.on_key(message.digit)
+                listener.on_key(message.digit)
         except Exception:
             self._note_failure("listener")
 

@@ -129,15 +129,18 @@ def _audio_reader(rate_hz: int) -> _Reader:
     return read_audio
 
 
-_READERS: Mapping[int, _Reader] = MappingProxyType(
-    {
-        Kind.HANGUP: _read_hangup,
-        Kind.UUID: _read_uuid,
-        Kind.DTMF: _read_dtmf,
-        Kind.ERROR: _read_error,
-        **{kind: _audio_reader(rate_hz) for kind, rate_hz in RATE_HZ_OF_KIND.items()},
-    }
-)
+_READERS: Mapping[int, _Reader] = {
+    Kind.HANGUP: _read_hangup,
+    Kind.UUID: _read_uuid,
+    Kind.DTMF: _read_dtmf,
+    Kind.ERROR: _read_error,
+    **{kind: _audio_reader(rate_hz) for kind, rate_hz in RATE_HZ_OF_KIND.items()},
+}
+
+
+def _read(kind: int, payload: bytes) -> Message:
+    reader = _READERS.get(kind)
+    return reader(payload) if reader else Unknown(kind, payload)
 
 
 class Decoder:
@@ -164,8 +167,13 @@ class Decoder:
             if len(self._held) < self._needed_bytes:
                 return []
             data = bytes(self._held)
+        end = len(data)
+        if end >= HEADER.size and end == HEADER.size + (data[1] << 8 | data[2]):  # nearly always: one, and whole
+            self._held.clear()
+            self._needed_bytes = HEADER.size
+            return [_read(data[0], data[HEADER.size :])]
         messages: list[Message] = []
-        position, end = 0, len(data)
+        position = 0
         self._needed_bytes = HEADER.size
         while end - position >= HEADER.size:
             kind, length = HEADER.unpack_from(data, position)
@@ -174,8 +182,7 @@ class Decoder:
                 self._needed_bytes = HEADER.size + length
                 break
             payload = data[position + HEADER.size : message_end]
-            reader = _READERS.get(kind)
-            messages.append(reader(payload) if reader else Unknown(kind, payload))
+            messages.append(_read(kind, payload))
             position = message_end
         self._held = bytearray(data[position:])
         return messages

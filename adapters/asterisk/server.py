@@ -138,7 +138,7 @@ class AudioSocketServer:
         try:
             handling = self._on_call(connection)
         except Exception:
-            log.exception("call_handler_failed", call=str(connection.uuid))
+            log.exception("call_handler_failed", call_id=str(connection.uuid))
             connection.leave(Gone.HANDLER_FAILED)
             return None
         if inspect.isawaitable(handling):
@@ -152,7 +152,7 @@ class AudioSocketServer:
         if task.cancelled():
             connection.leave(Gone.HANDLER_FAILED)
         elif (failure := task.exception()) is not None:
-            log.error("call_handler_failed", call=str(connection.uuid), exc_info=failure)
+            log.error("call_handler_failed", call_id=str(connection.uuid), exc_info=failure)
             connection.leave(Gone.HANDLER_FAILED)
 
     def departing(self, connection: Connection) -> None:

@@ -34,6 +34,13 @@ from fsm.machine import Event, Step, TurnSpecMachine
 log = structlog.get_logger(__name__)
 
 
+_COMPLAINTS = frozenset(
+    {"session.update_rejected", "provider.refused", "create_rejected", "create_failed", "commit_rejected",
+     "item_rejected", "provider.unreachable"}
+)  # fmt: skip
+"""Events an operator wants to read of, with the provider's own words."""
+
+
 class LegListener(Protocol):
     """Who hears the caller; told from the line's receive loop."""
 
@@ -146,6 +153,9 @@ class Call:
         self.summary.count(step, letter, at_ms)
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
+        if step.event.name in _COMPLAINTS and step.outcome != "ignored":
+            told = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
+            self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in told.items() if v})
         self.log.debug(
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,
             effects=[effect.name for effect in step.effects], at_ms=at_ms,

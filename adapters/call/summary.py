@@ -25,6 +25,7 @@ _ENDED = {
     "caller.interrupted": "cancelled",
 }
 _PLAYING = 1  # of the slots playout and prompt: idle, playing, flushing
+_TROUBLE = ("provider.", "timer.connect_overdue", "timer.created_overdue", "retries.overflowed")
 _REJECTIONS = ("create_rejected", "create_failed", "session.update_rejected", "commit_rejected", "item_rejected")
 
 
@@ -62,6 +63,7 @@ class Summary:
     _asked: str = ""
     _quiet_since_ms: int | None = 0
     _was_audible: bool = False
+    _trouble: str = ""
 
     def count(self, step: Step, letter: Letter, at_ms: int) -> None:
         """Takes one step into account; `at_ms` is milliseconds since the call began."""
@@ -79,11 +81,19 @@ class Summary:
         if not self.states or self.states[-1] != step.snapshot.state:
             self.states.append(step.snapshot.state)
             self.reconnects += step.snapshot.state == "reconnecting"
-        if step.snapshot.is_final and not self.end_reason:
-            self._count_unended()
-            self.end_reason = _reason(step, letter)
+        self._note_end(step, letter)
         self._was_audible = self._is_audible(step)
         self._count_silence(step, at_ms)
+
+    def _note_end(self, step: Step, letter: Letter) -> None:
+        """Why the call ends is what began its end; where attempts ran out, what the last one died of."""
+        if step.variant.startswith(_TROUBLE) and step.outcome != "ignored":
+            self._trouble = _reason(step, letter)
+        if not self.end_reason and step.snapshot.state in ("closing", "closed"):
+            ran_out = step.variant == "reconnects.overflowed" and self._trouble
+            self.end_reason = self._trouble if ran_out else _reason(step, letter)
+        if step.snapshot.is_final:
+            self._count_unended()
 
     def _is_audible(self, step: Step) -> bool:
         values = step.snapshot.control.values
@@ -129,7 +139,7 @@ class Summary:
 
     def as_json(self) -> dict[str, object]:
         """Flat, with a number for each headline and the details beside it."""
-        minutes = max(self.duration_ms / 60_000, 1e-9)
+        minutes = max(self.duration_ms / 60_000, 1)  # of a call of seconds a rate says nothing
         creates = sum(self.creates.values())
         played = self.played
         return {

@@ -34,7 +34,11 @@ def command(specs: tuple[str, ...], out: Path, check: bool) -> None:
             click.echo(str(error), err=True)
             sys.exit(1)
         drawn = pages(loaded)
-        wanted |= {out / path: text for path, text in drawn.items()} | _in_readme(loaded.spec.name, drawn)
+        if name in BUNDLED:
+            wanted |= {out / path: text for path, text in drawn.items()} | _in_readme(name, drawn)
+        else:  # a copy has its original's name inside; its pictures must not take the original's place
+            stem = Path(name).stem
+            wanted |= {out / f"{stem}{Path(path).suffix}": text for path, text in drawn.items()}
     sys.exit(report_stale(wanted, "turnspec diagram") if check else write(wanted))
 
 

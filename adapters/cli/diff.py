@@ -53,7 +53,7 @@ Exit code: 0 the same, 1 different, 2 wrong use (also: a spec has problems, a re
 @click.argument("new", required=False, metavar="[NEW]")
 @click.option("--spec", help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file.")
 @click.option("--calls", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
-              help="Recorded journals (*.jsonl, also below DIR) to step through both specs; several times if need be.")  # fmt: skip
+              help="Recorded journals (*.jsonl, also below DIR) to step through both specs.")  # fmt: skip
 @click.option("--states", is_flag=True, help="Coming to states of other names counts as a difference, too.")
 @click.option("--full", is_flag=True, help="Full bounds instead of quick ones.")
 @click.option("--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times.")

@@ -32,8 +32,9 @@ def command(journal: Path, spec: str | None, as_json: bool) -> None:
         with journal.open(encoding="utf-8") as lines:
             recorded = read(lines, str(journal))
         loaded = load_spec(spec or recorded.header.spec_file or recorded.header.spec)
-    except (JournalError, SpecError) as error:
-        click.echo(str(error), err=True)
+    except (JournalError, SpecError, UnicodeDecodeError) as error:
+        what = f"{journal}:1: this is no journal: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
+        click.echo(what, err=True)
         sys.exit(1)
     for warning in recorded.warnings:
         click.echo(str(warning), err=True)

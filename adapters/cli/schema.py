@@ -1,4 +1,4 @@
-"""`turnspec schema`: writes the JSON Schemas that let editors complete and check specs, or checks that they are fresh."""
+"""`turnspec schema`: writes the JSON Schemas by which editors complete and check specs, or checks them."""
 
 from __future__ import annotations
 

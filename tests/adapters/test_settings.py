@@ -103,8 +103,8 @@ def test_the_environment_in_every_value_and_as_defaults(tmp_path: Path) -> None:
     provider:
       instructions: "${WHO} says $${WHO} costs $5; ${EMPTY:-nothing}, ${NONE:-}."
       turn_detection:
-        threshold: "${T}"
         silence_duration_ms: ${T}
+      transcription: {model: "${T}"}
     limits: {calls: "${CALLS}"}
     tools: [{name: "${TOOL:-clock}", function: "time:${F}"}]
     """
@@ -116,7 +116,8 @@ def test_the_environment_in_every_value_and_as_defaults(tmp_path: Path) -> None:
     settings = loaded(tmp_path, text, environment)
     session = settings.call.session
     assert session.instructions == "Ann says ${WHO} costs $5; nothing, ."
-    assert session.turn_detection == {"type": "server_vad", "threshold": "500", "silence_duration_ms": 500}
+    assert session.turn_detection == {"type": "server_vad", "silence_duration_ms": 500}
+    assert session.transcription == {"model": "500"}
     assert settings.audiosocket.max_connections == 3
     assert list(settings.call.tools) == ["clock"]
     assert settings.call.endpoint.url == "wss://proxy.example/v1?model=gpt-x"
@@ -216,7 +217,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
     [
         ("listen: {audiosocket: '0.0.0.0:9019'}", "1:23", "open-port"),
         ("provider: {url: 'ws://model.example/v1'}", "1:17", "clear-text"),
-        ("provider:\n  turn_detection: {treshold: 0.5}", "2:20", "unknown-key"),
+        ("provider:\n  turn_detection: {type: azure_semantic_vad}", "2:20", "unknown-name"),
         ("provider:\n  turn_detection: {silence_duration_ms: 3000}", "1:1", "short-hold"),
         ("limits: {silence_hold_ms: 500}\nprovider:\n  turn_detection: {silence_duration_ms: 500}", "1:27",
          "short-hold"),

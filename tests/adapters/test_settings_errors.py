@@ -36,6 +36,9 @@ def problems(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONME
 TOOL = "tools:\n  - name: t\n    function: {}\n    parameters: {}\n"
 
 CASES = [
+    ("provider:\n  turn_detection: {treshold: 0.5}", "2:20", "unknown-key", "did you mean 'threshold'"),
+    ("provider:\n  turn_detection: {threshold: 9}", "2:20", "type", "a number from 0 to 1, not 9"),
+    ("provider:\n  turn_detection: {type: semantic_vad, eagerness: hi}", "2:40", "type", "low, medium, high or auto"),
     # the file itself
     ("a: ]", "1:4", "yaml", "not YAML"),
     ("", "1:1", "empty", "the file is empty"),
