@@ -132,13 +132,25 @@ class _Slot:
         self._timer = self._clock.call_at(self._begin_s(period), self._fire)
 
     def _fire(self) -> None:
-        period = self.period_at(self._clock.time())
+        time = self._clock.time
+        period = self.period_at(time())
         self._schedule(period + 1)  # first, so that nothing below can end the tick
+        begun_s, note_lateness = self._begin_s(period), self._ticker.lateness.add
         for member in tuple(self.members):
-            if member.active:
-                self._call(member, period)
+            if not member.active:
+                continue
+            if member.next_period != period:
+                self._catch_up(member, period)
+                continue
+            note_lateness(time() - begun_s)
+            member.next_period = period + 1
+            try:
+                member.callback(1)
+            except Exception:
+                self._note_failure(member)
 
-    def _call(self, member: Registration, period: int) -> None:
+    def _catch_up(self, member: Registration, period: int) -> None:
+        """After a stall; or too early for a member that has just come."""
         due = period - member.next_period + 1
         if due <= 0:
             return
@@ -151,7 +163,10 @@ class _Slot:
         try:
             member.callback(due)
         except Exception:
-            self._ticker.failures += 1
-            member.failures += 1
-            if member.failures & (member.failures - 1) == 0:  # 1st, 2nd, 4th, ...: it may fail fifty times a second
-                log.exception("tick_callback_failed", failures=member.failures)
+            self._note_failure(member)
+
+    def _note_failure(self, member: Registration) -> None:
+        self._ticker.failures += 1
+        member.failures += 1
+        if member.failures & (member.failures - 1) == 0:  # 1st, 2nd, 4th, ...: it may fail fifty times a second
+            log.exception("tick_callback_failed", failures=member.failures)

@@ -190,10 +190,11 @@ class RealtimeConnection:
     def send_audio(self, payload: bytes) -> bool:
         """One chunk of caller audio in the session's input format: one write, or one more dropped (False)."""
         wire = self._wire
-        if wire is None or not wire.is_writable:
+        unsent_bytes = -1 if wire is None else wire.unsent_bytes
+        if wire is None or unsent_bytes < 0:
             self.counters.frames_dropped_closed += 1
             return False
-        if wire.unsent_bytes > self._limits.audio_unsent_bytes:
+        if unsent_bytes > self._limits.audio_unsent_bytes:
             self.counters.frames_dropped_stalled += 1
             return False
         if not self._write(wire, append_event(payload)):

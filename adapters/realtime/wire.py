@@ -61,8 +61,11 @@ class Wire(ClientConnection):
 
     @property
     def unsent_bytes(self) -> int:
-        """What the kernel has not taken yet."""
-        return self.transport.get_write_buffer_size()
+        """What the kernel has not taken yet; -1: nothing can be written any more."""
+        transport = self.transport
+        if self.protocol.state is not State.OPEN or transport.is_closing():
+            return -1
+        return transport.get_write_buffer_size()
 
     def write_text(self, text: bytes) -> None:
         """One text frame, one write. Only while `is_writable`."""
