@@ -36,8 +36,7 @@ def markdown(diffs: Sequence[Diff]) -> str:
     different = [d for d in diffs if not d.is_same]
     lines = [MARK, "## turnspec diff", ""]
     lines += [f"- **{d.new.spec.name}**: {'; '.join(_verdicts(d))}" for d in diffs]
-    lines.append("")
-    text = "\n".join(lines)
+    text = "\n".join(lines) + "\n\n"
     for number, diff in enumerate(different):
         section = "\n".join(_section(diff)) + "\n"
         short = "\n".join(_section(diff, drawn=False)) + "\n"

@@ -25,7 +25,7 @@ _CLASSES = {
     "box": "fill:#94a3b80f,stroke:#cbd5e1,color:#64748b",
 }
 _LINES = {
-    "same": ("-->", "stroke:#cbd5e1,stroke-width:1px"),
+    "same": ("-->", "stroke:#94a3b8,stroke-width:1px"),
     "added": ("-.->", "stroke:#16a34a,stroke-width:2.5px,stroke-dasharray:6 4,color:#15803d"),
     "removed": ("-->", "stroke:#dc2626,stroke-width:2.5px,color:#b91c1c"),
     "changed": ("-->", "stroke:#d97706,stroke-width:2.5px,color:#b45309"),
@@ -58,6 +58,7 @@ class _Overlay:
         self.states: dict[str, Status] = {c.name: c.status for c in self.changes if c.part == "state"}
         self.choices = {c.name.partition("/")[0]: c.status for c in self.changes if c.part == "choice"}
         self.boxes = {box.name for box in all_boxes(self.pictures[1].boxes)}
+        self.guards: dict[tuple[str, str, Status], str] = {}
         self.drawn = self._loud()
         self.loose = self._loose()
 
@@ -146,11 +147,14 @@ class _Overlay:
             for source, target, event in _ways(spec, change):
                 if target:
                     bundles.setdefault((source, target, change.status), []).append(event)
+                    if not event:
+                        self.guards[source, target, change.status] = change.name.partition("/")[2].strip("[]")
         found = []
         for (source, target, look), events in list(bundles.items())[:MANY]:
             names = short(self.specs[look != "removed"], [e for e in events if e])
+            names = names or (_cut(self.guards[source, target, look]),)
             label = "<br/>".join(f"{_SIGNS[look]} {escape(name)}" for name in names)
-            found.append(_Line(source, target, look, label or _SIGNS[look]))
+            found.append(_Line(source, target, look, label))
         return found
 
     def _arrow(self, line: _Line) -> str:
@@ -178,6 +182,10 @@ def _figures(change: Change) -> str:
     """The old and the new figure of a deadline."""
     after = next((a for a in change.aspects if a.what == "after"), None)
     return f": {' to '.join(filter(None, (after.old, after.new)))}" if after else ""
+
+
+def _cut(text: str, most: int = 32) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _id(name: str) -> str:

@@ -67,13 +67,24 @@ class Item:
 
 def structure(old: Spec, new: Spec) -> tuple[Change, ...]:
     """Every part that differs, in the order of PARTS, then of the new spec, what was removed last."""
-    before = {(i.part, i.name): i for i in _items(old)}
-    after = {(i.part, i.name): i for i in _items(new)}
+    moved_states = _moved_states(old, new)
+    before = {(i.part, i.name): i for i in _items(old, moved_states)}
+    after = {(i.part, i.name): i for i in _items(new, moved_states)}
     moved = dict(_renamed(before, after))
     found = [c for key, item in after.items() if (c := _changed(before.get(moved.get(key, key)), item))]
     gone = [item for key, item in before.items() if key not in after and key not in moved.values()]
     found += [_alone(item, "removed") for item in gone]
     return tuple(sorted(found, key=lambda c: PARTS.index(c.part)))
+
+
+def _moved_states(old: Spec, new: Spec) -> Mapping[str, frozenset[str]]:
+    """By group ("" for all): states that are new, gone, or no longer (or newly) of it. Said once, not for each row."""
+    lone = frozenset(set(old.states) ^ set(new.states))
+    found = {"": lone}
+    for name in {*old.groups, *new.groups}:
+        members = [set(s.groups[name].states) if name in s.groups else set() for s in (old, new)]
+        found[name] = lone | frozenset(members[0] ^ members[1])
+    return found
 
 
 def _changed(old: Item | None, new: Item) -> Change | None:
@@ -114,7 +125,7 @@ def _renamed(
 # --- the parts of a spec as texts -------------------------------------------------------------------------------------
 
 
-def _items(spec: Spec) -> Iterator[Item]:
+def _items(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[Item]:
     yield from _call(spec)
     final = {True: "the call is over", False: ""}
     for state in spec.states.values():
@@ -126,7 +137,7 @@ def _items(spec: Spec) -> Iterator[Item]:
         yield Item("state", state.name, says, state.place)
     for group in spec.groups.values():
         yield Item("group", group.name, {"states": ", ".join(sorted(group.states))}, group.place)
-    yield from _rows(spec)
+    yield from _rows(spec, moved)
     for deadline in spec.deadlines.values():
         says = {"after": f"{deadline.after_ms} ms", "while": condition(spec, deadline.condition)}
         yield Item("deadline", deadline.name, says, deadline.place)
@@ -152,16 +163,17 @@ def _call(spec: Spec) -> Iterator[Item]:
     yield Item("call", "turn detection", says, attrs.evolve(place, file=spec.file, line=1))
 
 
-def _rows(spec: Spec) -> Iterator[Item]:
+def _rows(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[Item]:
     """Each row once, with the states that take it."""
     states: dict[str, list[str]] = {}
     rows: dict[str, Row] = {}
     for (state, _), cell in spec.cells.items():
         for row in cell.rows:
-            states.setdefault(row.id, []).append(state)
+            if state not in moved.get(cell.group or "", moved[""]):
+                states.setdefault(row.id, []).append(state)
             rows.setdefault(row.id, row)
     for name, row in rows.items():
-        yield _row(spec, "transition", row, tuple(states[name]))
+        yield _row(spec, "transition", row, tuple(states.get(name, ())))
     for choice in spec.choices.values():
         for row in choice.rows:
             yield _row(spec, "choice", row, ())

@@ -1,0 +1,121 @@
+"""The shortest run in which two specs act differently; equivalence only where all was searched."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import attrs
+import pytest
+
+from adapters.verify import load_around
+from fsm.diff.behaviour import Behaviour, Bound, behaviour
+from fsm.diff.report import Diff, behaviour_verdict, text
+from fsm.diff.sequence import sequence
+from fsm.diff.structure import structure
+from fsm.loader import load
+from fsm.spec import Spec
+from fsm.world import World
+from tests.fsm.bundle import Change, load_changed, loaded, text_of
+from tests.fsm.diff.test_structure import BARGE_IN, SLOWER
+
+TURNS = Bound(scenes=("turns",))
+
+
+@cache
+def world() -> World:
+    return load_around().world
+
+
+@cache
+def compared(*changes: Change, bound: Bound = TURNS) -> Behaviour:
+    return behaviour(loaded("server_vad").spec, load_changed("server_vad", *changes).spec, world(), bound)
+
+
+def test_a_spec_is_equivalent_to_itself_within_the_bounds() -> None:
+    found = compared()
+    assert found.is_same and found.searched[0].done and found.searched[0].states > 300
+    assert behaviour_verdict(found).startswith("equivalent within quick bounds (")
+
+
+def test_the_shortest_run_ends_at_the_row_that_changed() -> None:
+    witness = compared(BARGE_IN).witness
+    assert witness is not None and witness.kind == "effects" and not witness.deadline
+    last = witness.steps[-1]
+    assert [a.effects for a in last.old] == [("flush_playout", "watch_silence")]
+    assert [a.effects for a in last.new] == [("watch_silence",)]
+    assert {a.rows for a in (*last.old, *last.new)} == {("conversation/input_audio_buffer.speech_started.new",)}
+    assert all(a.place.file == "specs/server_vad.yaml" and a.place.line for a in (*last.old, *last.new))
+    assert len(witness.steps) == 8  # connect, greet, set up: no shorter call has the caller speaking
+
+
+def test_both_did_the_same_before() -> None:
+    witness = compared(BARGE_IN).witness
+    assert witness is not None
+    for step in witness.steps[:-1]:
+        assert [a.effects for a in step.old] == [a.effects for a in step.new]
+
+
+def test_another_wait_is_no_other_act_but_is_told() -> None:
+    source = load_changed("server_vad").spec.deadlines
+    name, deadline = next((n, d) for n, d in source.items() if n == "connect_overdue" or d.after_ms == 5000)
+    old = loaded("server_vad").spec
+    slow = attrs.evolve(old, deadlines={**source, name: attrs.evolve(deadline, after_ms=deadline.after_ms + 1000)})
+    found = behaviour(old, slow, world(), TURNS)
+    assert found.witness is None and not found.is_same
+    assert found.timing is not None and found.timing.waits_ms == (deadline.after_ms, deadline.after_ms + 1000)
+    assert "the same acts in the same order" in behaviour_verdict(found)
+
+
+def test_a_cut_search_is_undecided_and_never_equivalent() -> None:
+    found = compared(bound=Bound(scenes=("turns",), max_states=50))
+    assert not found.is_complete and not found.is_same
+    assert behaviour_verdict(found).startswith("UNDECIDED")
+
+
+def test_an_interrupted_search_is_undecided() -> None:
+    spec = loaded("server_vad").spec
+    assert not behaviour(spec, spec, world(), TURNS, lambda _expanded, _found: False).is_complete
+
+
+def renamed() -> Spec:
+    """The same spec with another name for a state."""
+
+    def fetch(reference: str) -> tuple[str, str]:
+        return text_of(reference).replace("playing_out", "draining"), f"specs/{reference}"
+
+    return load(*fetch("server_vad.yaml"), fetch).spec
+
+
+def test_states_count_only_if_asked_for() -> None:
+    spec, other = loaded("server_vad").spec, renamed()
+    assert behaviour(spec, other, world(), TURNS).is_same
+    witness = behaviour(spec, other, world(), Bound(("turns",), states_too=True)).witness
+    assert witness is not None and witness.kind == "states"
+    assert (witness.steps[-1].old[-1].after, witness.steps[-1].new[-1].after) == ("playing_out", "draining")
+
+
+@pytest.mark.parametrize("other", ["owned_turns", "push_to_talk"])
+def test_specs_of_other_worlds_are_not_compared(other: str) -> None:
+    found = behaviour(loaded("server_vad").spec, loaded(other).spec, world(), TURNS)
+    assert "different worlds" in found.reason and not found.is_same and not found.is_complete
+
+
+def test_a_changed_row_that_no_run_took_is_named() -> None:
+    new = load_changed("server_vad", SLOWER, BARGE_IN)
+    old = loaded("server_vad")
+    found = behaviour(old.spec, old.spec, world(), TURNS)
+    changes = structure(old.spec, new.spec)
+    diff = Diff(old, new, changes, attrs.evolve(found, taken=frozenset()))
+    assert [c.name for c in diff.unvisited] == ["conversation/input_audio_buffer.speech_started.new"]
+    assert "no run took the changed transition" in text(diff)
+    assert Diff(old, new, changes, found).unvisited == ()
+
+
+def test_the_diagram_ends_with_what_each_does() -> None:
+    witness = compared(BARGE_IN).witness
+    assert witness is not None
+    drawn = sequence(witness, "old: a", "new: b; c")
+    assert drawn.startswith("sequenceDiagram\n")
+    ending = drawn.partition("    alt old: a\n")[2]
+    before, _, after = ending.partition("    else new: b#59; c\n")
+    assert "flush_playout" in before and "flush_playout" not in after and after.endswith("    end\n")
