@@ -59,6 +59,17 @@ def path_in_repository(name: str) -> str:
         raise GitError(f"'{name}' is not in the repository of this folder") from None
 
 
+def here(name: str) -> str | Path:
+    """A bundled name's file in the repository of this folder, if it has one (an installed turnspec has its own)."""
+    if name not in BUNDLED:
+        return name
+    try:
+        path = Path(git("rev-parse", "--show-toplevel").strip()) / path_in_repository(name)
+    except GitError:
+        return name
+    return path if path.is_file() else name
+
+
 def load_at(revision: str, path: str, typestate: bool = True) -> Loaded:
     """A checked spec by revision and path from the root. Raises SpecError, also where there is no such file."""
     shown = f"{revision}:{path}"

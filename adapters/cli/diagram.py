@@ -8,8 +8,11 @@ from pathlib import Path
 
 import click
 
+from adapters.render import CannotDraw, svg
 from adapters.specs import BUNDLED, load_spec, shown
 from fsm.diagram import pages
+from fsm.diagram_dot import to_dot
+from fsm.loader import Loaded
 from fsm.problem import SpecError
 
 
@@ -18,7 +21,8 @@ from fsm.problem import SpecError
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("diagrams"), show_default=True,
               help="Folder to write to, or to compare with.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is missing or not what would be written.")
-def command(specs: tuple[str, ...], out: Path, check: bool) -> None:
+@click.option("--svg", "as_svg", is_flag=True, help="Write NAME.svg, too (needs the extra `draw`).")
+def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> None:
     """Draw SPEC files (or bundled names; without any, all bundled specs).
 
     For each spec: an overview as Mermaid (NAME.mmd) and a page in Markdown (NAME.md) with the overview, the table of
@@ -26,6 +30,8 @@ def command(specs: tuple[str, ...], out: Path, check: bool) -> None:
 
     Exit code: 0 written (or fresh), 1 a spec has problems or a file is stale, 2 wrong use.
     """
+    if check and as_svg:
+        raise click.UsageError("--svg or --check: pictures are drawn on demand and not compared")
     wanted: dict[Path, str] = {}
     for name in specs or BUNDLED:
         try:
@@ -39,7 +45,18 @@ def command(specs: tuple[str, ...], out: Path, check: bool) -> None:
         else:  # a copy has its original's name inside; its pictures must not take the original's place
             stem = Path(name).stem
             wanted |= {out / f"{stem}{Path(path).suffix}": text for path, text in drawn.items()}
+        if as_svg:
+            wanted[out / f"{name if name in BUNDLED else Path(name).stem}.svg"] = _drawn(loaded)
     sys.exit(report_stale(wanted, "turnspec diagram") if check else write(wanted))
+
+
+def _drawn(loaded: Loaded) -> str:
+    """The overview as SVG; ends the program where it cannot be drawn."""
+    try:
+        return svg(to_dot(loaded))
+    except CannotDraw as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
 
 
 def _in_readme(name: str, drawn: Mapping[str, str]) -> dict[Path, str]:

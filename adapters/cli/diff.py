@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from adapters.git_specs import load_named
+from adapters.git_specs import here, load_named
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify import Watch, load_around
 from fsm.diff import report
@@ -117,7 +117,7 @@ def _pairs(old: str, new: str | None, spec: str | None, typestate: bool) -> Sequ
 def _loaded(name: str | None, spec: str, typestate: bool) -> Loaded:
     """One side; a revision alone stands for `spec` at it, None for `spec` as it is here."""
     if name is None:
-        return load_spec(spec, typestate)
+        return load_spec(here(spec), typestate)
     return load_named(name, spec.rpartition(":")[2], typestate)
 
 
