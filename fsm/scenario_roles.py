@@ -43,8 +43,8 @@ def _response_created(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
     if tag == "known":
         known = _last((*ledger.ended_responses, *ledger.open_responses))
         return {"response_id": known, "tag": None} if known else None
-    if tag == "begun":  # its response.created was lost; an item shows it
-        return {"response_id": fresh("resp")}
+    if tag in ("begun", "found"):  # its response.created was lost; an item shows it, taken for ours if we asked
+        return {"response_id": fresh("resp")} if (tag == "begun") == (ledger.create is not None) else None
     if tag == "ours" and ledger.create is None:
         return None
     return {"response_id": fresh("resp"), "tag": ledger.create if tag == "ours" else None}

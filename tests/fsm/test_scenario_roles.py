@@ -29,9 +29,15 @@ def fresh() -> Fresh:
 
 @pytest.mark.parametrize(("identity", "tag"), ALL)
 def test_every_variant_can_be_made_where_the_ids_allow_it(identity: str, tag: str) -> None:
-    data = role_data(identity, "event", tag, LEDGER, fresh())
+    ledger = LEDGER._replace(create=None) if tag == "found" else LEDGER  # with a create out it is taken for ours
+    data = role_data(identity, "event", tag, ledger, fresh())
     assert data is not None
-    assert CLASSIFY[identity](LEDGER, data)[0] == tag
+    assert CLASSIFY[identity](ledger, data)[0] == tag
+
+
+def test_a_response_shown_by_its_item_is_found_only_while_no_create_is_out() -> None:
+    assert role_data("response_created", "event", "found", LEDGER, fresh()) is None
+    assert role_data("response_created", "event", "begun", LEDGER._replace(create=None), fresh()) is None
 
 
 @pytest.mark.parametrize(
