@@ -160,7 +160,7 @@ def test_a_cancel_of_nothing_is_noise(event_id: str) -> None:
     story = overdue().tell(
         """
         created r1 ours        | responding       |
-        timer response_overdue | configured       | cancel_response(r1) flush_playout(r1)
+        timer response_overdue | response_pending | cancel_response(r1) flush_playout(r1)
         """
     )
     about = None if event_id == "-" else story.sent(event_id)

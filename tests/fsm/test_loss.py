@@ -134,8 +134,8 @@ def test_a_response_that_never_ends_is_cancelled_then_taken_for_lost_and_asked_f
         committed u1           | response_pending |
         created r1             | responding       |
         wait 9999              | responding =nothing |
-        wait 1                 | configured       | cancel_response(r1) flush_playout(r1)
-        flushed                | configured       |
+        wait 1                 | response_pending | cancel_response(r1) flush_playout(r1)
+        flushed                | response_pending |
         timer close_overdue    | response_pending | create_response(turn)
         busy r1                | responding       |
         done r1                | response_pending | create_response(turn)

@@ -118,7 +118,7 @@ def test_another_effect_shows_with_the_lines_that_decided(journal: Journal) -> N
 def test_another_deadline_shows_as_a_timer(journal: Journal) -> None:
     change = ("server_vad.yaml", "answer_overdue: {after_ms: 4000", "answer_overdue: {after_ms: 4500")
     event, what = first_difference(replayed(journal, change))
-    assert event == "input_audio_buffer.speech_stopped"
+    assert event == "input_audio_buffer.committed"  # from here on the provider owes its answer
     assert what == ("timers",)
     unheeded = replay(
         journal, TurnSpecMachine(load_changed("server_vad", change).spec), ("outcome", "state", "effects")

@@ -173,7 +173,10 @@ def test_calls_over_the_count_of_echoes_saturate_and_the_overflow_is_an_event() 
     story = asked().tell("\n".join(f"calls r1 c{n}\nreturned c{n}" for n in range(1, 6)))
     assert [s.variant for s in story.steps].count("echoes.overflowed") == 1
     assert story.value("unechoed") == "4"
-    story.tell("timer echo_overdue | responding |")
+    story.tell("done r1 calls c1 c2 c3 c4 c5 | response_pending | create_response(tools)")
+    story.tell("created r2 ours | responding |").tell("done r2 | configured |").tell(
+        "timer echo_overdue | configured |"
+    )
     assert story.value("unechoed") == "0"
 
 
@@ -356,8 +359,18 @@ def test_owned_turns_a_result_sent_while_a_create_is_in_flight_is_not_covered_be
 
 
 def test_an_echo_that_came_after_its_deadline_counts_for_nothing() -> None:
-    story = asked().tell("calls r1 c1").tell("returned c1").tell("timer echo_overdue | responding |")
-    story.tell("calls r1 c2").tell("returned c2").tell("echo c1 | responding =ignored |")
+    """The deadline runs only while nothing is under way: a provider that generates may take its time."""
+    story = (
+        asked()
+        .tell("calls r1 c1")
+        .tell("returned c1")
+        .tell("done r1 calls c1 | response_pending | create_response(tools)")
+    )
+    story.tell("created r2 ours | responding |").tell("done r2 | configured |").tell(
+        "timer echo_overdue | configured |"
+    )
+    story.tell("speech_started u2").tell("speech_stopped u2").tell("committed u2").tell("created r3 | responding |")
+    story.tell("calls r3 c2").tell("returned c2").tell("echo c1 | responding =ignored |")
     assert story.value("unechoed") == "1"
 
 

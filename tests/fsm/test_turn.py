@@ -274,7 +274,7 @@ def test_server_vad_a_commit_that_comes_after_its_answer_owes_no_other() -> None
         flushed           | user_speaking    |
         speech_stopped u1 | response_pending | unwatch_silence
         created r1        | responding       |
-        committed u1      | responding       |
+        committed u1      | responding       =ignored |
         heard r1 i1       | responding       |
         done r1           | playing_out      |
         drained           | configured       |
@@ -289,6 +289,6 @@ def test_a_response_without_an_id_is_never_cancelled_without_one() -> None:
     story = Story("server_vad", owed="none").ready()
     story.play({"type": "response.created", "response": {"object": "realtime.response"}})
     assert story.state == "responding"
-    story.tell("timer response_overdue | configured | flush_playout()")
+    story.tell("timer response_overdue | response_pending | flush_playout()")
     story.play({"type": "response.done", "response": {"status": "completed", "output": [{}]}})
     assert story.value("response") == "free"
