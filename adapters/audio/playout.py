@@ -80,6 +80,9 @@ class Playout:
         self._max_queued_bytes = max_queued_ms * self.format.bytes_per_second // 1000
         self._queue: deque[tuple[_Item, bytes]] = deque()
         self._offset = 0  # bytes already pulled of the chunk at the head
+        self._counted_offset = 0  # and of these, counted as heard
+        self._chunk = b""  # the chunk at the head, while nothing but pulling goes on: see pull()
+        self._chunk_bytes = 0  # its length then, else 0
         self._queued_bytes = 0
         self._items: dict[tuple[str, str, int], _Item] = {}  # in order of playing
         self._open: dict[str, _Item] = {}  # responses still generated, each with the item it is at
@@ -95,6 +98,7 @@ class Playout:
 
     @property
     def queued_ms(self) -> int:
+        self._settle()
         return self.format.ms(self._queued_bytes)
 
     @property
@@ -104,6 +108,7 @@ class Playout:
 
     @property
     def stats(self) -> PlayoutStats:
+        self._settle()
         counted, ms = self._counted, self.format.ms
         return PlayoutStats(
             generated_ms=ms(counted.generated_bytes),
@@ -118,6 +123,7 @@ class Playout:
 
     def push(self, response_id: str, item_id: str, content_index: int, pcm: bytes) -> bool:
         """Queue 16-bit PCM at the leg's rate, any length. False: dropped, as late or as too much."""
+        self._settle()
         size = len(pcm) & ~1
         if response_id in self._late:
             self._counted.late_dropped_bytes += size
@@ -143,6 +149,7 @@ class Playout:
 
     def mark_response_ended(self, response_id: str) -> None:
         """The provider has generated all of it; what is queued still plays."""
+        self._settle()
         self._open.pop(response_id, None)
         self._gap_responses.discard(response_id)
         if not self._gap_responses:
@@ -155,12 +162,21 @@ class Playout:
         The end of the audio is padded with silence; a response still generated keeps its last part of a frame back
         until more comes, it ends, or 400 ms have passed. After a flush one more frame leaves: the slope of the cut.
         """
-        frame = self._next_frame()
+        end = self._offset + self._frame_bytes
+        if end < self._chunk_bytes:  # nearly always: further into a chunk that plays already
+            self._last_frame = frame = self._chunk[self._offset : end]
+            self._offset = end
+            self._progress_ms += FRAME_MS
+            if self._progress_ms >= PROGRESS_MS:
+                self._progressed()
+            return frame
+        self._settle()
+        playing = self._next_frame()
         if self._cut_sample:
-            frame = faded_in_front_of(self._cut_sample, frame or bytes(self._frame_bytes), self.format.rate_hz)
+            playing = faded_in_front_of(self._cut_sample, playing or bytes(self._frame_bytes), self.format.rate_hz)
             self._cut_sample = b""
-        self._last_frame = frame
-        return frame
+        self._last_frame = playing
+        return playing
 
     def flush(self, response_ids: list[str] | tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Drop everything queued, and what still comes of the responses named. Reports and returns the items cut.
@@ -168,12 +184,13 @@ class Playout:
         Listed in order of playing: what was received but not heard to the end, and the item an unended response is at.
         Without ids only the queue is dropped: more audio of the same response will play.
         """
+        self._settle()
         items = [self._report(item) for item in self._items.values() if self._is_unheard(item)]
         if self._last_frame is not None and any(self._last_frame[-2:]):
             self._cut_sample = self._last_frame[-2:]
         self._told.update(dict.fromkeys(self._items))
         self._queue.clear()
-        self._offset = self._queued_bytes = 0
+        self._offset = self._counted_offset = self._queued_bytes = self._chunk_bytes = 0
         for response_id in response_ids:
             if response_id != LOCAL:
                 self._late.pop(response_id, None)
@@ -220,17 +237,29 @@ class Playout:
         if self._gap_responses:
             self._end_gap(item.response_id)
         end = self._offset + wanted
-        if end < len(chunk):  # the common case: the frame lies within one chunk
+        if end < len(chunk):  # the frame lies within one chunk
             frame = chunk[self._offset : end]
             self._offset = end
-            self._count_heard(item, wanted)
+            self._settle()
+            self._chunk, self._chunk_bytes = chunk, len(chunk)
         else:
             frame = self._assembled(wanted)
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
-            self._progress_ms = 0
-            self._on_fact("playout.progressed", {})
+            self._progressed()
         return frame
+
+    def _progressed(self) -> None:
+        self._progress_ms = 0
+        self._on_fact("playout.progressed", {})
+
+    def _settle(self) -> None:
+        """Counts as heard what was pulled of the chunk at the head; from here pull() looks at everything again."""
+        self._chunk_bytes = 0
+        size_bytes = self._offset - self._counted_offset
+        if size_bytes:
+            self._counted_offset = self._offset
+            self._count_heard(self._queue[0][0], size_bytes)
 
     def _assembled(self, wanted: int) -> bytes:
         """A frame from several chunks, padded when the queue ends."""
@@ -240,9 +269,10 @@ class Playout:
             item, chunk = self._queue[0]
             part = chunk[self._offset : self._offset + missing]
             self._offset += len(part)
+            self._counted_offset = self._offset
             if self._offset == len(chunk):
                 self._queue.popleft()
-                self._offset = 0
+                self._offset = self._counted_offset = 0
             parts.append(part)
             missing -= len(part)
             self._count_heard(item, len(part))

@@ -43,7 +43,7 @@ class Uplink:
     def __init__(
         self,
         payload_format: AudioFormat,
-        send: Callable[[bytes], None],
+        send: Callable[[bytes], object],
         on_fact: OnFact,
         *,
         keep: bool = True,
@@ -79,6 +79,10 @@ class Uplink:
     def dropped_ms(self) -> int:
         """Caller audio that never went out: kept too long, or not kept at all."""
         return self._format.ms(self._dropped_bytes)
+
+    def send_to(self, send: Callable[[bytes], object]) -> None:
+        """Another way for what goes out from here on."""
+        self._send = send
 
     def hear(self, payload: bytes) -> None:
         """One caller frame in the provider's format, any length."""

@@ -19,7 +19,7 @@ from adapters.audio.playout import Playout
 from adapters.audio.recorder import Recorder, RecordingWriter
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
-from adapters.call.executor import Executor, Parts
+from adapters.call.executor import Executor, Parts, nowhere
 from adapters.call.history import History
 from adapters.call.mailbox import Letter, Mailbox
 from adapters.call.prompt import PromptPlayer
@@ -114,7 +114,7 @@ class Call:
         self._history = History()
         self._recorder = self._new_recorder()
         self._uplink = Uplink(
-            settings.audio_in, self._send_audio, self._fact,
+            settings.audio_in, nowhere, self._fact,
             keep=not manual, keep_ms=limits.caller_audio_kept_ms,
         )  # fmt: skip
         tools = ToolRunner(settings.tools, self._tool_returned, self._shared.threads)
@@ -202,9 +202,6 @@ class Call:
     def say(self, text: str) -> None:
         """An application's wish to have something said; it waits until nobody has the floor."""
         self._mailbox.put(Event("application.say_requested", {"text": text}), "application")
-
-    def _send_audio(self, payload: bytes) -> None:
-        self._executor.send_audio(payload)
 
     def wire_in(self, event: WireEvent) -> None:
         """A wire event passes by, on its way to the mailbox."""

@@ -52,6 +52,10 @@ class Parts:
     wire_out: Callable[[WireEvent], None]
 
 
+def nowhere(_payload: bytes) -> None:
+    """Where caller audio goes while there is no session."""
+
+
 class Executor:
     """One for each call. Effects by name; an effect without hands is a fault of the program and is logged as such."""
 
@@ -89,11 +93,6 @@ class Executor:
         except Exception:
             self._log.exception("effect_failed", effect=effect.name)
 
-    def send_audio(self, payload: bytes) -> None:
-        """Caller audio in the provider's format; dropped where there is no session."""
-        if self._connection is not None:
-            self._connection.send_audio(payload)
-
     async def close(self) -> None:
         """Ends everything begun here: the provider's socket, running tools, tasks."""
         self._leave_provider()
@@ -113,12 +112,14 @@ class Executor:
         self._side = self._parts.new_provider_side()
         self._connection = RealtimeConnection(self._settings.endpoint, self._side, self._settings.provider_limits)
         self._control = self._connection.take_control()
+        self._parts.uplink.send_to(self._connection.send_audio)
         self._connection.open()
 
     def _leave_provider(self) -> None:
         if self._side is not None:
             self._side.is_left = True
         if self._connection is not None:
+            self._parts.uplink.send_to(nowhere)
             self._later(self._connection.close(), "close_provider")
         self._connection = self._control = self._side = None
 

@@ -19,6 +19,7 @@ import attrs
 import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidState
 
 from adapters.realtime import endings
 from adapters.realtime.control import ControlSide
@@ -231,6 +232,8 @@ class RealtimeConnection:
     def _write(self, wire: Wire, text: bytes) -> bool:
         try:
             wire.write_text(text)
+        except InvalidState:  # between two close frames
+            return False
         except Exception as exc:  # asyncio keeps errors for connection_lost; another event loop may raise them here
             self._log.warning("write_failed", error=type(exc).__name__)
             self._give_up(wire, f"write failed: {type(exc).__name__}")

@@ -61,14 +61,12 @@ class Wire(ClientConnection):
 
     @property
     def unsent_bytes(self) -> int:
-        """What the kernel has not taken yet; -1: nothing can be written any more."""
+        """What the kernel has not taken yet; -1: it takes nothing any more."""
         transport = self.transport
-        if self.protocol.state is not State.OPEN or transport.is_closing():
-            return -1
-        return transport.get_write_buffer_size()
+        return -1 if transport.is_closing() else transport.get_write_buffer_size()
 
     def write_text(self, text: bytes) -> None:
-        """One text frame, one write. Only while `is_writable`."""
+        """One text frame, one write. websockets.InvalidState: not open, or not any more."""
         self.protocol.send_text(text)
         self.send_data()
 
