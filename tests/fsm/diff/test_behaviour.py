@@ -15,8 +15,8 @@ from fsm.diff.structure import structure
 from fsm.loader import load
 from fsm.spec import Spec
 from fsm.world import World
-from tests.fsm.bundle import Change, load_changed, loaded, text_of
-from tests.fsm.diff.test_structure import BARGE_IN, SLOWER
+from tests.fsm.bundle import Change, loaded, text_of
+from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
 
 TURNS = Bound(scenes=("turns",))
 
@@ -28,7 +28,7 @@ def world() -> World:
 
 @cache
 def compared(*changes: Change, bound: Bound = TURNS) -> Behaviour:
-    return behaviour(loaded("server_vad").spec, load_changed("server_vad", *changes).spec, world(), bound)
+    return behaviour(loaded("server_vad").spec, changed("server_vad", *changes).spec, world(), bound)
 
 
 def test_a_spec_is_equivalent_to_itself_within_the_bounds() -> None:
@@ -56,7 +56,7 @@ def test_both_did_the_same_before() -> None:
 
 
 def test_another_wait_is_no_other_act_but_is_told() -> None:
-    source = load_changed("server_vad").spec.deadlines
+    source = loaded("server_vad").spec.deadlines
     name, deadline = next((n, d) for n, d in source.items() if n == "connect_overdue" or d.after_ms == 5000)
     old = loaded("server_vad").spec
     slow = attrs.evolve(old, deadlines={**source, name: attrs.evolve(deadline, after_ms=deadline.after_ms + 1000)})
@@ -101,7 +101,7 @@ def test_specs_of_other_worlds_are_not_compared(other: str) -> None:
 
 
 def test_a_changed_row_that_no_run_took_is_named() -> None:
-    new = load_changed("server_vad", SLOWER, BARGE_IN)
+    new = changed("server_vad", SLOWER, BARGE_IN)
     old = loaded("server_vad")
     found = behaviour(old.spec, old.spec, world(), TURNS)
     changes = structure(old.spec, new.spec)

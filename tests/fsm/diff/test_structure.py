@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fsm.diff.overlay import overlay
 from fsm.diff.report import Diff, delta, text
 from fsm.diff.structure import Aspect, Change, structure
@@ -9,6 +11,7 @@ from tests.fsm.bundle import Change as Edit
 from tests.fsm.bundle import load_changed, loaded
 from tests.fsm.mini import HOUSE, WORDS, load_mini
 
+changed = cache(load_changed)
 BARGE_IN: Edit = (
     "server_vad.yaml",
     "speech_started.new: {do: [stop_talking], to: user_speaking}",
@@ -32,7 +35,7 @@ def test_a_spec_beside_itself_moved_down_is_the_same() -> None:
 
 
 def test_a_deadline_that_waits_longer() -> None:
-    (change,) = structure(loaded("server_vad").spec, load_changed("server_vad", SLOWER).spec)
+    (change,) = structure(loaded("server_vad").spec, changed("server_vad", SLOWER).spec)
     assert (change.part, change.name, change.aspects) == (
         "deadline",
         "answer_overdue",
@@ -41,7 +44,7 @@ def test_a_deadline_that_waits_longer() -> None:
 
 
 def test_the_row_of_a_group_is_one_change_by_its_stable_id() -> None:
-    (change,) = structure(loaded("server_vad").spec, load_changed("server_vad", BARGE_IN).spec)
+    (change,) = structure(loaded("server_vad").spec, changed("server_vad", BARGE_IN).spec)
     assert change.name == "conversation/input_audio_buffer.speech_started.new"
     (aspect,) = change.aspects
     assert aspect.what == "do" and "flush_playout" in aspect.old and aspect.new == ""
@@ -83,7 +86,7 @@ def test_words_and_context() -> None:
 
 
 def test_the_overlay_colours_what_changed_and_nothing_else() -> None:
-    old, new = loaded("server_vad"), load_changed("server_vad", BARGE_IN, SLOWER)
+    old, new = loaded("server_vad"), changed("server_vad", BARGE_IN, SLOWER)
     drawn = overlay(old, new, structure(old.spec, new.spec))
     assert 's_conversation -->|"~ speech_started"| s_user_speaking' in drawn
     assert "answer_overdue: 4000 ms to 4500 ms" in drawn

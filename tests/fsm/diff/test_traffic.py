@@ -6,8 +6,8 @@ import attrs
 
 from fsm.diff.traffic import Aside, traffic
 from fsm.journal import Journal
-from tests.fsm.bundle import load_changed, loaded, machine
-from tests.fsm.diff.test_structure import BARGE_IN, SLOWER
+from tests.fsm.bundle import loaded, machine
+from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
 from tests.fsm.test_replay import CALL, record
 
 
@@ -16,7 +16,7 @@ def journal(name: str, length: int = len(CALL)) -> Journal:
 
 
 def test_calls_that_meet_the_change_are_grouped_by_the_rows_of_both() -> None:
-    old, new = loaded("server_vad").spec, load_changed("server_vad", BARGE_IN).spec
+    old, new = loaded("server_vad").spec, changed("server_vad", BARGE_IN).spec
     found = traffic([journal("b"), journal("short", 4), journal("a")], old, new)
     assert (found.same, found.different, found.compared, found.aside) == (1, 2, 3, ())
     (group,) = found.groups
@@ -30,7 +30,7 @@ def test_calls_that_meet_the_change_are_grouped_by_the_rows_of_both() -> None:
 
 
 def test_a_deadline_that_waits_longer_is_a_difference() -> None:
-    found = traffic([journal("a")], loaded("server_vad").spec, load_changed("server_vad", SLOWER).spec)
+    found = traffic([journal("a")], loaded("server_vad").spec, changed("server_vad", SLOWER).spec)
     assert found.different == 1
     assert [d.what for d in found.groups[0].calls[0].divergence.differences] == ["timers"]
 
@@ -42,7 +42,7 @@ def test_the_same_spec_changes_no_call() -> None:
 
 
 def test_a_journal_of_another_version_says_nothing() -> None:
-    changed = load_changed("server_vad", BARGE_IN).spec
-    found = traffic([journal("a"), Aside("b", "no journal")], changed, loaded("server_vad").spec)
+    other = changed("server_vad", BARGE_IN).spec
+    found = traffic([journal("a"), Aside("b", "no journal")], other, loaded("server_vad").spec)
     assert (found.compared, [a.file for a in found.aside]) == (0, ["a", "b"])
     assert "another version" in found.aside[0].reason
