@@ -83,6 +83,7 @@ class Playout:
         self._counted_offset = 0  # and of these, counted as heard
         self._chunk = b""  # the chunk at the head, while nothing but pulling goes on: see pull()
         self._chunk_bytes = 0  # its length then, else 0
+        self._is_idle = False  # nothing is queued, nothing is awaited: only push() can change that
         self._queued_bytes = 0
         self._items: dict[tuple[str, str, int], _Item] = {}  # in order of playing
         self._open: dict[str, _Item] = {}  # responses still generated, each with the item it is at
@@ -134,6 +135,7 @@ class Playout:
             return False
         if not size:
             return True
+        self._is_idle = False
         item = self._item(response_id, item_id, content_index)
         item.received_bytes += size
         if response_id != LOCAL:
@@ -170,11 +172,15 @@ class Playout:
             if self._progress_ms >= PROGRESS_MS:
                 self._progressed()
             return frame
+        if self._is_idle:
+            return None
         self._settle()
         playing = self._next_frame()
         if self._cut_sample:
             playing = faded_in_front_of(self._cut_sample, playing or bytes(self._frame_bytes), self.format.rate_hz)
             self._cut_sample = b""
+        elif playing is None:
+            self._is_idle = not (self._queue or self._open or self._started or self._gap_responses)
         self._last_frame = playing
         return playing
 

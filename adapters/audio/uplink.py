@@ -117,13 +117,14 @@ class Uplink:
         self._kept_bytes = 0
 
     def _send_now(self, payload: bytes) -> None:
-        if not payload:
+        size_bytes = len(payload)
+        if not size_bytes:
             return
         self._send(payload)
         before = self._sent_bytes
-        self._sent_bytes += len(payload)
-        self._total_bytes += len(payload)
-        if before < self._committable_bytes <= self._sent_bytes:
+        self._sent_bytes = sent_bytes = before + size_bytes
+        self._total_bytes += size_bytes
+        if before < self._committable_bytes <= sent_bytes:
             self._on_fact("uplink.committable", {})
 
     def _keep_newest(self, payload: bytes) -> None:

@@ -185,7 +185,8 @@ class Call:
     def on_audio(self, pcm: bytes, rate_hz: int) -> None:
         """A caller's frame, from the line: up to the provider within the same call."""
         self._uplink.hear(self._transcoder.to_provider(pcm, rate_hz))
-        self._silence.hear(pcm)
+        if self._silence.watching:
+            self._silence.hear(pcm)
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
 
@@ -225,7 +226,8 @@ class Call:
         frame = self._playout.pull()
         if frame is None:
             frame = self._prompts.pull()
-        self._silence.tick()
+        if self._silence.watching:
+            self._silence.tick()
         if self._recorder is not None:
             self._recorder.tick(frame)
         return frame

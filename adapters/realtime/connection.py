@@ -198,11 +198,11 @@ class RealtimeConnection:
         if unsent_bytes > self._limits.audio_unsent_bytes:
             self.counters.frames_dropped_stalled += 1
             return False
-        if not self._write(wire, append_event(payload)):
-            self.counters.frames_dropped_closed += 1
-            return False
-        self.counters.frames_sent += 1
-        return True
+        if self._write(wire, append_event(payload)):
+            self.counters.frames_sent += 1
+            return True
+        self.counters.frames_dropped_closed += 1
+        return False
 
     def take_control(self) -> ControlSide:
         """The only way to send control events. Once: a second taker is a second mind."""
