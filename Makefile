@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types walls drift check bench clean
+.PHONY: help demo test lint types walls drift check bench verify clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,12 @@ drift: $(VENV)/.run
 	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
 
 check: lint types walls drift  ## lint, types, walls between rooms, generated files
+
+bench: $(VENV)/.dev  ## what a step and a call cost, as ratios (minutes)
+	@$(BIN)/python -m bench
+
+verify: $(VENV)/.run  ## every run of every bundled spec, quick bounds
+	@$(BIN)/turnspec verify
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
