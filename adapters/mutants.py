@@ -5,13 +5,13 @@ Never here: what a mutant is and who notices it (fsm).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +27,25 @@ from fsm.mutation import Jury, Notice, Score, score, scores
 from fsm.problem import Place
 from fsm.spec import Spec
 from fsm.verdict_text import columns
-from fsm.verify import verify_all
+from fsm.verify import Limits, verify, verify_all
 
+AIMED: Final[tuple[tuple[str, Mapping[str, int]], ...]] = (
+    ("loss", {"turns": 0, "says": 1, "leaves": 0}),
+    ("loss", {"turns": 0, "calls": 1, "leaves": 0}),
+    ("faults", {"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
+    ("loss_and_fault", {"turns": 0, "calls": 0, "leaves": 1}),
+    ("turns", {"turns": 2, "leaves": 0}),
+    ("turns", {"turns": 1, "says": 1, "leaves": 0}),
+    ("tools", {"turns": 0, "calls": 5, "leaves": 0}),
+    ("faults", {"turns": 0, "faults": 1, "says": 1, "keys": 1, "leaves": 0}),
+    ("faults_again", {"faults": 4, "calls": 0}),
+    ("loss_and_fault", {"turns": 0, "calls": 1, "leaves": 0}),
+    ("hasty", {}),
+    ("loss_and_fault", {"turns": 1, "calls": 0, "leaves": 0}),
+)
+"""Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
-BATCH: Final = 8
+BATCH: Final = 4
 PROPERTY: Final = "property"
 
 
@@ -84,9 +99,12 @@ _bench: tuple[Jury, tuple[Mutant, ...]] | None = None  # of a worker process
 
 
 def jury_of(spec: Spec, around: Around) -> Jury:
-    """Searches the spec itself, with quick bounds, and is then ready for its mutants."""
-    verdicts = verify_all(spec, around.world, around.properties, "quick", lambda: 0.0)
-    return Jury(spec, around.world, around.properties, verdicts)
+    """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
+    world, properties = around.world, around.properties
+    verdicts = list(verify_all(spec, world, properties, "quick", lambda: 0.0))
+    aimed = (Limits(scene, "full", bounds=bounds) for scene, bounds in AIMED)
+    verdicts += (verify(spec, world, properties, limits, lambda: 0.0) for limits in aimed)
+    return Jury(spec, world, properties, verdicts)
 
 
 def _prepare(name: str) -> None:
@@ -106,20 +124,16 @@ def tried(name: str, spec: Spec, watch: Watch) -> Trial:
     """Every mutant of a spec, one process for each processor; what Ctrl-C leaves is told."""
     count = len(mutants(spec))
     order = [range(count)[i : i + BATCH] for i in range(0, count, BATCH)]
-    context = multiprocessing.get_context("spawn")
     workers = len(os.sched_getaffinity(0))
     notices: list[Notice] = []
     with (
         watch.searching(f"{spec.name}: mutants") as tick,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(name,)) as pool,
+        multiprocessing.get_context("spawn").Pool(workers, _prepare, (name,)) as pool,  # its end ends the processes
     ):
-        futures: set[Future[list[Notice]]] = {pool.submit(_judge, numbers) for numbers in order}
-        while futures:
-            done, futures = wait(futures, timeout=0.2)
-            notices += [notice for future in done for notice in future.result()]
-            if not tick(len(notices), count):
-                pool.shutdown(cancel_futures=True)
-                break
+        judged = pool.imap_unordered(_judge, order)
+        while len(notices) < count and tick(len(notices), count):
+            with contextlib.suppress(multiprocessing.TimeoutError):
+                notices += judged.next(timeout=0.2)
     ranked = {m.id: i for i, m in enumerate(mutants(spec))}
     return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known_of(name), count - len(notices))
 
