@@ -104,9 +104,10 @@ def alaw_to_pcm16(codes: bytes) -> bytes:
 
 def pcm16_to_mulaw(pcm: bytes) -> bytes:
     """16-bit little-endian PCM to mu-law bytes, half as long. ValueError: half a sample at the end."""
-    return mulaw_encode(np.frombuffer(pcm, np.int16))
+    # "wrap": every index is in the table, and the check for it costs a third.
+    return _PCM_TO_MULAW.take(np.frombuffer(pcm, np.uint16), None, None, "wrap").tobytes()
 
 
 def pcm16_to_alaw(pcm: bytes) -> bytes:
     """16-bit little-endian PCM to A-law bytes, half as long. ValueError: half a sample at the end."""
-    return alaw_encode(np.frombuffer(pcm, np.int16))
+    return _PCM_TO_ALAW.take(np.frombuffer(pcm, np.uint16), None, None, "wrap").tobytes()

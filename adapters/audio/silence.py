@@ -45,8 +45,9 @@ class SilenceWatch:
             self._silent_ms = 0
 
     def is_loud(self, pcm: bytes) -> bool:
-        samples = np.frombuffer(pcm, np.int16, len(pcm) >> 1).astype(np.float32)
-        return samples.size > 0 and float(np.dot(samples, samples)) >= self._loud_power * samples.size
+        size = len(pcm) >> 1
+        samples = np.frombuffer(pcm, np.int16, size).astype(np.float32)
+        return size > 0 and bool(samples.dot(samples) >= self._loud_power * size)
 
     def tick(self, frames: int = 1) -> None:
         """So many frames of 20 ms have passed, whether the caller sent any or not."""

@@ -1,17 +1,24 @@
 """A `websockets` client connection whose messages skip the queue: the one place that leans on the library's inside.
 
 Stock `websockets` puts each message into a queue for a task that awaits `recv()`, and `send()` is awaited; here a
-message goes from `data_received` straight to a sink, several per wake-up, and a write is one call. What is leaned on,
-and is tested: `process_event`, `data_received`, `connection_lost`, `send_data`, `transport`, `keepalive_task` and
-`connection_lost_waiter` of `ClientConnection`, `process_redirect` of `connect`.  Never: JSON, a counter, a policy.
+message goes from `data_received` straight to a sink, several per wake-up, and a write is one call. Text frames are made
+here (no extension is ever negotiated): the library takes a frame object, a buffer, a generator and a system call for
+each. What is leaned on, and is tested: `process_event`, `data_received`, `connection_lost`, `send_data`, `transport`,
+`protocol`, `keepalive_task` and `connection_lost_waiter` of `ClientConnection`, `process_redirect` of `connect`.
+Never: JSON, a counter, a policy.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+import os
+import struct
+from collections.abc import Callable
+from typing import Final, Protocol, cast
 
+from websockets import frames
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
@@ -20,6 +27,42 @@ from websockets.protocol import Event, State
 READ_BYTES: Final = 64 * 1024
 # Above every bound of ours: the library's own ping waits for the buffer to drain first, and would then never time out.
 WRITE_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+
+_SHORT, _MEDIUM, _LONG = struct.Struct("!BB"), struct.Struct("!BBH"), struct.Struct("!BBQ")
+_FIN_TEXT: Final = 0x81
+_MASKED: Final = 0x80
+_apply_mask = cast(Callable[[bytes, bytes], bytes], vars(frames)["apply_mask"])  # in C where the library has it in C
+
+
+class _Keys:
+    """Masking keys, each used once. The kernel is asked for a thousand at a time."""
+
+    def __init__(self) -> None:
+        self._fresh = b""
+        self._used_bytes = 0
+
+    def next(self) -> bytes:
+        start = self._used_bytes
+        if start == len(self._fresh):
+            self._fresh, start = os.urandom(4096), 0
+        self._used_bytes = start + 4
+        return self._fresh[start : start + 4]
+
+
+_keys = _Keys()
+
+
+def masked_text_frame(text: bytes) -> bytes:
+    """A whole text message of a client as one frame (RFC 6455 section 5.2)."""
+    size, key = len(text), _keys.next()
+    if size < 126:
+        header = _SHORT.pack(_FIN_TEXT, _MASKED | size)
+    elif size < 65_536:
+        header = _MEDIUM.pack(_FIN_TEXT, _MASKED | 126, size)
+    else:
+        header = _LONG.pack(_FIN_TEXT, _MASKED | 127, size)
+    return b"".join((header, key, _apply_mask(text, key)))
 
 
 class Sink(Protocol):
@@ -67,8 +110,9 @@ class Wire(ClientConnection):
 
     def write_text(self, text: bytes) -> None:
         """One text frame, one write. websockets.InvalidState: not open, or not any more."""
-        self.protocol.send_text(text)
-        self.send_data()
+        if self.protocol.state is not State.OPEN:
+            raise InvalidState("the connection is not open")
+        self.transport.write(masked_text_frame(text))
 
     async def shut(self, code: int, reason: str, deadline_s: float) -> None:
         """The closing handshake, at the deadline an abort. Afterwards no task, timer or socket is left."""
