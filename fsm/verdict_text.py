@@ -117,16 +117,32 @@ def bounded(verdicts: Sequence[Verdict]) -> str:
 
 
 def markdown(named: Mapping[str, Sequence[Verdict]]) -> str:
-    """The table of the README: property by spec, over all scenes; and what was visited."""
-    names = list(dict.fromkeys(f.name.partition("[")[0] for vs in named.values() for v in vs for f in v.findings))
-    abouts = {f.name.partition("[")[0]: f.about for vs in named.values() for v in vs for f in v.findings}
-    rows = [["what must hold", *named], ["---", *(["---"] * len(named))]]
-    rows += [[abouts[name] or name, *(_overall(vs, name) for vs in named.values())] for name in names]
-    rows.append(["No cell that a spec calls impossible is ever reached.", *(
-        "FAILS" if any(v.problems for v in vs) else "holds" for vs in named.values()
-    )])  # fmt: skip
-    rows.append(["states visited", *(f"{sum(v.states for v in vs):,}" for vs in named.values())])
+    """The table of the README: property by spec, over all scenes, what it is said under, and what was visited."""
+    everything = [(f, v) for verdicts in named.values() for v in verdicts for f in v.findings]
+    abouts = {f.name.partition("[")[0]: f.about for f, _ in everything}
+    features = {n for verdicts in named.values() for n in _never_said(verdicts)}
+    rows = [["what must hold", *named, "only where"], ["---", *(["---"] * (len(named) + 1))]]
+    for name, about in abouts.items():
+        reasons = [f.reason for f, _ in everything if f.name.partition("[")[0] == name and f.status == "not applicable"]
+        needs = dict.fromkeys(n for r in reasons for n in r.removeprefix("needs ").split(", "))
+        said = ", ".join(n.replace("not ", "unless ").replace("_", " ") for n in needs if n not in features)
+        rows.append([about or name, *(_overall(vs, name) for vs in named.values()), said])
+    held = ("FAILS" if any(v.problems for v in vs) else "holds" for vs in named.values())
+    rows.append(["No cell that a spec calls impossible is reached.", *held, ""])
+    rows.append(["scenes", *(str(len(vs)) for vs in named.values()), ""])
+    rows.append(["states visited", *(f"{sum(v.states for v in vs):,}" for vs in named.values()), ""])
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _never_said(verdicts: Sequence[Verdict]) -> set[str]:
+    """What a property needs and no scene of this spec gives: the spec is not of that kind."""
+    found: set[str] = set()
+    for name in {f.name for v in verdicts for f in v.findings}:
+        same = [f for v in verdicts for f in v.findings if f.name == name]
+        if all(f.status == "not applicable" for f in same):
+            needs = (set(f.reason.removeprefix("needs ").split(", ")) for f in same)
+            found |= set.intersection(*needs)
+    return found
 
 
 def _overall(verdicts: Sequence[Verdict], name: str) -> str:
@@ -136,11 +152,7 @@ def _overall(verdicts: Sequence[Verdict], name: str) -> str:
         return f"FAILS ({', '.join(bad)})"
     if any(status == "unjudged" for status, _ in found):
         return "not judged"
-    said = list(dict.fromkeys(scene for status, scene in found if status == "holds"))
-    if not said:
-        return "not said of it"
-    all_scenes = list(dict.fromkeys(v.scene for v in verdicts))
-    return "holds" if said == all_scenes else f"holds ({', '.join(said)})"
+    return "holds" if any(status == "holds" for status, _ in found) else "-"
 
 
 def by_assumption(base: Sequence[Verdict], flipped: Mapping[str, Sequence[Verdict]]) -> str:

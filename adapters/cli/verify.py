@@ -106,15 +106,15 @@ def command(
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    if readme:
-        sys.exit(_readme(named, check))
     if as_json:
         _print_json(around, named, watch)
     else:
         _print(loaded, around, named, wish, watch)
     if diagram:
         _draw(diagram, verdict_text.failures(v for verdicts in named.values() for v in verdicts))
-    sys.exit(0 if all(v.passed for verdicts in named.values() for v in verdicts) and not watch.stopped else 1)
+    stale = _readme(named, check) if readme and not watch.stopped else 0
+    good = all(v.passed for verdicts in named.values() for v in verdicts) and not watch.stopped
+    sys.exit(stale if good else 1)
 
 
 def _wish(
