@@ -118,7 +118,7 @@ def test_each_assumption_can_be_switched() -> None:
     result = run(*QUICK, "--assumptions")
     assert result.exit_code == 0
     assert "as assumed" in result.output
-    assert "open after" in result.output  # without long deadlines there are too many states
+    assert "old_socket_is_silent = no" in result.output and "holds, " in result.output
     assert "generation_outlasts_round_trip = no" in result.output
     assert "things_fail = yes" in result.output
 
