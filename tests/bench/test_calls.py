@@ -10,7 +10,7 @@ from adapters.asterisk.protocol import Audio, Decoder
 from adapters.audio.g711 import pcm16_to_mulaw
 from adapters.realtime.protocol import AudioDelta, append_event, decode
 from bench import load_wire as wire
-from bench.calls import median_run, run, verdicts
+from bench.calls import SideBySide, median_run, run, together, verdicts
 from bench.load_stats import lateness, percentiles
 
 
@@ -24,7 +24,17 @@ def test_two_calls(who: str) -> None:
     assert found.cpu_ms > 0
     assert found.bridge.get("violations", 0) == 0
     assert median_run([found]) is found
-    assert len(verdicts({(who, 2): [found]})) == (who != "bare")
+    assert len(verdicts([found], None)) == (who != "bare")
+
+
+def test_side_by_side() -> None:
+    found = together(["bare", "turnspec"], 1, seconds=0.5, settle=0.5, windows=1)
+    assert [each.who for each in found[0]] == ["bare", "turnspec"]
+    assert all(each.cpu_ms > 0 for each in found[0])
+    beside = SideBySide(1, {"bare": 1.0, "turnspec": 2.0}, {"bare": 1.0, "turnspec": 2.0})
+    assert len(beside.table().rows) == 2
+    (line,) = verdicts([], beside)
+    assert "2.00" in line and "missed" in line
 
 
 @pytest.mark.parametrize("number", [0, 1, 63, 64, 4095])
