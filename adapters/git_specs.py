@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from adapters.specs import BUNDLED, load_spec, specs_folder
-from fsm.loader import Fetch, Loaded, load
-from fsm.problem import Place, Problem, SpecError
+from fsm.language.loader import Fetch, Loaded, load
+from fsm.language.problem import Place, Problem, SpecError
 
 DEADLINE_S: Final = 20
 FOLDER: Final = "specs"  # where a revision of a repository keeps its bundled specs

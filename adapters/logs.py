@@ -19,8 +19,8 @@ import structlog
 from adapters.call.mailbox import Letter
 from adapters.call.summary import Summary
 from adapters.realtime.protocol import AUDIO_DELTAS, WireEvent
-from fsm.journal_scrub import HIDDEN, scrub
-from fsm.machine import Step
+from fsm.journal.scrub import HIDDEN, scrub
+from fsm.machine.machine import Step
 
 # An exact secret shorter than this would take letters out of everything.
 _SECRET_CHARS: Final = 6

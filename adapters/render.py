@@ -1,6 +1,6 @@
 """Pictures as SVG by pygraphviz, whose wheel carries Graphviz: no system package. Optional: the extra `draw`.
 
-Never here: what is drawn (fsm.diagram_dot).
+Never here: what is drawn (fsm.draw.dot).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ from adapters.call.journal_writer import CallJournal, JournalWriter
 from adapters.call.prompt import load_prompts
 from adapters.logs import WireLog
 from adapters.realtime.connection import tls_context
-from adapters.settings import Settings
-from fsm.machine import TurnSpecMachine
+from adapters.settings.config import Settings
+from fsm.machine.machine import TurnSpecMachine
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from fsm.loader import Fetch, Loaded, load
-from fsm.problem import Place, Problem, SpecError
+from fsm.language.loader import Fetch, Loaded, load
+from fsm.language.problem import Place, Problem, SpecError
 
 BUNDLED: Final = ("server_vad", "owned_turns", "push_to_talk")
 

@@ -24,7 +24,7 @@ import click
 from adapters import logs
 from adapters.audio.lateness import Lateness
 from adapters.server import TurnspecServer
-from adapters.settings import load_settings
+from adapters.settings.config import load_settings
 from bench.bare_bridge import BareBridge
 
 WHO = ("bare", "turnspec", "journal")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from fsm.machine import Effect, Event, Snapshot, TurnSpecMachine
-from fsm.wire import Wire, read_wire
+from fsm.machine.machine import Effect, Event, Snapshot, TurnSpecMachine
+from fsm.machine.wire import Wire, read_wire
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

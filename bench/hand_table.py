@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from fsm.machine import Effect, Event, Timer
+from fsm.machine.machine import Effect, Event, Timer
 
 Facts = dict[str, Any]
 Data = Mapping[str, Any]

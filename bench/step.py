@@ -21,7 +21,7 @@ from bench import hand_table
 from bench.conversation import conversation
 from bench.report import console, machine_lines, table, verdict
 from bench.stock import StockMachine
-from fsm.machine import Event, Snapshot, TurnSpecMachine
+from fsm.machine.machine import Event, Snapshot, TurnSpecMachine
 
 TARGET_OF_HAND = 1.2
 TARGET_OF_STOCK = 20.0

@@ -14,12 +14,12 @@ from typing import Any
 
 from transitions import Machine, State
 
-from fsm.expression import Expr
-from fsm.ledger import CLASSIFY, RECIPES, Ledger
-from fsm.machine import Effect, Event, Timer
-from fsm.reaction import word_for
-from fsm.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec
-from fsm.vocabulary import EventWord, Word
+from fsm.language.expression import Expr
+from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec
+from fsm.language.vocabulary import EventWord, Word
+from fsm.machine.ledger import CLASSIFY, RECIPES, Ledger
+from fsm.machine.machine import Effect, Event, Timer
+from fsm.machine.reaction import word_for
 
 logging.getLogger("transitions").setLevel(logging.ERROR)
 

@@ -15,8 +15,8 @@ import orjson
 from adapters.audit.times import Clock, of_mapping
 from fsm.audit.names import CLIENT_TYPES, direction_of
 from fsm.audit.record import CLOSED, Direction, Record, audio_bytes
-from fsm.journal_scrub import scrub
-from fsm.vocabulary import Vocabulary
+from fsm.journal.scrub import scrub
+from fsm.language.vocabulary import Vocabulary
 
 Json = Mapping[str, object]
 _WRAPPINGS: Final = ("event", "message", "msg", "payload", "data", "body", "frame", "record", "json", "raw", "args")

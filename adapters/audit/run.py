@@ -16,9 +16,9 @@ from adapters.specs import BUNDLED, load_spec
 from fsm.audit.audit import Audit
 from fsm.audit.report import LogReport
 from fsm.audit.talk import Options
-from fsm.machine import TurnSpecMachine
-from fsm.problem import Place, SpecError
-from fsm.spec import Spec
+from fsm.language.problem import Place, SpecError
+from fsm.language.spec import Spec
+from fsm.machine.machine import TurnSpecMachine
 
 
 @attrs.frozen

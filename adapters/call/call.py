@@ -29,7 +29,7 @@ from adapters.call.summary import Summary
 from adapters.call.timers import Timers
 from adapters.realtime.protocol import WireEvent
 from adapters.tools import ToolRunner
-from fsm.machine import Event, Step, TurnSpecMachine
+from fsm.machine.machine import Event, Step, TurnSpecMachine
 
 log = structlog.get_logger(__name__)
 

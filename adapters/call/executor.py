@@ -25,7 +25,7 @@ from adapters.realtime.control import ControlSide
 from adapters.realtime.protocol import EncodingError, WireEvent, encode, encode_history
 from adapters.realtime.session import SettingsError
 from adapters.tools import ToolRunner
-from fsm.machine import Effect
+from fsm.machine.machine import Effect
 
 Args = Mapping[str, object]
 

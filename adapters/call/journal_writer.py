@@ -24,10 +24,10 @@ from adapters.call.mailbox import Letter
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.realtime.protocol import WireEvent
-from fsm.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
-from fsm.journal_scrub import HIDDEN
-from fsm.machine import Step
-from fsm.spec import Spec
+from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
+from fsm.journal.scrub import HIDDEN
+from fsm.language.spec import Spec
+from fsm.machine.machine import Step
 
 log = structlog.get_logger(__name__)
 

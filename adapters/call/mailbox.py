@@ -11,7 +11,7 @@ from collections import deque
 
 import attrs
 
-from fsm.machine import Event
+from fsm.machine.machine import Event
 
 OVERFLOW = Event("operator.hang_up_requested", {"reason": "mailbox_overflow"})
 

@@ -13,9 +13,9 @@ from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout
 from adapters.call.mailbox import Mailbox
 from adapters.realtime.protocol import AudioDelta, Problem, WireEvent
-from fsm.machine import Event
-from fsm.vocabulary import Vocabulary
-from fsm.wire import knows, read_wire
+from fsm.language.vocabulary import Vocabulary
+from fsm.machine.machine import Event
+from fsm.machine.wire import knows, read_wire
 
 _AUDIO_ENDS = frozenset({"response.output_audio.done", "response.audio.done"})
 

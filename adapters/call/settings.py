@@ -1,4 +1,4 @@
-"""What one call needs to know, as values. Never where it was configured (adapters.settings)."""
+"""What one call needs to know, as values. Never where it was configured (adapters.settings.config)."""
 
 from __future__ import annotations
 

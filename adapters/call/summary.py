@@ -11,8 +11,8 @@ import attrs
 
 from adapters.audio.playout import PlayoutStats
 from adapters.call.mailbox import Letter
-from fsm.machine import Step
-from fsm.spec import Spec
+from fsm.language.spec import Spec
+from fsm.machine.machine import Step
 
 _TURN_ENDS = ("input_audio_buffer.committed.expected", "input_audio_buffer.committed.new")
 _ENDED = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from adapters.call.mailbox import Mailbox
-from fsm.machine import Event, Timer
+from fsm.machine.machine import Event, Timer
 
 
 class Timers:

@@ -16,7 +16,7 @@ from adapters.audit.stream import STDIN
 from fsm.audit import as_json, html, markdown
 from fsm.audit.report import LogReport
 from fsm.audit.talk import Options
-from fsm.problem import SpecError
+from fsm.language.problem import SpecError
 
 _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from adapters.specs import BUNDLED, load_spec
-from fsm.problem import Problem, SpecError
+from fsm.language.problem import Problem, SpecError
 
 
 @click.command()

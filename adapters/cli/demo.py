@@ -58,7 +58,7 @@ def command(
     A simulated caller calls over AudioSocket, as Asterisk would; turnspec takes the call and talks to a simulated
     Realtime provider. Six turns, digits from the keypad, two tools at once, and a caller who talks into an answer.
     """
-    from fsm.problem import SpecError
+    from fsm.language.problem import SpecError
 
     try:
         plan = _plan(spec, scenario, provider, audio_format, seed)

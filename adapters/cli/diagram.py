@@ -10,10 +10,10 @@ import click
 
 from adapters.render import CannotDraw, svg
 from adapters.specs import BUNDLED, load_spec, shown
-from fsm.diagram import pages
-from fsm.diagram_dot import to_dot
-from fsm.loader import Loaded
-from fsm.problem import SpecError
+from fsm.draw.dot import to_dot
+from fsm.draw.files import pages
+from fsm.language.loader import Loaded
+from fsm.language.problem import SpecError
 
 
 @click.command()

@@ -11,16 +11,16 @@ import click
 
 from adapters.git_specs import here, load_named
 from adapters.specs import BUNDLED, load_spec
-from adapters.verify import Watch, load_around
+from adapters.verify.run import Watch, load_around
 from fsm.diff import report
 from fsm.diff.behaviour import MAX_STATES, Behaviour, Bound, behaviour
 from fsm.diff.markdown import markdown
 from fsm.diff.overlay import overlay
 from fsm.diff.structure import structure
 from fsm.diff.traffic import Aside, traffic
-from fsm.journal import Journal, JournalError, read
-from fsm.loader import Loaded
-from fsm.problem import SpecError, suggestion
+from fsm.journal.journal import Journal, JournalError, read
+from fsm.language.loader import Loaded
+from fsm.language.problem import SpecError, suggestion
 
 TEACHES = """
 \b

@@ -10,10 +10,10 @@ import attrs
 import click
 
 from adapters.specs import load_spec
-from fsm.journal import JournalError, read
-from fsm.machine import TurnSpecMachine
-from fsm.problem import SpecError
-from fsm.replay import describe, replay
+from fsm.journal.journal import JournalError, read
+from fsm.journal.replay import describe, replay
+from fsm.language.problem import SpecError
+from fsm.machine.machine import TurnSpecMachine
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec, specs_folder
-from fsm.schema import spec_schema, vocabulary_schema
+from fsm.language.schema import spec_schema, vocabulary_schema
 
 
 @click.command()

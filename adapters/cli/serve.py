@@ -17,9 +17,9 @@ import structlog
 from adapters import logs
 from adapters.realtime.session import session_object
 from adapters.server import TurnspecServer
-from adapters.settings import Settings, load_settings
+from adapters.settings.config import Settings, load_settings
 from adapters.specs import shown
-from fsm.problem import Problem, SpecError
+from fsm.language.problem import Problem, SpecError
 
 _THREAD_S: Final = 0.2
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from adapters.scenario_files import Case, Play, Suite, bundled_scenarios, found_files, read_files
-from fsm.problem import SpecError
-from fsm.scenario_coverage import Coverage
-from fsm.scenario_report import coverage_json, coverage_text, failure_json, failure_text
-from fsm.scenario_runner import Result
+from adapters.scenario.files import Case, Play, Suite, bundled_scenarios, found_files, read_files
+from fsm.language.problem import SpecError
+from fsm.scenario.coverage import Coverage
+from fsm.scenario.report import coverage_json, coverage_text, failure_json, failure_text
+from fsm.scenario.runner import Result
 
 Ran = list[tuple[Case, Result]]
 
@@ -93,7 +93,7 @@ def command(
     try:
         suite = Suite(read_files(found_files(paths or (bundled_scenarios(),))), spec)
         if generate is not None:
-            from adapters.scenario_generate import generate_into
+            from adapters.scenario.generate import generate_into
 
             sys.exit(generate_into(suite, generate, check))
         cases = suite.cases(name_part)
@@ -116,7 +116,7 @@ def _player(cases: Sequence[Case]) -> Play | None:
 
     import structlog
 
-    from adapters.scenarios import play_scenario  # sockets, audio: only where somebody plays
+    from adapters.scenario.wire import play_scenario  # sockets, audio: only where somebody plays
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     return play_scenario

@@ -12,15 +12,15 @@ import click
 
 from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec
-from adapters.verify import Around, Watch, Wish, all_searched, load_around, searched, switched
-from fsm import verdict_text
-from fsm.counterexample import Counterexample
-from fsm.counterexample_diagram import mermaid
-from fsm.problem import SpecError, suggestion
-from fsm.promela import to_promela
-from fsm.spec import Spec
-from fsm.verdict import Verdict
-from fsm.verify import unused_rows
+from adapters.verify.run import Around, Watch, Wish, all_searched, load_around, searched, switched
+from fsm.language.problem import SpecError, suggestion
+from fsm.language.spec import Spec
+from fsm.promela.model import to_promela
+from fsm.verify import verdict_text
+from fsm.verify.counterexample import Counterexample
+from fsm.verify.sequence_diagram import mermaid
+from fsm.verify.verdict import Verdict
+from fsm.verify.verify import unused_rows
 
 README = ("<!-- verify: written by `turnspec verify --readme` -->\n", "<!-- end verify -->")
 
@@ -93,7 +93,7 @@ def command(
         wish = _wish(around, full, scenes, assume, bound)
         loaded = [load_spec(name, typestate=not allow_broken).spec for name in specs or BUNDLED]
         if mutants:
-            from adapters.mutants import report_mutants  # processes: only where somebody asks for them
+            from adapters.verify.mutants import report_mutants  # processes: only where somebody asks for them
 
             sys.exit(report_mutants(specs or BUNDLED, loaded, around, watch, as_json, check))
         if promela:

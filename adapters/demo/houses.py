@@ -24,9 +24,9 @@ from adapters.logs import LogSettings
 from adapters.realtime.endpoint import Endpoint
 from adapters.realtime.protocol import WireEvent
 from adapters.server import TurnspecServer
-from adapters.settings import Settings
-from fsm.machine import Step
-from fsm.problem import NOWHERE
+from adapters.settings.config import Settings
+from fsm.language.problem import NOWHERE
+from fsm.machine.machine import Step
 
 Numbers = Mapping[str, Any]
 

@@ -22,9 +22,9 @@ from adapters.simulator.caller_script import Script
 from adapters.simulator.provider.scenario import Scenario, ScenarioError, load_scenario
 from adapters.simulator.provider.settings import Latency, ProviderSettings
 from adapters.specs import fetcher, load_spec, shown, spec_path
-from fsm.journal import digest
-from fsm.loader import load
-from fsm.spec import Spec, TurnDetection
+from fsm.journal.journal import digest
+from fsm.language.loader import load
+from fsm.language.spec import Spec, TurnDetection
 
 HERE: Final = Path(__file__).resolve().parent
 FAULTS: Final = HERE / "scenarios"

@@ -11,7 +11,7 @@ from adapters.call.mailbox import Letter
 from adapters.call.summary import Summary
 from adapters.demo.moments import Kind, Moment, Tell
 from adapters.realtime.protocol import WireEvent
-from fsm.machine import Step
+from fsm.machine.machine import Step
 
 NOISE = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})
 """Codes of errors that answer no create and that nobody waits for."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from fsm.problem import NOWHERE, Place
-from fsm.spec import Branch, Emit, Operation, Row, Spec
+from fsm.language.problem import NOWHERE, Place
+from fsm.language.spec import Branch, Emit, Operation, Row, Spec
 
 
 @attrs.frozen

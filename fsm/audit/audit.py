@@ -18,8 +18,8 @@ from fsm.audit.rules_creates import cause
 from fsm.audit.scenes import Scenes, beats_of
 from fsm.audit.talk import Moment, Options, Talk
 from fsm.audit.track import Tracker
-from fsm.machine import TurnSpecMachine
-from fsm.spec import Spec
+from fsm.language.spec import Spec
+from fsm.machine.machine import TurnSpecMachine
 
 _KEYS = 12  # kinds that one rule may tell apart; the others are counted together
 _CASES = 3

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fsm.audit import words
 from fsm.audit.report import Group, LogReport
-from fsm.diagram_text import code, prose, table
+from fsm.draw.text import code, prose, table
 
 
 def page(reports: Sequence[LogReport]) -> str:

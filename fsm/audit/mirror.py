@@ -15,9 +15,9 @@ from fsm.audit import explain
 from fsm.audit.mirror_playout import MirrorPlayout
 from fsm.audit.record import CLOSED, LOCAL_FACTS, Record, audio_bytes
 from fsm.audit.talk import Moment, Talk, mapping
-from fsm.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
-from fsm.problem import NOWHERE, Place
-from fsm.wire import read_wire
+from fsm.language.problem import NOWHERE, Place
+from fsm.machine.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
+from fsm.machine.wire import read_wire
 
 _PATIENCE_MS = 2000.0  # for an answer the log may still bring; shorter than any deadline of a bundled spec
 _PROMPT_MS = 3000.0

@@ -5,7 +5,7 @@ The length of the audio is known from its bytes, or from the tracker's estimate.
 
 from __future__ import annotations
 
-from fsm.machine import Event
+from fsm.machine.machine import Event
 
 _PROGRESS_MS = 2000.0  # between two playout.progressed (notes/CONTRACT.md)
 _NEVER = float("inf")

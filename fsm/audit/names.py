@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fsm.audit.record import Direction
-from fsm.vocabulary import Vocabulary
-from fsm.wire import knows
+from fsm.language.vocabulary import Vocabulary
+from fsm.machine.wire import knows
 
 CLIENT_FIELDS: Mapping[str, frozenset[str]] = {
     "session.update": frozenset({"session"}),

@@ -10,7 +10,7 @@ from typing import Literal
 
 import attrs
 
-from fsm.wire import at_path
+from fsm.machine.wire import at_path
 
 Direction = Literal["client", "server", "local"]
 """`local` is what happened on neither side of the wire: a close, a playout fact of our own journal."""

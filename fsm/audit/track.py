@@ -15,7 +15,7 @@ from fsm.audit import track_turns as turns
 from fsm.audit.names import direction_of, unknown_fields
 from fsm.audit.record import CLOSED, FLUSHED, Record
 from fsm.audit.talk import Moment, Options, Talk
-from fsm.vocabulary import Vocabulary
+from fsm.language.vocabulary import Vocabulary
 
 Handler = Callable[[Talk, Record], Iterator[Moment]]
 CLIENT: Mapping[str, tuple[Handler, ...]] = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fsm.audit.record import Record, audio_bytes
 from fsm.audit.talk import Asked, Create, Moment, Response, Talk, keep, mapping
-from fsm.wire import at_path
+from fsm.machine.wire import at_path
 
 _SAID = ("output_audio", "audio", "output_text", "text")
 _TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from fsm.audit.record import Record
 from fsm.audit.talk import Moment, Talk, Update, mapping
-from fsm.wire import at_path
+from fsm.machine.wire import at_path
 
 _BYTES_MS = {"audio/pcmu": 8.0, "audio/pcma": 8.0, "g711_ulaw": 8.0, "g711_alaw": 8.0}
 _SILENT_EVENTS = 12  # server events after an update of which one should have been its answer

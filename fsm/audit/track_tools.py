@@ -1,6 +1,6 @@
 """Bookkeeping of tool calls: who called, who answered how often, whether anybody asked for what comes next.
 
-Never here: judgement. A call is known from the item or the response that holds it, as fsm.wire reads it.
+Never here: judgement. A call is known from the item or the response that holds it, as fsm.machine.wire reads it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from fsm.audit.record import Record
 from fsm.audit.talk import Asked, Call, Moment, Talk, keep, mapping
-from fsm.wire import at_path
+from fsm.machine.wire import at_path
 
 
 def in_item(talk: Talk, record: Record) -> Iterator[Moment]:

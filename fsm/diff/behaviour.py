@@ -13,14 +13,14 @@ from typing import Literal
 
 import attrs
 
-from fsm.counterexample import Answer, Narrator, Step
 from fsm.diff.pair import DEAD, Pair, PairMacro, PairTables
-from fsm.explore import Explorer
-from fsm.explore_tables import BITS, Macro, TooMany
-from fsm.problem import Place, SpecError
-from fsm.spec import STATE, Spec
-from fsm.verify import Limits, scenes
-from fsm.world import World
+from fsm.language.problem import Place, SpecError
+from fsm.language.spec import STATE, Spec
+from fsm.verify.counterexample import Answer, Narrator, Step
+from fsm.verify.explore import Explorer
+from fsm.verify.tables import BITS, Macro, TooMany
+from fsm.verify.verify import Limits, scenes
+from fsm.world.world import World
 
 MAX_STATES = 400_000
 Kind = Literal["effects", "states", "deadline"]

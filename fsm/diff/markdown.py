@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fsm.diagram_text import code, prose, table
 from fsm.diff.overlay import LEGEND, overlay
 from fsm.diff.report import (
     SIGNS,
@@ -24,6 +23,7 @@ from fsm.diff.report import (
 from fsm.diff.sequence import sequence
 from fsm.diff.structure import Change, short_id
 from fsm.diff.traffic import Traffic
+from fsm.draw.text import code, prose, table
 
 MARK = "<!-- turnspec diff -->"  # by which a workflow finds its own comment
 MOST_ROWS = 60

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from fsm.diagram_mermaid import escape
-from fsm.diagram_picture import Box, Picture, all_boxes, picture, short
 from fsm.diff.structure import Change, Status
-from fsm.loader import Loaded
-from fsm.spec import Row, Spec
+from fsm.draw.mermaid import escape
+from fsm.draw.picture import Box, Picture, all_boxes, picture, short
+from fsm.language.loader import Loaded
+from fsm.language.spec import Row, Spec
 
 _THEME = '%%{init: {"theme": "base", "themeVariables": {"edgeLabelBackground": "#f1f5f9", "fontSize": "15px"}}}%%'
 _CLASSES = {

@@ -11,13 +11,13 @@ from typing import Literal
 
 import attrs
 
-from fsm.explore_tables import BITS, MAX_RECALLS, Macro, Tables
-from fsm.reaction import Control, Reaction, begin
-from fsm.spec import Spec
-from fsm.table import StrictEvent, TurnMachine
-from fsm.world import World
-from fsm.world_binding import Binding, Settings
-from fsm.world_play import Queues
+from fsm.language.spec import Spec
+from fsm.machine.reaction import Control, Reaction, begin
+from fsm.machine.table import StrictEvent, TurnMachine
+from fsm.verify.tables import BITS, MAX_RECALLS, Macro, Tables
+from fsm.world.binding import Binding, Settings
+from fsm.world.play import Queues
+from fsm.world.world import World
 
 Pair = tuple[Control, Control]
 DEAD = 0  # the number of the pair that differed

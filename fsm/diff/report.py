@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from fsm.counterexample import Answer
 from fsm.diff.behaviour import Behaviour, PairStep, Witness
 from fsm.diff.structure import Aspect, Change, short_id
 from fsm.diff.traffic import Traffic
-from fsm.loader import Loaded
-from fsm.problem import Place
+from fsm.language.loader import Loaded
+from fsm.language.problem import Place
+from fsm.verify.counterexample import Answer
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

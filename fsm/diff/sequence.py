@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from fsm.counterexample import Answer, Counterexample
-from fsm.counterexample_diagram import escaped, mermaid
 from fsm.diff.behaviour import PairStep, Witness
+from fsm.verify.counterexample import Answer, Counterexample
+from fsm.verify.sequence_diagram import escaped, mermaid
 
 
 def sequence(witness: Witness, old: str, new: str) -> str:

@@ -13,9 +13,9 @@ from typing import Literal
 import attrs
 
 from fsm.diff.words import condition, operations, slot_moves, slot_values
-from fsm.problem import NOWHERE, Place
-from fsm.spec import Row, Spec
-from fsm.vocabulary import EffectWord, EventWord, Word
+from fsm.language.problem import NOWHERE, Place
+from fsm.language.spec import Row, Spec
+from fsm.language.vocabulary import EffectWord, EventWord, Word
 
 Status = Literal["added", "removed", "changed"]
 Part = Literal[

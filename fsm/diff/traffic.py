@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from fsm.journal import Journal, StepLine
-from fsm.machine import TurnSpecMachine
-from fsm.replay import Divergence, Replay, replay
-from fsm.spec import Spec
+from fsm.journal.journal import Journal, StepLine
+from fsm.journal.replay import Divergence, Replay, replay
+from fsm.language.spec import Spec
+from fsm.machine.machine import TurnSpecMachine
 
 ACTS = ("effects", "timers")
 ALL = ("outcome", "state", *ACTS)

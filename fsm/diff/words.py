@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from fsm.expression import Expr
-from fsm.spec import Branch, Operation, Spec
+from fsm.language.expression import Expr
+from fsm.language.spec import Branch, Operation, Spec
 
 
 def condition(spec: Spec, expr: Expr) -> str:

@@ -24,14 +24,14 @@ from adapters.logs import LogSettings
 from adapters.realtime.connection import tls_context
 from adapters.realtime.protocol import WireEvent
 from adapters.server import TurnspecServer
-from adapters.settings import Settings, load_settings
+from adapters.settings.config import Settings, load_settings
 from adapters.simulator.caller import run_caller
 from adapters.simulator.caller_report import CallerReport
 from adapters.simulator.caller_script import CallerSettings, load_script
 from adapters.simulator.provider import ProviderServer, ProviderSettings, Scenario, parse_scenario
-from fsm.journal import read
-from fsm.machine import Step, TurnSpecMachine
-from fsm.replay import STRICT, replay
+from fsm.journal.journal import read
+from fsm.journal.replay import STRICT, replay
+from fsm.machine.machine import Step, TurnSpecMachine
 
 pytestmark = pytest.mark.virtual_time
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from fsm.loader import Loaded, load
-from fsm.machine import TurnSpecMachine
-from fsm.problem import Problem, SpecError
+from fsm.language.loader import Loaded, load
+from fsm.language.problem import Problem, SpecError
+from fsm.machine.machine import TurnSpecMachine
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 NAMES = ("server_vad", "owned_turns", "push_to_talk")

@@ -18,7 +18,7 @@ from adapters.audit.times import Clock, of_text
 from fsm.audit.record import CLOSED
 from fsm.audit.report import LogReport
 from fsm.audit.talk import Options
-from fsm.journal import EffectLine, EndLine, Header, StepLine, WireLine, encode
+from fsm.journal.journal import EffectLine, EndLine, Header, StepLine, WireLine, encode
 from tests.fsm.audit import failures
 from tests.fsm.audit.bench import named
 from tests.fsm.audit.logbook import Row

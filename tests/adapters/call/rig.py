@@ -28,8 +28,8 @@ from adapters.simulator.caller_report import CallerReport
 from adapters.simulator.caller_script import CallerSettings, load_script
 from adapters.simulator.provider import ProviderServer, ProviderSettings, Scenario
 from adapters.simulator.provider.stats import SessionStats
-from fsm.loader import load
-from fsm.machine import Step, TurnSpecMachine
+from fsm.language.loader import load
+from fsm.machine.machine import Step, TurnSpecMachine
 
 SPECS = Path(__file__).resolve().parents[3] / "specs"
 

@@ -21,8 +21,8 @@ from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.realtime.endpoint import openai_endpoint
 from adapters.realtime.session import SessionSettings
-from fsm.journal import EndLine, Journal, LostLine, StepLine, WireLine, read
-from fsm.machine import Event
+from fsm.journal.journal import EndLine, Journal, LostLine, StepLine, WireLine, read
+from fsm.machine.machine import Event
 from tests.adapters.call.rig import machine
 
 pytestmark = pytest.mark.virtual_time

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.call.mailbox import OVERFLOW, Letter, Mailbox
 from adapters.call.timers import Timers
-from fsm.machine import Event, Timer
+from fsm.machine.machine import Event, Timer
 
 pytestmark = pytest.mark.virtual_time
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from adapters.cli.diff import command
 from adapters.specs import specs_folder
-from fsm.journal import encode
+from fsm.journal.journal import encode
 from tests.fsm.bundle import machine
-from tests.fsm.test_replay import record
+from tests.fsm.journal.test_replay import record
 
 WAIT = ("answer_overdue: {after_ms: 4000,", "answer_overdue: {after_ms: 4500,")
 

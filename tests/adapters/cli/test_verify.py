@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
-from adapters.mutants import Trial, digest, told
-from adapters.verify import Watch, Wish, all_searched, load_around
-from fsm.mutants_known import Reason
-from fsm.mutation import Notice
-from fsm.problem import NOWHERE
+from adapters.verify.mutants import Trial, digest, told
+from adapters.verify.run import Watch, Wish, all_searched, load_around
+from fsm.language.problem import NOWHERE
+from fsm.mutants.known import Reason
+from fsm.mutants.mutation import Notice
 from tests.fsm.verify import house
 
 QUICK = ("--scene", "turns", "push_to_talk")

@@ -18,7 +18,7 @@ from adapters.demo.run import run_demo
 from adapters.demo.stage import Stage
 from adapters.simulator.provider.server import ProviderServer
 from adapters.virtual_time import VirtualTimeLoop
-from fsm.journal import read
+from fsm.journal.journal import read
 from tests.adapters.demo.theatre import Evening, planned, play
 
 COUNTS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns", "tools", "creates_by_cause", "states")

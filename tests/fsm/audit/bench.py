@@ -10,7 +10,7 @@ from fsm.audit.names import direction_of
 from fsm.audit.record import CLOSED, Record
 from fsm.audit.report import Group, LogReport
 from fsm.audit.talk import Options
-from fsm.machine import TurnSpecMachine
+from fsm.machine.machine import TurnSpecMachine
 from tests.fsm.audit.logbook import Row
 from tests.fsm.bundle import NAMES, loaded
 

@@ -7,14 +7,14 @@ from functools import cache
 import attrs
 import pytest
 
-from adapters.verify import load_around
+from adapters.verify.run import load_around
 from fsm.diff.behaviour import Behaviour, Bound, behaviour
 from fsm.diff.report import Diff, behaviour_verdict, text
 from fsm.diff.sequence import sequence
 from fsm.diff.structure import structure
-from fsm.loader import load
-from fsm.spec import Spec
-from fsm.world import World
+from fsm.language.loader import load
+from fsm.language.spec import Spec
+from fsm.world.world import World
 from tests.fsm.bundle import Change, loaded, text_of
 from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
 

@@ -9,7 +9,7 @@ from fsm.diff.report import Diff, delta, text
 from fsm.diff.structure import Aspect, Change, structure
 from tests.fsm.bundle import Change as Edit
 from tests.fsm.bundle import load_changed, loaded
-from tests.fsm.mini import HOUSE, WORDS, load_mini
+from tests.fsm.language.mini import HOUSE, WORDS, load_mini
 
 changed = cache(load_changed)
 BARGE_IN: Edit = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from fsm.diff.traffic import Aside, traffic
-from fsm.journal import Journal
+from fsm.journal.journal import Journal
 from tests.fsm.bundle import loaded, machine
 from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
-from tests.fsm.test_replay import CALL, record
+from tests.fsm.journal.test_replay import CALL, record
 
 
 def journal(name: str, length: int = len(CALL)) -> Journal:

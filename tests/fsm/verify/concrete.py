@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from fsm.explore_tables import BITS, MASK, Action, Macro
-from fsm.machine import Effect, Event, TurnSpecMachine
-from fsm.reaction import Reaction
-from fsm.verify import Verification
-from fsm.world_binding import Label
-from fsm.world_play import Change
+from fsm.machine.machine import Effect, Event, TurnSpecMachine
+from fsm.machine.reaction import Reaction
+from fsm.verify.tables import BITS, MASK, Action, Macro
+from fsm.verify.verify import Verification
+from fsm.world.binding import Label
+from fsm.world.play import Change
 
 Data = dict[str, object]
 WIRE_EFFECTS = {

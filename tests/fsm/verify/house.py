@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from fsm.loader import load
-from fsm.property import Properties
-from fsm.property_reader import load_properties
-from fsm.spec import Spec
-from fsm.verify import Limits, Verification
-from fsm.world import World
-from fsm.world_reader import load_world
+from fsm.language.loader import load
+from fsm.language.spec import Spec
+from fsm.verify.property import Properties
+from fsm.verify.property_reader import load_properties
+from fsm.verify.verify import Limits, Verification
+from fsm.world.reader import load_world
+from fsm.world.world import World
 
 SPECS = Path(__file__).parents[3] / "specs"
 BUNDLED = ("server_vad", "owned_turns", "push_to_talk")

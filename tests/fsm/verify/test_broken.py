@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from adapters.specs import load_spec
-from adapters.verify import Around, load_around
-from fsm.counterexample_diagram import mermaid
-from fsm.problem import SpecError
-from fsm.verdict import Verdict
-from fsm.verify import Limits, verify
+from adapters.verify.run import Around, load_around
+from fsm.language.problem import SpecError
+from fsm.verify.sequence_diagram import mermaid
+from fsm.verify.verdict import Verdict
+from fsm.verify.verify import Limits, verify
 from tests.fsm.verify import house
 
 # controller: scene, turns, the property that fails, and the steps of its shortest run

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from fsm.counterexample_diagram import escaped, mermaid
-from fsm.verdict import Verdict, matrix
-from fsm.verify import Limits, Verification, scenes, unused_rows
+from fsm.verify.sequence_diagram import escaped, mermaid
+from fsm.verify.verdict import Verdict, matrix
+from fsm.verify.verify import Limits, Verification, scenes, unused_rows
 from tests.fsm.verify import house
 
 # (spec, scene): properties.
@@ -68,9 +68,9 @@ def test_unused_rows_are_told(name: str) -> None:
 
 
 def test_the_generated_code_does_what_the_text_says() -> None:
-    """fsm.world_code against fsm.world_play, for every move on every world of a search with losses and failures."""
-    from fsm.world_code import Code
-    from fsm.world_play import Change, Play
+    """fsm.world.code against fsm.world.play, for every move on every world of a search with losses and failures."""
+    from fsm.world.code import Code
+    from fsm.world.play import Change, Play
 
     assume = {"events_may_be_lost": "yes", "things_fail": "yes"}
     bounds = {"calls": 1, "losses": 1, "faults": 1, "keys": 1}

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fsm.verify import Limits, Verification
+from fsm.verify.verify import Limits, Verification
 from tests.fsm.verify import house
 from tests.fsm.verify.concrete import Lockstep
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from fsm.problem import SpecError
-from fsm.property_reader import load_properties
-from fsm.verdict import Verdict
-from fsm.verify import Limits, unused_rows, verify_stable
-from fsm.world_reader import load_world
+from fsm.language.problem import SpecError
+from fsm.verify.property_reader import load_properties
+from fsm.verify.verdict import Verdict
+from fsm.verify.verify import Limits, unused_rows, verify_stable
+from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_SPEC, TOY_WORLD, toy
 

@@ -1,0 +1,1 @@
+"""Scenarios with files and sockets. Never here: what a line means."""

@@ -1,0 +1,247 @@
+"""A scenario over the wire: simulated caller, AudioSocket, a whole call, simulated provider, in virtual time.
+
+Half a minute of a call takes a second or two, and every run gives the same times. Never here: what a scenario file says
+(fsm.scenario.reader), the machine alone (fsm.scenario.runner), what the simulators do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import attrs
+import yaml
+
+from adapters.asterisk.connection import Connection
+from adapters.asterisk.server import AudioSocketServer
+from adapters.asterisk.settings import AudioSocketSettings
+from adapters.audio.recorder import RecordingWriter
+from adapters.audio.tick import Ticker
+from adapters.call.call import Call, Shared
+from adapters.call.mailbox import Letter
+from adapters.call.prompt import load_prompts
+from adapters.call.settings import CallSettings
+from adapters.call.summary import Summary
+from adapters.realtime.endpoint import openai_endpoint
+from adapters.realtime.protocol import WireEvent
+from adapters.realtime.session import UNSET, SessionSettings, Unset
+from adapters.simulator.caller import run_caller
+from adapters.simulator.caller_report import CallerReport
+from adapters.simulator.caller_script import CallerSettings, Script, load_script
+from adapters.simulator.provider import ProviderServer, ScenarioError, parse_scenario
+from adapters.simulator.provider import Scenario as ProviderScenario
+from adapters.tools import Tool
+from adapters.virtual_time import VirtualTimeLoop
+from fsm.language.problem import Place, Problem, SpecError
+from fsm.language.spec import Spec
+from fsm.machine.machine import Step, TurnSpecMachine
+from fsm.scenario.runner import Failure, Mismatch, Result, shown_effect
+from fsm.scenario.scenario import Scenario, WirePlay, fits
+
+MODEL = "gpt-realtime"
+MAX_CALL_S = 600.0  # of virtual time: a scenario that does not end has failed
+_BOUND = re.compile(r"^(<=|<|>=|>)\s*(\d+(?:\.\d+)?)$")
+_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+@attrs.frozen
+class Stage:
+    """What the two simulators and the call are set up with."""
+
+    script: Script
+    provider: ProviderScenario
+    session: SessionSettings
+    greeting: str | None
+    tools: Mapping[str, Tool]
+
+
+@attrs.define
+class _Watcher:
+    """Keeps the steps of the call and their times."""
+
+    steps: list[tuple[int, Step]] = attrs.field(factory=list)
+
+    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+        del letter
+        self.steps.append((at_ms, step))
+
+    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
+
+    def ended(self, summary: Summary) -> None: ...
+
+
+@attrs.frozen
+class _Played:
+    steps: Sequence[tuple[int, Step]]
+    summary: Mapping[str, object]
+    states: Sequence[str]
+    caller: CallerReport
+
+
+def stage(scenario: Scenario, spec: Spec, folder: Path) -> Stage:
+    """The parts of a play, from the plain values of the scenario. Raises SpecError for what the simulators refuse."""
+    play = scenario.play
+    assert play is not None
+    try:
+        script = load_script(dict(play.caller), folder)
+        provider = parse_scenario(yaml.safe_dump(_plain(play.provider)), folder / scenario.place.file)
+        tools = {name: _tool(name, value) for name, value in play.tools.items()}
+        session = dict(play.session)
+        greeting = session.pop("greeting", "Greet the caller.")
+        turns = session.pop("turn_detection", None)
+        chosen = SessionSettings(
+            model=MODEL, tools=[tool.definition for tool in tools.values()] or None,
+            turn_detection=_turn_detection(spec, turns), **session,  # type: ignore[arg-type]
+        )  # fmt: skip
+    except (ValueError, TypeError, ScenarioError) as error:
+        raise SpecError([Problem(scenario.place, "simulator", f"'{scenario.name}': {error}")]) from None
+    return Stage(script, provider, chosen, None if greeting is None else str(greeting), tools)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _tool(name: str, value: object) -> Tool:
+    if not isinstance(value, Mapping) or not set(value) <= {"output", "after_ms"}:
+        raise ValueError(f"tools.{name}: a tool is {{output: text, after_ms: n}}")
+
+    async def answer(**_arguments: object) -> object:
+        await asyncio.sleep(float(value.get("after_ms", 0)) / 1000)
+        return value.get("output", "done")
+
+    return Tool(name, answer, parameters={"type": "object"})
+
+
+def _turn_detection(spec: Spec, given: object) -> Mapping[str, object] | Unset | None:
+    """What the spec cannot do without, as a server's configuration would say it."""
+    if spec.turn_detection.manual:
+        return None
+    needs = {key: yaml.safe_load(text) for key, text in spec.turn_detection.needs.items()}
+    values = dict(given) if isinstance(given, Mapping) else {}
+    return {"type": "server_vad", **values, **needs} if needs or values else UNSET
+
+
+def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) -> Result:
+    """Plays a scenario `over: wire` on a loop of its own, in virtual time. Raises SpecError as `stage` does."""
+    assert scenario.play is not None
+    prepared = stage(scenario, machine.spec, folder)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        try:
+            played = runner.run(asyncio.wait_for(_call(machine, scenario, prepared), MAX_CALL_S))
+        except TimeoutError:
+            mismatch = Mismatch("the call", f"an end within {MAX_CALL_S:.0f} s", "it goes on")
+            return Result(scenario, machine.spec.name, (), Failure(scenario.place, "over: wire", (mismatch,)))
+    mismatches = _mismatches(scenario.play, played, machine.spec)
+    steps = tuple(step for _, step in played.steps)
+    failure = None
+    if mismatches:
+        place = mismatches[0][0] or scenario.place
+        failure = Failure(place, "over: wire", tuple(m for _, m in mismatches), (), tuple(_story(played)))
+    return Result(scenario, machine.spec.name, steps, failure)
+
+
+async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: Stage) -> _Played:
+    """One call from the first packet to the last."""
+    watcher = _Watcher()
+    summaries: list[Summary] = []
+    with ThreadPoolExecutor(2) as threads:
+        async with ProviderServer(scenario=prepared.provider) as realtime:
+            endpoint = openai_endpoint(MODEL, "sk-test", base_url=realtime.url, dialect=realtime.settings.dialect)
+            settings = CallSettings(
+                endpoint=endpoint, session=prepared.session, greeting=prepared.greeting, tools=prepared.tools,
+                talk_key=scenario.talk_key or "*",
+            )  # fmt: skip
+            recordings, ticker = RecordingWriter(), Ticker()
+            shared = Shared(machine, settings, load_prompts(8000), threads, recordings)
+
+            async def on_call(connection: Connection) -> None:
+                summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())
+
+            report = await _with_server(on_call, ticker, prepared.script)
+            ticker.close()
+            recordings.close()
+    summary = summaries[0]
+    return _Played(watcher.steps, summary.as_json(), tuple(summary.states), report)
+
+
+async def _with_server(
+    on_call: Callable[[Connection], Awaitable[None]], ticker: Ticker, script: Script
+) -> CallerReport:  # fmt: skip
+    server = AudioSocketServer(AudioSocketSettings(port=0), ticker, on_call)
+    await server.start()
+    try:
+        return await run_caller("127.0.0.1", server.port, script, CallerSettings(keep_audio=False))
+    finally:
+        await server.close()
+
+
+# --- looking at it ----------------------------------------------------------------------------------------------------
+
+
+def _mismatches(play: WirePlay, played: _Played, spec: Spec) -> list[tuple[Place | None, Mismatch]]:
+    del spec
+    found: list[tuple[Place | None, Mismatch]] = [
+        (None, Mismatch("caller's script", "every wait to end in time", f"step {n.step} at {n.at_ms:.0f} ms: {n.text}"))
+        for n in played.caller.notes
+    ]
+    if play.states and not _states_fit(play, played.states):
+        what = "states" if play.exact_states else "states in order"
+        found.append((None, Mismatch(what, " ".join(play.states), " ".join(played.states))))
+    for name, wanted in play.summary.items():
+        if name not in played.summary:
+            found.append((None, Mismatch(name, str(wanted), f"no such number; there are {', '.join(played.summary)}")))
+        elif not _number_fits(wanted, played.summary[name]):
+            found.append((None, Mismatch(name, str(wanted), str(played.summary[name]))))
+    for deadline in play.deadlines:
+        anchors = _times(played, deadline.of)
+        if not anchors:
+            found.append((deadline.place, Mismatch(deadline.of, "at least once", "never")))
+        for at_ms in anchors:
+            later = [t - at_ms for t in _times(played, deadline.comes) if t >= at_ms]
+            if not later or later[0] > deadline.within_ms:
+                actual = f"after {later[0]} ms" if later else "never"
+                what = f"{deadline.comes} after {deadline.of} at {at_ms} ms"
+                found.append((deadline.place, Mismatch(what, f"within {deadline.within_ms} ms", actual)))
+    return found
+
+
+def _states_fit(play: WirePlay, states: Sequence[str]) -> bool:
+    if play.exact_states:
+        return play.states == tuple(states)
+    rest = iter(states)
+    return all(any(wanted == state for state in rest) for wanted in play.states)
+
+
+def _number_fits(wanted: object, actual: object) -> bool:
+    """Equal, or within a bound written as a text: `"< 2000"`."""
+    bound = _BOUND.match(wanted) if isinstance(wanted, str) else None
+    if bound is None or not isinstance(actual, int | float):
+        return fits(wanted, actual)
+    return bool(_SIGNS[bound.group(1)](actual, float(bound.group(2))))
+
+
+def _times(played: _Played, name: str) -> list[int]:
+    """When an event variant (or its base name) was stepped, or an effect came out."""
+    return [
+        at_ms
+        for at_ms, step in played.steps
+        if name in (step.variant, step.event.name) or any(effect.name == name for effect in step.effects)
+    ]
+
+
+def _story(played: _Played) -> list[str]:
+    return [
+        f"{at:>7} ms  {s.variant:<44} {s.outcome:<9} -> {s.snapshot.state}  {' '.join(map(shown_effect, s.effects))}"
+        for at, s in played.steps
+    ]
+
+
+__all__: list[Any] = ["Stage", "play_scenario", "stage"]

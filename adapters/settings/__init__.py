@@ -1,0 +1,1 @@
+"""The configuration of `turnspec serve`, read and checked. Never here: acting on it."""

@@ -1,0 +1,170 @@
+"""Verification with a screen and a keyboard: the bundled world's files, progress, Ctrl-C. Never what is judged."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+import attrs
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from adapters.specs import shown, specs_folder
+from fsm.language.spec import Spec
+from fsm.verify.property import Properties
+from fsm.verify.property_reader import load_properties
+from fsm.verify.verdict import Verdict
+from fsm.verify.verify import Limits, Verification, scenes
+from fsm.world.reader import load_world
+from fsm.world.world import World
+
+WORLD: Final = "worlds/realtime.yaml"
+FEW, MANY = 30_000, 1_000_000
+PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml")
+
+
+@attrs.frozen
+class Around:
+    """What every spec is verified in."""
+
+    world: World
+    properties: Properties
+
+
+def load_around() -> Around:
+    """The bundled world and properties. Raises SpecError."""
+    path = specs_folder() / WORLD
+    world = load_world(path.read_text(encoding="utf-8"), shown(path))
+    properties: Properties | None = None
+    for name in PROPERTIES:
+        path = specs_folder() / name
+        properties = _more(properties, path.read_text(encoding="utf-8"), shown(path), world)
+    assert properties is not None
+    return Around(world, properties)
+
+
+def _more(first: Properties | None, text: str, file: str, world: World) -> Properties:
+    """The properties of a file beside those of another, whose ghosts it may read."""
+    if first is None:
+        return load_properties(text, file, world)
+    more = load_properties(text, file, attrs.evolve(world, variables=(*world.variables, *first.ghosts)))
+    hooks = {key: (*first.hooks.get(key, ()), *more.hooks.get(key, ())) for key in {**first.hooks, **more.hooks}}
+    return Properties(first.file, (*first.ghosts, *more.ghosts), hooks, (*first.claims, *more.claims))
+
+
+@attrs.frozen
+class Wish:
+    """What the user asked for: quick or full, only some scenes, assumptions and bounds switched."""
+
+    size: str = "quick"
+    scenes: Sequence[str] = ()
+    assume: Mapping[str, str] = attrs.field(factory=dict)
+    bounds: Mapping[str, int] = attrs.field(factory=dict)
+
+    def limits(self, spec: Spec, world: World) -> tuple[Limits, ...]:
+        """One for each scene that says something about the spec."""
+        names = self.scenes or scenes(spec, world, self.size)
+        return tuple(Limits(name, self.size, self.assume, self._bounds(name, world)) for name in names)
+
+    def _bounds(self, scene: str, world: World) -> dict[str, int]:
+        """An assumption that lets something happen is empty where its budget is 0: then it may happen once."""
+        found = dict(Limits(scene, self.size).settings(world).bounds)
+        budgets = {world.variable(name).index: bound for name, bound in world.budgets.items()}
+        once = {world.budgets[world.loss[0]]} if world.loss is not None and world.loss[1] in self.assume else set()
+        for move in world.moves:
+            if any(n.name in self.assume and not n.negated for n in move.needs):
+                once |= {budgets[i] for i in move.when.reads if i in budgets}
+        raised = {name: 1 for name in once if found[name] == 0}
+        return raised | dict(self.bounds)
+
+
+class Watch:
+    """Tells of long searches on stderr, and turns the first Ctrl-C into an end with a partial result."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(stderr=True)
+        self.quiet = quiet or not self.console.is_terminal
+        self.stopped = False
+
+    @contextmanager
+    def searching(self, what: str) -> Iterator[Ticker]:
+        """For one search; a second Ctrl-C ends the program at once."""
+        with self._interruptible(), self._progress() as progress:
+            yield Ticker(self, progress, what)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = True
+
+        try:
+            before = signal.signal(signal.SIGINT, stop)
+        except ValueError:  # not in the main thread
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _progress(self) -> Progress:
+        return Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=self.console,
+            transient=True, disable=self.quiet, refresh_per_second=5,
+        )  # fmt: skip
+
+
+class Ticker:
+    """`tick` for the explorer: goes on until Ctrl-C."""
+
+    def __init__(self, watch: Watch, progress: Progress, what: str) -> None:
+        self.watch, self.progress, self.what = watch, progress, what
+        self.task = progress.add_task(what, total=None)
+
+    def __call__(self, expanded: int, found: int) -> bool:
+        share = f"{100 * expanded // found} % of what is known" if found else ""
+        self.progress.update(self.task, description=f"{self.what}: {found:,} states, {share} expanded")
+        return not self.watch.stopped
+
+
+def searched(spec: Spec, around: Around, limits: Limits, watch: Watch) -> tuple[Verification, Verdict]:
+    """One scene, with progress."""
+    verification = Verification(spec, around.world, around.properties, limits)
+    with watch.searching(f"{spec.name} / {limits.scene}") as tick:
+        return verification, verification.run(time.perf_counter, tick)
+
+
+def all_searched(spec: Spec, around: Around, wish: Wish, watch: Watch) -> tuple[Verdict, ...]:
+    """Every scene that was wished for, until Ctrl-C."""
+    verdicts: list[Verdict] = []
+    for limits in wish.limits(spec, around.world):
+        if watch.stopped:
+            break
+        verdicts.append(searched(spec, around, limits, watch)[1])
+    return tuple(verdicts)
+
+
+def switched(spec: Spec, around: Around, wish: Wish, scene: str, watch: Watch) -> dict[str, Verdict]:
+    """The verdict of a scene with each assumption switched, one at a time: `name = value` to verdict.
+
+    Without some of them there is no end of states: a search is cut at FEW (quick) or MANY (full) and says so.
+    """
+    found = {"": _capped(spec, around, attrs.evolve(wish, scenes=(scene,)), watch)}
+    for each in around.world.assumptions.values():
+        for value in each.values:
+            if value == found[""].assumed[each.name] or watch.stopped:
+                continue
+            other = attrs.evolve(wish, scenes=(scene,), assume={**wish.assume, each.name: value})
+            found[f"{each.name} = {value}"] = _capped(spec, around, other, watch)
+    return found
+
+
+def _capped(spec: Spec, around: Around, wish: Wish, watch: Watch) -> Verdict:
+    limits = attrs.evolve(wish.limits(spec, around.world)[0], max_states=MANY if wish.size == "full" else FEW)
+    return searched(spec, around, limits, watch)[1]

@@ -1,0 +1,1 @@
+"""Specs as pictures and pages, as text. Never here: a renderer."""

@@ -1,0 +1,192 @@
+"""The page of a spec in Markdown: overview, table, then every state, group, choice, deadline and word with its line.
+
+Never here: reading or writing files (text in, text out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fsm.draw.flow import Lead, in_order, routes
+from fsm.draw.matrix import LEGEND as MARKS_LEGEND
+from fsm.draw.matrix import matrix
+from fsm.draw.mermaid import LEGEND, mermaid
+from fsm.draw.picture import Picture, duration, ends, short
+from fsm.draw.text import Links, code, conditions, guard, moves, named, operations, prose, row_table, table, values
+from fsm.language.loader import Loaded
+from fsm.language.spec import Deadline, Group, Row, Spec, State
+
+
+def page(loaded: Loaded, found: Sequence[Lead], drawn: Picture, up: str = "../") -> str:
+    """The whole page; `up` leads from its folder to where the file names in the spec's places begin."""
+    spec, links = loaded.spec, Links(up)
+    lines = [*_head(spec, links), "## Overview", "", "```mermaid", *mermaid(spec, drawn).splitlines(), "```"]
+    lines += ["", *(f"- {text}" for text in LEGEND.values()), "- dashed oval: from every state in the box", ""]
+    lines += ["## State × event", "", *matrix(loaded, found), *(f"- {text}" for text in MARKS_LEGEND), ""]
+    lines += ["## States", ""]
+    for state in spec.states.values():
+        lines += _state(loaded, links, found, state)
+    lines += ["## Groups", "", "Rows written once for several states; a state's own row for an event wins.", ""]
+    for group in spec.groups.values():
+        lines += _group(spec, links, group)
+    lines += [*_choices(spec, links), *_deadlines(loaded, links), *_variables(spec, links)]
+    lines += _vocabulary(spec, links)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _head(spec: Spec, links: Links) -> Iterator[str]:
+    yield f"# {spec.name}"
+    yield ""
+    yield f"<!-- generated from {spec.file}: change that, then run `turnspec diagram` -->"
+    yield ""
+    yield prose(spec.about)
+    yield ""
+    words = spec.vocabulary
+    parts = (spec.cells, spec.choices, spec.states, words.events, words.effects, words.presumptions)
+    places = [each.place for part in parts for each in part.values()] + [slot.place for slot in spec.slots]
+    files = dict.fromkeys([spec.file, *(place.file for place in places)])
+    yield f"Version {spec.version}, read from {', '.join(links.file(name) for name in files)}."
+    yield ""
+
+
+# --- states and groups ------------------------------------------------------------------------------------------------
+
+
+def _state(loaded: Loaded, links: Links, found: Sequence[Lead], state: State) -> Iterator[str]:
+    spec = loaded.spec
+    yield from (f"### {state.name}", "", f"{prose(state.about)} {links.line(state.place)}".strip(), "")
+    facts = [("on entry", operations(state.entry)), ("on exit", operations(state.exit))]
+    facts += [("slots", _bound(spec, state)), ("leads to", _next(spec, state.name, found))]
+    timers = [d for d in spec.deadlines.values() if state.name in _runs_in(loaded, d)]
+    facts.append(("deadlines", ", ".join(f"{code(d.name)} {duration(d.after_ms)}" for d in timers)))
+    yield from table(("", ""), [(name, text) for name, text in facts if text])
+    live = [event for event in spec.events if (state.name, event) in loaded.flow.live_cells]
+    own = [event for event in live if spec.cells[state.name, event].group is None]
+    yield from row_table(links, [(event, row) for event in own for row in spec.cells[state.name, event].rows])
+    for group in spec.groups:
+        shared = [event for event in live if spec.cells[state.name, event].group == group]
+        if shared:
+            yield from (f"From [{group}](#group-{_anchor(group)}): {named(shared)}.", "")
+
+
+def _bound(spec: Spec, state: State) -> str:
+    slots = {slot.name: slot for slot in spec.slots}
+    return "<br>".join(f"{code(name)}: {values(slots[name], allowed)}" for name, allowed in state.bound.items())
+
+
+def _next(spec: Spec, state: str, found: Sequence[Lead]) -> str:
+    """The states that can be next, each with some of the events that can lead there."""
+    ways = {target: events for (source, target), events in routes(found).items() if source == state != target}
+    return "<br>".join(
+        f"[{target}](#{_anchor(target)}): {', '.join(map(prose, short(spec, ways[target], 6)))}"
+        for target in in_order(spec.states, ways)
+    )
+
+
+def _runs_in(loaded: Loaded, deadline: Deadline) -> tuple[str, ...]:
+    """The states in which a deadline can be due; not those of which the spec says that it cannot."""
+    cells = loaded.spec.cells
+    live = [state for state in loaded.spec.states if (state, deadline.event) in loaded.flow.live_cells]
+    return tuple(s for s in live if any(row.kind != "cannot_happen" for row in cells[s, deadline.event].rows))
+
+
+def _anchor(name: str) -> str:
+    """The anchor a code host gives to a heading."""
+    return "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
+
+
+def _group(spec: Spec, links: Links, group: Group) -> Iterator[str]:
+    yield from (f"### Group {group.name}", "", f"{named(group.states)} {links.line(group.place)}", "")
+    rows: dict[tuple[str, str], Row] = {}
+    for (_, event), cell in spec.cells.items():
+        if cell.group == group.name:
+            rows.update({(event, row.id): row for row in cell.rows})
+    order = {event: index for index, event in enumerate(spec.events)}
+    ordered = sorted(rows.items(), key=lambda item: order.get(item[0][0], 0))
+    yield from row_table(links, [(event, row) for (event, _), row in ordered])
+
+
+# --- what the rows refer to -------------------------------------------------------------------------------------------
+
+
+def _choices(spec: Spec, links: Links) -> Iterator[str]:
+    if not spec.choices:
+        return
+    yield from ("## Choices", "", "Decided once, targeted by many rows: exactly one row of a choice holds.", "")
+    for choice in spec.choices.values():
+        yield from (f"### Choice {choice.name}", "", f"Can end in {named(ends(spec, choice.name))}.", "")
+        yield from table(
+            ("to", "if", "do", "line"),
+            [(code(r.target or ""), guard(r), operations(r.operations), links.line(r.place)) for r in choice.rows],
+        )
+
+
+def _deadlines(loaded: Loaded, links: Links) -> Iterator[str]:
+    spec = loaded.spec
+    rows = []
+    for deadline in spec.deadlines.values():
+        where = named(_runs_in(loaded, deadline))
+        condition = code(deadline.condition.text)
+        rows.append((code(deadline.event), str(deadline.after_ms), condition, where, links.line(deadline.place)))
+    if rows:
+        yield from ("## Deadlines", "", "A deadline runs while its condition holds and is started anew when what it")
+        yield from ("reads changes.", "", *table(("event", "after ms", "while", "can run in", "line"), rows))
+
+
+def _variables(spec: Spec, links: Links) -> Iterator[str]:
+    for title, text, variables in (
+        ("Context", "What the spec counts and remembers; its rows change it.", spec.context),
+        ("Slots", "What a conversation has exactly one of; only the vocabulary moves them.", spec.slots),
+    ):
+        rows = []
+        for v in variables:
+            domain = f"0..{len(v.domain) - 1}" if v.numeric else named(v.domain)
+            waits = spec.vocabulary.waits.get(v.name, frozenset())
+            more = f"past the end: {code(v.overflow)}" if v.overflow else ""
+            more = f"somebody is waited for: {values(v, waits)}" if waits else more
+            rows.append((code(v.name), domain, code(v.domain[v.initial]), more, links.line(v.place)))
+        if rows:
+            yield from (f"## {title}", "", text, "", *table(("name", "values", "at first", "", "line"), rows))
+
+
+# --- vocabulary -------------------------------------------------------------------------------------------------------
+
+
+def _vocabulary(spec: Spec, links: Links) -> Iterator[str]:
+    vocabulary = spec.vocabulary
+    yield from ("## Vocabulary", "", f"Of {named(vocabulary.names)}: what each word needs and does to the slots.", "")
+    wire: dict[str, dict[str, None]] = {}
+    for wire_type, forms in vocabulary.wire.items():
+        for form in forms:
+            wire.setdefault(form.event, {})[wire_type] = None
+    events = []
+    for word in vocabulary.events.values():
+        source = "<br>".join(map(code, wire.get(word.base, {}))) if word.source == "wire" else word.source
+        else_ = f"is {code(word.instead)}" if word.instead else prose(word.noise or word.otherwise or "")
+        where = "never a reason to act" if word.noise else conditions(spec, word)
+        events.append((code(word.name), source, where, moves(spec, word), else_, links.line(word.place)))
+    yield from ("### Events", "", *table(("event", "from", "can be where", "moves", "elsewhere", "line"), events))
+    effects = [
+        (code(word.name), named(word.choices), word.to, conditions(spec, word), moves(spec, word),
+         code(word.rejected or ""), links.line(word.place))
+        for word in vocabulary.effects.values()
+    ]  # fmt: skip
+    head = ("effect", "arguments", "for", "legal where", "moves", "its rejection is", "line")
+    yield from ("### Effects", "", *table(head, effects))
+    presumed = [
+        (code(w.name), conditions(spec, w), moves(spec, w), links.line(w.place))
+        for w in vocabulary.presumptions.values()
+    ]
+    if presumed:
+        yield from ("### Presumptions", "", "What a deadline may take for granted.", "")
+        yield from table(("name", "legal where", "moves", "line"), presumed)
+    yield from _noise(vocabulary.noise)
+
+
+def _noise(noise: Mapping[str, str]) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in noise.items():
+        by_reason.setdefault(reason, []).append(name)
+    if by_reason:
+        yield from ("### Noise", "", "Wire events that no state ever sees.", "")
+        yield from table(("why", "wire events"), [(prose(why), named(names)) for why, names in by_reason.items()])

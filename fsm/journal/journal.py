@@ -1,0 +1,284 @@
+"""The journal of a call as JSON lines: values to one line, one line to a value. A crash costs at most the last line.
+
+A header, then a line for each step, each wire event in and out, each loss, and an end. Versioned; fields that this
+reader does not know are passed over. No audio and no secret is ever in it (see fsm.journal.scrub). The digits a caller
+keys in are in it: a replay needs them. Never here: files, clocks; time (`t_ms`, from the start of the call) is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeVar, cast
+
+import attrs
+import cattrs
+
+from fsm.journal.scrub import scrub
+from fsm.language.problem import Place, Problem
+from fsm.machine.machine import Step
+from fsm.machine.reaction import Outcome
+
+VERSION = 1
+WAITED = "waited"
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Header:
+    """The first line: enough to start the same machine again. `digest`: see `digest`; `context`: initial overrides."""
+
+    spec: str
+    spec_file: str
+    digest: str
+    call_id: str = ""
+    talk_key: str = ""
+    context: Mapping[str, str] = attrs.field(factory=dict)
+    started_at: str = ""
+    version: int = VERSION
+
+
+@attrs.frozen
+class EffectLine:
+    """An effect as it was handed to the executor."""
+
+    name: str
+    args: Mapping[str, object] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class TimerLine:
+    """A timer that was started."""
+
+    name: str
+    after_ms: int
+    epoch: int
+
+
+@attrs.frozen
+class StepLine:
+    """One step. `serial` counts steps from 0 (the start of the call) without a gap; `place` is `file:line`.
+
+    `cause` is what put the event into the mailbox: `start`, `line`, `wire:<event id>`, `tool:<call id>`,
+    `timer:<name>` ...; `waited` (WAITED) for one that the machine itself took up again (TurnSpecMachine.recall).
+    """
+
+    serial: int
+    t_ms: int
+    event: str
+    variant: str
+    outcome: Outcome
+    before: str
+    after: str
+    data: Mapping[str, object] = attrs.field(factory=dict)
+    cause: str = ""
+    transitions: tuple[str, ...] = ()
+    place: str = ""
+    effects: tuple[EffectLine, ...] = ()
+    started: tuple[TimerLine, ...] = ()
+    stopped: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@attrs.frozen
+class WireLine:
+    """One event on the provider's wire; `in` is from the provider. Audio is replaced by its length."""
+
+    t_ms: int
+    direction: Literal["in", "out"]
+    event: Mapping[str, object]
+
+
+@attrs.frozen
+class LostLine:
+    """Lines that were not written, e.g. because the writer could not keep up."""
+
+    t_ms: int
+    count: int
+    why: str
+
+
+@attrs.frozen
+class EndLine:
+    """The last line of a call that ended in order; `summary` is the line of figures of the call."""
+
+    t_ms: int
+    summary: Mapping[str, object] = attrs.field(factory=dict)
+
+
+Line = Header | StepLine | WireLine | LostLine | EndLine
+_KINDS: Mapping[str, type[Any]] = {
+    "header": Header, "step": StepLine, "wire": WireLine, "lost": LostLine, "end": EndLine
+}  # fmt: skip
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class JournalError(Exception):
+    """A line that is no journal line: `FILE:LINE: problem`."""
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        self.file, self.line, self.problem = file, line, problem
+        super().__init__(f"{file}:{line}: {problem}")
+
+
+@attrs.frozen
+class Journal:
+    """A journal that was read. `warnings`: a cut last line, no end line. `lines` are without the header, in order."""
+
+    header: Header
+    lines: tuple[Line, ...]
+    warnings: tuple[Problem, ...] = ()
+    file: str = "-"
+
+    @property
+    def steps(self) -> tuple[StepLine, ...]:
+        return tuple(line for line in self.lines if isinstance(line, StepLine))
+
+    @property
+    def end(self) -> EndLine | None:
+        return next((line for line in reversed(self.lines) if isinstance(line, EndLine)), None)
+
+
+def digest(texts: Iterable[str]) -> str:
+    """A fingerprint of a spec: of its text, its parts' and its vocabularies', in the order in which they are read."""
+    running = hashlib.sha256()
+    for text in texts:
+        raw = text.encode()
+        running.update(f"{len(raw)}:".encode() + raw)
+    return running.hexdigest()[:16]
+
+
+def step_line(step: Step, serial: int, t_ms: int, cause: str) -> StepLine:
+    """A step of the machine as a line."""
+    place = step.place
+    return StepLine(
+        serial, t_ms, step.event.name, step.variant, step.outcome, step.before, step.snapshot.state, step.event.data,
+        cause, step.transitions, f"{place.file}:{place.line}" if place else "",
+        tuple(EffectLine(effect.name, effect.args) for effect in step.effects),
+        tuple(TimerLine(timer.name, timer.after_ms, timer.epoch) for timer in step.start), step.stop, step.reason,
+    )  # fmt: skip
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def encode(line: Line) -> str:
+    """One line of text, without its newline. Fields at their default are left out. Never raises for what data holds."""
+    fields = {"kind": _NAMES[type(line)], **_fields(line)}
+    if isinstance(line, Header):
+        fields["version"] = line.version
+    text = _PLAIN.encode(fields)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, UTF-8 cannot
+            return _ASCII.encode(fields)
+    return text
+
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+_ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str)
+
+
+_SHAPES: Mapping[type[Any], tuple[tuple[str, bool], ...]] = {
+    kind: tuple((field.name, field.default is attrs.NOTHING) for field in attrs.fields(kind))
+    for kind in (*_KINDS.values(), EffectLine, TimerLine)
+}
+
+
+def _fields(value: object) -> dict[str, object]:
+    """The fields of a line; mappings hold what came from outside, so that is where secrets and audio can be."""
+    found: dict[str, object] = {}
+    for name, required in _SHAPES[type(value)]:
+        item = getattr(value, name)
+        if isinstance(item, tuple):
+            item = [each if isinstance(each, str) else _fields(each) for each in item]
+        elif isinstance(item, Mapping) and item:
+            item = scrub(item)
+        if item or required:
+            found[name] = item
+    return found
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def decode(text: str, file: str = "-", number: int = 1) -> Line:
+    """The value of one line. Raises JournalError."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise JournalError(file, number, f"this is not JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise JournalError(file, number, "a JSON object is expected here")
+    kind = _KINDS.get(str(raw.get("kind")))
+    if kind is None:
+        raise JournalError(file, number, f"'{raw.get('kind')}' is no kind of line; known: {', '.join(_KINDS)}")
+    if kind is Header and raw.get("version") != VERSION:
+        raise JournalError(file, number, f"version {raw.get('version')} of a journal; this reads version {VERSION}")
+    try:
+        return cast(Line, _CONVERTER.structure(raw, kind))
+    except Exception as error:  # cattrs raises groups of anything; all of them mean a wrong line
+        raise JournalError(file, number, _problem(error)) from None
+
+
+def read(lines: Iterable[str], file: str = "-") -> Journal:
+    """A whole journal from its lines. A last line that was cut off is a warning; anything else wrong a JournalError."""
+    found: list[Line] = []
+    warnings: list[Problem] = []
+    broken: JournalError | None = None
+    number = 0
+    for number, text in enumerate(lines, 1):
+        if broken is not None:
+            raise broken  # it was not the last line
+        if not text.strip():
+            continue
+        try:
+            found.append(decode(text, file, number))
+        except JournalError as error:
+            broken = error
+            if text.endswith("\n"):
+                raise  # a line written to its end was not cut by a crash
+    if broken is not None:
+        warnings.append(_warning(file, number, "cut-line", "the last line was cut off, the call probably crashed"))
+    if not found or not isinstance(found[0], Header):
+        raise broken or JournalError(file, 1, "a journal begins with a line of kind 'header'")
+    if not any(isinstance(line, EndLine) for line in found):
+        warnings.append(_warning(file, max(number, 1), "no-end", "the journal has no end line, it may be incomplete"))
+    return Journal(found[0], tuple(found[1:]), tuple(warnings), file)
+
+
+def _warning(file: str, number: int, code: str, message: str) -> Problem:
+    return Problem(Place(file, number, 1), code, message, severity="warning")
+
+
+def _exactly(kind: type[T], name: str) -> Any:
+    def check(value: object, _: object) -> T:
+        if type(value) is not kind:
+            raise TypeError(f"{name} is expected, not {json.dumps(value, default=str)[:40]}")
+        return value
+
+    return check
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=False)
+    converter.register_structure_hook(str, _exactly(str, "a text"))
+    converter.register_structure_hook(int, _exactly(int, "a whole number"))
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    return converter
+
+
+_CONVERTER = _make_converter()
+
+
+def _problem(error: Exception) -> str:
+    """All that is wrong with a line, as `problem @ $.path`."""
+    return "; ".join(cattrs.transform_error(error, format_exception=_explain))
+
+
+def _explain(error: BaseException, _kind: object) -> str:
+    if isinstance(error, KeyError):
+        return "required field missing"
+    return str(error)

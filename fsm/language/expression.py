@@ -1,0 +1,206 @@
+"""The guard language: finite variables, their values, and expressions over them. No text outside an expression.
+
+Values are small integers (positions in the variable's domain), so that the runtime, the type check and the explorer
+share one representation: a configuration is a tuple of them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+
+from fsm.language.problem import NOWHERE, Place, Problem, SpecError, suggestion
+
+Values = Sequence[int]
+
+
+@attrs.frozen
+class Variable:
+    """A finite variable. `index` is its position in a configuration; `kind` is state, slot, context, world or ghost."""
+
+    name: str
+    domain: tuple[str, ...]
+    initial: int
+    index: int
+    kind: str
+    overflow: str | None = None
+    numeric: bool = False
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+    def value(self, name: str) -> int:
+        return self.domain.index(name)
+
+
+@attrs.frozen
+class Expr:
+    """A typed expression; `python` is its text over a tuple `v`, `run` the same compiled."""
+
+    text: str
+    python: str
+    reads: frozenset[int]
+    run: Callable[[Values], int] = attrs.field(eq=False, repr=False)
+    tree: object = attrs.field(eq=False, repr=False, default=None)
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class _Term:
+    """A typed piece on the way to an Expr: `domain` None means a truth value."""
+
+    python: str
+    reads: frozenset[int]
+    domain: tuple[str, ...] | None
+    numeric: bool = False
+
+
+class _Wrong(Exception):
+    def __init__(self, node: ast.AST, message: str, hint: str = "") -> None:
+        self.column = getattr(node, "col_offset", 0)
+        self.message, self.hint = message, hint
+        super().__init__(message)
+
+
+_COMPARISONS: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+
+
+class Scope:
+    """The variables an expression may name."""
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self.variables = {v.name: v for v in variables}
+        self.conditions: dict[str, Expr] = {}
+
+    def name(self, condition: str, expr: Expr) -> None:
+        """Lets later expressions use `expr` by a name."""
+        self.conditions[condition] = expr
+
+    def truth(self, text: str, place: Place) -> Expr:
+        """A guard: `a == b`, `a in (b, c)`, `not`, `and`, `or`; a yes/no variable stands for itself."""
+        return self._parse(text, place, None)
+
+    def value(self, text: str, place: Place, target: Variable) -> Expr:
+        """The right side of `target = ...`: a value, a variable, `max(a, b)`, a number; of the target's domain."""
+        return self._parse(text, place, target)
+
+    def _parse(self, text: str, place: Place, target: Variable | None) -> Expr:
+        try:
+            tree = ast.parse(text.strip() or "?", mode="eval").body
+            term = self._truth(tree) if target is None else self._value(tree, target.domain, target.numeric)
+        except (SyntaxError, RecursionError, MemoryError, ValueError):
+            raise SpecError([Problem(place, "expression", f"'{text}' is not an expression", _GRAMMAR)]) from None
+        except _Wrong as wrong:
+            where = place.shifted(wrong.column)
+            raise SpecError([Problem(where, "expression", f"in '{text}': {wrong.message}", wrong.hint)]) from None
+        return Expr(text, term.python, term.reads, _compiled(term.python), tree, place)
+
+    def _truth(self, node: ast.expr) -> _Term:
+        if isinstance(node, ast.BoolOp):
+            word = " and " if isinstance(node.op, ast.And) else " or "
+            parts = [self._truth(value) for value in node.values]
+            return _Term("(" + word.join(p.python for p in parts) + ")", _union(parts), None)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self._truth(node.operand)
+            return _Term(f"(not {inner.python})", inner.reads, None)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            return self._comparison(node)
+        if isinstance(node, ast.Name):
+            if node.id in self.conditions:
+                return _Term(self.conditions[node.id].python, self.conditions[node.id].reads, None)
+            variable = self._variable(node)
+            if variable.domain != ("no", "yes"):
+                hint = f"compare it with one of: {', '.join(variable.domain)}"
+                raise _Wrong(node, f"'{variable.name}' is not a yes/no variable", hint)
+            return _Term(f"(v[{variable.index}] == 1)", frozenset({variable.index}), None)
+        if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            return _Term(str(node.value), frozenset(), None)
+        raise _Wrong(node, "this is not a condition", _GRAMMAR)
+
+    def _comparison(self, node: ast.Compare) -> _Term:
+        operator, right = node.ops[0], node.comparators[0]
+        if isinstance(operator, ast.In | ast.NotIn):
+            if not isinstance(right, ast.Tuple) or not right.elts or not isinstance(node.left, ast.Name):
+                raise _Wrong(node, "'in' takes a variable and a list of values", "e.g. create in (none, lost)")
+            variable = self._variable(node.left)
+            members = [self._value(item, variable.domain, variable.numeric) for item in right.elts]
+            word = "in" if isinstance(operator, ast.In) else "not in"
+            inside = ", ".join(m.python for m in members)
+            return _Term(f"(v[{variable.index}] {word} ({inside},))", frozenset({variable.index}), None)
+        word = _COMPARISONS.get(type(operator), "")
+        if not word:
+            raise _Wrong(node, "this comparison is not in the language", _GRAMMAR)
+        left_node, right_node = node.left, right
+        if not self._names_variable(left_node) and self._names_variable(right_node):
+            anchor = self._variable(right_node)  # "0 < tools_running"
+        else:
+            anchor = self._variable(left_node)
+        left = self._value(left_node, anchor.domain, anchor.numeric)
+        other = self._value(right_node, anchor.domain, anchor.numeric)
+        return _Term(f"({left.python} {word} {other.python})", _union([left, other]), None)
+
+    def _names_variable(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.variables
+
+    def _variable(self, node: ast.expr) -> Variable:
+        if not isinstance(node, ast.Name):
+            raise _Wrong(node, "a variable is expected here", _GRAMMAR)
+        variable = self.variables.get(node.id)
+        if variable is None:
+            raise _Wrong(node, f"there is no variable '{node.id}'", suggestion(node.id, self.variables))
+        return variable
+
+    def _value(self, node: ast.expr, domain: tuple[str, ...], numeric: bool) -> _Term:
+        """A term whose values lie in `domain`."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("max", "min"):
+            if len(node.args) < 2 or node.keywords:
+                raise _Wrong(node, f"'{node.func.id}' takes two or more values", "e.g. max(owed, turn)")
+            parts = [self._value(argument, domain, numeric) for argument in node.args]
+            inside = ", ".join(p.python for p in parts)
+            return _Term(f"{node.func.id}({inside})", _union(parts), domain, numeric)
+        if isinstance(node, ast.BinOp) and numeric and isinstance(node.op, ast.Add | ast.Sub):
+            left, right = self._value(node.left, domain, True), self._value(node.right, domain, True)
+            sign = "+" if isinstance(node.op, ast.Add) else "-"
+            return _Term(f"({left.python} {sign} {right.python})", _union([left, right]), domain, True)
+        name = node.id if isinstance(node, ast.Name) else None
+        if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
+            name = str(node.value)
+        if name is None:
+            raise _Wrong(node, "a value or a variable is expected here", _GRAMMAR)
+        if name in domain:
+            return _Term(str(domain.index(name)), frozenset(), domain, numeric)
+        variable = self.variables.get(name)
+        if variable is None:
+            raise _Wrong(node, f"'{name}' is neither a value nor a variable", f"values here: {', '.join(domain)}")
+        if variable.domain != domain and not (numeric and variable.numeric):
+            raise _Wrong(node, f"'{name}' has other values", f"values here: {', '.join(domain)}")
+        return _Term(f"v[{variable.index}]", frozenset({variable.index}), domain, numeric)
+
+
+_GRAMMAR = "the language: a == b, a != b, a in (b, c), a < 3, not, and, or, max(a, b), yes/no variables by name"
+
+
+def _union(terms: Sequence[_Term]) -> frozenset[int]:
+    return frozenset().union(*(t.reads for t in terms))
+
+
+_RUNNERS: dict[str, Callable[[Values], int]] = {}
+
+
+def _compiled(python: str) -> Callable[[Values], int]:
+    """The function of a generated text; the text holds nothing but v[i], numbers and operators (see Scope)."""
+    runner = _RUNNERS.get(python)
+    if runner is None:
+        runner = eval(f"lambda v: {python}", {"__builtins__": {"max": max, "min": min}})
+        _RUNNERS[python] = runner
+    return runner
+
+
+ALWAYS = Expr("always", "True", frozenset(), lambda _v: True)

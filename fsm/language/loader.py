@@ -1,0 +1,89 @@
+"""From text to a checked spec. Opens no file: what a spec refers to is fetched by the caller's function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from fsm.language.problem import Problem, Problems, SpecError
+from fsm.language.reading import Reader
+from fsm.language.source import Node, read
+from fsm.language.spec import Spec
+from fsm.language.spec_reader import SpecReader
+from fsm.language.typestate import Flow, Typestate
+from fsm.language.vocabulary_reader import VocabularyReader
+
+Fetch = Callable[[str], tuple[str, str]]
+"""`fetch(reference)` gives the text behind a name written in a spec, and the file name to report; raises OSError."""
+
+
+@attrs.frozen
+class Loaded:
+    """A spec that may run, what the type check found out about it, and warnings."""
+
+    spec: Spec
+    flow: Flow
+    warnings: tuple[Problem, ...]
+
+
+def load(text: str, file: str, fetch: Fetch, typestate: bool = True) -> Loaded:
+    """Reads and checks a spec. Raises SpecError with every problem.
+
+    `typestate=False` accepts what only the type check refuses: for the verifier, to show what a broken spec would do.
+    """
+    problems = Problems()
+    root = read(text, file)
+    spec = _spec(root, problems, fetch)
+    problems.raise_if_any()
+    assert spec is not None
+    found = problems if typestate else Problems()
+    flow = Typestate(spec, found).check()
+    if typestate:
+        found.raise_if_any()
+    return Loaded(spec, flow, tuple(found))
+
+
+def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:
+    vocabulary = VocabularyReader(problems)
+    parts = root.get("include")
+    for node in _fetched(parts, vocabulary, fetch) if parts is not None else ():
+        root = merged(node, root, problems)
+    words = root.get("vocabulary")
+    if words is None:
+        problems.add(root.place, "missing", "a spec needs 'vocabulary:'", "e.g. vocabulary: [vocabularies/call.yaml]")
+        return None
+    for node in _fetched(words, vocabulary, fetch):
+        vocabulary.read(node)
+    if problems.errors:
+        return None
+    return SpecReader(vocabulary.finish(), problems).read(root)
+
+
+def _fetched(references: Node, reader: Reader, fetch: Fetch) -> Iterator[Node]:
+    """The documents a list of names refers to."""
+    for reference in reader.listed(references):
+        try:
+            text, file = fetch(reader.text(reference))
+            yield read(text, file)
+        except OSError as error:
+            message = f"'{reference.text}' cannot be read: {error.strerror or error}"
+            reader.problems.add(reference.place, "no-file", message)
+        except SpecError as error:
+            reader.problems.adopt(error)
+
+
+def merged(part: Node, whole: Node, problems: Problems) -> Node:
+    """Two mappings as one, key by key; what both say is a problem, unless both are mappings."""
+    own = {key.text: (key, value) for key, value in whole.pairs or ()}
+    pairs = []
+    for key, value in part.pairs or ():  # what is shared keeps its order; the whole's own keys follow
+        mine = own.pop(key.text, None)
+        if mine is None:
+            pairs.append((key, value))
+        elif value.pairs is not None and mine[1].pairs is not None:
+            pairs.append((mine[0], merged(value, mine[1], problems)))
+        else:
+            hint = f"the included part says it at {key.place}"
+            problems.add(mine[0].place, "duplicate-key", f"'{key.text}' is written twice", hint)
+    return Node(whole.place, pairs=(*pairs, *own.values()))

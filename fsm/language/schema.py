@@ -1,0 +1,303 @@
+"""JSON Schemas of spec and vocabulary files for editors, made from the tables of the readers. Text out, no files.
+
+A schema completes keys and words and marks what is plainly wrong while one types; the loader stays the judge, it knows
+what a schema cannot say. Scalars are accepted as YAML 1.2 reads them in an editor (`3`, `true`) and as texts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from fsm.language.spec import Spec
+from fsm.language.spec_reader import ANSWERS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
+from fsm.language.vocabulary_reader import _EVENT_KEYS as EVENT_KEYS
+from fsm.language.vocabulary_reader import _SECTIONS as VOCABULARY_SECTIONS
+from fsm.language.vocabulary_reader import _SOURCES as SOURCES
+from fsm.machine.ledger import IDENTITIES, RECIPES
+
+Schema = Mapping[str, object]
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+TEXT: Schema = {"type": ["string", "number", "boolean"]}
+ABOUT: Schema = {**TEXT, "description": "In words, for whoever reads the spec."}
+YES_NO: Schema = {"enum": ["no", "yes", False, True]}
+WHOLE = r"^[0-9]+$"
+
+
+def spec_schema(specs: Iterable[Spec]) -> str:
+    """The schema of specs and of the parts they include; it completes the words that `specs` use."""
+    known = tuple(specs)
+    root = {
+        "$schema": DRAFT,
+        "title": "turnspec lifecycle spec",
+        "description": "A state machine of a call, or a part that specs include (a file without 'spec').",
+        **_keys(_SPEC_SECTIONS, SECTIONS),
+        "if": {"required": ["spec"], "not": {"required": ["include"]}},
+        "then": {"required": ["vocabulary", "initial", "states"]},
+        "else": {"anyOf": [{"required": [name]} for name in ("spec", "groups", "states", "choices", "actions")]},
+        "$defs": {**_SPEC_PARTS, **_words(known)},
+    }
+    return _text(root)
+
+
+def vocabulary_schema() -> str:
+    """The schema of vocabulary files."""
+    root = {
+        "$schema": DRAFT,
+        "title": "turnspec vocabulary",
+        "description": "What events, effects and presumptions mean to the slots of a conversation.",
+        **_keys(_VOCABULARY_SECTIONS, VOCABULARY_SECTIONS),
+        "required": ["vocabulary"],
+        "$defs": _VOCABULARY_PARTS,
+    }
+    return _text(root)
+
+
+def _text(root: Mapping[str, object]) -> str:
+    return json.dumps(root, indent=1, ensure_ascii=False) + "\n"
+
+
+# --- small pieces -----------------------------------------------------------------------------------------------------
+
+
+def _keys(described: Mapping[str, Schema], keys: Sequence[str], *required: str) -> dict[str, object]:
+    """An object with exactly the keys the reader knows. A key the reader knows and nobody described is a KeyError."""
+    properties = {key: described[key] for key in keys}
+    found: dict[str, object] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        found["required"] = list(required)
+    return found
+
+
+def _map(values: Schema, description: str = "", **more: object) -> dict[str, object]:
+    """Any names with the same kind of value; an empty value counts as none."""
+    full = {"type": ["object", "null"], "additionalProperties": values, **more}
+    anything: dict[str, object] = {"anyOf": [full, {"const": ""}]}
+    return {"description": description, **anything} if description else anything
+
+
+def _listed(item: Schema, description: str = "") -> dict[str, object]:
+    """A list; one value alone counts as a list of one."""
+    either: dict[str, object] = {"anyOf": [{"type": "array", "items": item}, item, {"type": "null"}, {"const": ""}]}
+    return {"description": description, **either} if description else either
+
+
+def _number(least: int, description: str) -> dict[str, object]:
+    either = [
+        {"type": "integer", "minimum": least},
+        {"type": "string", "pattern": WHOLE if least == 0 else "^[1-9][0-9]*$"},
+    ]
+    return {"description": description, "anyOf": either}
+
+
+def _ref(name: str, description: str = "") -> dict[str, object]:
+    return {"$ref": f"#/$defs/{name}", **({"description": description} if description else {})}
+
+
+def _said(description: str, **more: object) -> dict[str, object]:
+    return {**TEXT, "description": description, **more}
+
+
+# --- specs ------------------------------------------------------------------------------------------------------------
+
+_KIND_WORDS: Mapping[str, str] = {
+    "ignore": "Reasons, and the events that are ignored for them.",
+    "refuse": "Reasons, and the requests that are refused for them. A fact cannot be refused.",
+    "cannot_happen": "Reasons, and the events that cannot be here for them. If one is, it is logged and counted.",
+}
+_ANSWER_WORDS: Mapping[str, Schema] = {
+    "on": _ref("answers", "Events and what is done about them: several with commas, patterns with `*`."),
+    "defer": _listed(_ref("event"), "Requests that wait until a state answers them; several of a name become one."),
+    **{kind: _map(_listed(_ref("event")), _KIND_WORDS[kind]) for kind in REASON_KINDS},
+}
+assert set(_ANSWER_WORDS) == set(ANSWERS)
+
+_ROW_WORDS: Mapping[str, Schema] = {
+    "id": _said("A stable name; without it, made from state, event and guard."),
+    "if": _ref("condition", "The row holds where this does; `else` where no other row does."),
+    "to": _ref("target"),
+    "do": _ref("operations"),
+    "ignore": _said("Ignored, for this reason."),
+    "refuse": _said("Refused, for this reason; requests only."),
+    "cannot_happen": _said("Cannot happen, for this reason."),
+    "defer": _said("Waits, for this reason."),
+    "about": ABOUT,
+}
+_STATE_WORDS: Mapping[str, Schema] = {
+    "about": ABOUT,
+    "slots": _map(_listed(TEXT), "The slot values that may be found in this state."),
+    "entry": _ref("operations", "Done when the state is entered."),
+    "exit": _ref("operations", "Done when the state is left."),
+    "after": _map(_number(1, "Milliseconds."), "Deadlines that run in this state; each is an event `timer.<name>`."),
+    "final": {**YES_NO, "description": "The call is over in this state."},
+    **_ANSWER_WORDS,
+}
+_GROUP_WORDS: Mapping[str, Schema] = {
+    "about": ABOUT,
+    "states": _listed(TEXT, "The states that share these answers; a state's own answer wins."),
+    **_ANSWER_WORDS,
+}
+_CONTEXT_KEYS = ("values", "range", "initial", "overflow", "about")
+_CONTEXT_WORDS: Mapping[str, Schema] = {
+    "values": {"type": "array", "items": TEXT, "minItems": 1, "description": "Every value; the order is their rank."},
+    "range": {"type": "string", "pattern": r"^0\.\.[0-9]+$", "description": "A counter that stays within 0..n."},
+    "initial": _said("The value at first; without it, the first."),
+    "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
+    "about": ABOUT,
+}
+_DEADLINE_KEYS = ("after_ms", "while", "about")
+_DEADLINE_WORDS: Mapping[str, Schema] = {
+    "after_ms": _number(1, "Milliseconds until `timer.<name>`."),
+    "while": _ref("condition", "It runs while this holds, and anew when what this reads changes."),
+    "about": ABOUT,
+}
+_TURN_DETECTION_KEYS = ("manual", "needs", "refuses")
+_REFUSAL_KEYS = ("key", "value", "reason")
+_REFUSAL_WORDS: Mapping[str, Schema] = {
+    "key": _said("A key of the provider's turn_detection."),
+    "value": _said("The value that is refused; without it, any."),
+    "reason": _said("Why, and what would be right."),
+}
+_TURN_DETECTION_WORDS: Mapping[str, Schema] = {
+    "manual": {**YES_NO, "description": "The spec opens and closes turns itself: the provider's VAD is off."},
+    "needs": _map(TEXT, "Settings that are sent because the spec counts on them."),
+    "refuses": _listed(_keys(_REFUSAL_WORDS, _REFUSAL_KEYS, "key"), "Settings that contradict the spec."),
+}
+_SPEC_SECTIONS: Mapping[str, Schema] = {
+    "spec": _said("The name of the spec."),
+    "about": ABOUT,
+    "version": _number(1, "Counts up when the spec changes what a call does."),
+    "include": _listed(TEXT, "Files whose sections are merged into these."),
+    "vocabulary": _listed(TEXT, "The vocabulary files, in order."),
+    "initial": _said("The state a call starts in."),
+    "turn_detection": {
+        "description": "What the spec demands of the provider's turn detection.",
+        **_keys(_TURN_DETECTION_WORDS, _TURN_DETECTION_KEYS),
+    },
+    "context": _map(_ref("context"), "Finite variables that rows may change."),
+    "conditions": _map(_ref("condition"), "Conditions by name."),
+    "deadlines": _map(_ref("deadline"), "Timers that run while a condition holds."),
+    "actions": _map(_ref("operations"), "Operations by name."),
+    "choices": _map(_listed(_ref("choice_row")), "Decisions that rows may target: exactly one row holds."),
+    "groups": _map(_ref("group"), "Answers that several states share."),
+    "states": _map(_ref("state"), "Who has the floor.", minProperties=1),
+    "happy_path": _listed(TEXT, "The states of a call in which all goes well, in order; drawn in green."),
+}
+_OPERATION_PATTERN = r"^\s*(\w+\s*(\+=|-=|=)\s*.+|\w+(\(\s*\w+\s*\))?\s*)$"
+_BRANCH_KEYS = ("if", "do", "else")
+_BRANCH_WORDS: Mapping[str, Schema] = {
+    "if": _ref("condition"), "do": _ref("operations"), "else": _ref("operations")
+}  # fmt: skip
+_ROW_DOES = ("to", "do", "defer", *REASON_KINDS)
+_SPEC_PARTS: Mapping[str, Schema] = {
+    "condition": _said("a == b, a != b, a in (b, c), a < 3, not, and, or; yes/no variables and conditions by name."),
+    "target": _said("The state or choice that is next."),
+    "operations": _listed(_ref("operation"), "What is done, in order."),
+    "operation": {
+        "anyOf": [
+            _ref("effect_words"),
+            {"type": "string", "pattern": _OPERATION_PATTERN},
+            _keys(_BRANCH_WORDS, _BRANCH_KEYS, "if"),
+        ]
+    },
+    "row": {
+        "anyOf": [
+            _said("`defer`, or the next state or choice."),
+            {**_keys(_ROW_WORDS, ROW_KEYS), "anyOf": [{"required": [key]} for key in _ROW_DOES]},
+        ]
+    },
+    "choice_row": _keys(_ROW_WORDS, ROW_KEYS, "to"),
+    "context": {
+        **_keys(_CONTEXT_WORDS, _CONTEXT_KEYS), "oneOf": [{"required": ["values"]}, {"required": ["range"]}]
+    },
+    "deadline": _keys(_DEADLINE_WORDS, _DEADLINE_KEYS, "after_ms", "while"),
+    "group": _keys(_GROUP_WORDS, GROUP_KEYS),
+    "state": {"anyOf": [_keys(_STATE_WORDS, STATE_KEYS), {"type": "null"}, {"const": ""}]},
+}  # fmt: skip
+
+
+def _words(specs: Sequence[Spec]) -> dict[str, Schema]:
+    """The words of the vocabularies in use, for completion; other words stay possible."""
+    events: dict[str, str] = {}
+    effects: dict[str, None] = {}
+    for spec in specs:
+        for event in spec.vocabulary.alphabet:
+            events.setdefault(event.name, f"From: {event.source}.")
+        for deadline in spec.deadlines.values():
+            events.setdefault(deadline.event, "A deadline.")
+        for effect in spec.vocabulary.effects.values():
+            effects.update(dict.fromkeys([f"{effect.name}({word})" for word in effect.choices] or [effect.name]))
+        effects.update(dict.fromkeys(f"presume({name})" for name in spec.vocabulary.presumptions))
+        effects.update(dict.fromkeys(f"restart({name})" for name in spec.deadlines))
+    row = _listed(_ref("row"))
+    known = {name: {"description": text, **row} for name, text in events.items()}
+    return {
+        "event": {"anyOf": [{"enum": list(events)}, {"type": "string", "pattern": r"^[\w.*, ]+$"}]},
+        "effect_words": {"enum": list(effects)},
+        "answers": _map(row, properties=known, propertyNames={"pattern": r"^[\w.*, ]+$"}),
+    }
+
+
+# --- vocabularies -----------------------------------------------------------------------------------------------------
+
+_MEANING: Mapping[str, Schema] = {
+    "when": _map(_listed(TEXT), "The slot values with which it is legal."),
+    "moves": _map(_map(TEXT), "What becomes of the slots: old value to new; `*` is every other."),
+    "about": ABOUT,
+}
+_SLOT_KEYS = ("values", "initial", "waits", "about")
+_SLOT_WORDS: Mapping[str, Schema] = {
+    "values": {"type": "array", "items": TEXT, "minItems": 1, "description": "Every value it can have."},
+    "initial": _said("The value at first; without it, the first."),
+    "waits": _listed(TEXT, "The values in which somebody is waited for: a deadline must run."),
+    "about": ABOUT,
+}
+_EVENT_WORDS: Mapping[str, Schema] = {
+    **_MEANING,
+    "from": {"enum": list(SOURCES), "description": "Who tells of it."},
+    "wire": _map(_ref("form"), "The provider's wire events that are this event, and the paths of their fields."),
+    "identity": {"enum": list(IDENTITIES), "description": "How the ids in it tell which variant it is."},
+    "variants": _map(_ref("variant"), "What it can be by identity; exactly the variants of its identity."),
+    "noise": _said("Why no state ever sees it."),
+    "otherwise": _said("Why it is ignored where `when` does not hold; without this it is a protocol violation there."),
+    "instead": _said("The event it is where `when` does not hold."),
+}
+_EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "sends", "choices", "rejected")
+_EFFECT_WORDS: Mapping[str, Schema] = {
+    **_MEANING,
+    "to": {"enum": ["provider", "local"], "description": "Who carries it out."},
+    "recipe": {"enum": list(RECIPES), "description": "How its arguments are made from the ids of the call."},
+    "sends": _said("The effect it is for the executor, if that has another name."),
+    "choices": {"type": "array", "items": TEXT, "description": "The arguments it takes."},
+    "rejected": _said("The event that an error about it is."),
+}
+_PRESUMPTION_KEYS = ("when", "moves", "about")
+_ERROR_KEYS = ("code", "message", "param", "event")
+_ERROR_WORDS: Mapping[str, Schema] = {
+    "code": _said("The error's code."),
+    "message": _said("How its message opens (old servers send no code)."),
+    "param": _said("The parameter it blames."),
+    "event": _said("The event it is."),
+}
+_VOCABULARY_SECTIONS: Mapping[str, Schema] = {
+    "vocabulary": _said("The name of the vocabulary."),
+    "about": ABOUT,
+    "slots": _map(_keys(_SLOT_WORDS, _SLOT_KEYS, "values"), "What a conversation has exactly one of."),
+    "events": _map(_ref("event"), "What happens, and what it does to the slots."),
+    "effects": _map(_keys(_EFFECT_WORDS, _EFFECT_KEYS), "What can be done, and what it does to the slots."),
+    "presumptions": _map(_keys(_MEANING, _PRESUMPTION_KEYS), "What a deadline may take for granted."),
+    "errors": _listed(_keys(_ERROR_WORDS, _ERROR_KEYS, "event"), "The provider's errors as events."),
+    "noise": _map(_listed(TEXT), "Reasons, and the wire events that no state sees for them."),
+}
+_VOCABULARY_PARTS: Mapping[str, Schema] = {
+    "event": _keys(_EVENT_WORDS, EVENT_KEYS),
+    "variant": _keys(_EVENT_WORDS, EVENT_KEYS),
+    "form": _map(
+        TEXT,
+        properties={
+            "each": _said("The path of an object or list; one event for each element."),
+            "where": _map(_listed(TEXT), "Fields that must have one of these values."),
+        },
+    ),
+}

@@ -1,0 +1,208 @@
+"""A lifecycle spec as typed values: states, rows, choices, groups, deadlines. Every other room of fsm works on it.
+
+Never here: reading text (.spec_reader), checking slots (.typestate), running (fsm.machine.reaction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
+
+import attrs
+
+from fsm.language.expression import Expr, Variable
+from fsm.language.problem import NOWHERE, Place
+from fsm.language.vocabulary import Vocabulary
+
+Kind = Literal["go", "stay", "defer", "ignore", "refuse", "cannot_happen"]
+STATE = 0  # the position of the state in a configuration; slots follow, then context
+
+
+@attrs.frozen
+class Assign:
+    """`name = expr`, `name += 1`: saturates at the domain's ends; past the upper one the overflow event is raised."""
+
+    variable: Variable
+    expr: Expr
+    text: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Emit:
+    """An effect; its literal argument is written, or read from a variable when the step is taken."""
+
+    effect: str
+    literal: str | None
+    variable: Variable | None
+    text: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Presume:
+    """A move of the vocabulary to a presumed value."""
+
+    name: str
+    text: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Restart:
+    """Starts a running deadline anew."""
+
+    deadline: str
+    text: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Branch:
+    """Operations under a condition."""
+
+    condition: Expr
+    then: tuple[Operation, ...]
+    otherwise: tuple[Operation, ...]
+    text: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+Operation = Assign | Emit | Presume | Restart | Branch
+
+
+@attrs.frozen
+class Row:
+    """One answer to an event: under `guard` (None: none of the other rows) do `operations`, go to `target`."""
+
+    id: str
+    kind: Kind
+    guard: Expr | None
+    operations: tuple[Operation, ...]
+    target: str | None
+    reason: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+    always: bool = False
+
+
+@attrs.frozen
+class Cell:
+    """The rows of one (state, event); `group` names where they were written, if not in the state itself.
+
+    `exact` tells that the event was named, not matched by a pattern.
+    """
+
+    rows: tuple[Row, ...]
+    group: str | None
+    exact: bool
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """What is more specific wins."""
+        return (self.group is None, self.exact)
+
+
+@attrs.frozen
+class State:
+    """Who has the floor. `bound` limits the slot values that may be found here."""
+
+    name: str
+    about: str
+    entry: tuple[Operation, ...]
+    exit: tuple[Operation, ...]
+    bound: Mapping[str, frozenset[int]]
+    final: bool
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Choice:
+    """A decision that rows may target: total and without overlap."""
+
+    name: str
+    rows: tuple[Row, ...]
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Deadline:
+    """A timer that runs while its condition holds; a change of what the condition reads starts it anew."""
+
+    name: str
+    after_ms: int
+    condition: Expr
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+    @property
+    def event(self) -> str:
+        return f"timer.{self.name}"
+
+
+@attrs.frozen
+class Group:
+    """States that share rows."""
+
+    name: str
+    states: tuple[str, ...]
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Refusal:
+    """A turn-detection setting that contradicts the spec."""
+
+    key: str
+    value: str | None
+    reason: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class TurnDetection:
+    """What the spec demands of the provider: `none` (manual turns), settings it needs, settings it refuses."""
+
+    manual: bool = False
+    needs: Mapping[str, str] = attrs.field(factory=dict)
+    refuses: tuple[Refusal, ...] = ()
+
+
+@attrs.frozen
+class Spec:
+    """A loaded spec. `variables[0]` is the state; a configuration is a tuple of value indexes in this order."""
+
+    name: str
+    about: str
+    file: str
+    version: int
+    vocabulary: Vocabulary
+    variables: tuple[Variable, ...]
+    states: Mapping[str, State]
+    choices: Mapping[str, Choice]
+    groups: Mapping[str, Group]
+    deadlines: Mapping[str, Deadline]
+    cells: Mapping[tuple[str, str], Cell]
+    initial: str
+    turn_detection: TurnDetection
+    happy_path: tuple[str, ...] = ()
+
+    @cached_property
+    def slots(self) -> tuple[Variable, ...]:
+        return self.variables[1 : 1 + len(self.vocabulary.slots)]
+
+    @cached_property
+    def context(self) -> tuple[Variable, ...]:
+        return self.variables[1 + len(self.vocabulary.slots) :]
+
+    @cached_property
+    def slot_index(self) -> Mapping[str, int]:
+        return {v.name: v.index for v in self.slots}
+
+    def variable(self, name: str) -> Variable:
+        return next(v for v in self.variables if v.name == name)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Every event a state may have to answer, in the order of the vocabulary, timers last."""
+        return (*(e.name for e in self.vocabulary.alphabet), *(d.event for d in self.deadlines.values()))

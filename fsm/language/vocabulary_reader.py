@@ -1,0 +1,206 @@
+"""Vocabulary files as a Vocabulary: merges several files, checks every name. Never here: what a spec does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fsm.language.expression import Variable
+from fsm.language.problem import Place, Problems, suggestion
+from fsm.language.reading import Reader
+from fsm.language.source import Node
+from fsm.language.vocabulary import EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
+from fsm.machine.ledger import IDENTITIES, RECIPES
+
+_SECTIONS = ("vocabulary", "about", "slots", "events", "effects", "presumptions", "errors", "noise")
+_EVENT_KEYS = (
+    "about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead"
+)  # fmt: skip
+_SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")
+
+
+class VocabularyReader(Reader):
+    """Reads the files in order; a later file adds slots, words, and moves of *its* slots to words of earlier files."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(problems)
+        self.names: list[str] = []
+        self.slots: dict[str, Variable] = {}
+        self.waits: dict[str, frozenset[int]] = {}
+        self.events: dict[str, EventWord] = {}
+        self.effects: dict[str, EffectWord] = {}
+        self.presumptions: dict[str, Presumption] = {}
+        self.wire: dict[str, list[WireForm]] = {}
+        self.errors: list[ErrorForm] = []
+        self.noise: dict[str, str] = {}
+        self.identities: dict[str, str] = {}
+        self.references: list[tuple[str, Place]] = []
+
+    def read(self, root: Node) -> None:
+        sections = self.mapping(root, _SECTIONS)
+        if "vocabulary" in sections:
+            self.names.append(self.text(sections["vocabulary"]))
+        for key, node in self.entries(sections.get("slots")):
+            self._slot(key, node)
+        for key, node in self.entries(sections.get("events")):
+            self._event(key, node)
+        for key, node in self.entries(sections.get("effects")):
+            self._effect(key, node)
+        for key, node in self.entries(sections.get("presumptions")):
+            fields = self.mapping(node, ("when", "moves", "about"))
+            when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
+            name = key.text or ""
+            known = self.presumptions.get(name) or Presumption(name, place=key.place)
+            moves = dict(self._merged(name, key.place, known.moves, moves))
+            self.presumptions[name] = Presumption(name, {**known.when, **when}, moves, known.place)
+        for item in sections.get("errors", ()):
+            self._error(item)
+        for key, node in self.entries(sections.get("noise")):
+            for item in node:
+                self.noise[self.text(item)] = key.text or ""
+
+    def finish(self) -> Vocabulary:
+        for name, place in self.references:
+            if name not in self.identities and name not in self.events:
+                hint = suggestion(name, (*self.identities, *self.events))
+                self.problems.add(place, "unknown-event", f"'{name}' is no event of the vocabulary", hint)
+        for index, (name, variable) in enumerate(self.slots.items()):
+            self.slots[name] = Variable(
+                name, variable.domain, variable.initial, index + 1, "slot", place=variable.place
+            )
+        return Vocabulary(
+            tuple(self.names), tuple(self.slots.values()), self.waits, self.events, self.effects, self.presumptions,
+            {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities,
+        )  # fmt: skip
+
+    def _slot(self, key: Node, node: Node) -> None:
+        name = key.text or ""
+        fields = self.mapping(node, ("values", "initial", "waits", "about"))
+        if "values" not in fields:
+            self.problems.add(key.place, "missing", f"slot '{name}' has no 'values'")
+            return
+        domain = tuple(self.text(item) for item in fields["values"])
+        initial = self.one_of(fields["initial"], domain) if "initial" in fields else domain[0]
+        waits = [self.one_of(item, domain) for item in fields["waits"]] if "waits" in fields else []
+        if name in self.slots:
+            self.problems.add(key.place, "duplicate-slot", f"slot '{name}' is declared in another file already")
+        self.slots[name] = Variable(name, domain, domain.index(initial), 0, "slot", place=key.place)
+        self.waits[name] = frozenset(domain.index(w) for w in waits)
+
+    def _event(self, key: Node, node: Node) -> None:
+        base = key.text or ""
+        fields = self.mapping(node, _EVENT_KEYS)
+        source = self.one_of(fields["from"], _SOURCES) if "from" in fields else None
+        if "identity" in fields:
+            identity = self.one_of(fields["identity"], tuple(IDENTITIES))
+            self.identities[base] = identity
+            self._check_variants(key, fields.get("variants"), IDENTITIES.get(identity, ()))
+        if "variants" in fields:
+            for variant, body in self.entries(fields["variants"]):
+                self._variant(f"{base}.{variant.text}", base, source, variant.place, body)
+        else:
+            self._variant(base, base, source, key.place, node)
+        for wire_type, body in self.entries(fields.get("wire")):
+            self._wire(base, wire_type.text or "", body)
+
+    def _check_variants(self, key: Node, node: Node | None, expected: Sequence[str]) -> None:
+        given = {k.text for k, _ in self.entries(node)}
+        if given != set(expected):
+            want = ", ".join(expected)
+            self.problems.add(key.place, "variants", f"the variants of '{key.text}' must be exactly: {want}")
+
+    def _variant(self, name: str, base: str, source: str | None, place: Place, node: Node) -> None:
+        fields = self.mapping(node, _EVENT_KEYS)
+        when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
+        known = self.events.get(name) or EventWord(name, place=place, base=base)
+        self.events[name] = EventWord(
+            name, {**known.when, **when}, self._merged(name, place, known.moves, moves), known.place, base,
+            source or known.source,
+            self._reason(fields.get("noise"), known.noise),
+            self._reason(fields.get("otherwise"), known.otherwise),
+            self._reason(fields.get("instead"), known.instead),
+        )  # fmt: skip
+
+    def _merged(
+        self, name: str, place: Place, old: Mapping[str, Mapping[int, int]], new: Mapping[str, Mapping[int, int]]
+    ) -> Mapping[str, Mapping[int, int]]:
+        for slot in set(old) & set(new):
+            self.problems.add(place, "two-moves", f"'{name}' moves slot '{slot}' in two files")
+        return {**old, **new}
+
+    def _reason(self, node: Node | None, default: str | None) -> str | None:
+        return self.text(node) if node is not None else default
+
+    def _effect(self, key: Node, node: Node) -> None:
+        name = key.text or ""
+        keys = ("about", "to", "when", "moves", "recipe", "sends", "choices", "rejected")
+        fields = self.mapping(node, keys)
+        known = self.effects.get(name) or EffectWord(name, place=key.place)
+        when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
+        if "rejected" in fields:
+            self.references.append((self.text(fields["rejected"]), fields["rejected"].place))
+        choices = tuple(self.text(item) for item in fields["choices"]) if "choices" in fields else known.choices
+        self.effects[name] = EffectWord(
+            name, {**known.when, **when}, self._merged(name, key.place, known.moves, moves), known.place,
+            self.one_of(fields["to"], ("provider", "local")) if "to" in fields else known.to,
+            self.one_of(fields["recipe"], tuple(RECIPES)) if "recipe" in fields else known.recipe,
+            self._reason(fields.get("sends"), known.sends) or "", choices,
+            self._reason(fields.get("rejected"), known.rejected),
+        )  # fmt: skip
+
+    def _when(self, node: Node | None) -> dict[str, frozenset[int]]:
+        result = {}
+        for key, value in self.entries(node):
+            slot = self._known_slot(key)
+            if slot is not None:
+                names = [self.one_of(item, slot.domain) for item in value] or [self.one_of(value, slot.domain)]
+                result[slot.name] = frozenset(slot.domain.index(n) for n in names)
+        return result
+
+    def _moves(self, node: Node | None) -> dict[str, Mapping[int, int]]:
+        result: dict[str, Mapping[int, int]] = {}
+        for key, value in self.entries(node):
+            slot = self._known_slot(key)
+            if slot is None:
+                continue
+            table: dict[int, int] = {}
+            for source, target in self.entries(value):
+                to = slot.domain.index(self.one_of(target, slot.domain))
+                sources = slot.domain if source.text == "*" else (self.one_of(source, slot.domain),)
+                for name in sources:
+                    table.setdefault(slot.domain.index(name), to)
+            result[slot.name] = table
+        return result
+
+    def _known_slot(self, key: Node) -> Variable | None:
+        name = key.text or ""
+        if name not in self.slots:
+            self.problems.add(
+                key.place, "unknown-slot", f"there is no slot '{name}'", f"slots: {', '.join(self.slots)}"
+            )
+        return self.slots.get(name)
+
+    def _wire(self, base: str, wire_type: str, node: Node) -> None:
+        self.references.append((base, node.place))
+        fields, each, where = {}, None, {}
+        for key, value in self.entries(node):
+            if key.text == "each":
+                each = self.text(value)
+            elif key.text == "where":
+                for name, allowed in self.entries(value):
+                    where[name.text or ""] = tuple(self.text(item) for item in allowed)
+            else:
+                fields[key.text or ""] = self.text(value)
+        self.wire.setdefault(wire_type, []).append(WireForm(base, fields, each, where))
+
+    def _error(self, node: Node) -> None:
+        fields = self.mapping(node, ("code", "message", "param", "event"))
+        if "event" in fields:
+            self.references.append((self.text(fields["event"]), fields["event"].place))
+        else:
+            self.problems.add(node.place, "missing", "an error needs 'event:'")
+        self.errors.append(
+            ErrorForm(
+                self.text(fields["event"]) if "event" in fields else "",
+                *(self.text(fields[k]) if k in fields else None for k in ("code", "message", "param")),
+            )
+        )

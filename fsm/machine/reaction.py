@@ -1,0 +1,237 @@
+"""What a configuration does with an event: one pure function, the meaning of the spec language.
+
+`react` is what runs in a call, what the explorer visits and what the oracle test compares with stock `transitions`.
+A configuration (Control) is a tuple of small integers, so the set of them is finite and every reaction can be kept.
+Never here: ids, data of events, time.
+
+Order within a step, as in stock `transitions`: the event moves slots, the row's operations, the target is resolved,
+exit operations, the state changes, entry operations. Reaching the state one is in runs no exit and no entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import attrs
+
+from fsm.language.problem import NOWHERE, Place
+from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec
+from fsm.language.vocabulary import EffectWord, EventWord, Word
+
+Outcome = Literal["taken", "stayed", "deferred", "ignored", "refused", "impossible"]
+MAX_CHOICES = 8
+
+_OUTCOMES: dict[str, Outcome] = {
+    "go": "taken", "stay": "stayed", "defer": "deferred", "ignore": "ignored", "refuse": "refused",
+    "cannot_happen": "impossible",
+}  # fmt: skip
+
+
+@attrs.frozen(eq=False)
+class Control:
+    """A configuration: the value index of each variable of the spec, and the events that wait.
+
+    Compared by identity: the table makes equal ones one object, so that finding a kept reaction costs no hashing.
+    """
+
+    values: tuple[int, ...]
+    waiting: tuple[str, ...]
+    state: str
+    is_final: bool
+
+
+def control_of(spec: Spec, values: Sequence[int], waiting: tuple[str, ...] = ()) -> Control:
+    """The configuration with these values."""
+    state = spec.variables[STATE].domain[values[STATE]]
+    return Control(tuple(values), waiting, state, spec.states[state].final)
+
+
+@attrs.frozen
+class Reaction:
+    """All that is fixed about one step. `effects` are (word, literal); `path` the rows taken, the cell's first."""
+
+    outcome: Outcome
+    event: str
+    after: Control
+    effects: tuple[tuple[EffectWord, str | None], ...] = ()
+    path: tuple[Row, ...] = ()
+    reason: str = ""
+    raised: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    admitted: bool = True
+    """False: the event is out of place here, and not even its ids are taken note of."""
+
+    @property
+    def place(self) -> Place:
+        return self.path[0].place if self.path else NOWHERE
+
+
+class IllegalEffect(Exception):
+    """An effect where its slots forbid it: only a spec that was not type-checked can get here."""
+
+
+class Run:
+    """One step in the making: the values as they change, and what came out so far."""
+
+    def __init__(self, spec: Spec, values: Sequence[int], strict: bool = False) -> None:
+        self.spec = spec
+        self.slots = spec.slot_index
+        self.values = list(values)
+        self.effects: list[tuple[EffectWord, str | None]] = []
+        self.raised: list[str] = []
+        self.changed: set[int] = set()
+        self.restarted: set[str] = set()
+        self.strict = strict
+
+    def move(self, word: Word) -> None:
+        before = tuple(self.values)
+        word.move(self.slots, self.values)
+        self.changed.update(i for i, old in enumerate(before) if self.values[i] != old)
+
+    def put(self, index: int, value: int) -> None:
+        if self.values[index] != value:
+            self.values[index] = value
+            self.changed.add(index)
+
+    def run(self, operations: Sequence[Operation]) -> None:
+        for op in operations:
+            if isinstance(op, Emit):
+                self._emit(op)
+            elif isinstance(op, Assign):
+                self._assign(op)
+            elif isinstance(op, Branch):
+                self.run(op.then if op.condition.run(self.values) else op.otherwise)
+            elif isinstance(op, Presume):
+                self.move(self.spec.vocabulary.presumptions[op.name])
+            elif isinstance(op, Restart):
+                self.restarted.add(op.deadline)
+
+    def _emit(self, op: Emit) -> None:
+        word = self.spec.vocabulary.effects[op.effect]
+        if self.strict and not word.admits(self.slots, self.values):
+            raise IllegalEffect(f"{op.place}: {op.text}")
+        literal = op.literal
+        if op.variable is not None:
+            literal = op.variable.domain[self.values[op.variable.index]]
+        self.effects.append((word, literal))
+        self.move(word)
+
+    def _assign(self, op: Assign) -> None:
+        value, top = op.expr.run(self.values), len(op.variable.domain) - 1
+        if value > top and op.variable.overflow is not None:
+            self.raised.append(op.variable.overflow)
+        self.put(op.variable.index, max(0, min(top, value)))
+
+
+def chosen(rows: Sequence[Row], values: Sequence[int]) -> Row | None:
+    """The row whose guard holds; the one without a guard where no other does."""
+    fallback = None
+    for row in rows:
+        if row.guard is None:
+            fallback = row
+        elif row.guard.run(values):
+            return row
+    return fallback
+
+
+def word_for(spec: Spec, event: str, values: Sequence[int]) -> tuple[EventWord | None, str, bool]:
+    """The word an event is in these slots, its name, and whether it can be: follows `instead`."""
+    name = event
+    for _ in range(MAX_CHOICES):
+        word = spec.vocabulary.events.get(name)
+        if word is None or word.admits(spec.slot_index, values):
+            return word, name, True
+        if word.instead is None:
+            return word, name, False
+        name = word.instead
+    return None, event, False
+
+
+def react(spec: Spec, control: Control, event: str) -> Reaction:
+    """The one answer of `control` to `event` (a variant of the vocabulary, or `timer.<deadline>`)."""
+    word, name, possible = word_for(spec, event, control.values)
+    if word is not None and word.noise is not None:
+        return Reaction("ignored", name, control, reason=word.noise)
+    if word is not None and not possible:
+        return _out_of_place(spec, control, word)
+    state = control.state
+    run = Run(spec, control.values)
+    if word is not None:
+        run.move(word)
+    cell = spec.cells.get((state, name))
+    row = chosen(cell.rows, run.values) if cell is not None else None
+    if row is None:
+        reason = f"no run of the spec brings '{name}' to '{state}'"
+        return Reaction("impossible", name, control, reason=reason)
+    if row.kind == "defer":
+        waiting = control.waiting if name in control.waiting else (*control.waiting, name)
+        return Reaction("deferred", name, control_of(spec, control.values, waiting), path=(row,), reason=row.reason)
+    if row.kind in ("refuse", "cannot_happen"):
+        after = control_of(spec, control.values, _without(control.waiting, name))
+        return Reaction(_OUTCOMES[row.kind], name, after, path=(row,), reason=row.reason)
+    path = _follow(spec, run, row) if row.kind != "ignore" else (row,)
+    return _finish(spec, control, name, run, path, _OUTCOMES[row.kind])
+
+
+def begin(spec: Spec, values: Sequence[int]) -> Reaction:
+    """The first step of a call: the initial state's entry operations."""
+    run = Run(spec, values)
+    run.run(spec.states[spec.initial].entry)
+    never = Control(tuple(-1 for _ in values), (), "", False)
+    return _finish(spec, never, "call.started", run, (), "taken")
+
+
+def _out_of_place(spec: Spec, control: Control, word: EventWord) -> Reaction:
+    if word.otherwise is not None:
+        return Reaction("ignored", word.name, control, reason=word.otherwise, admitted=False)
+    slots = ", ".join(f"{s.name} {s.domain[control.values[s.index]]}" for s in spec.slots if s.name in word.when)
+    reason = f"'{word.name}' cannot be while {slots}"
+    return Reaction("impossible", word.name, control, reason=reason, admitted=False)
+
+
+def _follow(spec: Spec, run: Run, row: Row) -> tuple[Row, ...]:
+    """Takes a row: its operations, the choices behind its target, exit and entry. Returns the rows on the way."""
+    path = [row]
+    run.run(row.operations)
+    target = row.target
+    while target is not None and target in spec.choices:
+        next_row = chosen(spec.choices[target].rows, run.values)
+        if next_row is None or len(path) > MAX_CHOICES:
+            target = None
+            break
+        path.append(next_row)
+        run.run(next_row.operations)
+        target = next_row.target
+    here = spec.variables[STATE].domain[run.values[STATE]]
+    if target is not None and target != here:
+        run.run(spec.states[here].exit)
+        run.put(STATE, spec.variables[STATE].value(target))
+        run.run(spec.states[target].entry)
+    return tuple(path)
+
+
+def _finish(
+    spec: Spec, before: Control, event: str, run: Run, path: tuple[Row, ...], outcome: Outcome
+) -> Reaction:  # fmt: skip
+    waiting = _without(before.waiting, event)
+    waiting += tuple(r for r in dict.fromkeys(run.raised) if r not in waiting)
+    after = control_of(spec, run.values, waiting)
+    start, stop = [], []
+    for deadline in spec.deadlines.values():
+        condition = deadline.condition
+        was = before.values[STATE] >= 0 and bool(condition.run(before.values))
+        if not condition.run(run.values):
+            if was:
+                stop.append(deadline.name)
+        elif not was or deadline.event == event or deadline.name in run.restarted or condition.reads & run.changed:
+            start.append(deadline.name)
+    return Reaction(
+        outcome, event, after, tuple(run.effects), path, path[0].reason if path else "", tuple(run.raised),
+        tuple(start), tuple(stop),
+    )  # fmt: skip
+
+
+def _without(waiting: tuple[str, ...], event: str) -> tuple[str, ...]:
+    return tuple(w for w in waiting if w != event)

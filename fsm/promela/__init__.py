@@ -1,0 +1,1 @@
+"""The verified model written a second time, for SPIN."""

@@ -1,0 +1,1 @@
+"""Scenarios of spec authors: read, run, measured, made. Never here: files."""

@@ -1,0 +1,168 @@
+"""Short ways to what no scenario reaches: the machine in a world where anything may come that its slots and ids admit.
+
+Breadth first, so that the first way to a target is a short one. All runs are far too many (millions of configurations
+that differ in counters); a configuration is followed only if it shows two values not seen together before (iterated
+width search, Lipovetzky and Geffner 2012); what is then not found is looked for again with pairs told apart by state,
+then with three values. Found is therefore proof; not found is not. Never here: text.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator
+
+import attrs
+
+from fsm.machine.ledger import UNKNOWN_RESPONSE
+from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
+from fsm.scenario.coverage import Target, reached
+from fsm.scenario.roles import role_data
+
+Pass = tuple[int, bool]
+"""How many values make a configuration new, and whether they are told apart by state."""
+PASSES: tuple[Pass, ...] = ((2, False), (2, True), (3, False))
+MAX_NODES = 40_000
+MAX_RECALLS = 16
+
+
+@attrs.frozen
+class Way:
+    """How to reach a target: the events before, by name, and the last one. `stays`: the last changes nothing."""
+
+    target: Target
+    given: tuple[str, ...]
+    last: str
+    stays: bool
+
+
+@attrs.frozen(eq=False)
+class _Node:
+    snapshot: Snapshot
+    parent: _Node | None
+    move: str
+    ids: Counter[str]
+
+    def way(self) -> tuple[str, ...]:
+        moves: list[str] = []
+        node: _Node | None = self
+        while node is not None and node.parent is not None:
+            moves.append(node.move)
+            node = node.parent
+        return tuple(moves[::-1])
+
+
+class Search:
+    """One spec. `ways(wanted)` finds ways to targets; `talk_key` is the key that every call found is started with."""
+
+    def __init__(self, machine: TurnSpecMachine, talk_key: str = "*") -> None:
+        self.machine, self.talk_key = machine, talk_key
+        vocabulary = machine.spec.vocabulary
+        instead = {word.instead for word in vocabulary.events.values()}
+        self.words = [
+            (word.name, word.base or word.name)
+            for word in vocabulary.alphabet
+            if word.source != "internal" and word.name not in instead
+        ]
+        self.reached: dict[tuple[int, str], tuple[Target, ...]] = {}
+        self.kept: list[object] = []
+        self.nodes = 0
+
+    def ways(self, wanted: Collection[Target], passes: tuple[Pass, ...] = PASSES) -> list[Way]:
+        """A short way to each target that was found, in the order of finding."""
+        left, found = set(wanted), list[Way]()
+        for width, by_state in passes:
+            if left:
+                found += self._search(left, _Novelty(width, by_state))
+        return found
+
+    def _search(self, left: set[Target], is_new: Callable[[Snapshot], bool]) -> Iterator[Way]:
+        first = self.machine.start(talk_key=self.talk_key)
+        is_new(first.snapshot)
+        queue = deque([_Node(first.snapshot, None, "", Counter())])
+        self.nodes = 1
+        while queue and left and self.nodes < MAX_NODES:
+            node = queue.popleft()
+            for move, ids, steps in self._moves(node):
+                hit = {target for step in steps for target in self._targets(step)} & left
+                after = steps[-1].snapshot
+                for target in sorted(hit, key=str):
+                    left.discard(target)
+                    yield Way(target, node.way(), move, after.control is node.snapshot.control)
+                if is_new(after):
+                    self.nodes += 1
+                    queue.append(_Node(after, node, move, ids))
+
+    def _targets(self, step: Step) -> tuple[Target, ...]:
+        key = (id(step.origin.control), step.reaction.event)
+        known = self.reached.get(key)
+        if known is None:
+            self.kept.append(step.origin.control)  # its id stays its own as long as it lives
+            known = self.reached[key] = reached(self.machine.spec, step)
+        return known
+
+    def _moves(self, node: _Node) -> Iterator[tuple[str, Counter[str], list[Step]]]:
+        """All that can come next, with all that comes of it."""
+        snapshot, machine = node.snapshot, self.machine
+        identities = machine.spec.vocabulary.identities
+        for name, base in self.words:
+            ids = node.ids.copy()
+
+            def fresh(kind: str, ids: Counter[str] = ids) -> str:
+                ids[kind] += 1
+                return f"{kind}_{ids[kind]}"
+
+            data = role_data(
+                identities.get(base), base, name.removeprefix(base).removeprefix("."), snapshot.ledger, fresh
+            )
+            if data is None:
+                continue
+            step = machine.step(snapshot, Event(base, data))
+            if step.reaction.path and step.outcome != "impossible":
+                yield name, ids, self._with_recalls(step)
+        for timer, epoch in snapshot.armed.items():
+            step = machine.step(snapshot, Event(f"timer.{timer}", {"epoch": epoch}))
+            if step.outcome != "impossible":
+                yield f"timer.{timer}", node.ids, self._with_recalls(step)
+
+    def _with_recalls(self, step: Step) -> list[Step]:
+        steps = [step]
+        while len(steps) < MAX_RECALLS and not steps[-1].snapshot.is_final:
+            recalled = self.machine.recall(steps[-1].snapshot)
+            if recalled is None:
+                break
+            steps.append(self.machine.step(steps[-1].snapshot, recalled))
+        return steps
+
+
+class _Novelty:
+    """Have `width` values (of variables, of waiting events, of what the ledger knows) never been seen together?"""
+
+    def __init__(self, width: int, by_state: bool) -> None:
+        self.width, self.by_state = width, by_state
+        self.seen: set[object] = set()
+        self.whole: set[tuple[object, ...]] = set()
+
+    def __call__(self, snapshot: Snapshot) -> bool:
+        atoms = tuple(enumerate((*snapshot.control.values, *_known(snapshot))))
+        if atoms in self.whole:
+            return False
+        self.whole.add(atoms)
+        state = snapshot.control.state if self.by_state else None
+        fresh = {(state, *pair) for pair in itertools.combinations(atoms, self.width)} - self.seen
+        self.seen |= fresh
+        return bool(fresh)
+
+
+def _known(snapshot: Snapshot) -> tuple[object, ...]:
+    """What the ids decide about what can come."""
+    ledger = snapshot.ledger
+    current = "none" if ledger.response is None else "ended" if ledger.response in ledger.ended_responses else "current"
+    return (
+        snapshot.control.waiting,
+        ledger.create is not None,
+        "unknown" if ledger.response == UNKNOWN_RESPONSE else current,
+        bool(ledger.running),
+        bool(ledger.unechoed),
+        any(phase == "stopped" for _, phase in ledger.turns),
+    )

@@ -1,0 +1,154 @@
+"""Scenarios made by a machine, as YAML that a person reads: what nobody wrote by hand, one step a line.
+
+What is there already is kept as long as it works and is needed, and what comes of it is told anew: so a changed spec
+gives a small diff, and a file that is fresh is found fresh without a search. Never here: files, the search itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import attrs
+
+from fsm.machine.machine import Step, TurnSpecMachine
+from fsm.scenario.coverage import Target, reached
+from fsm.scenario.runner import Runner, shown_effect
+from fsm.scenario.scenario import Scenario, ScenarioStep
+from fsm.scenario.search import Way
+
+TALK_KEY = "*"
+WIDTH = 120
+
+
+@attrs.frozen(order=True)
+class Draft:
+    """Events by name: what leads there, and what is then told line by line."""
+
+    given: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+@attrs.frozen
+class Line:
+    """What came of a told event."""
+
+    event: str
+    before: str
+    steps: tuple[Step, ...]
+    state: str
+
+
+def drafts_of(ways: Iterable[Way]) -> list[Draft]:
+    """A scenario for each way; those that start alike and change nothing are told as one."""
+    staying: dict[tuple[str, ...], list[str]] = {}
+    found: list[Draft] = []
+    for way in ways:
+        if not way.stays:
+            found.append(Draft(way.given, (way.last,)))
+        elif way.last not in staying.setdefault(way.given, []):
+            staying[way.given].append(way.last)
+    return [*dict.fromkeys(found), *(Draft(given, tuple(told)) for given, told in staying.items())]
+
+
+def drafts_in(scenarios: Iterable[Scenario]) -> list[Draft]:
+    """The drafts behind scenarios that were written by `rendered`."""
+    names = [(scenario.given, tuple(step.name for step in scenario.steps)) for scenario in scenarios]
+    return [Draft(steps[:given], steps[given:]) for given, steps in names]
+
+
+def played(machine: TurnSpecMachine, draft: Draft) -> tuple[list[Line], tuple[Step, ...]] | None:
+    """The told lines as they go now, and all steps; None where the draft does not work any more."""
+    runner = Runner(machine, Scenario("", (), talk_key=TALK_KEY))
+    lines: list[Line] = []
+    for number, event in enumerate((*draft.given, *draft.told)):
+        before, known = runner.snapshot.state, len(runner.steps)
+        if not runner.play(ScenarioStep("event", event)):
+            return None
+        if number >= len(draft.given):
+            lines.append(Line(event, before, tuple(runner.steps[known:]), runner.snapshot.state))
+    return lines, tuple(runner.steps)
+
+
+def needed(
+    machine: TurnSpecMachine, drafts: Iterable[Draft], wanted: Collection[Target]
+) -> tuple[list[Draft], set[Target]]:
+    """The drafts, in a stable order, that reach something wanted that none before does; and what is left."""
+    left = set(wanted)
+
+    def order(draft: Draft) -> tuple[object, ...]:
+        outcome = played(machine, draft)
+        return (outcome[0][0].before if outcome else "", draft.told[0], len(draft.given), draft)
+
+    kept: list[Draft] = []
+    for draft in sorted(dict.fromkeys(drafts), key=order):
+        outcome = played(machine, draft)
+        if outcome is None:
+            continue
+        lines, steps = outcome
+        before = steps[: len(steps) - sum(len(line.steps) for line in lines)]
+        news = left & _targets(machine, before)
+        left -= news
+        told = []
+        for line in lines:
+            fresh = left & _targets(machine, line.steps)
+            if fresh or (news and line is lines[-1]):
+                told.append(line.event)
+            left -= fresh
+        shorter = Draft(draft.given, tuple(told))
+        if told:
+            kept.append(shorter if played(machine, shorter) is not None else draft)
+    return kept, left
+
+
+def _targets(machine: TurnSpecMachine, steps: Sequence[Step]) -> set[Target]:
+    return {target for step in steps for target in reached(machine.spec, step)}
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def rendered(machine: TurnSpecMachine, drafts: Sequence[Draft], spec: str) -> str:
+    """The file of these drafts. `spec`: the name or path of the spec, as the file is to say it."""
+    head = [
+        "# Written by `turnspec test --generate`: short ways to what no scenario written by hand reaches.",
+        "# Do not edit: delete what you want to have found anew. Ids are made up by role (see `turnspec test --help`).",
+        f"spec: {spec}",
+        f'talk_key: "{TALK_KEY}"',
+        "scenarios:" if drafts else "scenarios: {}",
+    ]
+    names: dict[str, int] = {}
+    body: list[str] = []
+    for draft in drafts:
+        outcome = played(machine, draft)
+        assert outcome is not None, draft
+        body += _scenario(draft, outcome[0], names)
+    return "\n".join([*head, *body]) + "\n"
+
+
+def _scenario(draft: Draft, lines: Sequence[Line], names: dict[str, int]) -> Iterator[str]:
+    more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+    name = f"{lines[0].before} / {lines[0].steps[0].variant}{more}"
+    names[name] = names.get(name, 0) + 1
+    yield f'  "{name}{f" ({names[name]})" if names[name] > 1 else ""}":'
+    if draft.given:
+        yield from _wrapped("    given: [", draft.given, "]")
+    yield "    steps:"
+    for line in lines:
+        outcome = line.steps[0].outcome
+        parts = [f"event: {line.event}", f"state: {line.state}"]
+        effects = [shown_effect(effect) for step in line.steps for effect in step.effects]
+        parts.append(f"effects: [{', '.join(effects)}]")
+        if outcome not in ("taken", "stayed"):
+            parts.append(f"outcome: {outcome}")
+        yield f"      - {{{', '.join(parts)}}}"
+
+
+def _wrapped(head: str, names: Sequence[str], tail: str) -> Iterator[str]:
+    line, indent = head, " " * len(head)
+    for number, name in enumerate(names):
+        piece = name + (", " if number < len(names) - 1 else tail)
+        if len(line) + len(piece) > WIDTH and line.strip() and line != indent:
+            yield line.rstrip()
+            line = indent
+        line += piece
+    yield line

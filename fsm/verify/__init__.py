@@ -1,0 +1,1 @@
+"""Every run of a spec in its world, what must hold, and shortest runs where it does not."""

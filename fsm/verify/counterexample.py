@@ -1,0 +1,216 @@
+"""A run as a person reads it: numbered steps with the line of the spec that decided, and as events to feed again.
+
+Works on the explorer's numbers, and plays each step once more to tell what was sent, received, lost, told and done.
+Never here: finding runs (fsm.verify.explore), drawing them (fsm.verify.sequence_diagram).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from fsm.language.problem import Place
+from fsm.language.spec import STATE
+from fsm.machine.reaction import Reaction
+from fsm.verify.explore import Explorer
+from fsm.verify.tables import BITS, MASK, Action, Macro, Tables
+from fsm.world.play import Change
+
+
+@attrs.frozen
+class Answer:
+    """What the controller did with one event."""
+
+    event: str
+    outcome: str
+    before: str
+    after: str
+    place: Place
+    rows: tuple[str, ...]
+    effects: tuple[str, ...]
+
+
+@attrs.frozen
+class Step:
+    """One step of a run. `sent` and `received` are (channel, message); `changed` the world's variables that changed."""
+
+    number: int
+    move: str
+    kind: str
+    received: tuple[str, str] | None
+    sent: tuple[tuple[str, str], ...]
+    lost: str | None
+    event: str | None
+    answers: tuple[Answer, ...]
+    changed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [f"{self.number:3} {self.move}"]
+        if self.received:
+            parts.append(f"<- {self.received[1]}")
+        parts += [f"-> {message}" for _, message in self.sent]
+        if self.lost:
+            parts.append(f"LOST {self.lost}")
+        head = "  ".join(parts)
+        return "\n".join([head, *(f"      {_said(answer)}" for answer in self.answers)])
+
+
+def _said(answer: Answer) -> str:
+    where = f"{answer.before} -> {answer.after}" if answer.before != answer.after else answer.before
+    effects = f"  do {', '.join(answer.effects)}" if answer.effects else ""
+    return f"{answer.event}: {answer.outcome} in {where}{effects}  ({answer.place})"
+
+
+@attrs.frozen
+class Counterexample:
+    """A run from the beginning. From step `loop` on it goes round for ever (0: not so); `stuck`: it stands still."""
+
+    steps: tuple[Step, ...]
+    loop: int = 0
+    stuck: bool = False
+    final: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [str(step) for step in self.steps]
+        if self.loop:
+            lines.insert(self.loop - 1, "    --- from here on, for ever:")
+        if self.stuck:
+            lines.append("    --- and nothing more happens")
+        return "\n".join([*lines, "    at the end: " + ", ".join(self.final)])
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The lines of the spec that decided, in order."""
+        return tuple(answer.place for step in self.steps for answer in step.answers)
+
+    def scenario(self) -> tuple[Feed, ...]:
+        """The run as events to feed, for the simulators and for the machine alone."""
+        return tuple(feed for step in self.steps for feed in _feeds(step))
+
+
+@attrs.frozen
+class Feed:
+    """One thing to bring about: somebody acts, a message is lost, or an event is told (with what must follow)."""
+
+    step: int
+    what: str
+    name: str
+    expect_state: str = ""
+    expect_effects: tuple[str, ...] = ()
+
+
+def _feeds(step: Step) -> Iterator[Feed]:
+    if step.event is None:
+        yield Feed(step.number, f"{step.kind} acts", step.move)
+    if step.lost is not None:
+        yield Feed(step.number, "is lost", step.lost)
+    for answer in step.answers:
+        yield Feed(step.number, "is told", answer.event, answer.after, answer.effects)
+
+
+class Narrator:
+    """Tells runs of one explorer."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        self.tables: Tables = explorer.tables
+        self.world = self.tables.binding.world
+        self.kinds = {move.name: move.kind for move in self.world.moves}
+
+    def run(self, way: Sequence[tuple[int, int]], end: int, loop: int = 0, stuck: bool = False) -> Counterexample:
+        """The run along (state, label) pairs to state `end`; `loop` is the number of pairs at its end that go round."""
+        states = [i for i, _ in way[1:]] + [end]
+        steps = tuple(
+            self._step(number, self.explorer.order[i], label, self.explorer.order[j])
+            for number, ((i, label), j) in enumerate(zip(way, states, strict=True), 1)
+        )
+        return Counterexample(steps, len(way) - loop + 1 if loop else 0, stuck, self.described(end))
+
+    def to(self, i: int) -> Counterexample:
+        return self.run(self.explorer.way(i), i)
+
+    def beyond(self, i: int, label: int) -> Counterexample:
+        """The way to state `i` and the first step from there under `label`."""
+        end = self.explorer.first[i + 1] if i + 1 < len(self.explorer.first) else len(self.explorer.targets)
+        edges = range(self.explorer.first[i], end)
+        target = next((self.explorer.targets[e] for e in edges if self.explorer.edge_labels[e] == label), i)
+        return self.run([*self.explorer.way(i), (i, label)], target)
+
+    def values(self, i: int) -> tuple[int, ...]:
+        """The joint configuration of a state: the spec's variables, then the world's."""
+        s = self.explorer.order[i]
+        return (*self.tables.controls[s >> 2 * BITS].values, *self.tables.worlds[s >> BITS & MASK])
+
+    def described(self, i: int) -> tuple[str, ...]:
+        variables = (*self.tables.machine.spec.variables, *self.tables.binding.variables)
+        values = self.values(i)
+        return tuple(f"{v.name} {v.domain[x]}" for v, x in zip(variables, values, strict=True) if x != v.initial)
+
+    def _step(self, number: int, before: int, label: int, after: int) -> Step:
+        for action, macro, changes in self._takings(before, label):
+            w2, result = self._result(before, action, macro, changes)
+            if result == after:
+                break
+        else:
+            raise AssertionError("an edge that no move explains")
+        why = self.tables.labels[label]
+        names = {(m.channel, m.code): m.name for m in self.world.messages.values()}
+        channels = [c.name for c in self.world.channels]
+        queues = self.tables.queues[before & MASK]
+        received, sent = None, []
+        for change in changes:
+            if change.kind == "pop":
+                received = (channels[change.channel], names[change.channel, queues[change.channel][0]])
+            elif change.kind == "push":
+                sent += [(channels[change.channel], names[change.channel, code]) for code in change.codes]
+        return Step(
+            number, why.move, self.kinds.get(why.move, "timer"), received, tuple(sent), why.lost,
+            self.tables.events[action[3]] if action[3] >= 0 else None,
+            tuple(self._answers(before >> 2 * BITS, macro)) if macro else (), self._changed(before >> BITS & MASK, w2),
+        )  # fmt: skip
+
+    def _takings(self, state: int, label: int) -> Iterator[tuple[Action, Macro | None, tuple[Change, ...]]]:
+        """Each way the label's move can be taken here, with the changes of the queues by it and by our effects."""
+        c, w, k = state & MASK, state >> BITS & MASK, state >> 2 * BITS
+        move = self.tables.labels[label].move
+        for group in self.explorer.groups(k, w, c):
+            for action in group:
+                if self.tables.labels[action[0]].move != move:
+                    continue
+                changes = self.tables.changes[action[2]][0]
+                if action[3] < 0:
+                    yield action, None, changes
+                    continue
+                macro = self.tables.macros[action[3] << BITS | k]
+                for w3, more, _ in self.tables.effects(macro.effects, action[1]):
+                    yield (*action[:1], w3, *action[2:]), macro, (*changes, *self.tables.changes[more][0])
+
+    def _result(self, before: int, action: Action, macro: Macro | None, changes: Sequence[Change]) -> tuple[int, int]:
+        queues = self.tables.queues[before & MASK]
+        for change in changes:
+            changed = list(queues)
+            changed[change.channel] = change.on(changed[change.channel])
+            queues = tuple(changed)
+        number = self.tables.queue_ids.get(queues, -1)
+        control = macro.control if macro else before >> 2 * BITS
+        return action[1], self.tables.packed(control, action[1], number)
+
+    def _answers(self, control: int, macro: Macro) -> Iterator[Answer]:
+        state = self.tables.machine.spec.variables[STATE]
+        before = state.domain[self.tables.controls[control].values[STATE]]
+        for reaction in macro.reactions:
+            after = state.domain[reaction.after.values[STATE]]
+            yield Answer(
+                reaction.event, reaction.outcome, before, after, reaction.place, tuple(r.id for r in reaction.path),
+                _effects(reaction),
+            )  # fmt: skip
+            before = after
+
+    def _changed(self, before: int, after: int) -> tuple[str, ...]:
+        pairs = zip(self.tables.binding.variables, self.tables.worlds[before], self.tables.worlds[after], strict=True)
+        return tuple(f"{v.name} {v.domain[y]}" for v, x, y in pairs if x != y)
+
+
+def _effects(reaction: Reaction) -> tuple[str, ...]:
+    return tuple(f"{word.name}({literal})" if literal else word.name for word, literal in reaction.effects)

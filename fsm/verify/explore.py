@@ -1,0 +1,188 @@
+"""Visiting every state of a spec in its world, breadth first, so that the first way to a state is a shortest one.
+
+Nothing is decided here about right or wrong: what was found is kept (states, edges, first uses of cells, full queues)
+for .verify and .cycles to judge. Never here: time (a caller's function is asked), rules of either side.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+
+from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, Macro, Tables
+from fsm.world.binding import Label
+
+Tick = Callable[[int, int], bool]
+"""`tick(expanded, found)` is asked now and then; False ends the search, which is then partial."""
+TICK_STATES = 4096
+MAX_STATES = 20_000_000
+
+
+class Explorer:
+    """One search. `run` may be called again after it was interrupted; `done` tells whether all states were expanded."""
+
+    def __init__(self, tables: Tables, max_states: int = MAX_STATES) -> None:
+        self.tables = tables
+        self.max_states = max_states
+        start = tables.start()
+        self.order: list[int] = [start]
+        self.seen: dict[int, int] = {start: 0}
+        self.parent = array("i", [-1])
+        self.how = array("H", [0])
+        self.first = array("i")
+        self.targets = array("i")
+        self.edge_labels = array("H")
+        self.cut: list[int] = [0] * len(tables.binding.world.channels)
+        self.bad: dict[int, int] = {}
+        self.uses: dict[int, tuple[int, int]] = {}
+        self.deepest = 0
+        self._received: dict[int, list[Action]] = {}
+        self._fired: dict[tuple[tuple[int, ...], int], list[Action]] = {}
+        self._changed: dict[int, int] = {}
+        self._held: dict[int, bool] = {}
+        self._effects: dict[int, list[tuple[int, int, int]]] = {}
+
+    @property
+    def done(self) -> bool:
+        return len(self.first) == len(self.order)
+
+    def run(self, tick: Tick) -> None:
+        """Expands states until all are, `tick` says no, or there are too many."""
+        while not self.done and len(self.order) < self.max_states and tick(len(self.first), len(self.order)):
+            self._expand(len(self.first), min(len(self.first) + TICK_STATES, len(self.order)))
+        if self.done:
+            self.first.append(len(self.targets))  # the end of the last one's edges
+            self.first.pop()
+
+    def groups(self, control: int, world: int, queues: int) -> list[list[Action]]:
+        """All that can happen in a state, but for what holds it back."""
+        tables = self.tables
+        moves = tables.moves[world]
+        groups = [tables.actions(world) if moves is None else moves]
+        for head in tables.heads[queues]:
+            key = world << 16 | head
+            actions = self._received.get(key)
+            if actions is None:
+                actions = self._received[key] = tables.received(world, head)
+            groups.append(actions)
+        timers = tables.timers[control]
+        if timers:
+            found = self._fired.get((timers, world))
+            if found is None:
+                found = self._fired[timers, world] = tables.fired(world, timers)
+            groups.append(found)
+        return groups
+
+    def _expand(self, begin: int, end: int) -> None:  # noqa: C901  the hot loop: a call for each edge would double its time
+        """Expands the states numbered from `begin` to before `end`."""
+        tables, order, macros = self.tables, self.order, self.tables.macros
+        changed, effects_of, final = self._changed, self._effects, tables.final
+        bits, world_bits = tables.control_bits, tables.world_bits
+        for i in range(begin, end):
+            s = order[i]
+            c, w, k = s & MASK, s >> BITS & MASK, s >> 2 * BITS
+            self.first.append(len(self.targets))
+            if bits[k] & world_bits[w]:
+                self._violated(i, bits[k] & world_bits[w])
+            if final[k]:
+                continue
+            for group in self.groups(k, w, c):
+                for label, w2, change, event, hold in group:
+                    if hold >= 0 and (c != EMPTY if hold == ANYTHING else self._is_held(hold, c)):
+                        continue
+                    c2 = c
+                    if change:
+                        c2 = changed.get(change << BITS | c, MASK)
+                        if c2 == MASK:
+                            c2 = self._change(change, c)
+                        if c2 < 0:
+                            self.cut[-1 - c2] += 1
+                            continue
+                    if event < 0:
+                        self._reach(i, label, (k << BITS | w2) << BITS | c2)
+                        continue
+                    macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
+                    if not macro.effects:
+                        self._reach(i, label, (macro.control << BITS | w2) << BITS | c2)
+                        continue
+                    ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
+                    for w3, change, label_lost in ways:
+                        c3 = changed.get(change << BITS | c2, MASK) if change else c2
+                        if c3 == MASK:
+                            c3 = self._change(change, c2)
+                        if c3 < 0:
+                            self.cut[-1 - c3] += 1
+                            continue
+                        how = label if label_lost < 0 else self._lost(label, label_lost)
+                        self._reach(i, how, (macro.control << BITS | w3) << BITS | c3)
+
+    def _reach(self, i: int, label: int, state: int) -> None:
+        j = self.seen.setdefault(state, len(self.order))
+        if j == len(self.order):
+            self.order.append(state)
+            self.parent.append(i)
+            self.how.append(label)
+        self.targets.append(j)
+        self.edge_labels.append(label)
+
+    # --- what happens once --------------------------------------------------------------------------------------------
+
+    def _violated(self, i: int, clauses: int) -> None:
+        bit = 0
+        while clauses >> bit:
+            if clauses >> bit & 1:
+                self.bad.setdefault(bit, i)
+            bit += 1
+
+    def _is_held(self, hold: int, queues: int) -> bool:
+        key = hold << BITS | queues
+        if key not in self._held:
+            self._held[key] = self.tables.held(hold, queues)
+        return self._held[key]
+
+    def _change(self, change: int, queues: int) -> int:
+        after = self._changed[change << BITS | queues] = self.tables.changed(queues, change)
+        return after
+
+    def _step(self, i: int, label: int, control: int, event: int) -> Macro:
+        self.uses[event << BITS | control] = (i, label)
+        return self.tables.step(control, event)
+
+    def _world_does(self, effects: int, world: int) -> list[tuple[int, int, int]]:
+        found = [
+            (after, change, -1 if lost is None else self.tables.event(f"lost {lost}"))
+            for after, change, lost in self.tables.effects(effects, world)
+        ]
+        self._effects[effects << BITS | world] = found
+        return found
+
+    def _lost(self, label: int, lost: int) -> int:
+        base = self.tables.labels[label]
+        return self.tables.label(Label(base.move, self.tables.events[lost].removeprefix("lost ")), False)
+
+    # --- ways ---------------------------------------------------------------------------------------------------------
+
+    def way(self, i: int) -> list[tuple[int, int]]:
+        """A shortest way to state `i`: (state before, label) for each step."""
+        steps: list[tuple[int, int]] = []
+        while self.parent[i] >= 0:
+            steps.append((self.parent[i], self.how[i]))
+            i = self.parent[i]
+        return steps[::-1]
+
+    def bytes_per_state(self) -> int:
+        """An estimate: the states, the edges, and the tables behind both."""
+        count, tables = len(self.order), self.tables
+        kept = self.seen.__sizeof__() + self.order.__sizeof__() + 32 * count
+        arrays = (self.parent, self.how, self.first, self.targets, self.edge_labels)
+        kept += sum(a.itemsize * len(a) for a in arrays)
+        kept += len(tables.worlds) * (200 + 8 * len(tables.binding.variables)) + len(tables.queues) * 400
+        kept += len(self._received) * 400 + (len(self._changed) + len(self._effects)) * 150 + len(tables.macros) * 900
+        return kept // max(count, 1)
+
+    def depth(self) -> int:
+        """The longest of the shortest ways."""
+        depths = array("i", [0]) * len(self.order)
+        for i in range(1, len(self.order)):
+            depths[i] = depths[self.parent[i]] + 1
+        return max(depths)

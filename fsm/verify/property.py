@@ -1,0 +1,171 @@
+"""What must never, always or at last be so, in the terms of one spec and its world. Pure.
+
+An expression may name the state, slots, context, world and ghost variables. What must hold in each state is taken apart
+into clauses "something about the controller and something about the world", which the explorer tests with one `and`.
+Never here: searching (fsm.verify.explore), cycles (fsm.verify.cycles).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import attrs
+
+from fsm.language.expression import Expr, Scope, Variable
+from fsm.language.problem import NOWHERE, Place, Problem, SpecError
+from fsm.world.world import Act, Need
+
+Kind = Literal["never", "always", "leads_to"]
+
+
+@attrs.frozen
+class Claim:
+    """A property as written. `texts` are (from, to) of leads_to, else the expressions of which none may hold."""
+
+    name: str
+    kind: Kind
+    about: str
+    texts: tuple[tuple[str, Place], ...]
+    specs: tuple[str, ...]
+    needs: tuple[Need, ...]
+    each: tuple[str, ...] = ()
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Check:
+    """One test of a clause; `negated` turns it around."""
+
+    expr: Expr
+    negated: bool
+
+    def holds(self, values: Sequence[int]) -> bool:
+        return bool(self.expr.run(values)) != self.negated
+
+
+@attrs.frozen
+class Clause:
+    """A way to break a property: all of these at once."""
+
+    of_control: tuple[Check, ...]
+    of_world: tuple[Check, ...]
+
+
+@attrs.frozen
+class Property:
+    """A claim bound to a spec and a world. `clauses` break it; of leads_to, `start` must lead to `goal`."""
+
+    claim: Claim
+    name: str
+    clauses: tuple[Clause, ...] = ()
+    start: Expr | None = None
+    goal: Expr | None = None
+
+
+class Joint:
+    """The variables of a spec and of a world in one configuration, the spec's first."""
+
+    def __init__(self, spec: Sequence[Variable], world: Sequence[Variable]) -> None:
+        self.split = len(spec)
+        shifted = [attrs.evolve(v, index=v.index + self.split) for v in world]
+        twice = {v.name: v.place for v in spec}.keys() & {v.name for v in world}
+        if twice:
+            places = [v.place for v in world if v.name in twice]
+            names = ", ".join(sorted(twice))
+            raise SpecError(
+                [Problem(places[0], "two-meanings", f"the spec has variables of these names, too: {names}")]
+            )
+        self.scope = Scope([*spec, *shifted])
+        self.padding = (0,) * self.split
+
+    def bound(self, claim: Claim) -> tuple[Property, ...]:
+        """The properties a claim stands for; SpecError where an expression does not fit."""
+        if claim.kind == "leads_to":
+            return tuple(self._leads(claim, state) for state in claim.each or ("",))
+        clauses: list[Clause] = []
+        for text, place in claim.texts:
+            try:
+                tree = ast.parse(text.strip() or "?", mode="eval").body
+            except SyntaxError:
+                raise SpecError([Problem(place, "expression", f"'{text}' is not an expression")]) from None
+            clauses += [self._clause(literals, place) for literals in ways(tree, claim.kind == "always")]
+        return (Property(claim, claim.name, tuple(clauses)),)
+
+    def _leads(self, claim: Claim, state: str) -> Property:
+        texts = [(text.replace("each", state) if state else text, place) for text, place in claim.texts]
+        start, goal = (self.scope.truth(text, place) for text, place in texts)
+        return Property(claim, f"{claim.name}[{state}]" if state else claim.name, (), start, goal)
+
+    def _clause(self, literals: Sequence[tuple[ast.expr, bool]], place: Place) -> Clause:
+        control: list[Check] = []
+        world: list[Check] = []
+        for node, negated in literals:
+            text = ast.unparse(node)
+            literal = Check(self.scope.truth(text, place), negated)
+            sides = {index < self.split for index in literal.expr.reads}
+            if len(sides) > 1:
+                message = f"'{text}' compares a variable of the spec with one of the world"
+                raise SpecError([Problem(place, "expression", message, "compare each with a value")])
+            (control if True in sides else world).append(literal)
+        return Clause(tuple(control), tuple(world))
+
+
+def ways(node: ast.expr, negated: bool) -> list[list[tuple[ast.expr, bool]]]:
+    """The disjunctive normal form of a condition (of its contrary, if `negated`): lists of (test, turned around)."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return ways(node.operand, not negated)
+    if isinstance(node, ast.BoolOp):
+        parts = [ways(value, negated) for value in node.values]
+        if isinstance(node.op, ast.Or) != negated:
+            return [way for part in parts for way in part]
+        found: list[list[tuple[ast.expr, bool]]] = [[]]
+        for part in parts:
+            found = [[*left, *right] for left in found for right in part]
+        return found
+    return [[(node, negated)]]
+
+
+class Judgement:
+    """Clauses of properties as bits, for the explorer (fsm.verify.tables.Judge)."""
+
+    def __init__(self, properties: Sequence[Property], padding: tuple[int, ...]) -> None:
+        self.padding = padding
+        self.clauses = [(p, clause) for p in properties for clause in p.clauses]
+
+        self._bits = ways_of_bits([clause.of_world for _, clause in self.clauses], len(padding))
+
+    def of_control(self, values: Sequence[int]) -> int:
+        tests = (all(literal.holds(values) for literal in clause.of_control) for _, clause in self.clauses)
+        return sum(1 << bit for bit, holds in enumerate(tests) if holds)
+
+    def of_world(self, values: Sequence[int]) -> int:
+        return self._bits(values)
+
+
+def ways_of_bits(clauses: Sequence[Sequence[Check]], split: int) -> Callable[[Sequence[int]], int]:
+    """One function for the clauses about a world: the bits of those that hold. Its text is made of generated texts."""
+    lines = ["def made(v):", "    bits = 0"]
+    for bit, literals in enumerate(clauses):
+        tests = [f"{'not ' if each.negated else ''}({_shifted(each.expr.python, split)})" for each in literals]
+        lines.append(f"    if {' and '.join(tests) or 'True'}: bits |= {1 << bit}")
+    namespace: dict[str, Callable[[Sequence[int]], int]] = {}
+    exec("\n".join([*lines, "    return bits"]), {"__builtins__": {"max": max, "min": min}}, namespace)  # noqa: S102
+    return namespace["made"]
+
+
+def _shifted(python: str, split: int) -> str:
+    """The text over the world's values alone."""
+    return re.sub(r"v\[(\d+)\]", lambda found: f"v[{int(found.group(1)) - split}]", python)
+
+
+@attrs.frozen
+class Properties:
+    """A file of properties: ghost variables (indexed after the world's), what moves them, and claims."""
+
+    file: str
+    ghosts: tuple[Variable, ...]
+    hooks: Mapping[tuple[str, str], tuple[Act, ...]]
+    claims: tuple[Claim, ...]

@@ -1,0 +1,171 @@
+"""Verdicts as a person reads them: a table of property by scene, numbered runs, what was taken for granted. Text only.
+
+Never here: judging (fsm.verify.verify), printing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fsm.language.problem import Place
+from fsm.verify.counterexample import Counterexample
+from fsm.verify.verdict import Verdict, matrix
+from fsm.world.world import World
+
+MARKS = {"holds": "holds", "violated": "FAILS", "unjudged": "?", "not applicable": "-", "-": "-"}
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
+    """Rows under each other; the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = (
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+    return "\n".join((indent + line).rstrip() for line in lines)
+
+
+def outcome(verdicts: Sequence[Verdict]) -> str:
+    """One word for all scenes of a spec."""
+    found = {v.outcome for v in verdicts}
+    return next((word for word in ("FAIL", "PARTIAL") if word in found), "PASS")
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """Property by scene, then what each search was: cells, states, speed, memory."""
+    head, *rows = matrix(verdicts)
+    found = [("property", *(v.scene for v in verdicts))]
+    found += [(name, *(MARKS[cell] for cell in cells)) for name, cells in _together(rows)]
+    found.append(("cells that cannot happen", *(f"{len(v.problems)} do" if v.problems else "holds" for v in verdicts)))
+    blank = ("",) * len(head)
+    found += [blank, ("states", *(_count(v) for v in verdicts))]
+    found.append(("steps between them", *(f"{v.transitions:,}" for v in verdicts)))
+    found.append(("longest shortest run", *(str(v.depth) for v in verdicts)))
+    found.append(("moves cut by a full queue", *(f"{sum(v.cut.values()):,}" for v in verdicts)))
+    found.append(("seconds", *(f"{v.seconds:.2f}" for v in verdicts)))
+    found.append(("states a second", *(f"{v.states_per_second:,}" for v in verdicts)))
+    found.append(("bytes a state", *(f"{v.bytes_per_state:,}" for v in verdicts)))
+    return columns(found)
+
+
+def _together(rows: Iterable[Sequence[str]]) -> list[tuple[str, Sequence[str]]]:
+    """`name[a]`, `name[b]` with the same verdict in every scene are one row: `name[2 states]`."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, *cells in rows:
+        found.setdefault((name.partition("[")[0], *cells), []).append(name)
+    return [
+        (names[0] if len(names) == 1 else f"{key[0]} ({len(names)} states)", key[1:]) for key, names in found.items()
+    ]
+
+
+def _count(verdict: Verdict) -> str:
+    return f"{verdict.states:,}{' so far' if verdict.partial else ''}"
+
+
+def failures(verdicts: Iterable[Verdict]) -> list[tuple[str, Counterexample]]:
+    """Each violated property once, with the shortest of its runs and the scenes it fails in."""
+    runs: dict[str, tuple[str, str, Place, Counterexample]] = {}
+    scenes: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for finding in verdict.violated:
+            assert finding.run is not None
+            scenes.setdefault(finding.name, []).append(verdict.scene)
+            known = runs.get(finding.name)
+            if known is None or len(finding.run.steps) < len(known[3].steps):
+                runs[finding.name] = (verdict.scene, finding.about, finding.place, finding.run)
+    told = []
+    for name, (scene, about, place, run) in runs.items():
+        others = [s for s in scenes[name] if s != scene]
+        also = f"; also in {', '.join(others)}" if others else ""
+        told.append((f"{name} fails in scene '{scene}'{also}\n   {about}  ({place})", run))
+    return told
+
+
+def impossible(verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """Each reached cell that 'cannot happen' once, with the way to it."""
+    found: dict[str, str] = {}
+    for verdict in verdicts:
+        for problem in verdict.problems:
+            found.setdefault(f"{problem.place} {problem.message}", str(problem))
+    return found
+
+
+def assumptions(world: World, verdicts: Sequence[Verdict]) -> str:
+    """What the verdicts took for granted, each once, with where, what it says and its evidence."""
+    lines = []
+    for each in world.assumptions.values():
+        values: dict[str, list[str]] = {}
+        for v in verdicts:
+            values.setdefault(v.assumed[each.name], []).append(v.scene)
+        for value, scenes in values.items():
+            if value == "no":
+                continue
+            said = each.name if value == "yes" else f"{each.name}: {value}"
+            where = f"  [{', '.join(dict.fromkeys(scenes))}]" if len(values) > 1 else ""
+            lines.append(f"  {said}{where}\n      {each.about}\n      evidence: {each.evidence}")
+    return "\n".join(lines)
+
+
+def bounded(verdicts: Sequence[Verdict]) -> str:
+    """How far each scene went: how often things may happen, and how often a full queue cut a move."""
+    lines: dict[str, None] = {}
+    for v in verdicts:
+        limits = ", ".join(f"{n} {name}" for name, n in v.bounds.items() if n)
+        full = [f"{k} of {v.capacities[k]} was full {n:,} times" for k, n in v.cut.items() if n]
+        lines[f"  {v.spec} / {v.scene}: {'; '.join([limits, *full])}"] = None
+    return "\n".join(lines)
+
+
+def markdown(named: Mapping[str, Sequence[Verdict]]) -> str:
+    """The table of the README: property by spec, over all scenes, what it is said under, and what was visited."""
+    everything = [(f, v) for verdicts in named.values() for v in verdicts for f in v.findings]
+    abouts = {f.name.partition("[")[0]: f.about for f, _ in everything}
+    features = {n for verdicts in named.values() for n in _never_said(verdicts)}
+    rows = [["what must hold", *named, "only where"], ["---", *(["---"] * (len(named) + 1))]]
+    for name, about in abouts.items():
+        reasons = [f.reason for f, _ in everything if f.name.partition("[")[0] == name and f.status == "not applicable"]
+        needs = dict.fromkeys(n for r in reasons for n in r.removeprefix("needs ").split(", "))
+        said = ", ".join(n.replace("not ", "unless ").replace("_", " ") for n in needs if n not in features)
+        rows.append([about or name, *(_overall(vs, name) for vs in named.values()), said])
+    held = ("FAILS" if any(v.problems for v in vs) else "holds" for vs in named.values())
+    rows.append(["No cell that a spec calls impossible is reached.", *held, ""])
+    rows.append(["scenes", *(str(len(vs)) for vs in named.values()), ""])
+    rows.append(["states visited", *(f"{sum(v.states for v in vs):,}" for vs in named.values()), ""])
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _never_said(verdicts: Sequence[Verdict]) -> set[str]:
+    """What a property needs and no scene of this spec gives: the spec is not of that kind."""
+    found: set[str] = set()
+    for name in {f.name for v in verdicts for f in v.findings}:
+        same = [f for v in verdicts for f in v.findings if f.name == name]
+        if all(f.status == "not applicable" for f in same):
+            needs = (set(f.reason.removeprefix("needs ").split(", ")) for f in same)
+            found |= set.intersection(*needs)
+    return found
+
+
+def _overall(verdicts: Sequence[Verdict], name: str) -> str:
+    found = [(f.status, v.scene) for v in verdicts for f in v.findings if f.name.partition("[")[0] == name]
+    bad = list(dict.fromkeys(scene for status, scene in found if status == "violated"))
+    if bad:
+        return f"FAILS ({', '.join(bad)})"
+    if any(status == "unjudged" for status, _ in found):
+        return "not judged"
+    return "holds" if any(status == "holds" for status, _ in found) else "-"
+
+
+def by_assumption(base: Sequence[Verdict], flipped: Mapping[str, Sequence[Verdict]]) -> str:
+    """What becomes of the verdict when an assumption is switched, one at a time."""
+    rows = [("as assumed", *(_said(v) for v in base))]
+    rows += [(name, *(_said(v) for v in verdicts)) for name, verdicts in flipped.items()]
+    return columns([("with", *(v.spec for v in base)), *rows])
+
+
+def _said(verdict: Verdict) -> str:
+    names = list(dict.fromkeys(f.name.partition("[")[0] for f in verdict.violated))
+    if verdict.problems:
+        names.append("impossible cell")
+    if names:
+        return ", ".join(names)
+    return f"holds, {verdict.states:,} states" if not verdict.partial else f"open after {verdict.states:,} states"

@@ -1,0 +1,231 @@
+"""`verify`: a spec in its world, every run visited, every property judged. Pure: clock and progress are the caller's.
+
+Never here: how runs are visited (fsm.verify.explore), what is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+
+from fsm.language.problem import Place, Problem
+from fsm.language.spec import STATE, Spec
+from fsm.machine.table import TurnMachine
+from fsm.verify.counterexample import Counterexample, Narrator
+from fsm.verify.cycles import Cycles, Lasso
+from fsm.verify.explore import MAX_STATES, Explorer, Tick
+from fsm.verify.property import Claim, Joint, Judgement, Properties, Property
+from fsm.verify.tables import BITS, MASK, Tables
+from fsm.verify.verdict import CellUse, Finding, Verdict
+from fsm.world.binding import Binding, Settings
+from fsm.world.play import Hooks
+from fsm.world.world import World
+
+Clock = Callable[[], float]
+
+
+def _always(_expanded: int, _found: int) -> bool:
+    return True
+
+
+@attrs.frozen
+class Limits:
+    """How far a verification goes: a scene of the world, its quick or full bounds, and what overrides them."""
+
+    scene: str = ""
+    size: str = "quick"
+    assume: Mapping[str, str] = attrs.field(factory=dict)
+    bounds: Mapping[str, int] = attrs.field(factory=dict)
+    capacities: Mapping[str, int] = attrs.field(factory=dict)
+    max_states: int = MAX_STATES
+
+    def settings(self, world: World) -> Settings:
+        """The assumptions, bounds and capacities that hold. Raises KeyError for a scene the world lacks."""
+        scene = world.scenes[self.scene] if self.scene else None
+        assume = {a.name: a.default for a in world.assumptions.values()} | dict(scene.assume if scene else {})
+        bounds = {b.name: b.full if self.size == "full" else b.quick for b in world.bounds.values()}
+        bounds |= {k: v[self.size] for k, v in (scene.bounds if scene else {}).items()}
+        capacities = {c.name: c.capacity for c in world.channels} | dict(scene.capacities if scene else {})
+        return Settings(
+            assume | dict(self.assume), bounds | dict(self.bounds), capacities | dict(self.capacities)
+        )  # fmt: skip
+
+
+class Verification:
+    """One exploration and what it says; kept, so that cells can be explained and runs told afterwards."""
+
+    def __init__(self, spec: Spec, world: World, properties: Properties, limits: Limits) -> None:
+        self.spec, self.world, self.limits = spec, world, limits
+        self.settings = limits.settings(world)
+        hooks = Hooks()
+        hooks.after = dict(properties.hooks)
+        self.binding = Binding(spec, world, self.settings, properties.ghosts, hooks)
+        joint = Joint(spec.variables, self.binding.variables)
+        self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c))}
+        self.claims = properties.claims
+        self.properties = [p for c in properties.claims if c.name not in self.skipped for p in joint.bound(c)]
+        self.judgement = Judgement(self.properties, joint.padding)
+        self.tables = Tables(TurnMachine(spec), self.binding, self.judgement)
+        self.explorer = Explorer(self.tables, limits.max_states)
+        self.narrator = Narrator(self.explorer)
+        self.seconds = 0.0
+
+    def _reason(self, claim: Claim) -> str:
+        """Why a property says nothing here; empty if it does."""
+        if claim.specs and self.spec.name not in claim.specs:
+            return f"said of {', '.join(claim.specs)}"
+        missing = [n for n in claim.needs if not self.binding.holds(n)]
+        return f"needs {', '.join(('not ' if n.negated else '') + n.name for n in missing)}" if missing else ""
+
+    def run(self, clock: Clock, tick: Tick = _always) -> Verdict:
+        """Explores (goes on, if it was interrupted) and judges."""
+        began = clock()
+        self.explorer.run(tick)
+        findings = tuple(self._findings())
+        self.seconds += clock() - began
+        explorer = self.explorer
+        channels = [c.name for c in self.world.channels]
+        cells = self.cells()
+        return Verdict(
+            self.spec.name, self.world.name, self.limits.scene, self.settings.assume, self.settings.bounds,
+            self.settings.capacities, not explorer.done, len(explorer.order), len(explorer.targets), explorer.depth(),
+            self.seconds, explorer.bytes_per_state(), dict(zip(channels, explorer.cut, strict=True)), findings,
+            tuple(self._impossible(cells)), cells, self._rows(), tuple(self._spent()),
+        )  # fmt: skip
+
+    # --- judging ------------------------------------------------------------------------------------------------------
+
+    def _findings(self) -> Iterable[Finding]:
+        bad: dict[str, int] = {}
+        for bit, i in sorted(self.explorer.bad.items(), key=lambda pair: pair[1]):
+            bad.setdefault(self.judgement.clauses[bit][0].name, i)
+        lasting = any(p.goal is not None for p in self.properties)
+        cycles = Cycles(self.explorer) if lasting and self.explorer.done else None
+        for p in self.properties:
+            if p.goal is not None:
+                yield self._lasting(p, cycles)
+            elif p.name in bad:
+                yield self._finding(p, "violated", self.narrator.to(bad[p.name]))
+            elif self.explorer.done:
+                yield self._finding(p, "holds")
+            else:
+                yield self._finding(p, "unjudged", reason="holds so far; the search is partial")
+        for claim in self.claims:
+            if claim.name in self.skipped:
+                reason = self.skipped[claim.name]
+                yield Finding(claim.name, claim.about, "not applicable", claim.place, None, reason)
+
+    def _finding(self, p: Property, status: str, run: Counterexample | None = None, reason: str = "") -> Finding:
+        return Finding(p.name, p.claim.about, status, p.claim.place, run, reason)  # type: ignore[arg-type]
+
+    def _lasting(self, p: Property, cycles: Cycles | None) -> Finding:
+        if cycles is None:
+            return self._finding(p, "unjudged", reason="the search is partial: what never comes cannot be told")
+        start, goal, values = p.start, p.goal, self.narrator.values
+        assert start is not None and goal is not None
+        lasso = cycles.broken(lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(values(i))))
+        return self._finding(p, "violated", self._told(lasso)) if lasso else self._finding(p, "holds")
+
+    def _told(self, lasso: Lasso) -> Counterexample:
+        way = [*self.explorer.way(lasso.start), *lasso.approach, *lasso.cycle]
+        end = lasso.cycle[0][0] if lasso.cycle else lasso.end
+        return self.narrator.run(way, end, len(lasso.cycle), not lasso.cycle)
+
+    # --- cells --------------------------------------------------------------------------------------------------------
+
+    def cells(self) -> dict[tuple[str, str], CellUse]:
+        """Every (state, event) that was reached, by the name the event had there, with its first use."""
+        found: dict[tuple[str, str], CellUse] = {}
+        state = self.spec.variables[STATE]
+        for key, (i, label) in self.explorer.uses.items():
+            values = self.tables.controls[key & MASK].values
+            for reaction in self.tables.macros[key].reactions:
+                name = state.domain[values[STATE]]
+                use = CellUse(name, reaction.event, reaction.outcome, reaction.place, i, label)
+                known = found.get((name, reaction.event))
+                if known is None or (known.outcome != "impossible" and reaction.outcome == "impossible"):
+                    found[name, reaction.event] = use
+                values = reaction.after.values
+        return found
+
+    def explain(self, state: str, event: str) -> Counterexample | None:
+        """The shortest way to a cell, and the step through it; None if nothing leads there."""
+        use = self.cells().get((state, event))
+        return self.narrator.beyond(use.state_number, use.label) if use else None
+
+    def _impossible(self, cells: Mapping[tuple[str, str], CellUse]) -> Iterable[Problem]:
+        for (state, event), use in cells.items():
+            if use.outcome == "impossible":
+                trail = tuple(str(step) for step in self.narrator.beyond(use.state_number, use.label).steps)
+                place = use.place if use.place.line else self.spec.states[state].place
+                yield Problem(place, "impossible", f"'{event}' does happen in '{state}'", "", trail)
+
+    def _rows(self) -> frozenset[Place]:
+        macros = self.tables.macros.values()
+        return frozenset(row.place for macro in macros for reaction in macro.reactions for row in reaction.path)
+
+    def _spent(self) -> Iterable[str]:
+        """Deadlines that fired, still hold and were not started anew: they never fire again, and somebody may wait."""
+        for key in self.explorer.uses:
+            event = self.tables.events[key >> BITS]
+            deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
+            reaction = self.tables.macros[key].reactions[0]
+            if deadline and deadline.condition.run(reaction.after.values) and deadline.name not in reaction.start:
+                state = self.spec.variables[STATE].domain[reaction.after.values[STATE]]
+                yield f"{deadline.name} in {state}"
+
+
+def verify(
+    spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always
+) -> Verdict:
+    """One exploration, judged."""
+    return Verification(spec, world, properties, limits).run(clock, tick)
+
+
+def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:
+    """The scenes of a world that say something about a spec, of a size."""
+    return tuple(
+        scene.name
+        for scene in world.scenes.values()
+        if size in scene.sizes
+        and all((world.features[n.name].vocabulary in spec.vocabulary.names) != n.negated for n in scene.needs)
+    )
+
+
+def verify_all(
+    spec: Spec, world: World, properties: Properties, size: str, clock: Clock, tick: Tick = _always
+) -> tuple[Verdict, ...]:
+    """Every scene of a size, each judged: what `verify` prints and CI runs."""
+    limits = (Limits(scene=name, size=size) for name in scenes(spec, world, size))
+    return tuple(verify(spec, world, properties, each, clock, tick) for each in limits)
+
+
+def verify_stable(
+    spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always, most: int = 8
+) -> tuple[Verdict, ...]:
+    """Raises the capacities of full queues one by one until verdict and cuts do not change any more, or to `most`."""
+    verdicts = [verify(spec, world, properties, limits, clock, tick)]
+    while any(verdicts[-1].cut.values()) and not verdicts[-1].partial:
+        capacities = {k: v + (verdicts[-1].cut[k] > 0) for k, v in verdicts[-1].capacities.items()}
+        if max(capacities.values()) > most:
+            break
+        wider = attrs.evolve(limits, capacities=capacities)
+        verdicts.append(verify(spec, world, properties, wider, clock, tick))
+        if verdicts[-1].same_as(verdicts[-2]) and verdicts[-1].cut == verdicts[-2].cut:
+            break
+    return tuple(verdicts)
+
+
+def unused_rows(spec: Spec, verdicts: Sequence[Verdict]) -> tuple[Problem, ...]:
+    """A warning for each explicit ignore or defer that no exploration came to."""
+    reached = frozenset().union(*(v.rows for v in verdicts))
+    found: dict[Place, list[str]] = {}
+    for (state, event), cell in spec.cells.items():
+        for row in cell.rows:
+            if row.kind in ("ignore", "defer") and row.place not in reached:
+                found.setdefault(row.place, []).append(f"{event} in {state}")
+    return tuple(
+        Problem(place, "never-used", f"no run comes to this {'; '.join(uses[:3])}", severity="warning")
+        for place, uses in sorted(found.items())
+    )

@@ -1,0 +1,1 @@
+"""Everything around a call, as a model that moves. Never here: what must hold."""

@@ -1,0 +1,253 @@
+"""A world put around a spec, under assumptions and bounds: the moves there are, and what they do. Pure.
+
+The words of both sides are checked against each other here: an event told that the spec's vocabulary lacks, an effect
+the world does not answer. Never here: the order in which runs are visited (fsm.verify.explore).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+
+from fsm.language.expression import Expr, Variable
+from fsm.language.problem import Problem, Problems, suggestion
+from fsm.language.spec import Spec
+from fsm.world.code import Code, Path, guards
+from fsm.world.play import Change, Hooks
+from fsm.world.world import Act, Move, Need, Tell, Test, World
+
+Held = frozenset[str] | None
+"""Messages that hold a move back while they are in flight; None: any message does."""
+
+
+@attrs.frozen
+class Settings:
+    """What a run takes for granted and how far it goes."""
+
+    assume: Mapping[str, str]
+    bounds: Mapping[str, int]
+    capacities: Mapping[str, int]
+
+    def assumed(self, name: str) -> bool:
+        return self.assume.get(name, "no") != "no"
+
+
+@attrs.frozen
+class Label:
+    """Why a step was taken: a move (or a timer), and what was lost on the way."""
+
+    move: str
+    lost: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.move} ({self.lost} lost)" if self.lost else self.move
+
+
+@attrs.frozen(eq=False)
+class Way:
+    """One way a move can go: why, what it does to the queues, what it tells, what holds it back. Equal if identical."""
+
+    label: Label
+    changes: tuple[Change, ...]
+    event: str | None
+    held_by: Held
+    fair: bool
+    answers: bool
+
+
+Option = tuple[Way, tuple[int, ...]]
+"""A way, and the world's variables after it."""
+
+
+class _Ready:
+    """A move (a deadline, effects) with all that is fixed about it under the settings."""
+
+    def __init__(self, binding: Binding, name: str, acts: Sequence[Act], move: Move | None = None) -> None:
+        self.name, self.move = name, move
+        self.held: Held = frozenset()
+        self.held_told: Held = frozenset()
+        self.gives_way: tuple[Expr, ...] = ()
+        self._binding = binding
+        self._acts = tuple(acts)
+        message = binding.world.messages[move.receive] if move is not None and move.receive is not None else None
+        self._received = (Change("pop", message.channel),) if message is not None else ()
+        self._codes = [self._code(-1)]
+        self._ways: dict[Path, Way] = {}
+
+    def _code(self, lose: int) -> Code:
+        binding = self._binding
+        return Code(binding.world, binding.hooks, self._acts, self._received, binding.lossy, lose)
+
+    def options(self, values: Sequence[int], budget: int) -> Iterator[Option]:
+        """The way without a loss, then one for each lossy send while the budget (an index, -1: none) lasts."""
+        after = list(values)
+        path = self._codes[0].run(after)
+        assert path is not None
+        yield self._way(path), tuple(after)
+        if budget < 0 or not path.sends or values[budget] == 0:
+            return
+        while len(self._codes) <= path.sends:
+            self._codes.append(self._code(len(self._codes) - 1))
+        for code in self._codes[1 : path.sends + 1]:
+            after = list(values)
+            lossy_path = code.run(after)
+            if lossy_path is not None:
+                after[budget] -= 1
+                yield self._way(lossy_path), tuple(after)
+
+    def _way(self, path: Path) -> Way:
+        way = self._ways.get(path)
+        if way is None:
+            move, told = self.move, path.event is not None
+            assumed = move is not None and isinstance(move.fair, str) and self._binding.settings.assumed(move.fair)
+            fair = (move is None or move.fair is True or assumed) and path.lost is None
+            way = self._ways[path] = Way(
+                Label(self.name, path.lost), path.changes, path.event, self.held_told if told else self.held, fair,
+                bool(self._received) or move is None,
+            )  # fmt: skip
+        return way
+
+
+class Binding:
+    """`options`, `received`, `fired`: all that can happen in a world, but for what the queues hold."""
+
+    def __init__(
+        self, spec: Spec, world: World, settings: Settings, ghosts: Sequence[Variable] = (), hooks: Hooks | None = None
+    ) -> None:
+        self.spec, self.world, self.settings = spec, world, settings
+        self.hooks = hooks or Hooks()
+        self.variables = (*world.variables, *ghosts)
+        self.problems = Problems()
+        self.moves = tuple(m for m in world.moves if all(self.holds(n) for n in m.needs))
+        self._check()
+        self.problems.raise_if_any()
+        self.lossy = world.loss is not None and settings.assumed(world.loss[1])
+        self._budget = world.variable(world.loss[0]).index if self.lossy and world.loss is not None else -1
+        mailboxes = {c.index for c in world.channels if c.mailbox}
+        self._in_mailbox = frozenset(m.name for m in world.messages.values() if m.channel in mailboxes)
+        ready = [self._readied(m) for m in self.moves]
+        self._spontaneous = [r for r in ready if r.move is not None and r.move.receive is None]
+        self._enabled = guards([_when(r) for r in self._spontaneous])
+        self._receiving: dict[str, list[_Ready]] = {}
+        for each in ready:
+            if each.move is not None and each.move.receive is not None:
+                self._receiving.setdefault(each.move.receive, []).append(each)
+        self._deadlines = {name: self._deadline(name) for name in spec.deadlines}
+        self._sequences: dict[tuple[tuple[str, str | None], ...], _Ready] = {}
+
+    def holds(self, need: Need) -> bool:
+        """Does the spec have this feature, do the settings have this assumption?"""
+        feature = self.world.features.get(need.name)
+        if feature is not None:
+            found = feature.vocabulary in self.spec.vocabulary.names
+        else:
+            found = self.settings.assume.get(need.name, "no") == need.value
+        return found != need.negated
+
+    def _readied(self, move: Move) -> _Ready:
+        names = {n for name, ways in move.gives_way.items() if self.settings.assumed(name) for n in ways}
+        ready = _Ready(self, move.name, (*move.acts, *self.hooks.of("move", move.name)), move)
+        ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
+        ready.held = self._held(move.hold_back, False)
+        ready.held_told = self._held(move.hold_back, move.receive is None)
+        return ready
+
+    def _held(self, hold_back: Mapping[str, tuple[str, ...] | None], told: bool) -> Held:
+        """What is `told` without having been received waits in the mailbox, too."""
+        found = set(self._in_mailbox if told else ())
+        for assumption, messages in hold_back.items():
+            if self.settings.assumed(assumption):
+                if messages is None:
+                    return None
+                found.update(messages)
+        return frozenset(found)
+
+    def _deadline(self, name: str) -> _Ready:
+        """A deadline; it gives way to the moves it waits for."""
+        timers = self.world.timers
+        patience = [p for p in timers.patience if self.settings.assumed(p.assume) and name in (p.deadlines or (name,))]
+        names = {move for p in patience for move in p.moves}
+        ready = _Ready(self, f"timer.{name}", (Tell(f"timer.{name}"),))
+        ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
+        ready.held_told = self._held(timers.hold_back, True)
+        return ready
+
+    def _check(self) -> None:
+        alphabet = self.spec.vocabulary.events
+        for move in self.moves:
+            for tell in tells(move.acts):
+                if tell.event not in alphabet:
+                    hint = suggestion(tell.event, alphabet)
+                    self.problems.add(
+                        tell.place, "unknown-event", f"no event '{tell.event}' in '{self.spec.name}'", hint
+                    )
+        for effect in self.spec.vocabulary.effects:
+            if effect not in self.world.effects:
+                self.problems.add(
+                    self.world.place, "unknown-effect", f"the world does not answer the effect '{effect}'",
+                    "add it under 'effects:', with [] if nothing comes of it",
+                )  # fmt: skip
+
+    def unheard(self) -> tuple[Problem, ...]:
+        """Events of the vocabulary that nothing in this world brings about: what is said about them is empty."""
+        told = {t.event for m in self.world.moves for t in tells(m.acts)}
+        told |= {e.instead for e in self.spec.vocabulary.events.values() if e.instead is not None}
+        return tuple(
+            Problem(e.place, "never-told", f"the world never brings about '{e.name}'", severity="warning")
+            for e in self.spec.vocabulary.alphabet
+            if e.name not in told and e.source != "internal"
+        )
+
+    def initial(self) -> tuple[int, ...]:
+        budgets = self.world.budgets
+        return tuple(
+            min(self.settings.bounds[budgets[v.name]], len(v.domain) - 1) if v.name in budgets else v.initial
+            for v in self.variables
+        )
+
+    # --- what can happen ----------------------------------------------------------------------------------------------
+
+    def options(self, values: Sequence[int]) -> Iterator[Option]:
+        """Everything that can happen without a message being received."""
+        for index in self._enabled(values):
+            yield from self._taken(self._spontaneous[index], values)
+
+    def received(self, values: Sequence[int], message: str) -> Iterator[Option]:
+        """Everything that can happen with `message` at the head of its queue."""
+        for ready in self._receiving.get(message, ()):
+            if _when(ready).run(values):
+                yield from self._taken(ready, values)
+
+    def fired(self, values: Sequence[int], deadline: str) -> Iterator[Option]:
+        """A deadline's event; nothing while what it waits for is about to happen."""
+        yield from self._taken(self._deadlines[deadline], values)
+
+    def effects(self, values: Sequence[int], effects: tuple[tuple[str, str | None], ...]) -> list[Option]:
+        """What the world makes of effects, in order; the first option loses nothing."""
+        ready = self._sequences.get(effects)
+        if ready is None:
+            acts: list[Act] = []
+            for name, literal in effects:
+                acts += (*self.world.effects[name], *self.hooks.of("effect", name))
+                acts += self.hooks.of("effect", f"{name}({literal})") if literal is not None else ()
+            ready = self._sequences[effects] = _Ready(self, "effects", acts)
+        return list(ready.options(values, self._budget))
+
+    def _taken(self, ready: _Ready, values: Sequence[int]) -> Iterator[Option]:
+        if not any(when.run(values) for when in ready.gives_way):
+            yield from ready.options(values, self._budget)
+
+
+def _when(ready: _Ready) -> Expr:
+    assert ready.move is not None
+    return ready.move.when
+
+
+def tells(acts: Sequence[Act]) -> Iterator[Tell]:
+    """Every event operations can tell."""
+    for act in acts:
+        if isinstance(act, Tell):
+            yield act
+        elif isinstance(act, Test):
+            yield from tells((*act.then, *act.otherwise))

@@ -1,0 +1,106 @@
+"""Operations of a world as flat Python, written once for each binding: what the explorer runs for fsm.world.play.
+
+Both mean the same; a test compares them on every world reached. The text is made of what expressions generate and
+of numbers, nothing else. A function changes a list of values in place and returns the path it took: what it did to the
+queues and what it told depends on nothing else. Never here: which moves there are (fsm.world.binding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from fsm.language.expression import Expr
+from fsm.world.play import Change, Hooks, pushed, renamed
+from fsm.world.world import Act, Clear, Put, Rename, Send, Tell, Test, World
+
+Guards = Callable[[Sequence[int]], list[int]]
+_BUILTINS = {"__builtins__": {"max": max, "min": min}}
+
+
+@attrs.frozen(eq=False)
+class Path:
+    """What is fixed about a way through operations: `lost` names the message lost, `sends` counts lossy sends."""
+
+    changes: tuple[Change, ...]
+    event: str | None
+    lost: str | None
+    sends: int
+
+
+def guards(conditions: Sequence[Expr]) -> Guards:
+    """One function for many guards: the numbers of those that hold."""
+    tests = [f"    if {c.python}: found.append({i})" for i, c in enumerate(conditions)]
+    made: Guards = _function(["def made(v):", "    found = []", *tests, "    return found"])
+    return made
+
+
+def _function(lines: Sequence[str]) -> Callable[..., Any]:
+    namespace: dict[str, Callable[..., Any]] = {}
+    exec("\n".join(lines), _BUILTINS, namespace)  # noqa: S102
+    return namespace["made"]
+
+
+class Code:
+    """A function for a sequence of operations. `lose` is the number of the lossy send that gets lost, -1 for none.
+
+    `run(values)` returns the path and changes the list; None where the way has no such send.
+    """
+
+    def __init__(
+        self, world: World, hooks: Hooks, acts: Sequence[Act], received: Sequence[Change] = (), lossy: bool = False,
+        lose: int = -1,
+    ) -> None:  # fmt: skip
+        self.world, self.hooks, self.lossy, self.lose = world, hooks, lossy, lose
+        self.paths: list[Path | None] = []
+        self._lines = ["def made(v):"]
+        self._emit(tuple(acts), Path(tuple(received), None, None, 0), 1)
+        self._run = _function(self._lines)
+
+    def run(self, values: list[int]) -> Path | None:
+        index: int = self._run(values)
+        return self.paths[index]
+
+    def _emit(self, acts: tuple[Act, ...], path: Path, depth: int) -> None:
+        """Writes the operations and what follows them, a branch at a time."""
+        indent = "    " * depth
+        while acts:
+            act, acts = acts[0], acts[1:]
+            if isinstance(act, Test):
+                self._lines.append(f"{indent}if {act.condition.python}:")
+                self._emit((*act.then, *acts), path, depth + 1)
+                acts = (*act.otherwise, *acts)
+            elif isinstance(act, Put):
+                self._put(act, indent)
+            elif isinstance(act, Send):
+                if act.times is not None:
+                    for count in range(len(act.times.domain)):
+                        self._lines.append(f"{indent}if v[{act.times.index}] == {count}:")
+                        self._emit((*[Send(act.message, None)] * count, *acts), path, depth + 1)
+                    return
+                path, acts = self._send(act, path, acts)
+            elif isinstance(act, Tell):
+                path = attrs.evolve(path, event=act.event)
+                acts = (*acts, *self.hooks.of("event", act.event))
+            elif isinstance(act, Clear):
+                path = attrs.evolve(path, changes=(*path.changes, Change("clear", act.channel)))
+            elif isinstance(act, Rename):
+                path = attrs.evolve(path, changes=(*path.changes, renamed(self.world, act)))
+        self._lines.append(f"{indent}return {len(self.paths)}")
+        self.paths.append(path if self.lose < 0 or path.lost is not None else None)
+
+    def _put(self, act: Put, indent: str) -> None:
+        index, top, python = act.variable.index, len(act.variable.domain) - 1, act.expr.python
+        if not python.isdigit():
+            python = f"max(0, min({top}, {python}))"
+        self._lines.append(f"{indent}v[{index}] = {python}")
+
+    def _send(self, act: Send, path: Path, acts: tuple[Act, ...]) -> tuple[Path, tuple[Act, ...]]:
+        message = self.world.messages[act.message]
+        sends = path.sends + (self.lossy and message.lossy)
+        if sends > path.sends and path.sends == self.lose:
+            return attrs.evolve(path, sends=sends, lost=message.name), (*message.lost, *acts)
+        path = attrs.evolve(path, sends=sends, changes=(*path.changes, pushed(message)))
+        return path, (*self.hooks.of("sent", act.message), *acts)

@@ -1,0 +1,259 @@
+"""What is wrong with a configuration: each kind with its exact place, all at once, and never a secret in it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.settings import sections as settings_sections
+from adapters.settings.config import load_settings
+from fsm.language.problem import Problem, SpecError
+from tests.adapters.settings.test_config import load_once
+
+KEY = "sk-proj-abcDEF123456789"
+ENVIRONMENT = {"OPENAI_API_KEY": KEY}
+
+
+@pytest.fixture(autouse=True)
+def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundled spec is type-checked once a test process, not once a case."""
+    monkeypatch.setattr(settings_sections, "load", load_once)
+
+
+def problems(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> list[Problem]:
+    path = folder / "turnspec.yaml"
+    path.write_text(textwrap.dedent(text))
+    with pytest.raises(SpecError) as caught:
+        load_settings(path, environment)
+    return [each for each in caught.value.problems if each.severity == "error"]
+
+
+TOOL = "tools:\n  - name: t\n    function: {}\n    parameters: {}\n"
+
+CASES = [
+    ("provider:\n  turn_detection: {treshold: 0.5}", "2:20", "unknown-key", "did you mean 'threshold'"),
+    ("provider:\n  turn_detection: {threshold: 9}", "2:20", "type", "a number from 0 to 1, not 9"),
+    ("provider:\n  turn_detection: {type: semantic_vad, eagerness: hi}", "2:40", "type", "low, medium, high or auto"),
+    # the file itself
+    ("a: ]", "1:4", "yaml", "not YAML"),
+    ("", "1:1", "empty", "the file is empty"),
+    ("- spec", "1:1", "type", "a configuration is a mapping"),
+    ("spec: server_vad\nspec: owned_turns", "2:1", "duplicate-key", "'spec' is written twice"),
+    ("provider:\n  voice: a\n  voice: b", "3:3", "duplicate-key", "'voice' is written twice"),
+    (TOOL.format("time:ctime", "{type: object, type: object}"), "4:32", "duplicate-key", "'type' is written twice"),
+    # unknown keys
+    ("provder: {}", "1:1", "unknown-key", "did you mean 'provider'?"),
+    ("provider:\n  api-key: x", "2:3", "unknown-key", "did you mean 'api_key'?"),
+    ("listen: {adiosocket: x}", "1:10", "unknown-key", "did you mean 'audiosocket'?"),
+    ("limits: {callz: 3}", "1:10", "unknown-key", "did you mean 'calls'?"),
+    ("log: {wires: true}", "1:7", "unknown-key", "did you mean 'wire'?"),
+    ("journal: {folder: x}", "1:11", "unknown-key", "known: dir"),
+    ("tools: [{name: a, function: 'time:ctime', deadline: 3}]", "1:43", "unknown-key", "did you mean 'deadline_s'?"),
+    # types
+    ("provider: 3", "1:11", "type", "a mapping is expected here"),
+    ("tools: {}", "1:8", "type", "a list of tools"),
+    ("tools: [x]", "1:9", "type", "a mapping is expected here"),
+    ("greeting: [a]", "1:11", "type", "a text is expected here, this is a list"),
+    ("limits: {calls: many}", "1:17", "type", "'many' is no whole number from 1 to 100000"),
+    ("limits: {calls: 0}", "1:17", "type", "'0' is no whole number"),
+    ("limits: {calls: 1.5}", "1:17", "type", "'1.5' is no whole number"),
+    ("limits: {calls: true}", "1:17", "type", "'true' is no whole number"),
+    ("limits: {handshake_s: soon}", "1:23", "type", "'soon' is no number from 0.1 to 60"),
+    ("limits: {handshake_s: .inf}", "1:23", "type", "'.inf' is no number"),
+    ("limits: {calls: }", "1:17", "type", "this is no whole number"),
+    ("log: {wire: yes}", "1:13", "type", "'yes' is neither true nor false"),
+    ("log: {wire: yes}", "1:13", "type", "write true"),
+    ("log: {level: verbose}", "1:14", "unknown-name", "'verbose' is not known here"),
+    ("log: {format: jsn}", "1:15", "unknown-name", "did you mean 'json'?"),
+    ("provider: {format: g711_ulaw}", "1:20", "unknown-name", "known: pcm16, pcma, pcmu"),
+    ("provider: {dialect: azzure}", "1:21", "unknown-name", "did you mean 'azure'?"),
+    ("provider: {transcription: whisper-1}", "1:27", "type", "a mapping is expected here, this is a text"),
+    ("provider: {turn_detection: [a]}", "1:28", "type", "a mapping or 'none'"),
+    ("provider: {model: ' '}", "1:19", "empty", "a text is expected here, this is empty"),
+    ("talk_key: x", "1:11", "unknown-name", "'x' is not known here"),
+    # addresses
+    ("listen: {audiosocket: localhost}", "1:23", "address", "host:port is expected"),
+    ("listen: {audiosocket: 'localhost:70000'}", "1:23", "address", "host:port is expected"),
+    ("listen: {audiosocket: '::1:9019'}", "1:23", "address", "[::1]:9019"),
+    ("listen: {audiosocket: '[1.2.3]:9019'}", "1:23", "address", "host:port is expected"),
+    ("listen:\n  allow:\n    - 10.0.0.0/8\n    - 10.0.0.1/8", "4:7", "address", "an address or a network"),
+    ("provider: {url: 'https://api.openai.com/v1'}", "1:17", "url", "must be ws or wss, not 'https'"),
+    ("provider: {url: 'https://api.openai.com/v1'}", "1:17", "url", "write wss:// for https://"),
+    ("provider: {url: 'api.openai.com'}", "1:17", "url", "must be ws or wss"),
+    ("provider: {url: ''}", "1:17", "url", "must be ws or wss"),
+    ("provider: {url: 'wss://'}", "1:17", "url", "has no host"),
+    ("provider: {url: 'wss://u:p@x/'}", "1:17", "url", "a user or a password"),
+    ("provider: {url: 'wss://x.example:99999/'}", "1:17", "url", "cannot be read"),
+    ("provider: {dialect: azure, model: d, url: 'wss://x/?api-version=1'}", "1:43", "url", "answers 401"),
+    ("provider: {url: 'wss://r.openai.azure.com'}", "1:11", "missing", "the name of the deployment"),
+    # the environment
+    ("provider:\n  model: ${NO_SUCH}", "2:10", "environment", "variable NO_SUCH is not set"),
+    ("provider:\n  model: ${NO_SUCH}", "2:10", "environment", "${NO_SUCH:-default}"),
+    ("greeting: 'a ${no good} b'", "1:11", "environment", "names no variable"),
+    ("greeting: 'a ${ b'", "1:11", "environment", "names no variable"),
+    ("greeting: '${}'", "1:11", "environment", "names no variable"),
+    ("greeting: '${A-b}'", "1:11", "environment", "names no variable"),
+    ("limits:\n  calls: ${NO_SUCH}", "2:10", "environment", "NO_SUCH is not set"),
+    ("provider:\n  turn_detection:\n    threshold: ${NO_SUCH}", "3:16", "environment", "NO_SUCH is not set"),
+    ("provider:\n  url: ${NO_SUCH}", "2:8", "environment", "NO_SUCH is not set"),
+    ("provider:\n  api_key: ${NO_SUCH}", "2:12", "environment", "NO_SUCH is not set"),
+    ("spec: ${NO_SUCH}", "1:7", "environment", "NO_SUCH is not set"),
+    # the key
+    ("provider:\n  api_key:", "2:11", "missing", "'api_key' is empty"),
+    ("provider: {api_key: \"a\\nb\"}", "1:21", "provider", "no header may hold"),
+    # spec and turn detection
+    ("spec: server_vat", "1:7", "no-file", "did you mean 'server_vad'?"),
+    ("spec: [a]", "1:7", "type", "a text is expected here"),
+    ("provider:\n  turn_detection:\n    create_response: false", "3:5", "turn-detection", "use owned_turns"),
+    ("provider:\n  turn_detection:\n    create_response: false", "3:5", "turn-detection", "specs/server_vad.yaml:"),
+    ("provider:\n  turn_detection: none", "2:3", "turn-detection", "use push_to_talk for manual turns"),
+    ("provider:\n  turn_detection:", "2:3", "turn-detection", "use push_to_talk for manual turns"),
+    ("spec: owned_turns\nprovider: {turn_detection: {idle_timeout_ms: 5000}}", "2:29", "turn-detection", "idle"),
+    ("spec: owned_turns\nprovider: {turn_detection: {create_response: true}}", "2:29", "turn-detection", "server_vad"),
+    ("spec: owned_turns\nprovider: {turn_detection: {create_response: 'no'}}", "2:29", "turn-detection", "needs"),
+    ("spec: push_to_talk\nprovider: {turn_detection: {type: server_vad}}", "2:29", "turn-detection", "VAD off"),
+    ("spec: push_to_talk\nprovider: {turn_detection: {threshold: 1}}", "2:29", "turn-detection", "threshold is set"),
+    # tools
+    ("tools: [{function: 'time:ctime'}]", "1:9", "missing", "a tool needs 'name:'"),
+    ("tools: [{name: a}]", "1:9", "missing", "a tool needs 'function:'"),
+    (TOOL.format("nowhere_at_all:f", "{type: object}"), "3:15", "tool-import", "'nowhere_at_all' cannot be imported"),
+    (TOOL.format("time:nothing", "{type: object}"), "3:15", "tool-import", "no callable 'nothing'"),
+    (TOOL.format("ctime", "{type: object}"), "3:15", "tool-import", "module:function"),
+    (TOOL.format("broken_of_test:f", "{type: object}"), "3:15", "tool-import", "RuntimeError: boom"),
+    (TOOL.format("exits_of_test:f", "{type: object}"), "3:15", "tool-import", "ends the program"),
+    (TOOL.format("time:ctime", "{type: nonsense}"), "4:17", "tool-schema", "'type: object'"),
+    (TOOL.format("time:ctime", "{type: object, properties: 3}"), "4:17", "tool-schema", "no JSON schema"),
+    (TOOL.format("time:ctime", "[a]"), "4:17", "type", "a mapping (a JSON schema)"),
+    (TOOL.format("good_of_test:f", "{type: object}"), "3:15", "tool-signature", "'order' has no default"),
+    (TOOL.format("good_of_test:f", "{type: object, properties: {order: {}, x: {}}, required: [order]}"),
+     "3:15", "tool-signature", "offers 'x'"),
+    ("tools: [{name: 'a b', function: 'time:ctime'}]", "1:16", "tool-name", "letters, digits"),
+    ("tools:\n  - {name: a, function: 'time:ctime'}\n  - {name: a, function: 'time:ctime'}", "3:12",
+     "duplicate-name", "two tools 'a'"),
+    ("tools: [{name: a, function: 'time:ctime', deadline_s: 500}]", "1:55", "type", "no number from 0.1 to 120"),
+    # folders
+    ("journal:\n  dir: turnspec.yaml", "2:8", "no-folder", "this is a file"),
+    ("recording:\n  dir: turnspec.yaml/x", "2:8", "no-folder", "this is a file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "place", "code", "words"), CASES)
+def test_each_kind_of_problem_is_told_at_its_place(
+    tmp_path: Path, text: str, place: str, code: str, words: str
+) -> None:
+    (tmp_path / "good_of_test.py").write_text("def f(order): return order\n")
+    (tmp_path / "broken_of_test.py").write_text("raise RuntimeError('boom')\n")
+    (tmp_path / "exits_of_test.py").write_text("import sys\nsys.exit(3)\n")
+    found = problems(tmp_path, text)
+    assert [(f"{each.place.line}:{each.place.column}", each.code) for each in found] == [(place, code)], found
+    assert words in str(found[0])
+    assert str(found[0]).startswith(f"{tmp_path / 'turnspec.yaml'}:{place}: error[{code}]: ")
+
+
+def test_no_key_anywhere(tmp_path: Path) -> None:
+    found = problems(tmp_path, "spec: server_vad", {})
+    assert [each.code for each in found] == ["missing"] and "OPENAI_API_KEY is not set" in str(found[0])
+
+
+def test_a_bad_url_in_the_environment_says_so(tmp_path: Path) -> None:
+    found = problems(tmp_path, "spec: server_vad", {**ENVIRONMENT, "OPENAI_REALTIME_BASE_URL": "https://x/"})
+    assert "OPENAI_REALTIME_BASE_URL: url: the scheme must be ws or wss" in str(found[0])
+
+
+def test_all_problems_of_a_file_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        """\
+        spec: owned_turns
+        spec: owned_turns
+        listen: {audiosocket: nowhere}
+        provider:
+          url: http://x
+          model: ${A}
+          api_key: ${B}
+          dialect: x
+          voice: ${C}
+          instructions: ${D}
+          turn_detection: {create_response: true}
+          transcription: x
+        greeting: ${E}
+        tools: [{name: "a b", function: nowhere, deadline_s: x}]
+        limits: {calls: x, handshake_s: x}
+        log: {level: x, wire: x, format: x}
+        x: 1
+        """,
+    )
+    lines = [each.place.line for each in found]
+    assert lines == [2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14, 15, 15, 16, 16, 16, 17], found
+
+
+def test_problems_of_the_spec_come_with_the_others(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("spec: mine\nvocabulary: [vocabularies/call.yaml]\nstates: {}\n")
+    found = problems(tmp_path, "spec: mine.yaml\nlog: {level: x}")
+    assert {Path(each.place.file).name for each in found} == {"mine.yaml", "turnspec.yaml"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spec: ${MY_KEY}",
+        "${MY_KEY}: 1",
+        f"{KEY}: 1",
+        f"provider: {KEY}",
+        "provider: {url: 'https://${MY_KEY}/'}",
+        "provider: {url: 'wss://x/', format: '${MY_KEY}'}",
+        "provider: {dialect: '${MY_KEY}', api_key: '${MY_KEY}'}",
+        'provider: {api_key: "${MY_KEY}\\n\\x07"}',
+        "limits: {calls: '${MY_KEY}'}",
+        "tools: [{name: a, function: '${MY_KEY}'}]",
+        "tools: [{name: a, function: '${MY_KEY}:f'}]",
+        "tools: [{name: '${MY_KEY}', function: 'time:ctime', parameters: {type: object, properties: '${MY_KEY}'}}]",
+        f"log: {{level: {KEY}}}",
+        f"listen: {{audiosocket: {KEY}}}",
+        f"journal: {{dir: {KEY}/x}}\nx: 1",
+    ],
+)
+def test_no_secret_is_ever_in_a_problem(tmp_path: Path, text: str) -> None:
+    hidden = "Hush0Hush0Hush0"
+    found = problems(tmp_path, text, {"MY_KEY": hidden, "OPENAI_API_KEY": KEY})
+    for each in found:
+        assert hidden not in str(each) and KEY not in str(each)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot be read: No such file"):
+        load_settings(tmp_path / "none.yaml", ENVIRONMENT)
+    (tmp_path / "latin.yaml").write_bytes(b"greeting: gr\xfc\xdf")
+    with pytest.raises(SpecError, match="not UTF-8"):
+        load_settings(tmp_path / "latin.yaml", ENVIRONMENT)
+
+
+WORDS = st.sampled_from(
+    ["spec", "listen", "provider", "tools", "limits", "log", "journal", "turn_detection", "url", "dir", "name", "calls",
+     "server_vad", "none", "${X}", "${OPENAI_API_KEY}", "", "1", "x: y", "true", "wss://x", "\x00", "é", "allow",
+     "10.0.0.0/8"]
+)  # fmt: skip
+TREES = st.recursive(
+    WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(tree=st.dictionaries(WORDS, TREES, max_size=5))
+def test_any_tree_loads_or_is_a_list_of_problems(tmp_path: Path, tree: dict[str, object]) -> None:
+    import yaml
+
+    path = tmp_path / "any.yaml"
+    path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
+    try:
+        load_settings(path, ENVIRONMENT)
+    except SpecError as error:
+        told = str(error)
+    else:
+        told = ""
+    assert KEY not in told

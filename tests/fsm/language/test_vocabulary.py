@@ -1,0 +1,121 @@
+"""Vocabularies: what their reader refuses, how several files become one, what a later file may add."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fsm.language.mini import HOUSE, WORDS, changed, found, load_mini, said
+
+
+def words(*changes: tuple[str, str]) -> str:
+    return changed(*changes, text=WORDS)
+
+
+VOCABULARIES: dict[str, tuple[str, str]] = {
+    "unknown section": (WORDS + "event: {}\n", "words.yaml:22:1: error[unknown-key]: 'event' means nothing here"),
+    "unknown slot in when": (
+        words(("fuse.blew: {from: socket, when: {lamp:", "fuse.blew: {from: socket, when: {lump:")),
+        "words.yaml:10:36: error[unknown-slot]: there is no slot 'lump'\n    slots: lamp",
+    ),
+    "unknown value in when": (
+        words(("when: {lamp: [lost]}", "when: {lamp: [last]}")),
+        "words.yaml:10:43: error[unknown-name]: 'last' is not known here\n    did you mean 'lost'?",
+    ),
+    "unknown value in moves": (
+        words(("moves: {lamp: {off: on}}", "moves: {lamp: {off: one}}")),
+        "words.yaml:7:48: error[unknown-name]: 'one' is not known here\n    did you mean 'on'?",
+    ),
+    "unknown source": (
+        words(("bell.rang: {from: caller}", "bell.rang: {from: cellar}")),
+        "words.yaml:5:21: error[unknown-name]: 'cellar' is not known here\n    did you mean 'caller'?",
+    ),
+    "unknown key": (
+        words(("bell.rang: {from: caller}", "bell.rang: {form: caller}")),
+        "words.yaml:5:15: error[unknown-key]: 'form' means nothing here\n    did you mean 'from'?",
+    ),
+    "a slot without values": (
+        words(("lamp: {values: [off, on, lost], waits: [on]}", "lamp: {waits: [on]}")),
+        "words.yaml:3:3: error[missing]: slot 'lamp' has no 'values'",
+    ),
+    "variants that are not those of the identity": (
+        words(("bell.rang_twice: {from: caller}", "bell.rang_twice: {identity: closed, variants: {fatal: {}}}")),
+        "words.yaml:6:3: error[variants]: the variants of 'bell.rang_twice' must be exactly: retryable, fatal",
+    ),
+    "unknown identity": (
+        words(("bell.rang_twice: {from: caller}", "bell.rang_twice: {from: caller, identity: close}")),
+        "words.yaml:6:45: error[unknown-name]: 'close' is not known here\n    did you mean 'closed'?",
+    ),
+    "unknown recipe": (
+        words(("open_door: {}", "open_door: {recipe: planes}")),
+        "words.yaml:16:23: error[unknown-name]: 'planes' is not known here\n    did you mean 'plain'?",
+    ),
+    "unknown receiver": (
+        words(("open_door: {}", "open_door: {to: porter}")),
+        "words.yaml:16:19: error[unknown-name]: 'porter' is not known here",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_a_wrong_vocabulary_is_refused_at_its_place(name: str) -> None:
+    text, problem = VOCABULARIES[name]
+    lines = said(HOUSE, text)
+    assert any(line.startswith(problem) for line in lines), "\n".join(lines) or "it was accepted"
+
+
+# Names that nothing checks would lead to words nobody ever hears of.
+LOOSE: dict[str, tuple[str, str]] = {
+    "an error that becomes no event": (
+        WORDS + "errors:\n  - {code: dark, event: bulb.brok}\n",
+        "words.yaml:23:25: error[unknown-event]: 'bulb.brok' is no event of the vocabulary\n"
+        "    did you mean 'bulb.broke'?",
+    ),
+    "an error without an event": (
+        WORDS + "errors:\n  - {code: dark}\n", "words.yaml:23:5: error[missing]: an error needs 'event:'",
+    ),
+    "an effect whose rejection is no event": (
+        words(("open_door: {}", "open_door: {to: provider, rejected: bulb.borke}")),
+        "words.yaml:16:39: error[unknown-event]: 'bulb.borke' is no event of the vocabulary\n"
+        "    did you mean 'bulb.broke'?",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_a_vocabulary_that_names_an_unknown_event_is_refused(name: str) -> None:
+    text, problem = LOOSE[name]
+    assert said(HOUSE, text) == [problem]
+
+
+def test_instead_of_an_event_that_is_none() -> None:
+    assert found(HOUSE, words(("instead: bell.rang", "instead: bell.rung")))
+
+
+def test_a_happy_path_through_a_state_that_is_none() -> None:
+    assert found(HOUSE + "happy_path: [hall, gardn]\n")
+
+
+def test_a_wire_form_of_an_event_that_has_variants_but_no_identity() -> None:
+    text = words(("bell.rang: {from: caller}", "bell.rang: {from: caller, wire: {ring: {}}, variants: {loud: {}}}"))
+    assert (
+        "words.yaml:5:42: error[unknown-event]: 'bell.rang' is no event of the vocabulary\n"
+        "    did you mean 'bell.rang.loud'?"
+    ) in said(HOUSE, text)
+
+
+def test_two_files_may_not_declare_a_slot_or_move_it_for_one_event() -> None:
+    spec = HOUSE.replace("[words.yaml]", "[words.yaml, part.yaml]")
+    twice = "vocabulary: more\nslots:\n  lamp: {values: [off, on, lost]}\n"
+    assert said(spec, part=twice) == [
+        "part.yaml:3:3: error[duplicate-slot]: slot 'lamp' is declared in another file already"
+    ]
+    moved = "vocabulary: more\nevents:\n  bulb.lit: {moves: {lamp: {lost: on}}}\n"
+    assert said(spec, part=moved) == ["part.yaml:3:3: error[two-moves]: 'bulb.lit' moves slot 'lamp' in two files"]
+
+
+def test_a_later_vocabulary_adds_moves_of_its_own_slots() -> None:
+    spec = HOUSE.replace("[words.yaml]", "[words.yaml, part.yaml]")
+    more = "vocabulary: more\nslots:\n  cat: {values: [out, in]}\nevents:\n  bulb.lit: {moves: {cat: {out: in}}}\n"
+    vocabulary = load_mini(spec, part=more).spec.vocabulary
+    assert set(vocabulary.events["bulb.lit"].moves) == {"lamp", "cat"}
+    assert (vocabulary.names, vocabulary.events["bulb.lit"].source) == (("mini", "more"), "socket")

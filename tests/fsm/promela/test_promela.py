@@ -1,0 +1,99 @@
+"""SPIN's second opinion: as many states and the same verdicts, from a text of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.specs import load_spec
+from adapters.verify.spin import Opinion, SpinError, missing, read, second_opinion
+from fsm.language.expression import Scope, Variable
+from fsm.language.problem import NOWHERE
+from fsm.promela.model import to_promela
+from fsm.promela.text import expression
+from fsm.verify.property import Properties
+from fsm.verify.property_reader import load_properties
+from fsm.verify.verify import Limits, Verification
+from fsm.world.reader import load_world
+from tests.fsm.verify import house
+
+BROKEN = {  # a scene in which each shows what it does, or its safety
+    "answer_tool_twice": "tools", "ask_after_each_tool": "tools", "ask_while_caller_speaks": "turns",
+    "cancel_and_create": "turns", "check_then_send": "turns", "forget_the_owed_answer": "turns",
+    "log_the_rejection": "turns", "update_before_created": "turns", "wait_for_created": "loss",
+}  # fmt: skip
+
+
+@pytest.fixture
+def _spin() -> None:
+    if missing():
+        pytest.skip(f"NO SECOND OPINION: {', '.join(missing()).upper()} NOT INSTALLED (Debian: apt install spin gcc)")
+
+
+def agreed(checked: Verification, said: Properties) -> frozenset[str]:
+    """Asks both; returns the safety properties that both find broken."""
+    verdict = checked.run(lambda: 0.0)
+    assert not verdict.partial
+    judged = {p.name for p in checked.properties if p.goal is None}
+    broken = frozenset(f.name for f in verdict.findings if f.status == "violated" and f.name in judged)
+    found = second_opinion(to_promela(checked.spec, checked.world, said, checked.settings))
+    assert found.states == verdict.states
+    assert found.broken == broken
+    return broken
+
+
+def test_expressions_mean_the_same_in_promela() -> None:
+    colours = ("red", "green", "blue")
+    scope = Scope([Variable("a", colours, 0, 0, "world"), Variable("b", colours, 0, 1, "world")])
+    names = ["w_a", "w_b"]
+    truth = scope.truth("not (a == red and b in (green, blue)) or a not in (blue,)", NOWHERE)
+    assert expression(truth, names.__getitem__) == (
+        "(!(((w_a == 0) && (w_b == 1 || w_b == 2))) || !(w_a == 2))"
+    )  # fmt: skip
+    larger = scope.value("max(a, b)", NOWHERE, scope.variables["a"])
+    assert expression(larger, names.__getitem__) == "(w_a > w_b -> w_a : w_b)"
+
+
+@pytest.mark.parametrize(
+    ("limits", "broken"),
+    [
+        (Limits(), {"never_bright"}),
+        (Limits(scene="patient", assume={"messages_are_lost": "yes"}), {"never_bright", "patience"}),
+        (Limits(assume={"messages_are_lost": "yes"}, bounds={"presses": 2}), {"never_bright", "asked_once"}),
+    ],
+)
+@pytest.mark.usefixtures("_spin")
+def test_spin_agrees_on_the_world_counted_by_hand(limits: Limits, broken: set[str]) -> None:
+    said = load_properties(house.TOY_PROPERTIES, "toy.yaml", load_world(house.TOY_WORLD, "toy_world.yaml"))
+    assert agreed(house.toy(limits), said) == broken
+
+
+@pytest.mark.parametrize(
+    ("name", "scene"), [("server_vad", "loss"), ("owned_turns", "tools"), ("push_to_talk", "faults")]
+)
+@pytest.mark.usefixtures("_spin")
+def test_spin_agrees_on_bundled_specs(name: str, scene: str) -> None:
+    checked = Verification(house.spec(name), house.world(), house.properties(), Limits(scene=scene))
+    assert agreed(checked, house.properties()) == frozenset()
+
+
+@pytest.mark.parametrize("path", sorted((house.SPECS / "broken").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.usefixtures("_spin")
+def test_spin_agrees_on_broken_specs(path: Path) -> None:
+    spec = load_spec(path, typestate=False).spec
+    limits = Limits(scene=BROKEN.get(path.stem, "turns"))
+    agreed(Verification(spec, house.world(), house.properties(), limits), house.properties())
+
+
+def test_a_report_is_read() -> None:
+    report = (
+        "pan:1: assertion violated  (((int)said_untold)==0) (at depth 9)\n  11 states, stored\n  12 transitions (= \n"
+    )
+    assert read(report) == Opinion(10, 12, frozenset({"untold"}), 0.0)
+
+
+@pytest.mark.parametrize("trouble", ["error: max search depth too small", "pan:1: invalid end state (at depth 3)"])
+def test_a_search_that_is_not_complete_is_no_opinion(trouble: str) -> None:
+    with pytest.raises(SpinError):
+        read(f"{trouble}\n  11 states, stored\n  12 transitions\n")
