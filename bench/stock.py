@@ -15,11 +15,10 @@ from typing import Any
 from transitions import Machine, State
 
 from fsm.language.expression import Expr
-from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec
+from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
 from fsm.language.vocabulary import EventWord, Word
 from fsm.machine.ledger import CLASSIFY, RECIPES, Ledger
 from fsm.machine.machine import Effect, Event, Timer
-from fsm.machine.reaction import word_for
 
 logging.getLogger("transitions").setLevel(logging.ERROR)
 

@@ -5,7 +5,7 @@ Never here: reading text (.spec_reader), checking slots (.typestate), running (f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -13,9 +13,10 @@ import attrs
 
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.vocabulary import Vocabulary
+from fsm.language.vocabulary import EventWord, Vocabulary
 
 Kind = Literal["go", "stay", "defer", "ignore", "refuse", "cannot_happen"]
+MAX_CHOICES = 8  # on the way of one step; a longer way is a circle
 STATE = 0  # the position of the state in a configuration; slots follow, then context
 
 
@@ -206,3 +207,16 @@ class Spec:
     def events(self) -> tuple[str, ...]:
         """Every event a state may have to answer, in the order of the vocabulary, timers last."""
         return (*(e.name for e in self.vocabulary.alphabet), *(d.event for d in self.deadlines.values()))
+
+
+def word_for(spec: Spec, event: str, values: Sequence[int]) -> tuple[EventWord | None, str, bool]:
+    """The word an event is in these slots, its name, and whether it can be: follows `instead`."""
+    name = event
+    for _ in range(MAX_CHOICES):
+        word = spec.vocabulary.events.get(name)
+        if word is None or word.admits(spec.slot_index, values):
+            return word, name, True
+        if word.instead is None:
+            return word, name, False
+        name = word.instead
+    return None, event, False

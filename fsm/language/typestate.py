@@ -16,9 +16,8 @@ import attrs
 
 from fsm.language.expression import Expr
 from fsm.language.problem import Place, Problems
-from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Row, Spec
+from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Row, Spec, word_for
 from fsm.language.vocabulary import Word
-from fsm.machine.reaction import MAX_CHOICES, word_for
 
 Slots = tuple[int, ...]
 Node = tuple[str, Slots]

@@ -16,12 +16,10 @@ from typing import Literal
 import attrs
 
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec
-from fsm.language.vocabulary import EffectWord, EventWord, Word
+from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
+from fsm.language.vocabulary import EffectWord, Word
 
 Outcome = Literal["taken", "stayed", "deferred", "ignored", "refused", "impossible"]
-MAX_CHOICES = 8
-
 _OUTCOMES: dict[str, Outcome] = {
     "go": "taken", "stay": "stayed", "defer": "deferred", "ignore": "ignored", "refuse": "refused",
     "cannot_happen": "impossible",
@@ -134,19 +132,6 @@ def chosen(rows: Sequence[Row], values: Sequence[int]) -> Row | None:
         elif row.guard.run(values):
             return row
     return fallback
-
-
-def word_for(spec: Spec, event: str, values: Sequence[int]) -> tuple[EventWord | None, str, bool]:
-    """The word an event is in these slots, its name, and whether it can be: follows `instead`."""
-    name = event
-    for _ in range(MAX_CHOICES):
-        word = spec.vocabulary.events.get(name)
-        if word is None or word.admits(spec.slot_index, values):
-            return word, name, True
-        if word.instead is None:
-            return word, name, False
-        name = word.instead
-    return None, event, False
 
 
 def react(spec: Spec, control: Control, event: str) -> Reaction:

@@ -16,10 +16,10 @@ import attrs
 from fsm.language.expression import Expr
 from fsm.language.loader import Loaded
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.spec import STATE, Branch, Operation, Row, Spec
+from fsm.language.spec import STATE, Branch, Operation, Row, Spec, word_for
 from fsm.language.typestate import Flow
 from fsm.machine.machine import Step
-from fsm.machine.reaction import Run, word_for
+from fsm.machine.reaction import Run
 from fsm.scenario.scenario import Unreachable
 
 Kind = Literal["row", "choice", "branch"]

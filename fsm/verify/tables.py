@@ -11,8 +11,8 @@ from typing import Protocol
 
 import attrs
 
-from fsm.language.spec import STATE
-from fsm.machine.reaction import MAX_CHOICES, Control, Reaction, begin
+from fsm.language.spec import MAX_CHOICES, STATE
+from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
 from fsm.world.binding import Binding, Label, Option, Way
 from fsm.world.play import Change, Queues
