@@ -17,7 +17,7 @@ import attrs
 
 from fsm.language.problem import NOWHERE, Place
 from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
-from fsm.language.vocabulary import EffectWord, Word
+from fsm.language.vocabulary import EffectWord, EventWord, Word
 
 Outcome = Literal["taken", "stayed", "deferred", "ignored", "refused", "impossible"]
 _OUTCOMES: dict[str, Outcome] = {
