@@ -27,7 +27,7 @@ from fsm.mutants.known import Reason, drifted, load_known, unexplained
 from fsm.mutants.mutants import Mutant, mutants
 from fsm.mutants.mutation import Jury, Notice, Score, score, scores
 from fsm.verify.verdict_text import columns
-from fsm.verify.verify import Limits, verify, verify_all
+from fsm.verify.verify import Limits, scenes
 
 AIMED: Final[tuple[tuple[str, Mapping[str, int]], ...]] = (
     ("loss", {"turns": 0, "says": 1, "leaves": 0}),
@@ -101,10 +101,9 @@ _bench: tuple[Jury, tuple[Mutant, ...]] | None = None  # of a worker process
 def jury_of(spec: Spec, around: Around) -> Jury:
     """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
     world, properties = around.world, around.properties
-    verdicts = list(verify_all(spec, world, properties, "quick", lambda: 0.0))
+    quick = (Limits(scene=name) for name in scenes(spec, world, "quick"))
     aimed = (Limits(scene, "full", bounds=bounds) for scene, bounds in AIMED)
-    verdicts += (verify(spec, world, properties, limits, lambda: 0.0) for limits in aimed)
-    return Jury(spec, world, properties, verdicts)
+    return Jury(spec, world, properties, (*quick, *aimed))
 
 
 def _prepare(name: str) -> None:
@@ -186,7 +185,7 @@ def result_text(name: str, trial: Trial) -> str:
     total = score(trial.notices)
     found = {
         "written by": "turnspec verify --mutants", "digest": digest(name), "mutants": total.total,
-        "noticed": total.noticed, "by": dict(sorted(total.by.items())),
+        "noticed": total.noticed, "alike": total.alike, "by": dict(sorted(total.by.items())),
         "kinds": {kind: [each.noticed, each.total] for kind, each in scores(trial.notices).items()},
         "survivors": [n.id for n in trial.notices if not n.by],
     }  # fmt: skip
@@ -199,7 +198,10 @@ def result_text(name: str, trial: Trial) -> str:
 def told(trial: Trial) -> str:
     """The table by kind and the survivors, explained or not."""
     total = score(trial.notices)
-    lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %", ""]
+    lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %"]
+    if total.alike:
+        lines.append(f"  {total.alike} more are none: their steps are the spec's own wherever any scene comes to")
+    lines.append("")
     lines += [_kinds(trial.notices), "", "  noticed by: " + _by(total), ""]
     for place, why, names in _explained(trial):
         lines += [f"  equivalent: {why}  ({place})", *(f"      {name}" for name in names)]
@@ -241,7 +243,8 @@ def _explained(trial: Trial) -> Iterable[tuple[Place, str, list[str]]]:
 def _as_json(trial: Trial) -> dict[str, object]:
     total = score(trial.notices)
     return {
-        "spec": trial.spec, "mutants": total.total, "noticed": total.noticed, "left": trial.left, "good": trial.good,
+        "spec": trial.spec, "mutants": total.total, "noticed": total.noticed, "alike": total.alike,
+        "left": trial.left, "good": trial.good,
         "notices": [{"id": n.id, "kind": n.kind, "place": str(n.place), "by": n.by, "how": n.how,
                      "explained": trial.known[n.id].why if n.id in trial.known else None} for n in trial.notices],
     }  # fmt: skip

@@ -13,6 +13,7 @@ import attrs
 from fsm.language.problem import Place, Problem, Problems
 from fsm.language.spec import Row, Spec
 from fsm.language.typestate import Node, Typestate
+from fsm.mutants.alike import Question, Steps, asked
 from fsm.mutants.mutants import KINDS, Mutant
 from fsm.verify.property import Properties
 from fsm.verify.verdict import Verdict
@@ -20,13 +21,15 @@ from fsm.verify.verify import Limits, Verification
 from fsm.world.world import World
 
 TOTALITY = ("no-answer", "two-answers")
+ALIKE = "alike"
+"""In place of who noticed: the mutant is none, its steps are the spec's own wherever any scene comes to."""
 ROOM = 4  # a mutant may reach this many times the states of the spec before its search is cut
 ROOM_AT_LEAST = 60_000
 
 
 @attrs.frozen
 class Notice:
-    """What became of a mutant: `by` names who noticed (empty: nobody), `how` in which words, or what was searched."""
+    """What became of a mutant: `by` names who noticed (empty: nobody; ALIKE: nothing to notice), `how` says more."""
 
     id: str
     kind: str
@@ -37,11 +40,12 @@ class Notice:
 
 @attrs.frozen
 class Score:
-    """Notices counted: `noticed` of `total`, and by whom."""
+    """Notices counted: `noticed` of `total`, and by whom. Mutants that are none are `alike`, and in neither."""
 
     noticed: int
     total: int
     by: Mapping[str, int]
+    alike: int = 0
 
     @property
     def share(self) -> float:
@@ -55,8 +59,9 @@ def score(notices: Iterable[Notice]) -> Score:
     by: dict[str, int] = {}
     for notice in notices:
         by[notice.by] = by.get(notice.by, 0) + 1
+    alike = by.pop(ALIKE, 0)
     total = sum(by.values())
-    return Score(total - by.get("", 0), total, by)
+    return Score(total - by.get("", 0), total, by, alike)
 
 
 def scores(notices: Sequence[Notice]) -> dict[str, Score]:
@@ -96,9 +101,16 @@ class _WithoutTrails(Typestate):
 class Jury:
     """The type check and the scenes of one sound spec, ready to look at its mutants."""
 
-    def __init__(self, spec: Spec, world: World, properties: Properties, verdicts: Sequence[Verdict]) -> None:
+    def __init__(self, spec: Spec, world: World, properties: Properties, scenes: Iterable[Limits]) -> None:
         self.spec, self.world, self.properties = spec, world, properties
+        verdicts: list[Verdict] = []
+        questions: list[Question] = []
+        for limits in scenes:
+            verification = Verification(spec, world, properties, limits)
+            verdicts.append(verification.run(lambda: 0.0))
+            questions += asked(verification.explorer)
         self.verdicts = sorted(verdicts, key=lambda v: v.states)
+        self.steps = Steps(spec, questions)
         problems = Problems()
         Typestate(spec, problems).check()
         self.warnings = frozenset(p.message for p in problems)
@@ -120,9 +132,10 @@ class Jury:
     def _scenes(self, broken: Spec) -> tuple[str, str]:
         changed = Changed(self.spec, broken)
         searched, cut = 0, []
-        for verdict in self.verdicts:
-            if not changed.reached(verdict):
-                continue
+        reached = [verdict for verdict in self.verdicts if changed.reached(verdict)]
+        if reached and self.steps.same(broken):
+            return ALIKE, f"the same step in each of {len(self.steps.answers)} cases"
+        for verdict in reached:
             searched += 1
             limits = Limits(
                 verdict.scene, bounds=verdict.bounds, capacities=verdict.capacities, assume=verdict.assumed,

@@ -91,7 +91,7 @@ class Verification:
             self.spec.name, self.world.name, self.limits.scene, self.settings.assume, self.settings.bounds,
             self.settings.capacities, not explorer.done, len(explorer.order), len(explorer.targets), explorer.depth(),
             self.seconds, explorer.bytes_per_state(), dict(zip(channels, explorer.cut, strict=True)), findings,
-            tuple(self._impossible(cells)), cells, self._rows(), tuple(self._spent()),
+            (*self._impossible(cells), *self._repeated()), cells, self._rows(), tuple(self._spent()),
         )  # fmt: skip
 
     # --- judging ------------------------------------------------------------------------------------------------------
@@ -160,6 +160,19 @@ class Verification:
                 trail = tuple(str(step) for step in self.narrator.beyond(use.state_number, use.label).steps)
                 place = use.place if use.place.line else self.spec.states[state].place
                 yield Problem(place, "impossible", f"'{event}' does happen in '{state}'", "", trail)
+
+    def _repeated(self) -> Iterable[Problem]:
+        """Effects sent twice in one step: the second says nothing new, and hands are not asked to be idempotent."""
+        found: dict[Place, Problem] = {}
+        for key, (i, label) in self.explorer.uses.items():
+            for reaction in self.tables.macros[key].reactions:
+                names = [word.name + (f"({literal})" if literal else "") for word, literal in reaction.effects]
+                twice = sorted({name for name in names if names.count(name) > 1})
+                if twice and reaction.place not in found:
+                    trail = tuple(str(step) for step in self.narrator.beyond(i, label).steps)
+                    message = f"'{twice[0]}' is sent twice in one step, on '{reaction.event}'"
+                    found[reaction.place] = Problem(reaction.place, "repeated-effect", message, "", trail)
+        return found.values()
 
     def _rows(self) -> frozenset[Place]:
         macros = self.tables.macros.values()

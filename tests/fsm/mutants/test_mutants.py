@@ -16,7 +16,7 @@ from fsm.mutants.known import drifted, load_known, unexplained
 from fsm.mutants.mutants import KINDS, Mutant, commute, mutants
 from fsm.mutants.mutation import Jury, Notice, score, scores
 from fsm.verify.property_reader import load_properties
-from fsm.verify.verify import verify_all
+from fsm.verify.verify import Limits, scenes
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_WORLD
@@ -37,7 +37,7 @@ def toy_jury() -> Jury:
         "p.yaml",
         world,
     )
-    return Jury(spec, world, said, verify_all(spec, world, said, "quick", lambda: 0.0))
+    return Jury(spec, world, said, [Limits(scene=name) for name in scenes(spec, world, "quick")])
 
 
 def test_a_toy_has_these_mutants() -> None:
@@ -124,9 +124,7 @@ def test_wrong_explanations_are_refused(text: str) -> None:
 def jury(name: str) -> Jury:
     around = load_around()
     spec: Spec = load(*house.fetch(f"{name}.yaml"), house.fetch).spec
-    return Jury(
-        spec, around.world, around.properties, verify_all(spec, around.world, around.properties, "quick", lambda: 0.0)
-    )
+    return Jury(spec, around.world, around.properties, [Limits(scene=n) for n in scenes(spec, around.world, "quick")])
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)
