@@ -6,6 +6,7 @@ Never here: what a mutant is and who notices it (fsm).
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -41,6 +42,7 @@ AIMED: Final[tuple[tuple[str, Mapping[str, int]], ...]] = (
     ("faults_again", {"faults": 4, "calls": 0}),
     ("loss_and_fault", {"turns": 0, "calls": 1, "leaves": 0}),
     ("hasty", {}),
+    ("hung", {}),
     ("loss_and_fault", {"turns": 1, "calls": 0, "leaves": 0}),
 )
 """Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
@@ -110,13 +112,17 @@ def _prepare(name: str) -> None:
     global _bench  # noqa: PLW0603  a worker process has one jury
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     spec = load_spec(name).spec
+    gc.disable()  # a search makes millions of tuples and no circles; what a batch leaves is collected after it
     _bench = jury_of(spec, load_around()), mutants(spec)
+    gc.freeze()
 
 
 def _judge(numbers: Sequence[int]) -> list[Notice]:
     assert _bench is not None
     jury, all_mutants = _bench
-    return [jury.judge(all_mutants[i]) for i in numbers]
+    notices = [jury.judge(all_mutants[i]) for i in numbers]
+    gc.collect()
+    return notices
 
 
 def tried(name: str, spec: Spec, watch: Watch) -> Trial:
