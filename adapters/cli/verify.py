@@ -102,7 +102,7 @@ def command(
             sys.exit(_explain(loaded, around, wish, explain, watch, diagram))
         if assumptions:
             sys.exit(_assumptions(loaded, around, wish, watch))
-        named = {spec.name: all_searched(spec, around, wish, watch) for spec in loaded}
+        named = _named(specs or BUNDLED, loaded, around, wish, watch, typestate=not allow_broken)
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
@@ -115,6 +115,17 @@ def command(
     stale = _readme(named, check) if readme and not watch.stopped else 0
     good = all(v.passed for verdicts in named.values() for v in verdicts) and not watch.stopped
     sys.exit(stale if good else 1)
+
+
+def _named(
+    names: Sequence[str], loaded: Sequence[Spec], around: Around, wish: Wish, watch: Watch, typestate: bool
+) -> dict[str, tuple[Verdict, ...]]:  # fmt: skip
+    """Full bounds are searched by several processes; quick ones are done before those have begun."""
+    if wish.size == "full" and len(wish.limits(loaded[0], around.world)) > 1:
+        from adapters.verify.parallel import spread  # processes: only where somebody asks for them
+
+        return spread(names, loaded, wish, watch, typestate)
+    return {spec.name: all_searched(spec, around, wish, watch) for spec in loaded}
 
 
 def _wish(

@@ -112,6 +112,7 @@ def bounded(verdicts: Sequence[Verdict]) -> str:
     for v in verdicts:
         limits = ", ".join(f"{n} {name}" for name, n in v.bounds.items() if n)
         full = [f"{k} of {v.capacities[k]} was full {n:,} times" for k, n in v.cut.items() if n]
+        full = full or [f"no queue was ever full (room for {max(v.capacities.values())})"]
         lines[f"  {v.spec} / {v.scene}: {'; '.join([limits, *full])}"] = None
     return "\n".join(lines)
 

@@ -217,11 +217,11 @@ def verify_all(
 def verify_stable(
     spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always, most: int = 8
 ) -> tuple[Verdict, ...]:
-    """Raises the capacities of full queues one by one until verdict and cuts do not change any more, or to `most`."""
+    """Doubles the capacities of full queues until nothing is cut, verdict and cuts do not change, or to `most`."""
     verdicts = [verify(spec, world, properties, limits, clock, tick)]
     while any(verdicts[-1].cut.values()) and not verdicts[-1].partial:
-        capacities = {k: v + (verdicts[-1].cut[k] > 0) for k, v in verdicts[-1].capacities.items()}
-        if max(capacities.values()) > most:
+        capacities = {k: min(2 * v, most) if verdicts[-1].cut[k] else v for k, v in verdicts[-1].capacities.items()}
+        if capacities == verdicts[-1].capacities:
             break
         wider = attrs.evolve(limits, capacities=capacities)
         verdicts.append(verify(spec, world, properties, wider, clock, tick))

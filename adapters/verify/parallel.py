@@ -1,0 +1,65 @@
+"""Long verifications over processes, a scene of a spec each, with progress; Ctrl-C keeps what is judged by then.
+
+Never here: what is judged (fsm.verify). A spec is loaded where it is searched: compiled guards do not travel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping, Sequence
+
+from adapters.specs import load_spec
+from adapters.verify.run import Watch, Wish, load_around, settled
+from fsm.language.spec import Spec
+from fsm.verify.verdict import Verdict
+
+Task = tuple[str, str, bool, Wish]
+"""The name of a spec, a scene, whether the spec is type-checked, and what was wished for."""
+LONGEST_FIRST = ("keys", "tools")
+
+
+def spread(
+    names: Sequence[str], loaded: Sequence[Spec], wish: Wish, watch: Watch, typestate: bool
+) -> dict[str, tuple[Verdict, ...]]:  # fmt: skip
+    """The verdicts of every scene of every spec, by the spec's name; scenes that Ctrl-C left out are missing."""
+    world = load_around().world
+    tasks: list[Task] = [
+        (name, limits.scene, typestate, wish)
+        for name, spec in zip(names, loaded, strict=True)
+        for limits in wish.limits(spec, world)
+    ]
+    tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
+    found: dict[tuple[str, str], Verdict] = {}
+    workers = min(len(os.sched_getaffinity(0)), len(tasks))
+    with (
+        watch.counting("scenes", len(tasks)) as told,
+        multiprocessing.get_context("spawn").Pool(workers, _quietly, maxtasksperchild=4) as pool,
+    ):
+        done = pool.imap_unordered(_searched, tasks)
+        while len(found) < len(tasks) and told(len(found), sum(v.states for v in found.values())):
+            with contextlib.suppress(multiprocessing.TimeoutError):
+                name, verdict = done.next(timeout=0.2)
+                found[name, verdict.scene] = verdict
+    return {spec.name: _in_order(name, spec, wish, found) for name, spec in zip(names, loaded, strict=True)}
+
+
+def _in_order(name: str, spec: Spec, wish: Wish, found: Mapping[tuple[str, str], Verdict]) -> tuple[Verdict, ...]:
+    limits = wish.limits(spec, load_around().world)
+    return tuple(found[name, each.scene] for each in limits if (name, each.scene) in found)
+
+
+def _quietly() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    gc.disable()  # a search makes millions of tuples and no circles; processes are replaced after a few
+
+
+def _searched(task: Task) -> tuple[str, Verdict]:
+    name, scene, typestate, wish = task
+    around = load_around()
+    spec = load_spec(name, typestate=typestate).spec
+    limits = next(each for each in wish.limits(spec, around.world) if each.scene == scene)
+    return name, settled(spec, around, limits, Watch(quiet=True))
