@@ -1,8 +1,9 @@
 """What one would write without turnspec: a (state, event) -> handler table by hand, same semantics, plain Python, fast.
 
 Holds the cells that `bench.conversation` visits under `server_vad`; more cells would not change what a lookup costs.
-The same identities, effects with the same arguments, deadlines and outcomes as `TurnSpecMachine` (`bench.step` compares
-every step), but nothing else: no reasons, no line of a spec, no type check, no recall of deferred events.
+The same identities (`bench.hand_ids`), effects with the same arguments, deadlines and outcomes as `TurnSpecMachine`
+(`bench.step` compares every step, a test random walks), but nothing else: no reasons, no line of a spec, no type check,
+no counter that overflows, no recall of deferred events.
 
 Never slow on purpose: dicts are copied only where something changes, deadlines are written out in each handler instead
 of worked out from conditions, and what comes back is a plain tuple.
@@ -13,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from bench.hand_ids import COMMITTED, IDENTITIES, STOPPED, Data, Ids, fresh
 from fsm.machine.machine import Effect, Event, Timer
 
 Facts = dict[str, Any]
-Data = Mapping[str, Any]
-Ids = dict[str, Any]
 Names = tuple[str, ...]
 Effects = tuple[Effect, ...]
 Handled = tuple[str, str, Facts, Ids, Effects, Names, Names]
@@ -25,9 +25,10 @@ Handled = tuple[str, str, Facts, Ids, Effects, Names, Names]
 Handler = Callable[[str, Facts, Ids, Data], Handled]
 
 AFTER_MS = {
-    "connect_overdue": 5000, "created_overdue": 5000, "update_overdue": 5000, "create_overdue": 5000,
-    "commit_overdue": 2000, "response_overdue": 10000, "close_overdue": 3000, "echo_overdue": 3000,
-    "playout_overdue": 6000, "flush_overdue": 1000, "tools_overdue": 130000, "answer_overdue": 4000,
+    "connect_overdue": 5000, "created_overdue": 3000, "update_overdue": 5000, "create_overdue": 5000,
+    "commit_overdue": 2000, "response_overdue": 10000, "response_stuck": 6000, "close_overdue": 3000,
+    "echo_overdue": 3000, "playout_overdue": 6000, "flush_overdue": 1000, "tools_overdue": 130000,
+    "answer_overdue": 4000,
 }  # fmt: skip
 
 _new = tuple.__new__  # a named tuple at half the price of its constructor
@@ -35,6 +36,7 @@ _NO_ARGS: Mapping[str, object] = {}
 _WATCH = (Effect("watch_silence", _NO_ARGS),)
 _UNWATCH = (Effect("unwatch_silence", _NO_ARGS),)
 _MARGIN_MS = 85
+_MOST = 4  # tools at once, and items of ours that were not shown yet; a call with more has cells that are not here
 
 
 class HandSnapshot(NamedTuple):
@@ -51,134 +53,72 @@ Result = tuple[HandSnapshot, str, Effects, tuple[Timer, ...], Names]
 """snapshot, outcome, effects, deadlines to start, deadlines to stop"""
 
 
-# --- who is meant: the id of an event decides which variant it is -----------------------------------------------------
-
-
-def _created(ids: Ids, data: Data) -> tuple[str, Ids]:
-    response, tag = data.get("response_id"), data.get("tag")
-    if response in ids["open"] or response in ids["ended"]:
-        return "created.known", ids
-    create = ids["create"]
-    if create is not None and (tag == create or "tag" not in data):
-        return "created.ours", {**ids, "create": None, "response": response, "open": (*ids["open"], response)[-8:]}
-    return "created.own", {**ids, "response": response, "open": (*ids["open"], response)[-8:]}
-
-
-def _done(ids: Ids, data: Data) -> tuple[str, Ids]:
-    response = data.get("response_id")
-    still_open = tuple([r for r in ids["open"] if r != response])
-    ended = ids["ended"]
-    stale = response != ids["response"] or response in ended
-    if response not in ended:
-        ended = (*ended, response)[-16:]
-    if stale:
-        return "done.stale", {**ids, "open": still_open, "ended": ended}
-    ids = {**ids, "response": None, "open": still_open, "ended": ended}
-    if data.get("status") == "cancelled":
-        return "done.interrupted" if data.get("reason") == "turn_detected" else "done.cancelled", ids
-    return "done.failed" if data.get("outputs") == 0 else "done.completed", ids
-
-
-def _called(ids: Ids, data: Data) -> tuple[str, Ids]:
-    call = data.get("call_id")
-    if call is None or call in ids["calls"]:
-        return "called.seen", ids
-    return "called.new", {**ids, "calls": (*ids["calls"], call)[-64:]}
-
-
-def _returned(ids: Ids, data: Data) -> tuple[str, Ids]:
-    call = data.get("call_id")
-    if call not in ids["running"]:
-        return "returned.late", ids
-    return "returned.pending", {**ids, "running": tuple([c for c in ids["running"] if c != call])}
-
-
-def _added(ids: Ids, data: Data) -> tuple[str, Ids]:
-    waiting = ids["unechoed"]
-    if not waiting:
-        return "added.other", ids
-    names = (data.get("call_id"), data.get("item_id"))
-    left = tuple([entry for entry in waiting if entry[0] not in names and entry[1] not in names])
-    if len(left) == len(waiting):
-        return "added.other", ids
-    return "added.ours", {**ids, "unechoed": left}
-
-
-_PHASE = {"started": 0, "stopped": 1, "committed": 2}
-
-
-def _turn(phase: str) -> Callable[[Ids, Data], tuple[str, Ids]]:
-    number = _PHASE[phase]
-
-    def identify(ids: Ids, data: Data) -> tuple[str, Ids]:
-        item = data.get("item_id", "")
-        turns = ids["turns"]
-        reached = turns.get(item)
-        if reached is not None and reached >= number and (item or number):
-            return f"{phase}.again", ids
-        turns = {**turns, item: number}
-        if len(turns) > 8:
-            del turns[next(iter(turns))]
-        variant = "expected" if number == 2 and reached == 1 else "new"
-        return f"{phase}.{variant}", {**ids, "turns": turns}
-
-    return identify
-
-
-def _playing(ids: Ids, data: Data) -> tuple[str, Ids]:
-    response = data.get("response_id")
-    return ("playing.current" if response is not None and response == ids["response"] else "playing.other"), ids
-
-
-_IDENTITIES: Mapping[str, Callable[[Ids, Data], tuple[str, Ids]]] = {
-    "response.created": _created,
-    "response.done": _done,
-    "tool.called": _called,
-    "tool.returned": _returned,
-    "conversation.item.added": _added,
-    "input_audio_buffer.speech_started": _turn("started"),
-    "input_audio_buffer.speech_stopped": _turn("stopped"),
-    "input_audio_buffer.committed": _turn("committed"),
-    "playout.started": _playing,
-}
-
-
 # --- who has the floor ------------------------------------------------------------------------------------------------
 
 
-def _floor(state: str, facts: Facts, ids: Ids, effects: Effects, start: Names, stop: Names) -> Handled:
+def _floor(state: str, before: Facts, facts: Facts, ids: Ids, effects: Effects, start: Names, stop: Names) -> Handled:
     """The state that follows from the facts; asks for an answer that is owed where nobody has the floor."""
-    turn, response = facts["turn"], facts["response"]
-    if turn == "open":
+    response = facts["response"]
+    if facts["turn"] == "open":
         target = "user_speaking"
     elif response == "active":
         target = "responding"
-    elif facts["create"] == "sent" or facts["auto"] == "due" or turn == "committing":
+    elif facts["create"] == "sent" or facts["auto"] == "due" or facts["turn"] == "committing":
         target = "response_pending"
     else:
         owed = facts["owed"]
-        if owed in ("greeting", "turn") or (owed == "tools" and not facts["tools_running"]):
+        if owed != "none" and (owed != "tools" or not facts["tools_running"]):
             target = "response_pending"
-            if response != "closing" and not facts["backoff"]:
+            if response != "closing":
                 number = ids["serial"] + 1
                 name = f"ts_create_response_{number}"
-                ids = {**ids, "serial": number, "create": name}
-                facts = {**facts, "create": "sent", "asked": owed, "owed": "none"}
-                effects += (Effect("create_response", {"event_id": name, "cause": owed, "instructions": None}),)
+                ids, facts = ids.copy(), facts.copy()
+                ids["serial"], ids["create"] = number, name
+                facts["create"], facts["asked"], facts["owed"] = "sent", owed, "none"
+                effects += (_new(Effect, ("create_response", {"event_id": name, "cause": owed, "instructions": None})),)
                 start += ("create_overdue",)
         elif facts["playout"] == "playing":
             target = "playing_out"
         else:
             target = "tool_call" if facts["tools_running"] else "configured"
-    if target != state:
-        if state == "user_speaking":
-            effects += _UNWATCH
-        elif target == "user_speaking":
-            effects += _WATCH
+    if state == "user_speaking" != target:
+        effects += _UNWATCH
+    if facts["unechoed"] or before["unechoed"]:
+        start, stop = _echo(before, facts, start, stop)
     return "taken", target, facts, ids, effects, start, stop
 
 
-# --- the cells --------------------------------------------------------------------------------------------------------
+# --- deadlines that hang on several facts -----------------------------------------------------------------------------
+
+
+def _awaits_echo(facts: Facts) -> bool:
+    """Something of ours was sent and not shown yet, and nothing is under way that would explain it."""
+    return bool(
+        facts["unechoed"]
+        and facts["response"] != "active"
+        and facts["create"] != "sent"
+        and facts["auto"] != "due"
+        and facts["turn"] != "committing"
+    )
+
+
+def _echo(before: Facts, facts: Facts, start: Names, stop: Names) -> tuple[Names, Names]:
+    if _awaits_echo(facts):
+        if any([before[name] != facts[name] for name in ("unechoed", "response", "create", "auto", "turn")]):
+            start += ("echo_overdue",)
+    elif _awaits_echo(before):
+        stop += ("echo_overdue",)
+    return start, stop
+
+
+def _unheard(facts: Facts) -> Names:
+    """The deadline of a response of which nothing is heard: of one that should be, or of one that was already."""
+    if facts["response"] != "active" or facts["playout"] == "playing":
+        return ()
+    return ("response_stuck",) if facts["answering"] == "none" else ("response_overdue",)
+
+
+# --- the cells: a session opens ---------------------------------------------------------------------------------------
 
 
 def _opened(_state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
@@ -197,163 +137,216 @@ def _session_updated(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled
     effects: Effects = (Effect("open_uplink", _NO_ARGS),)
     if facts["reconnects"]:
         effects += (Effect("restore_history", _NO_ARGS),)
-    return _floor(state, {**facts, "session": "configured"}, ids, effects, (), ("update_overdue",))
+    return _floor(state, facts, {**facts, "session": "configured"}, ids, effects, (), ("update_overdue",))
 
 
-def _response_began(state: str, facts: Facts, ids: Ids, ours: bool) -> Handled:
+# --- the cells: responses ---------------------------------------------------------------------------------------------
+
+_RANK = {"none": 0, "greeting": 1, "say": 2, "tools": 3, "turn": 4}
+
+
+def _more(one: str, other: str) -> str:
+    return one if _RANK[one] >= _RANK[other] else other
+
+
+def _created_ours(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    facts = before.copy()
+    owed, unechoed = before["owed"], before["unechoed"]
+    asked = _more(before["asked"], owed)
+    facts["answering"] = "turn" if before["auto"] != "none" else asked
+    facts["owed"] = "tools" if unechoed and owed in ("tools", "turn") else owed if unechoed else "none"
+    facts["response"], facts["create"], facts["auto"], facts["asked"] = "active", "none", "none", "none"
+    return _response_began(state, before, facts, asked, ids, ("create_overdue",))
+
+
+def _created_own(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    facts = before.copy()
+    facts["response"], facts["auto"], facts["asked"], facts["answering"] = "active", "none", "none", "turn"
+    facts["owed"] = "tools" if before["unechoed"] else "none"
+    stop: Names = ()
+    if before["turn"] == "committing":
+        facts["turn"] = "quiet"
+        stop = ("commit_overdue",)
+    turns = ids["turns"]
+    if STOPPED in turns.values():
+        turns = {item: COMMITTED if phase == STOPPED else phase for item, phase in turns.items()}
+        ids = {**ids, "turns": turns}
+    return _response_began(state, before, facts, "turn", ids, stop)
+
+
+def _response_began(state: str, before: Facts, facts: Facts, asked: str, ids: Ids, stop: Names) -> Handled:
+    start = _unheard(facts)
+    response = before["response"]
+    if response == "active":  # another one, before the first was done
+        was = _unheard(before)
+        if was != start:
+            stop += was
+        elif before["answering"] == asked == facts["answering"]:
+            start = ()
+    elif response == "closing":
+        stop += ("close_overdue",)
+    if before["auto"] == "due":
+        stop += ("answer_overdue",)
+    return _floor(state, before, facts, ids, (), start, stop)
+
+
+def _done_completed(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    facts = before.copy()
+    facts["response"], facts["answering"] = "free", "none"
+    stop = ("close_overdue",) if before["response"] == "closing" else _unheard(before)
+    return _floor(state, before, facts, ids, (), (), stop)
+
+
+def _done_interrupted(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
+    if before["response"] == "active":  # it was cut for a turn of which we have not been told
+        outcome, state, facts, ids, effects, start, stop = _stop_talking(state, before, ids, "free")
+        facts["owed"], facts["answering"] = _more(facts["owed"], facts["answering"]), "none"
+        return outcome, state, facts, ids, effects, start, stop
+    facts = before.copy()
+    facts["owed"] = _more(before["owed"], before["answering"])
+    facts["response"], facts["answering"] = "free", "none"
+    return _floor(state, before, facts, ids, (), (), ("close_overdue",))
+
+
+# --- the cells: the caller's turns ------------------------------------------------------------------------------------
+
+
+def _speech_started(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    return _stop_talking(state, before, ids, "closing" if before["response"] == "active" else before["response"])
+
+
+def _stop_talking(state: str, before: Facts, ids: Ids, response: str) -> Handled:
+    """What plays is cut, and a greeting is not worth saying any more."""
+    facts = before.copy()
     start: Names = ()
     stop: Names = ()
-    if facts["response"] != "active" and facts["playout"] != "playing":
-        start = ("response_overdue",)
-    if facts["auto"] == "due":
-        stop = ("answer_overdue",)
-    if facts["response"] == "closing":
-        stop += ("close_overdue",)
-    if ours:
-        if facts["create"] == "sent":
-            stop += ("create_overdue",)
-        still_owed = facts["unechoed"] > 0 and facts["owed"] in ("tools", "turn")
-        owed, answering, create = "tools" if still_owed else "none", facts["asked"], "none"
-    else:
-        owed, answering, create = "tools" if facts["unechoed"] > 0 else "none", "turn", facts["create"]
-    facts = {
-        **facts, "response": "active", "auto": "none", "create": create, "asked": "none", "owed": owed,
-        "answering": answering,
-    }  # fmt: skip
-    return _floor(state, facts, ids, (), start, stop)
-
-
-def _created_ours(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    return _response_began(state, facts, ids, True)
-
-
-def _created_own(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    return _response_began(state, facts, ids, False)
-
-
-def _response_over(state: str, facts: Facts, ids: Ids, owed: str) -> Handled:
-    stop: Names = ()
-    if facts["response"] == "closing":
-        stop = ("close_overdue",)
-    elif facts["playout"] != "playing" and facts["response"] == "active":
-        stop = ("response_overdue",)
-    return _floor(state, {**facts, "response": "free", "owed": owed, "answering": "none"}, ids, (), (), stop)
-
-
-def _done_completed(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    return _response_over(state, facts, ids, facts["owed"])
-
-
-_RANK = ("none", "greeting", "tools", "turn")
-
-
-def _done_interrupted(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    owed, answering = facts["owed"], facts["answering"]
-    if answering != "greeting":
-        owed = max(owed, answering, key=_RANK.index)
-    return _response_over(state, facts, ids, owed)
-
-
-def _speech_started(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    start: Names = ("flush_overdue",)
-    stop: Names = ()
-    response, playout = facts["response"], facts["playout"]
-    if response == "active":
-        response = "closing"
-        start += ("close_overdue",)
-        if playout != "playing":
-            stop = ("response_overdue",)
-    if playout == "playing":
-        stop += ("playout_overdue",)
-    elif playout == "flushing":
-        start = start[1:]
-    if facts["auto"] == "due":
+    if before["response"] == "active":
+        stop = _unheard(before)
+        if response == "closing":
+            start = ("close_overdue",)
+    playout = before["playout"]
+    if playout != "flushing":
+        start += ("flush_overdue",)
+        if playout == "playing":
+            stop += ("playout_overdue",)
+    if before["auto"] == "due":
         stop += ("answer_overdue",)
-    if facts["turn"] == "committing":
+    if before["turn"] == "committing":
         stop += ("commit_overdue",)
-    owed = facts["owed"]
-    if owed == "greeting":
-        owed = "none"
-    facts = {**facts, "turn": "open", "auto": "none", "response": response, "playout": "flushing", "owed": owed}
-    effects: Effects = (Effect("flush_playout", {"response_ids": list(ids["open"])}),)
+    facts["turn"], facts["auto"], facts["response"], facts["playout"] = "open", "none", response, "flushing"
+    for name in ("owed", "asked", "answering"):
+        if facts[name] == "greeting":
+            facts[name] = "none"
+    if before["unechoed"]:
+        start, stop = _echo(before, facts, start, stop)
+    effects: Effects = (_new(Effect, ("flush_playout", {"response_ids": list(ids["open"])})),)
     if state != "user_speaking":
         effects += _WATCH
     return "taken", "user_speaking", facts, ids, effects, start, stop
 
 
-def _speech_stopped(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    start: Names = () if facts["turn"] == "committing" else ("commit_overdue",)
-    if facts["auto"] != "due":
-        start += ("answer_overdue",)
-    return _floor(state, {**facts, "turn": "committing", "auto": "due"}, ids, (), start, ())
+def _speech_stopped(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    facts = before.copy()
+    facts["turn"] = "committing"
+    return _floor(state, before, facts, ids, (), ("commit_overdue",), ())
 
 
-def _committed(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    if facts["turn"] != "committing":
-        return _floor(state, facts, ids, (), (), ())
-    return _floor(state, {**facts, "turn": "quiet"}, ids, (), (), ("commit_overdue",))
+def _committed(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    return _turn_over(state, before, ids, before["turn"] == "committing")
 
 
-def _called_new(state: str, facts: Facts, ids: Ids, data: Data) -> Handled:
-    call = data["call_id"]
+def _committed_new(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    return _turn_over(state, before, ids, True)
+
+
+def _turn_over(state: str, before: Facts, ids: Ids, this_one: bool) -> Handled:
+    facts = before.copy()
+    facts["auto"] = "due"
+    if this_one:
+        facts["turn"] = "quiet"
+    stop: Names = ("commit_overdue",) if before["turn"] == "committing" else ()
+    return _floor(state, before, facts, ids, (), () if before["auto"] == "due" else ("answer_overdue",), stop)
+
+
+# --- the cells: tools -------------------------------------------------------------------------------------------------
+
+
+def _called_new(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
+    call, running = data["call_id"], before["tools_running"]
+    if running == _MOST:
+        raise KeyError("tools.overflowed")
     args = {"call_id": call, "name": data.get("name", ""), "arguments": data.get("arguments", "")}
-    facts = {**facts, "tools_running": facts["tools_running"] + 1, "answering": "none"}
-    ids = {**ids, "running": (*ids["running"], call)[-16:]}
-    return _floor(state, facts, ids, (Effect("run_tool", args),), ("tools_overdue",), ())
+    facts, ids = before.copy(), ids.copy()
+    facts["tools_running"], facts["answering"] = running + 1, "none"
+    ids["running"] = (*ids["running"], call)[-16:]
+    start: Names = ("tools_overdue",)
+    stop: Names = ()
+    if before["answering"] != "none" and facts["response"] == "active" and facts["playout"] != "playing":
+        start, stop = ("tools_overdue", "response_stuck"), ("response_overdue",)
+    return _floor(state, before, facts, ids, (_new(Effect, ("run_tool", args)),), start, stop)
 
 
-def _returned_pending(state: str, facts: Facts, ids: Ids, data: Data) -> Handled:
-    number, call, left = ids["serial"] + 1, data["call_id"], facts["tools_running"] - 1
+def _returned_pending(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
+    number, call, left = ids["serial"] + 1, data["call_id"], before["tools_running"] - 1
     name = f"ts_send_tool_output_{number}"
     effect = Effect("send_tool_output", {"event_id": name, "call_id": call, "output": str(data.get("output", ""))})
-    owed = facts["owed"] if facts["owed"] == "turn" else "tools"
-    facts = {**facts, "tools_running": left, "unechoed": facts["unechoed"] + 1, "owed": owed}
-    ids = {**ids, "serial": number, "unechoed": (*ids["unechoed"], (name, call))[-16:]}
+    if before["unechoed"] == _MOST:
+        raise KeyError("echoes.overflowed")
+    facts, ids = before.copy(), ids.copy()
+    facts["tools_running"], facts["unechoed"] = left, before["unechoed"] + 1
+    if before["owed"] != "turn":
+        facts["owed"] = "tools"
+    ids["serial"], ids["unechoed"] = number, (*ids["unechoed"], (name, call))[-16:]
     if left:
-        return _floor(state, facts, ids, (effect,), ("echo_overdue", "tools_overdue"), ())
-    return _floor(state, facts, ids, (effect,), ("echo_overdue",), ("tools_overdue",))
+        return _floor(state, before, facts, ids, (effect,), ("tools_overdue",), ())
+    return _floor(state, before, facts, ids, (effect,), (), ("tools_overdue",))
 
 
-def _added_ours(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    left = max(facts["unechoed"] - 1, 0)
-    facts = {**facts, "unechoed": left}
-    if left:
-        return "stayed", state, facts, ids, (), ("echo_overdue",), ()
-    return "stayed", state, facts, ids, (), (), ("echo_overdue",)
+def _added_ours(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    facts = before.copy()
+    facts["unechoed"] = max(before["unechoed"] - 1, 0)
+    start, stop = _echo(before, facts, (), ())
+    return "stayed", state, facts, ids, (), start, stop
 
 
-def _heard(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
+# --- the cells: what the caller hears ---------------------------------------------------------------------------------
+
+
+def _heard(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    facts = before.copy()
+    facts["answering"], facts["retries"], facts["reconnects"] = "none", 0, 0
     start: Names = ()
-    stop: Names = ()
-    playout = facts["playout"]
-    if playout == "idle":
-        playout = "playing"
+    stop = _unheard(before)
+    if before["playout"] == "idle":
+        facts["playout"] = "playing"
         start = ("playout_overdue",)
-        if facts["response"] == "active":
-            stop = ("response_overdue",)
-    facts = {**facts, "playout": playout, "answering": "none", "retries": 0, "reconnects": 0}
-    return _floor(state, facts, ids, (), start, stop)
+    elif before["answering"] != "none":
+        start = _unheard(facts)
+    else:
+        stop = ()
+    return _floor(state, before, facts, ids, (), start, stop)
 
 
 def _progressed(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
     return "stayed", state, facts, ids, (), (("playout_overdue",) if facts["playout"] == "playing" else ()), ()
 
 
-def _drained(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    if facts["playout"] != "playing":
-        return _floor(state, facts, ids, (), (), ())
-    start: Names = ("response_overdue",) if facts["response"] == "active" else ()
-    return _floor(state, {**facts, "playout": "idle"}, ids, (), start, ("playout_overdue",))
+def _drained(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
+    if before["playout"] != "playing":
+        return _floor(state, before, before, ids, (), (), ())
+    facts = before.copy()
+    facts["playout"] = "idle"
+    return _floor(state, before, facts, ids, (), _unheard(facts), ("playout_overdue",))
 
 
-def _flushed(state: str, facts: Facts, ids: Ids, data: Data) -> Handled:
+def _flushed(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
+    facts = before
     start: Names = ()
     stop: Names = ()
-    if facts["playout"] == "flushing":
-        facts = {**facts, "playout": "idle"}
-        stop = ("flush_overdue",)
-        if facts["response"] == "active":
-            start = ("response_overdue",)
+    if before["playout"] == "flushing":
+        facts = before.copy()
+        facts["playout"] = "idle"
+        start, stop = _unheard(facts), ("flush_overdue",)
     made: Effects = ()
     number = ids["serial"]
     for item in data["items"]:
@@ -369,19 +362,15 @@ def _flushed(state: str, facts: Facts, ids: Ids, data: Data) -> Handled:
         made += (Effect("truncate_item", args),)
     if made:
         ids = {**ids, "serial": number}
-    return _floor(state, facts, ids, made, start, stop)
+    return _floor(state, before, facts, ids, made, start, stop)
 
 
-def _noise(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    return "ignored", state, facts, ids, (), (), ()
-
+# --- the cells: the end, and nothing ----------------------------------------------------------------------------------
 
 _RUNS_WHILE: Mapping[str, Callable[[Facts], bool]] = {
     "create_overdue": lambda f: f["create"] == "sent",
     "commit_overdue": lambda f: f["turn"] == "committing",
-    "response_overdue": lambda f: f["response"] == "active" and f["playout"] != "playing",
     "close_overdue": lambda f: f["response"] == "closing",
-    "echo_overdue": lambda f: f["unechoed"] > 0,
     "playout_overdue": lambda f: f["playout"] == "playing",
     "flush_overdue": lambda f: f["playout"] == "flushing",
     "tools_overdue": lambda f: f["tools_running"] > 0,
@@ -389,23 +378,27 @@ _RUNS_WHILE: Mapping[str, Callable[[Facts], bool]] = {
 }
 
 
-def _hung_up(_state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
+def _hung_up(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
     """Once a call: here alone the deadlines are worked out."""
-    effects: Effects = (Effect("close_provider", _NO_ARGS),)
-    kept = {"echo_overdue", "playout_overdue", "flush_overdue"}
-    stop = tuple([name for name, runs in _RUNS_WHILE.items() if name not in kept and runs(facts)])
-    if facts["tools_running"]:
+    effects: Effects = (*(_UNWATCH if state == "user_speaking" else ()), Effect("close_provider", _NO_ARGS))
+    stop = (*_unheard(before), *[name for name, runs in _RUNS_WHILE.items() if runs(before)])
+    ids = {**ids, "create": None, "response": None, "turns": {}, "unechoed": ()}
+    if before["tools_running"]:
         effects += (Effect("forget_tools", {"call_ids": list(ids["running"])}),)
+        ids["running"] = ()
     facts = {
-        **facts, "session": "absent", "response": "free", "create": "none", "turn": "quiet", "auto": "none",
-        "line": "down", "tools_running": 0,
+        **before, "session": "absent", "response": "free", "create": "none", "turn": "quiet", "playout": "idle",
+        "line": "down", "tools_running": 0, "auto": "lost" if before["auto"] == "due" else before["auto"],
     }  # fmt: skip
-    return "taken", "closed", facts, ids, effects, (), stop
+    start, stop = _echo(before, facts, (), stop)
+    return "taken", "closed", facts, ids, effects, start, stop
+
+
+def _noise(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
+    return "ignored", state, facts, ids, (), (), ()
 
 
 _CONVERSATION: Mapping[str, Handler] = {
-    "created.own": _created_own,
-    "created.ours": _created_ours,
     "created.known": _noise,
     "done.completed": _done_completed,
     "done.interrupted": _done_interrupted,
@@ -418,10 +411,9 @@ _CONVERSATION: Mapping[str, Handler] = {
     "added.other": _noise,
     "started.new": _speech_started,
     "started.again": _noise,
-    "stopped.new": _speech_stopped,
     "stopped.again": _noise,
     "committed.expected": _committed,
-    "committed.new": _committed,
+    "committed.new": _committed_new,
     "committed.again": _noise,
     "playing.current": _heard,
     "playout.progressed": _progressed,
@@ -429,17 +421,19 @@ _CONVERSATION: Mapping[str, Handler] = {
     "playout.flushed": _flushed,
     "caller.hung_up": _hung_up,
 }
+_USER_SPEAKING: Mapping[str, Handler] = {**_CONVERSATION, "stopped.new": _speech_stopped}
+_QUIET: Mapping[str, Handler] = {**_CONVERSATION, "created.own": _created_own, "created.ours": _created_ours}
 
 TABLE: Mapping[str, Mapping[str, Handler]] = {
     "connecting": {"provider.opened": _opened},
     "awaiting_session_created": {"session.created": _session_created},
     "configuring": {"session.updated": _session_updated},
-    "configured": _CONVERSATION,
-    "user_speaking": _CONVERSATION,
-    "response_pending": _CONVERSATION,
-    "responding": _CONVERSATION,
-    "playing_out": _CONVERSATION,
-    "tool_call": _CONVERSATION,
+    "configured": _QUIET,
+    "user_speaking": _USER_SPEAKING,
+    "response_pending": _QUIET,
+    "responding": _QUIET,
+    "playing_out": _QUIET,
+    "tool_call": _QUIET,
 }
 
 
@@ -450,18 +444,14 @@ def start() -> HandSnapshot:
         "line": "up", "turn": "quiet", "auto": "none", "owed": "greeting", "asked": "none", "answering": "none",
         "tools_running": 0, "unechoed": 0, "retries": 0, "reconnects": 0, "backoff": False, "keys": False,
     }  # fmt: skip
-    ids: Ids = {
-        "serial": 0, "create": None, "response": None, "open": (), "ended": (), "turns": {}, "calls": (),
-        "running": (), "unechoed": (), "digits": "",
-    }  # fmt: skip
-    return HandSnapshot("connecting", facts, ids, {"connect_overdue": 1}, 1)
+    return HandSnapshot("connecting", facts, fresh(), {"connect_overdue": 1}, 1)
 
 
 def step(snapshot: HandSnapshot, event: Event) -> Result:
     """The answer to an event. KeyError: a cell that is not in the table."""
     state, facts, ids, armed, serial = snapshot
     name, data = event
-    identify = _IDENTITIES.get(name)
+    identify = IDENTITIES.get(name)
     if identify is not None:
         name, ids = identify(ids, data)
     outcome, state, facts, ids, effects, starting, stop = TABLE[state][name](state, facts, ids, data)

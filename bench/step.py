@@ -21,7 +21,7 @@ from bench import hand_table
 from bench.conversation import conversation
 from bench.report import console, machine_lines, table, verdict
 from bench.stock import StockMachine
-from fsm.machine.machine import Event, Snapshot, TurnSpecMachine
+from fsm.machine.machine import Effect, Event, Snapshot, Step, Timer, TurnSpecMachine
 
 TARGET_OF_HAND = 1.2
 TARGET_OF_STOCK = 20.0
@@ -66,18 +66,23 @@ class Contenders:
         for event in self.events:
             step = self.ours.step(snapshot, event)
             snapshot = step.snapshot
-            expected = (step.outcome, list(step.effects), sorted(step.start), sorted(step.stop))
-            hand, outcome, effects, start, stop = hand_table.step(hand, event)
-            _same(event, "by hand", (outcome, list(effects), sorted(start), sorted(stop)), expected)
-            _same(event, "by hand", _facts(hand), _values(snapshot, self.ours))
-            outcome, made, start_, stop_ = self.stock.step(stock, event)
-            _same(event, "stock", (outcome, made, sorted(start_), sorted(stop_)), expected)
+            hand = self.same_by_hand(hand, step)
+            outcome, made, start, stop = self.stock.step(stock, event)
+            _same(event, "stock", (outcome, made, sorted(start), sorted(stop)), _told(step))
             _same(
                 event,
                 "stock",
                 dict(zip(names, stock.values, strict=True)),
                 dict(zip(names, snapshot.control.values, strict=True)),
             )
+
+    def same_by_hand(self, hand: hand_table.HandSnapshot, step: Step) -> hand_table.HandSnapshot:
+        """The hand table's next snapshot. ValueError: it does something else; KeyError: it has no such cell."""
+        hand, outcome, effects, start, stop = hand_table.step(hand, step.event)
+        _same(step.event, "by hand", (outcome, list(effects), sorted(start), sorted(stop)), _told(step))
+        _same(step.event, "by hand", _facts(hand), _values(step.snapshot, self.ours))
+        _same(step.event, "by hand", dict(hand.armed), dict(step.snapshot.armed))
+        return hand
 
     def round(self) -> Round:
         each = len(self.events)
@@ -131,6 +136,10 @@ class Contenders:
 def _same(event: Event, who: str, found: object, expected: object) -> None:
     if found != expected:
         raise ValueError(f"{event.name}: {who} differs: {found} instead of {expected}")
+
+
+def _told(step: Step) -> tuple[str, list[Effect], list[Timer], list[str]]:
+    return step.outcome, list(step.effects), sorted(step.start), sorted(step.stop)
 
 
 def _facts(hand: hand_table.HandSnapshot) -> dict[str, str]:
