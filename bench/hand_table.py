@@ -104,7 +104,7 @@ def _awaits_echo(facts: Facts) -> bool:
 
 def _echo(before: Facts, facts: Facts, start: Names, stop: Names) -> tuple[Names, Names]:
     if _awaits_echo(facts):
-        if any([before[name] != facts[name] for name in ("unechoed", "response", "create", "auto", "turn")]):
+        if any(before[name] != facts[name] for name in ("unechoed", "response", "create", "auto", "turn")):
             start += ("echo_overdue",)
     elif _awaits_echo(before):
         stop += ("echo_overdue",)
@@ -197,7 +197,7 @@ def _done_completed(state: str, before: Facts, ids: Ids, _data: Data) -> Handled
     return _floor(state, before, facts, ids, (), (), stop)
 
 
-def _done_interrupted(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
+def _done_interrupted(state: str, before: Facts, ids: Ids, _data: Data) -> Handled:
     if before["response"] == "active":  # it was cut for a turn of which we have not been told
         outcome, state, facts, ids, effects, start, stop = _stop_talking(state, before, ids, "free")
         facts["owed"], facts["answering"] = _more(facts["owed"], facts["answering"]), "none"

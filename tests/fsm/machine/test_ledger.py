@@ -1,0 +1,35 @@
+"""Who is meant, at the corners no story comes by: servers that leave ids out, bounds."""
+
+from __future__ import annotations
+
+from fsm.machine.ledger import CLASSIFY, RECIPES, UNKNOWN_RESPONSE, Ledger
+
+
+def test_responses_without_an_id_are_each_a_new_one() -> None:
+    created, done = CLASSIFY["response_created"], CLASSIFY["response_done"]
+    ledger = Ledger()
+    for _ in range(2):
+        tag, ledger = created(ledger, {"tag": None})
+        assert (tag, ledger.response, ledger.open_responses) == ("own", UNKNOWN_RESPONSE, (UNKNOWN_RESPONSE,))
+    assert created(ledger, {}) == ("known", ledger)  # an item that names no response shows nothing
+    tag, ledger = done(ledger, {"status": "completed", "outputs": 1})
+    assert (tag, ledger.response, ledger.open_responses) == ("completed", None, ())
+
+
+def test_a_turn_comes_once_in_each_phase_and_the_oldest_is_forgotten() -> None:
+    started, stopped = CLASSIFY["turn_started"], CLASSIFY["turn_stopped"]
+    ledger = Ledger()
+    for number in range(9):
+        tag, ledger = started(ledger, {"item_id": f"item_{number}"})
+        assert tag == "new"
+    assert started(ledger, {"item_id": "item_4"}) == ("again", ledger)
+    tag, ledger = stopped(ledger, {"item_id": "item_4"})
+    assert (tag, ledger.turns[-1], len(ledger.turns)) == ("new", ("item_4", "stopped"), 8)
+    assert started(ledger, {"item_id": "item_0"})[0] == "new"
+
+
+def test_a_turn_that_is_settled_is_known_when_its_commit_comes() -> None:
+    ledger = Ledger(turns=(("item_a", "stopped"), ("item_b", "started")))
+    made, settled = RECIPES["settle_turn"]("settle_turn", ledger, None, {})
+    assert (made, settled.turns) == ((), (("item_a", "committed"), ("item_b", "started")))
+    assert RECIPES["settle_turn"]("settle_turn", settled, None, {}) == ((), settled)
