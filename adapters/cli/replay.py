@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
 
-from adapters.specs import load_spec
-from fsm.journal.journal import JournalError, read
-from fsm.journal.replay import describe, replay
-from fsm.language.problem import SpecError
+from adapters.specs import BUNDLED, load_spec
+from fsm.journal.journal import Header, Journal, JournalError, read
+from fsm.journal.replay import Replay, describe, replay
+from fsm.language.problem import Problems, SpecError
 from fsm.machine.machine import TurnSpecMachine
 
 
@@ -26,18 +27,40 @@ def command(journal: Path, spec: str | None, as_json: bool) -> None:
     With its own spec a journal matches step for step; if not, the spec has changed since. With --spec it shows what
     another spec would have done with the same call, up to the first step that differs.
 
-    Exit code: 0 it matches, 1 it diverges or cannot be read, 2 wrong use.
+    Lines that cannot be read are told as FILE:LINE:COL: error[line]: what is wrong, and passed over; what can be
+    replayed is replayed.
+
+    Exit code: 0 it matches, 1 it diverges or has lines that cannot be read, 2 wrong use.
     """
+    damage = Problems()
     try:
-        with journal.open(encoding="utf-8") as lines:
-            recorded = read(lines, str(journal))
-        loaded = load_spec(spec or recorded.header.spec_file or recorded.header.spec)
-    except (JournalError, SpecError, UnicodeDecodeError) as error:
-        what = f"{journal}:1: this is no journal: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
-        click.echo(what, err=True)
+        with journal.open(encoding="utf-8", errors="surrogateescape") as lines:
+            recorded = read(lines, str(journal), damage)
+        loaded = load_spec(spec or _own_spec(recorded.header))
+    except (JournalError, SpecError, OSError) as error:
+        click.echo(str(error), err=True)
         sys.exit(1)
-    for warning in recorded.warnings:
-        click.echo(str(warning), err=True)
     result = replay(recorded, TurnSpecMachine(loaded.spec))
-    click.echo(json.dumps(attrs.asdict(result), indent=2, default=str) if as_json else describe(result))
-    sys.exit(0 if result.matches else 1)
+    if as_json:
+        click.echo(json.dumps(_as_json(result, recorded, damage), indent=2, default=str))
+    else:
+        for problem in (*damage, *recorded.warnings):
+            click.echo(str(problem), err=True)
+        click.echo(describe(result))
+    sys.exit(0 if result.matches and not damage.errors else 1)
+
+
+def _own_spec(header: Header) -> str:
+    """The file that the header names; on another machine, the bundled spec of that name."""
+    if header.spec_file and (Path(header.spec_file).is_file() or header.spec not in BUNDLED):
+        return header.spec_file
+    return header.spec
+
+
+def _as_json(result: Replay, recorded: Journal, damage: Problems) -> dict[str, Any]:
+    found = [*damage, *recorded.warnings]
+    told = [
+        {"line": each.place.line, "severity": each.severity, "code": each.code, "message": each.message}
+        for each in found
+    ]
+    return {"matches": result.matches, **attrs.asdict(result), "problems": told}

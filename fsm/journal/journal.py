@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, cast
 
 import attrs
 import cattrs
 
 from fsm.journal.scrub import scrub
-from fsm.language.problem import Place, Problem
+from fsm.language.problem import Place, Problem, Problems
 from fsm.machine.machine import Step
 from fsm.machine.reaction import Outcome
 
@@ -207,50 +207,98 @@ def _fields(value: object) -> dict[str, object]:
 def decode(text: str, file: str = "-", number: int = 1) -> Line:
     """The value of one line. Raises JournalError."""
     try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes that were let through as they were
+        raise JournalError(file, number, "this is not UTF-8") from None
+    try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise JournalError(file, number, f"this is not JSON: {error}") from None
     if not isinstance(raw, dict):
         raise JournalError(file, number, "a JSON object is expected here")
     kind = _KINDS.get(str(raw.get("kind")))
+    if "kind" not in raw:
+        raise JournalError(file, number, "it has no 'kind', so it is no line of a turnspec journal")
     if kind is None:
         raise JournalError(file, number, f"'{raw.get('kind')}' is no kind of line; known: {', '.join(_KINDS)}")
     if kind is Header and raw.get("version") != VERSION:
-        raise JournalError(file, number, f"version {raw.get('version')} of a journal; this reads version {VERSION}")
+        raise JournalError(file, number, _other_version(raw.get("version")))
     try:
         return cast(Line, _CONVERTER.structure(raw, kind))
     except Exception as error:  # cattrs raises groups of anything; all of them mean a wrong line
         raise JournalError(file, number, _problem(error)) from None
 
 
-def read(lines: Iterable[str], file: str = "-") -> Journal:
-    """A whole journal from its lines. A last line that was cut off is a warning; anything else wrong a JournalError."""
-    found: list[Line] = []
-    warnings: list[Problem] = []
-    broken: JournalError | None = None
-    number = 0
-    for number, text in enumerate(lines, 1):
-        if broken is not None:
-            raise broken  # it was not the last line
-        if not text.strip():
-            continue
+def read(lines: Iterable[str], file: str = "-", damage: Problems | None = None) -> Journal:
+    """A whole journal from its lines. A last line that was cut off is a warning; anything else wrong a JournalError.
+
+    With `damage`, wrong lines after the header are told there and passed over.
+    """
+    return _Reader(file, damage).read(lines)
+
+
+class _Reader:
+    """One use."""
+
+    def __init__(self, file: str, damage: Problems | None) -> None:
+        self._file = file
+        self._damage = damage
+        self._found: list[Line] = []
+        self._number = 0
+        self._cut: JournalError | None = None
+        self._is_over = False
+
+    def read(self, lines: Iterable[str]) -> Journal:
+        for self._number, text in enumerate(lines, 1):
+            if self._cut is not None:
+                self._tell(self._cut)  # it was not the last line
+                self._cut = None
+            if text.strip() and not self._is_over:
+                self._take(text)
+        if not self._found:
+            raise self._cut or JournalError(self._file, 1, _NO_HEADER)
+        return Journal(cast(Header, self._found[0]), tuple(self._found[1:]), tuple(self._warnings()), self._file)
+
+    def _take(self, text: str) -> None:
         try:
-            found.append(decode(text, file, number))
+            line = decode(text, self._file, self._number)
+            if not self._found and not isinstance(line, Header):
+                raise JournalError(self._file, self._number, _NO_HEADER)
+            if self._found and isinstance(line, Header):
+                self._is_over = True
+                raise JournalError(self._file, self._number, "another journal begins here; a file holds one call")
+            self._found.append(line)
         except JournalError as error:
-            broken = error
-            if text.endswith("\n"):
-                raise  # a line written to its end was not cut by a crash
-    if broken is not None:
-        warnings.append(_warning(file, number, "cut-line", "the last line was cut off, the call probably crashed"))
-    if not found or not isinstance(found[0], Header):
-        raise broken or JournalError(file, 1, "a journal begins with a line of kind 'header'")
-    if not any(isinstance(line, EndLine) for line in found):
-        warnings.append(_warning(file, max(number, 1), "no-end", "the journal has no end line, it may be incomplete"))
-    return Journal(found[0], tuple(found[1:]), tuple(warnings), file)
+            if not self._found:
+                raise
+            if text.endswith("\n"):  # a line written to its end was not cut by a crash
+                self._tell(error)
+            else:
+                self._cut = error
+
+    def _tell(self, error: JournalError) -> None:
+        if self._damage is None:
+            raise error
+        self._damage.add(Place(self._file, error.line, 1), "line", error.problem)
+
+    def _warnings(self) -> Iterator[Problem]:
+        if self._cut is not None:
+            yield _warning(self._file, self._number, "cut-line", "the last line was cut off, the call probably crashed")
+        if not any(isinstance(line, EndLine) for line in self._found):
+            yield _warning(self._file, self._number, "no-end", "the journal has no end line, it may be incomplete")
+
+
+_NO_HEADER = "a journal of turnspec begins with a line of kind 'header'; of other logs ask `turnspec audit`"
 
 
 def _warning(file: str, number: int, code: str, message: str) -> Problem:
     return Problem(Place(file, number, 1), code, message, severity="warning")
+
+
+def _other_version(version: object) -> str:
+    newer = isinstance(version, int) and version > VERSION
+    hint = "; a newer turnspec wrote it, and a newer one reads it" if newer else ""
+    return f"version {version} of a journal; this reads version {VERSION}{hint}"
 
 
 def _exactly(kind: type[T], name: str) -> Any:

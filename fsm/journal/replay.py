@@ -83,7 +83,7 @@ class _Replayer:
             if divergence is not None:
                 return Replay(index - 1, total, divergence)
             if line.serial != index:
-                return Replay(index, total, stopped=f"steps {index} to {line.serial - 1} are missing" + self._loss())
+                return Replay(index, total, stopped=_gap(index, line.serial) + self._loss())
             step, divergence = self._step(snapshot, line)
             snapshot = step.snapshot
         return Replay(total - (divergence is not None), total, divergence)
@@ -123,6 +123,12 @@ class _Replayer:
         pairs = zip(_aspects(line), _aspects(got), strict=True)
         found = tuple(Difference(what, a, b) for (what, a), (_, b) in pairs if a != b and what in self.compare)
         return _diverged(line, step, found) if found else None
+
+
+def _gap(due: int, serial: int) -> str:
+    if serial < due:
+        return f"step {serial} comes where step {due} is due"
+    return f"step {due} is missing" if serial == due + 1 else f"steps {due} to {serial - 1} are missing"
 
 
 def _diverged(line: StepLine, step: Step | None, differences: tuple[Difference, ...]) -> Divergence:
