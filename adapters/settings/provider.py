@@ -27,7 +27,7 @@ from adapters.realtime.session import SessionSettings, SettingsError, session_ob
 from adapters.settings.reader import SettingsReader
 from adapters.settings.turns import read_turn_detection
 from adapters.tools import Tool
-from fsm.language.problem import Place
+from fsm.language.problem import Place, suggestion
 from fsm.language.source import Node
 from fsm.language.spec import Spec
 
@@ -44,6 +44,7 @@ ENVIRONMENT: Final = {
     "voice": "OPENAI_VOICE",
     "instructions": "OPENAI_SYSTEM_PROMPT",
 }
+_TRANSCRIPTION: Final = ("model", "language", "prompt")
 _AZURE_HOSTS: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _AZURE_PATHS: Final = {"azure": "/openai/v1/realtime", "azure_preview": "/openai/realtime"}
 
@@ -187,28 +188,43 @@ class ProviderReader:
     def _voice(self) -> str | dict[str, object] | None:
         node = self._fields.get("voice")
         if node is None or node.pairs is None:
-            word = self._word("voice")
+            word = self._word("voice", "a text or {id: ...}")
             return word.text.strip() or None if word is not None else None
-        value = self._reader.value(node)
-        return value if isinstance(value, dict) else None
+        fields = self._reader.mapping(node, ("id",))
+        if "id" not in fields and len(fields) == len(node.pairs):
+            self._tell(node.place, "missing", "provider.voice: 'id:' is missing here")
+        identity = self._reader.filled(fields["id"]) if "id" in fields else None
+        return {"id": identity} if identity is not None else None
 
     def _transcription(self) -> dict[str, object] | None:
+        """Which model writes down what the caller says. Further fields go to the provider as they are."""
         node = self._fields.get("transcription")
-        if node is None:
+        if node is None or node.text == "":
             return None
-        value = self._reader.value(node)
-        if value is None or isinstance(value, dict):
-            return value
-        message = f"a mapping is expected here, this is a {node.kind}"
-        self._tell(node.place, "type", message, "e.g. transcription: {model: gpt-4o-mini-transcribe, language: en}")
-        return None
+        if node.pairs is None:
+            message = f"provider.transcription: a mapping is expected here, this is a {node.kind}"
+            self._tell(node.place, "type", message, "e.g. transcription: {model: gpt-4o-mini-transcribe, language: en}")
+            return None
+        texts = self._reader.mapping(node, tuple(str(key.text) for key, _ in node.pairs))
+        if "model" not in texts:
+            self._tell(node.place, "missing", "provider.transcription: 'model:' is missing here")
+        found: dict[str, object] = {}
+        for key, _ in node.pairs:
+            name = str(key.text)
+            if name in _TRANSCRIPTION:
+                found[name] = self._reader.filled(texts[name])
+            else:
+                message = f"'{name}' is new to us; a provider that does not know it rejects the session"
+                self._reader.problems.warn(key.place, "unknown-name", message, suggestion(name, _TRANSCRIPTION))
+                found[name] = self._reader.value(texts[name])
+        return found
 
     # --- both ---------------------------------------------------------------------------------------------------------
 
-    def _word(self, key: str) -> _Word | None:
+    def _word(self, key: str, expected: str = "a text") -> _Word | None:
         node = self._fields.get(key)
         if node is not None:
-            text = self._reader.expanded(node)
+            text = self._reader.expanded(node, expected)
             self._failed |= text is None
             return _Word(text, node.place) if text is not None else None
         name = ENVIRONMENT[key]

@@ -1,7 +1,8 @@
 """Configuration nodes as values: `${NAME}` expanded, scalars by the rules of YAML 1.2. Never what a key means.
 
-What is wrong goes to `problems` with its place, and a harmless value comes back, so that all of it is told at once.
-A problem quotes what is written in the file and never what an environment variable holds.
+What is wrong goes to `problems` with its place and its key, and a harmless value comes back, so that all of it is told
+at once. A scalar has the type it is written in: `5` is no text and `"5"` no number; a `${NAME}` has the type that is
+expected. A problem quotes what is written in the file and never what an environment variable holds.
 """
 
 from __future__ import annotations
@@ -48,16 +49,52 @@ class SettingsReader(Reader):
         super().__init__(problems)
         self.environment = environment
         self.used: dict[str, str] = {}
+        self._paths: dict[int, str] = {}  # of nodes, by identity: the tree outlives its reader
 
-    def expanded(self, node: Node) -> str | None:
+    # --- which key it is ----------------------------------------------------------------------------------------------
+
+    def mapping(self, node: Node, keys: Sequence[str]) -> dict[str, Node]:
+        """A mapping that may hold only `keys`."""
+        if node.pairs is None and node.text != "":
+            self._mistyped(node, "a mapping")
+            return {}
+        found = super().mapping(node, keys)
+        outer = self._paths.get(id(node))
+        for name, item in found.items():
+            self._paths[id(item)] = f"{outer}.{name}" if outer else name
+        return found
+
+    def listed(self, node: Node) -> tuple[Node, ...]:
+        """The items of a list; none where nothing is written."""
+        if node.items is None:
+            if node.text != "":
+                self._mistyped(node, "a list")
+            return ()
+        for index, item in enumerate(node.items):
+            self._paths[id(item)] = f"{self._paths.get(id(node), '')}[{index}]"
+        return node.items
+
+    def tell(self, node: Node, code: str, message: str, hint: str = "") -> None:
+        """A problem of a node, under the name of its key."""
+        path = self._paths.get(id(node))
+        self.problems.add(node.place, code, f"{path}: {message}" if path else message, hint)
+
+    def _mistyped(self, node: Node, expected: str, hint: str = "") -> None:
+        self.tell(node, "type", f"{expected} is expected here, this is {_a_kind(node)}", hint)
+
+    # --- texts --------------------------------------------------------------------------------------------------------
+
+    def expanded(self, node: Node, expected: str = "a text") -> str | None:
         """The text of a node with every `${NAME}` and `${NAME:-default}` replaced; `$${` is a literal `${`.
 
-        None where it cannot be, which is then a problem already.
+        None where it cannot be, or where it is no text: a problem already.
         """
-        text = node.text
-        if text is None:
-            self.problems.add(node.place, "type", f"a text is expected here, this is a {node.kind}")
+        if node.text is None or not isinstance(_written(node), str | None):
+            self._mistyped(node, expected, "write it in quotes" if node.text is not None else "")
             return None
+        return self._expanded(node, node.text)
+
+    def _expanded(self, node: Node, text: str) -> str | None:
         failed = False
 
         def replace(match: re.Match[str]) -> str:
@@ -75,7 +112,7 @@ class SettingsReader(Reader):
         named = _NAME.fullmatch(inside) if inside is not None else None
         if named is None:
             hint = "write ${NAME} or ${NAME:-default}; $${ is a literal ${"
-            self.problems.add(node.place, "environment", "a ${...} here names no variable", hint)
+            self.tell(node, "environment", "a ${...} here names no variable", hint)
             return None
         name, default = named[1], named[2]
         value = self.environment.get(name)
@@ -83,7 +120,7 @@ class SettingsReader(Reader):
             value = value or default
         if value is None:
             hint = f"set it, or write ${{{name}:-default}}"
-            self.problems.add(node.place, "environment", f"the environment variable {name} is not set", hint)
+            self.tell(node, "environment", f"the environment variable {name} is not set", hint)
             return None
         self.used[name] = value
         return value
@@ -96,7 +133,7 @@ class SettingsReader(Reader):
         """A text with something in it."""
         text = self.expanded(node)
         if text is not None and not text.strip():
-            self.problems.add(node.place, "empty", "a text is expected here, this is empty")
+            self.tell(node, "empty", "a text is expected here, this is empty")
             return None
         return text
 
@@ -108,58 +145,68 @@ class SettingsReader(Reader):
         self._misfit(node, "unknown-name", "is not known here", suggestion(node.text or "", allowed))
         return None
 
+    # --- numbers, true and false --------------------------------------------------------------------------------------
+
     def flag(self, node: Node) -> bool | None:
-        text = self.expanded(node)
-        if text is None or text in _BOOLS:
-            return None if text is None else _BOOLS[text]
-        fix = _LOOKS_BOOLEAN.get(text.lower())
+        """`true` or `false`."""
+        value = self._typed(node, "true or false")
+        if value is _UNTYPED or isinstance(value, bool):
+            return value if isinstance(value, bool) else None
+        fix = _LOOKS_BOOLEAN.get(str(node.text).lower())
         self._misfit(node, "type", "is neither true nor false", f"write {fix}" if fix else "")
         return None
 
     def whole(self, node: Node, least: int, most: int) -> int | None:
         """A whole number from `least` to `most`."""
-        value = self._number(node)
-        if value is None:
+        value = self._typed(node, f"a whole number from {least} to {most}")
+        if value is _UNTYPED:
             return None
-        if isinstance(value, int) and least <= value <= most:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         self._misfit(node, "type", f"is no whole number from {least} to {most}")
         return None
 
     def real(self, node: Node, least: float, most: float) -> float | None:
         """A number from `least` to `most`."""
-        value = self._number(node)
-        if value is None:
+        value = self._typed(node, f"a number from {least:g} to {most:g}")
+        if value is _UNTYPED:
             return None
-        if isinstance(value, int | float) and least <= value <= most:
+        if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
             return float(value)
         self._misfit(node, "type", f"is no number from {least:g} to {most:g}")
         return None
 
-    def _number(self, node: Node) -> int | float | str | None:
-        """A number, "" for what is none; None where a problem has been told."""
-        text = self.expanded(node)
-        if text is None:
-            return None
-        value = scalar(text)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    def _typed(self, node: Node, expected: str) -> object:
+        """What a scalar stands for; _UNTYPED where a problem has been told."""
+        if node.text is None:
+            self._mistyped(node, expected)
+            return _UNTYPED
+        if node.quoted and "${" not in node.text:
+            self.tell(node, "type", f"'{node.text}' in quotes is a text; {expected} is expected here")
+            return _UNTYPED
+        text = self._expanded(node, node.text)
+        return _UNTYPED if text is None else scalar(text)
 
     def _misfit(self, node: Node, code: str, complaint: str, hint: str = "") -> None:
-        self.problems.add(node.place, code, f"'{node.text}' {complaint}" if node.text else f"this {complaint}", hint)
+        self.tell(node, code, f"'{node.text}' {complaint}" if node.text else f"this {complaint}", hint)
 
-    def value(self, node: Node) -> object:
+    # --- anything -----------------------------------------------------------------------------------------------------
+
+    def value(self, node: Node, lenient: bool = False) -> object:
         """A node of any form as JSON has it: dicts, lists, texts, numbers, true, false, null.
 
         What is written in quotes or as a block is a text; anything else is what YAML 1.2 says it is, once expanded.
+        `lenient`: a `${NAME}` in quotes, too; inside { } it cannot be written otherwise.
         """
         if node.pairs is not None:
-            return {str(key.text): self.value(item) for key, item in node.pairs}
+            return {str(key.text): self.value(item, lenient) for key, item in node.pairs}
         if node.items is not None:
-            return [self.value(item) for item in node.items]
-        text = self.expanded(node)
+            return [self.value(item, lenient) for item in node.items]
+        raw = node.text or ""
+        text = self._expanded(node, raw)
         if text is None:
             return None
-        return text if node.quoted else scalar(text)
+        return text if node.quoted and not (lenient and "${" in raw) else scalar(text)
 
     def section(self, node: Node | None, keys: Mapping[str, Callable[[Node], None]], needs: Sequence[str] = ()) -> None:
         """A mapping whose every key has its reader."""
@@ -168,4 +215,20 @@ class SettingsReader(Reader):
             if key in found:
                 read(found[key])
             elif key in needs and node is not None:
-                self.problems.add(node.place, "missing", f"'{key}:' is missing here")
+                self.tell(node, "missing", f"'{key}:' is missing here")
+
+
+_UNTYPED: Final = object()
+
+
+def _written(node: Node) -> str | int | float | bool | None:
+    """What a scalar is before anything is expanded."""
+    text = node.text or ""
+    return text if node.quoted or "${" in text else scalar(text)
+
+
+def _a_kind(node: Node) -> str:
+    if node.text is None:
+        return f"a {node.kind}"
+    written = _written(node)
+    return "a boolean" if isinstance(written, bool) else "a number" if isinstance(written, int | float) else "a text"

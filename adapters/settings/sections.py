@@ -129,7 +129,7 @@ class SectionsReader:
         match = _ADDRESS.fullmatch(text)
         if match is None or int(match["port"]) > 65535 or not _is_address(match["six"]):
             hint = "e.g. 127.0.0.1:9019, 0.0.0.0:9019 or [::1]:9019"
-            self._reader.problems.add(node.place, "address", "host:port is expected here", hint)
+            self._reader.tell(node, "address", "host:port is expected here", hint)
             return
         self.audiosocket |= {"host": match["six"] or match["host"], "port": int(match["port"])}
 
@@ -143,7 +143,7 @@ class SectionsReader:
                 networks.append(ip_network(text))
             except ValueError:
                 hint = "e.g. 192.0.2.7 or 10.0.0.0/8 (no bits set behind the mask)"
-                self._reader.problems.add(item.place, "address", "an address or a network is expected here", hint)
+                self._reader.tell(item, "address", "an address or a network is expected here", hint)
         self.audiosocket["allowed_peers"] = tuple(networks)
 
     def _warn_of_open_port(self, node: Node | None) -> None:

@@ -26,12 +26,12 @@ def read_tools(reader: SettingsReader, node: Node | None, folder: Path) -> dict[
     if node is None or node.text == "":
         return {}
     if node.items is None:
-        reader.problems.add(node.place, "type", f"a list of tools is expected here, this is a {node.kind}")
+        reader.tell(node, "type", f"a list of tools is expected here, this is a {node.kind}")
         return {}
     if str(folder) not in sys.path:
         sys.path.append(str(folder))  # last: a file beside the configuration hides no module
     tools: dict[str, Tool] = {}
-    for item in node.items:
+    for item in reader.listed(node):
         tool, name = _tool(reader, item)
         if name is not None and tool is not None:
             if tool.name in tools:
@@ -62,7 +62,7 @@ def _tool(reader: SettingsReader, item: Node) -> tuple[Tool | None, Node | None]
 def _name(reader: SettingsReader, node: Node) -> str | None:
     name = reader.filled(node)
     if name is not None and not _NAME.fullmatch(name):
-        reader.problems.add(node.place, "tool-name", "a tool's name is 1 to 64 letters, digits, _ and -")
+        reader.tell(node, "tool-name", "a tool's name is 1 to 64 letters, digits, _ and -")
         return None
     return name
 
@@ -74,9 +74,9 @@ def _function(reader: SettingsReader, node: Node) -> Callable[..., object] | Non
     try:
         return imported(reference)
     except ToolError as error:
-        reader.problems.add(node.place, "tool-import", str(error))
+        reader.tell(node, "tool-import", str(error))
     except SystemExit:
-        reader.problems.add(node.place, "tool-import", "its module ends the program when it is imported")
+        reader.tell(node, "tool-import", "its module ends the program when it is imported")
     return None
 
 
@@ -85,15 +85,15 @@ def _parameters(reader: SettingsReader, node: Node | None, name: str) -> Mapping
         return _NO_PARAMETERS
     value = reader.value(node)
     if not isinstance(value, dict):
-        reader.problems.add(node.place, "type", f"a mapping (a JSON schema) is expected here, this is a {node.kind}")
+        reader.tell(node, "type", f"a mapping (a JSON schema) is expected here, this is a {node.kind}")
         return None
     if value.get("type") != "object":
-        reader.problems.add(node.place, "tool-schema", "the schema of a tool's parameters has 'type: object'")
+        reader.tell(node, "tool-schema", "the schema of a tool's parameters has 'type: object'")
         return None
     try:
         return checked(Tool(name, len, parameters=value)).parameters
     except ToolError as error:
-        reader.problems.add(node.place, "tool-schema", str(error))
+        reader.tell(node, "tool-schema", str(error))
     return None
 
 

@@ -23,11 +23,11 @@ def read_turn_detection(
     """UNSET where nobody says anything, None for manual turns. `key`, `node`: as configured, if it was."""
     if key is None or node is None:
         return _combined({}, spec)
-    value = reader.value(node)
+    value = reader.value(node, lenient=True)
     if value == "none" or (isinstance(value, dict) and value.get("type", "") in (None, "none")):
         value = None
     if value is not None and not isinstance(value, dict):
-        reader.problems.add(node.place, "type", f"a mapping or 'none' is expected here, this is a {node.kind}")
+        reader.tell(node, "type", f"a mapping or 'none' is expected here, this is a {node.kind}")
         return UNSET
     places = {str(name.text): name.place for name, _ in node.pairs or ()}
     if spec is not None:
@@ -95,9 +95,16 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _as_written(value: object) -> str:
+    return f"'{value}' in quotes" if isinstance(value, str) and not isinstance(scalar(value), str) else _shown(value)
+
+
 def _check_fields(reader: SettingsReader, value: Mapping[str, object], places: Mapping[str, Place]) -> None:
     """One field the provider does not know, or of a wrong type, costs the whole session.update (facts section 2)."""
-    kind = str(value.get("type", "server_vad"))
+    kind = value.get("type", "server_vad")
+    if not isinstance(kind, str):
+        reader.problems.add(places["type"], "type", f"type is a name, not {_shown(kind)}")
+        return
     fields = _FIELDS.get(kind)
     if fields is None:
         message = f"'{kind}' is new to us; a provider that does not know it rejects the session"
@@ -111,7 +118,7 @@ def _check_fields(reader: SettingsReader, value: Mapping[str, object], places: M
             hint = suggestion(name, fields)
             reader.problems.add(places[name], "unknown-key", f"'{name}' means nothing to {kind}", hint)
         elif not fields[name][1](given):
-            reader.problems.add(places[name], "type", f"{name} is {fields[name][0]}, not {_shown(given)}")
+            reader.problems.add(places[name], "type", f"{name} is {fields[name][0]}, not {_as_written(given)}")
 
 
 def _is_whole(value: object) -> bool:

@@ -112,7 +112,7 @@ def test_lines_out_of_order(tmp_path: Path) -> None:
         ("", "a journal of turnspec begins with a line of kind 'header'"),
         ('{"type": "session.created"}\n', "it has no 'kind'"),
         (journal_lines()[1], "turnspec audit"),
-        (journal_lines()[0].replace('"version":1', '"version":2'), "version 2 of a journal; this reads version 1; a newer"),
+        (journal_lines()[0].replace('"version":1', '"version":2'), "a newer turnspec wrote it"),
         (journal_lines()[0].replace('"version":1', '"version":"x"'), "version x of a journal; this reads version 1"),
         ("\xff\n", "this is not JSON"),
     ],
