@@ -68,6 +68,8 @@ class TurnspecServer:
             self._journals = JournalWriter(
                 settings.call.journal_dir, settings.spec, settings.spec_digest, settings.call, secrets=settings.secrets
             )
+        if settings.call.recording_dir is not None:
+            settings.call.recording_dir.mkdir(parents=True, exist_ok=True)
         prompts = load_prompts(settings.audiosocket.rate_hz)
         self._shared = Shared(self._machine, settings.call, prompts, self._threads, self._recordings)
         await self._listener.start(sock)

@@ -8,6 +8,7 @@ is set right with every batch, so that a process that dies leaves a file that pl
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 import wave
@@ -19,6 +20,7 @@ import numpy as np
 import structlog
 
 from adapters.audio.formats import AudioFormat
+from adapters.audio.new_file import opened_new
 from adapters.audio.resample import Resampler
 
 log = structlog.get_logger(__name__)
@@ -96,7 +98,8 @@ class Recorder:
     """One call's recording. `hear` and `tick` append to memory; once a second a batch goes to the writer's thread."""
 
     def __init__(self, writer: RecordingWriter, path: Path, *, rate_hz: int = 8000) -> None:
-        """`path` is written anew; its folder must exist. A file that fails is logged once, and no more is recorded."""
+        """`path` is made, or `<name>.2.wav` if it is there already; its folder must exist. A file that fails is logged
+        once, and no more is recorded."""
         self._writer = writer
         self._file = _StereoFile(path, rate_hz)
         self._rate_hz = rate_hz
@@ -176,10 +179,18 @@ class _StereoFile:
         self._rate_hz = rate_hz
         self._raw: IO[bytes] | None = None
         self._wave: wave.Wave_write | None = None
+        self._opened = opened_new
 
     def open(self) -> None:
-        self._raw = self.path.open("wb")
-        self._wave = wave.open(self._raw, "wb")  # noqa: SIM115 - it lives as long as the call
+        try:
+            number, self.path = self._opened(self.path)
+            self._raw = os.fdopen(number, "wb")
+            self._begin(self._raw)
+        except OSError as error:
+            self._fail(error)
+
+    def _begin(self, raw: IO[bytes]) -> None:
+        self._wave = wave.open(raw, "wb")  # noqa: SIM115 - it lives as long as the call
         self._wave.setnchannels(2)
         self._wave.setsampwidth(2)
         self._wave.setframerate(self._rate_hz)
@@ -193,9 +204,12 @@ class _StereoFile:
         try:
             self._wave.writeframes(bytes(2 * silence_bytes) + stereo.tobytes())  # sets the header right as well
             self._raw.flush()
-        except OSError:
-            self._release()
-            raise
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        log.error("recording_not_written", path=str(self.path), error=error.strerror)
+        self._release()
 
     def close(self) -> None:
         self._release()

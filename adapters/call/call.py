@@ -236,7 +236,6 @@ class Call:
         folder: Path | None = self._shared.settings.recording_dir
         if folder is None:
             return None
-        folder.mkdir(parents=True, exist_ok=True)
         return Recorder(self._shared.recordings, folder / f"{self.call_id}.wav", rate_hz=self._leg.rate_hz)
 
     # --- observers ----------------------------------------------------------------------------------------------------

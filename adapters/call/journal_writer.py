@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 import structlog
 
+from adapters.audio.new_file import opened_new
 from adapters.audio.recorder import RecordingWriter
 from adapters.call.mailbox import Letter
 from adapters.call.settings import CallSettings
@@ -34,7 +35,6 @@ log = structlog.get_logger(__name__)
 HAND_OVER_S: Final = 0.1
 SECRET_CHARS: Final = 6
 _BATCH_LINES: Final = 100
-_FILES_PER_CALL: Final = 1000
 
 
 def header_of(spec: Spec, digest: str, settings: CallSettings, call_id: str, started_at: datetime) -> Header:
@@ -189,22 +189,13 @@ class _LineFile:
         self.dropped = 0
         self._file: int | None = None
         self._size_bytes = 0
+        self._opened = opened_new
 
     def open(self) -> None:
         try:
-            self._file = self._opened()
+            self._file, self.path = self._opened(self.path)
         except OSError as error:
             log.error("journal_not_written", path=str(self.path), error=error.strerror)
-
-    def _opened(self) -> int:
-        """An earlier call's journal is never written over: Asterisk may use an id again."""
-        first = self.path
-        for number in range(2, _FILES_PER_CALL):
-            try:
-                return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            except FileExistsError:
-                self.path = first.with_suffix(f".{number}{first.suffix}")
-        raise FileExistsError(0, "too many journals of this id", str(first))
 
     def write(self, batch: bytes, lines: int) -> None:
         """One batch of whole lines. One that does not fit is taken back, and there is no further one."""

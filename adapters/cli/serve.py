@@ -19,7 +19,7 @@ from adapters.realtime.session import session_object
 from adapters.server import TurnspecServer
 from adapters.settings.config import Settings, load_settings
 from adapters.specs import shown
-from fsm.language.problem import Problem, SpecError
+from fsm.language.problem import Place, Problem, SpecError
 
 _THREAD_S: Final = 0.2
 
@@ -68,14 +68,20 @@ def _serve(settings: Settings) -> int:
     try:
         asyncio.run(_run(settings))
     except OSError as error:
-        socket = settings.audiosocket
-        message = f"cannot serve on {socket.host}:{socket.port}: {error.strerror or error}"
-        _tell([Problem(settings.listen_place, "listen", message)], as_json=False)
+        _tell([_start_problem(settings, error)], as_json=False)
         return _ended(1)
     except Exception:  # a bare traceback would pass by the redaction of the logs
         structlog.get_logger(__name__).exception("server_failed")
         return _ended(1)
     return _ended(0)
+
+
+def _start_problem(settings: Settings, error: OSError) -> Problem:
+    if error.filename:  # a folder that has gone since it was checked
+        return Problem(Place(settings.file, 1, 1), "no-folder", f"{error.filename}: {error.strerror}")
+    socket = settings.audiosocket
+    message = f"cannot serve on {socket.host}:{socket.port}: {error.strerror or error}"
+    return Problem(settings.listen_place, "listen", message)
 
 
 async def _run(settings: Settings) -> None:

@@ -1,11 +1,11 @@
-"""The sections of a configuration file but the provider's: addresses, folders, limits, logs. Never opens what it names.
+"""The sections of a configuration file but the provider's: addresses, folders, limits, logs. Opens none of them.
 
 Every number has its bounds here, in one table, so that a limit of a configuration is a limit.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
@@ -17,6 +17,7 @@ from adapters.call.settings import CallLimits
 from adapters.realtime.connection import Limits
 from adapters.realtime.endpoint import Endpoint
 from adapters.realtime.session import SessionSettings
+from adapters.settings.folders import reason_of, unusable
 from adapters.settings.provider import ProviderReader
 from adapters.settings.reader import SettingsReader
 from adapters.settings.tools import read_tools
@@ -98,7 +99,7 @@ class SectionsReader:
         name = self._reader.filled(node) if node is not None else "server_vad"
         if name is None:
             return
-        path = bundled_path(name) if name in BUNDLED else self._folder / Path(name).expanduser()
+        path = bundled_path(name) if name in BUNDLED else self._path(name)
         place = node.place if node is not None else self._root.place
         texts: list[str] = []
         fetch = fetcher(path.parent)
@@ -112,8 +113,8 @@ class SectionsReader:
             texts.append(path.read_text(encoding="utf-8"))
             self.spec = load(texts[0], shown(path), fetched).spec
             self.spec_digest = digest(texts)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        except (OSError, ValueError) as error:
+            reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
             hint = suggestion(name, BUNDLED) + "; or the path of a file"
             self._reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", hint)
         except SpecError as error:
@@ -161,13 +162,18 @@ class SectionsReader:
         text = self._reader.filled(node)
         if text is None:
             return
-        path = self._folder / Path(text).expanduser()
-        existing = next((each for each in (path, *path.parents) if each.exists()), path)
-        if not existing.is_dir():
-            self._reader.problems.add(node.place, "no-folder", "this is a file, a folder is expected")
-        elif not os.access(existing, os.W_OK | os.X_OK):
-            self._reader.problems.add(node.place, "no-folder", "nothing can be written to this folder")
+        path = self._path(text)
+        complaint = unusable(path)
+        if complaint:
+            self._reader.tell(node, "no-folder", complaint)
         self.call[name] = path
+
+    def _path(self, text: str) -> Path:
+        """Relative to the file; a home that is not there stays as it is written, and is not found."""
+        path = Path(text)
+        with contextlib.suppress(RuntimeError):
+            path = path.expanduser()
+        return self._folder / path
 
     def _limits(self, node: Node | None) -> None:
         found = self._reader.mapping(node, tuple(LIMITS)) if node is not None and node.text != "" else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import wave
 from pathlib import Path
@@ -182,19 +183,32 @@ def test_a_file_that_cannot_be_opened_is_logged_and_the_call_goes_on(tmp_path: P
         for _ in range(100):
             recorder.tick(None)
         finish(writer, recorder)
-    assert [entry["event"] for entry in logs] == ["recording_write_failed"]
+    assert [entry["event"] for entry in logs] == ["recording_not_written"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_logged_once(path: Path) -> None:
-    path.symlink_to("/dev/full")
     writer = RecordingWriter()
     with structlog.testing.capture_logs() as logs:
+        go = held(writer)
         recorder = Recorder(writer, path)
+        recorder._file._opened = lambda path: (os.open("/dev/full", os.O_WRONLY), path)
+        go.set()
         for _ in range(300):
             recorder.tick(None)
         finish(writer, recorder)
-    assert [entry["event"] for entry in logs] == ["recording_write_failed"]
+    assert [entry["event"] for entry in logs] == ["recording_not_written"]
+
+
+def test_a_recording_of_an_id_that_comes_again_is_a_file_of_its_own(path: Path) -> None:
+    writer = RecordingWriter()
+    for level in (1, 2, 3):
+        recorder = Recorder(writer, path)
+        recorder.tick(pcm(20, level))
+        recorder.close()
+    assert writer.close()
+    for name, level in (("call.wav", 1), ("call.2.wav", 2), ("call.3.wav", 3)):
+        assert (read(path.with_name(name))[1] == level).all()
 
 
 def test_closing_twice_and_going_on_after_it(path: Path) -> None:

@@ -254,6 +254,13 @@ def test_tools_lie_beside_the_file_and_their_names_reach_the_session(tmp_path: P
     assert definitions[0]["name"] == "find" and definitions[0]["type"] == "function"
 
 
+def test_trying_the_folders_leaves_nothing_and_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "old.jsonl").write_text("{}")
+    loaded(tmp_path, "journal: {dir: kept}\nrecording: {dir: a/b/c}")
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["kept", "old.jsonl", "turnspec.yaml"]
+
+
 def test_printing_settings_shows_no_secret(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "provider: {api_key: '${MY_KEY}'}", {"MY_KEY": "hush-hush-hush"})
     assert settings.secrets == ("hush-hush-hush",)

@@ -153,6 +153,9 @@ CASES = [
     ("provider: {api_key: \"a\\nb\"}", "1:21", "provider", "no header may hold"),
     # spec and turn detection
     ("spec: server_vat", "1:7", "no-file", "did you mean 'server_vad'?"),
+    ("spec: \"a\\0b\"", "1:7", "no-file", "the spec cannot be read: embedded null byte"),
+    ("spec: ~nobody-of-test/x.yaml", "1:7", "no-file", "the spec cannot be read: No such file"),
+    ("spec: .", "1:7", "no-file", "the spec cannot be read: Is a directory"),
     ("spec: [a]", "1:7", "type", "a text is expected here"),
     ("provider:\n  turn_detection:\n    create_response: false", "3:5", "turn-detection", "use owned_turns"),
     ("provider:\n  turn_detection:\n    create_response: false", "3:5", "turn-detection", "specs/server_vad.yaml:"),
@@ -184,6 +187,10 @@ CASES = [
     # folders
     ("journal:\n  dir: turnspec.yaml", "2:8", "no-folder", "this is a file"),
     ("recording:\n  dir: turnspec.yaml/x", "2:8", "no-folder", "this is a file"),
+    ("journal:\n  dir: " + "x" * 300, "2:8", "no-folder", "journal.dir: the folder cannot be made: File name too long"),
+    ("recording:\n  dir: /proc/self/x", "2:8", "no-folder", "recording.dir: the folder cannot be made: No such file"),
+    ("recording:\n  dir: /proc/self", "2:8", "no-folder", "recording.dir: nothing can be written to this folder: "),
+    ("journal:\n  dir: \"a\\0b\"", "2:8", "no-folder", "journal.dir: the folder cannot be made: embedded null byte"),
 ]  # fmt: skip
 
 
