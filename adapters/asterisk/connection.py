@@ -29,6 +29,9 @@ Source: TypeAlias = Callable[[], bytes | None]
 
 
 class TickHandle(Protocol):
+    skipped_frames: int
+    """Never to be sent: the loop was stalled for longer than may be caught up."""
+
     def unregister(self) -> None:
         """After this the callback is not called again. Safe at any time, also from within it."""
 
@@ -96,6 +99,8 @@ class ConnectionStats:
     frames_silent: int = 0
     frames_dropped: int = 0
     """Not sent, because the peer does not read."""
+    frames_skipped: int = 0
+    """Not sent, because the loop of the process was stalled."""
     frames_misshaped: int = 0
     """From a source, and not 20 ms long: filled up with silence or cut."""
     messages_received: int = 0
@@ -143,6 +148,12 @@ class Connection(asyncio.Protocol):
     def rate_hz(self) -> int:
         """Of the frames a source gives."""
         return self._settings.rate_hz
+
+    @property
+    def frames_unsent(self) -> int:
+        """Frames that were due and did not leave: the process was stalled, or the peer did not read."""
+        skipped = self._tick_handle.skipped_frames if self._tick_handle is not None else self.stats.frames_skipped
+        return skipped + self.stats.frames_dropped
 
     def play_from(self, source: Source | None) -> None:
         """From the next tick on every frame is asked of `source` (None: silence)."""
@@ -250,11 +261,13 @@ class Connection(asyncio.Protocol):
     def _depart(self, phase: Phase, reason: Gone) -> bool:
         """Into `phase` from a living one, once: no more ticks, no deadline, the uuid is free."""
         if self._is_over:
-            self._disarm()
+            if phase is Phase.LOST:  # else the deadline of a polite end still runs
+                self._disarm()
             return False
         self._phase, self._reason, self._is_over = phase, reason, True
         self._disarm()
         if self._tick_handle is not None:
+            self.stats.frames_skipped = self._tick_handle.skipped_frames
             self._tick_handle.unregister()
             self._tick_handle = None
         self._source = None

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from adapters.asterisk import protocol as wire
-from adapters.asterisk.connection import Connection
+from adapters.asterisk.connection import Connection, Gone
 from tests.adapters.asterisk.peers import HELLO, SILENCE, Peer, Remembering, stage, until
 
 pytestmark = pytest.mark.virtual_time
@@ -215,6 +215,17 @@ async def test_a_hang_up_the_peer_ignores_is_cut_at_its_deadline() -> None:
         await connection.hang_up()
         assert asyncio.get_running_loop().time() - began == pytest.approx(3.0, abs=0.01)
         assert heard.gone == ["hung_up"]
+
+
+async def test_a_second_hang_up_does_not_put_off_the_deadline_of_the_first() -> None:
+    async with stage(hang_up_deadline_s=3.0) as play:
+        _, connection, heard = await play.call()
+        began = asyncio.get_running_loop().time()
+        connection.leave(Gone.SERVER_CLOSING)
+        await asyncio.sleep(1.0)
+        await asyncio.wait_for(connection.hang_up(), 60)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(3.0, abs=0.01)
+        assert heard.gone == ["server_closing"]
 
 
 async def test_a_cancelled_hang_up_goes_on() -> None:
