@@ -35,7 +35,9 @@ NewObservers = Callable[[str], Iterable[Observer]]
 """Further observers of a call, by its id; one list for each call."""
 
 CUT_S: Final = 5.0
-"""After the calls' own deadline at a shutdown: for the goodbyes of the line, and for what holds out against them."""
+"""After the drain of a shutdown: for the goodbyes of the line, and for what holds out against them."""
+HURRY_S: Final = 0.5
+"""The same in a hurry: long enough for a peer that listens, so that its dialplan goes on."""
 
 
 class TurnspecServer:
@@ -84,21 +86,23 @@ class TurnspecServer:
         if self.settings.call.tools:
             import jsonschema  # noqa: F401
 
-    async def close(self, deadline_s: float | None = None) -> None:
-        """New calls are turned away politely; live ones are asked to hang up, and ended after `deadline_s`.
+    async def close(self, drain_s: float | None = None) -> None:
+        """New calls are turned away politely; live ones end when nobody speaks, is heard or waits for an answer.
 
-        `deadline_s`: the settings' `shutdown_s` unless given.
+        What has not ended after `drain_s` (the settings' `shutdown_s` unless given) is ended then, politely as well.
         """
         self._is_closing = True
-        deadline_s = self.settings.shutdown_s if deadline_s is None else deadline_s
+        drain_s = self.settings.shutdown_s if drain_s is None else drain_s
         if self._calls:
-            log.info("closing", calls=len(self._calls), deadline_s=deadline_s)
+            log.info("closing", calls=len(self._calls), drain_s=drain_s)
         for call in list(self._calls.values()):
-            call.hang_up("server_closing")
-        await self._wait_until_empty(deadline_s)
+            call.leave("server_closing")
+        await self._wait_until_empty(drain_s)
         if self._calls:
             log.warning("calls_cut_short", calls=sorted(self._calls))
-        await self._listener.close(CUT_S)
+        for call in list(self._calls.values()):
+            call.hang_up("server_closing")
+        await self._listener.close(HURRY_S if self._hurry.is_set() else CUT_S)
         await self._wait_until_empty(CUT_S)
         self._ticker.close()
         for what, written in (("recordings", self._recordings.close()), ("journals", self._close_journals())):

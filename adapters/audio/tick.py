@@ -70,6 +70,7 @@ class Ticker:
         self._slots: list[_Slot] = []
         self.lateness = Lateness()
         self.skipped_frames = 0
+        self.skips = 0
         self.failures = 0
 
     def __len__(self) -> int:
@@ -157,13 +158,20 @@ class _Slot:
         self._ticker.lateness.add(self._clock.time() - self._begin_s(member.next_period))
         member.next_period = period + 1
         if due > CATCH_UP_FRAMES:
-            member.skipped_frames += due - CATCH_UP_FRAMES
-            self._ticker.skipped_frames += due - CATCH_UP_FRAMES
+            self._skip(member, due - CATCH_UP_FRAMES)
             due = CATCH_UP_FRAMES
         try:
             member.callback(due)
         except Exception:
             self._note_failure(member)
+
+    def _skip(self, member: Registration, frames: int) -> None:
+        member.skipped_frames += frames
+        ticker = self._ticker
+        ticker.skipped_frames += frames
+        ticker.skips += 1
+        if ticker.skips & (ticker.skips - 1) == 0:  # 1st, 2nd, 4th, ...: one stall meets every call
+            log.warning("tick_stalled", stalled_ms=(frames + CATCH_UP_FRAMES) * FRAME_MS, skips=ticker.skips)
 
     def _note_failure(self, member: Registration) -> None:
         self._ticker.failures += 1

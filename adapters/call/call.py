@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import structlog
@@ -29,7 +29,7 @@ from adapters.call.summary import Summary
 from adapters.call.timers import Timers
 from adapters.realtime.protocol import WireEvent
 from adapters.tools import ToolRunner
-from fsm.machine.machine import Event, Step, TurnSpecMachine
+from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,9 @@ _COMPLAINTS = frozenset(
      "item_rejected", "provider.unreachable"}
 )  # fmt: skip
 """Events an operator wants to read of, with the provider's own words."""
+
+QUIET: Final = "configured"
+"""The state in which nobody has the floor."""
 
 
 class LegListener(Protocol):
@@ -56,6 +59,9 @@ class Leg(Protocol):
 
     @property
     def rate_hz(self) -> int: ...
+
+    @property
+    def frames_unsent(self) -> int: ...
 
     def play_from(self, source: Callable[[], bytes | None] | None) -> None: ...
 
@@ -100,6 +106,8 @@ class Call:
         self._mailbox = Mailbox(shared.settings.limits.mailbox_events)
         self._timers = Timers(self._mailbox)
         self.summary = Summary(self._machine.spec)
+        self._snapshot: Snapshot | None = None
+        self._leaving = ""
         self._build()
 
     def _build(self) -> None:
@@ -142,6 +150,9 @@ class Call:
         self._act(step, Letter(step.event, "start"))
         snapshot = step.snapshot
         while not snapshot.is_final:
+            self._snapshot = snapshot
+            if self._leaving:
+                self._ask_to_end()
             recalled = self._machine.recall(snapshot)
             letter = Letter(recalled, "waited") if recalled is not None else await self._mailbox.next()
             step = self._machine.step(snapshot, letter.event)
@@ -176,6 +187,7 @@ class Call:
             self._recorder.close()
         self.summary.duration_ms = self._at_ms()
         self.summary.mailbox_dropped = self._mailbox.dropped
+        self.summary.frames_unsent = self._leg.frames_unsent
         self.summary.played = self._playout.stats
         self._observe("ended", self.summary)
         self.log.info("call_ended", **self.summary.as_json())
@@ -199,6 +211,24 @@ class Call:
     def hang_up(self, reason: str) -> None:
         """An operator's wish to end the call politely."""
         self._mailbox.put(Event("operator.hang_up_requested", {"reason": reason}), "operator")
+
+    def leave(self, reason: str) -> None:
+        """An operator's wish to end the call as soon as nobody speaks, is heard or waits for an answer."""
+        self._leaving = reason
+        self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        """The request is made once, and at a moment when the spec has nothing left to finish."""
+        snapshot = self._snapshot
+        if self._leaving and snapshot is not None and not self._mailbox and self._is_at_rest(snapshot):
+            self.hang_up(self._leaving)
+            self._leaving = ""
+
+    def _is_at_rest(self, snapshot: Snapshot) -> bool:
+        """Nobody has the floor, nothing has a deadline, nothing is heard, nothing that waited is next."""
+        quiet = snapshot.state == QUIET or QUIET not in self._machine.spec.states
+        is_idle = quiet and not snapshot.armed and not self._playout.is_playing
+        return is_idle and self._machine.recall(snapshot) is None
 
     def say(self, text: str) -> None:
         """An application's wish to have something said; it waits until nobody has the floor."""

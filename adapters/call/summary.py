@@ -50,12 +50,13 @@ class Summary:
     rejections: Counter[str] = attrs.field(factory=Counter)
     barge_ins: int = 0
     tools: int = 0
-    reconnects: int = 0
+    connects: int = 0
     violations: int = 0
     states: list[str] = attrs.field(factory=list)
     end_reason: str = ""
     longest_silence_ms: int = 0
     duration_ms: int = 0
+    frames_unsent: int = 0
     mailbox_dropped: int = 0
     journal_dropped: int = 0
     played: PlayoutStats | None = None
@@ -73,6 +74,8 @@ class Summary:
             if effect.name == "create_response":
                 self._asked = str(effect.args.get("cause"))
                 self.creates[self._asked] += 1
+            elif effect.name == "connect_provider":
+                self.connects += 1
             elif effect.name == "run_tool":
                 self.tools += 1
                 self._response.called_tools = True
@@ -80,7 +83,6 @@ class Summary:
             self.violations += 1
         if not self.states or self.states[-1] != step.snapshot.state:
             self.states.append(step.snapshot.state)
-            self.reconnects += step.snapshot.state == "reconnecting"
         self._note_end(step, letter)
         self._was_audible = self._is_audible(step)
         self._count_silence(step, at_ms)
@@ -157,9 +159,10 @@ class Summary:
             "agent_audio_generated_s": round(played.generated_ms / 1000, 1) if played else 0.0,
             "agent_audio_played_s": round(played.played_ms / 1000, 1) if played else 0.0,
             "longest_silence_ms": self.longest_silence_ms,
-            "reconnects": self.reconnects,
+            "reconnects": max(self.connects - 1, 0),
             "violations": self.violations,
             "duration_s": round(self.duration_ms / 1000, 1),
+            "frames_unsent": self.frames_unsent,
             "mailbox_dropped": self.mailbox_dropped,
             "journal_dropped": self.journal_dropped,
             "end_reason": self.end_reason,

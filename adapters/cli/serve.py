@@ -43,8 +43,8 @@ def command(config: Path, check: bool, as_json: bool) -> None:
     ${NAME} and ${NAME:-default} in CONFIG are taken from the environment. The spec, the tools and every value are
     checked before the first call; all that is wrong is told at once, as FILE:LINE:COL: error[CODE]: what is wrong.
 
-    SIGTERM or Ctrl-C ends it politely: new calls are turned away, live ones may finish their sentence (for
-    limits.shutdown_s seconds); a second one does not wait.
+    SIGTERM or Ctrl-C ends it politely: new calls are turned away, a live one ends as soon as nobody speaks, is heard or
+    waits for an answer, and at the latest after limits.shutdown_s seconds; a second one does not wait.
 
     Exit code: 0 good, 1 problems found, 2 wrong use.
     """

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import io
+import json
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -52,7 +53,7 @@ LISTEN = {"steps": [{"until_hung_up": {"within_ms": 60000}}]}
 
 
 @pytest.fixture(autouse=True)
-def _logged() -> Iterator[io.StringIO]:
+def logged() -> Iterator[io.StringIO]:
     """What the process logs in a test, as `turnspec serve` would write it."""
     stream = io.StringIO()
     logs.configure(LogSettings(), (), stream)
@@ -65,6 +66,11 @@ class Ends:
     """An observer that keeps the summary of each call; as an observer of its own for each."""
 
     summaries: dict[str, Summary] = attrs.field(factory=dict)
+    awaited: dict[str, asyncio.Event] = attrs.field(factory=dict)
+
+    async def reached(self, state: str) -> None:
+        """Some call is in this state."""
+        await self.awaited.setdefault(state, asyncio.Event()).wait()
 
     def of(self, call_id: str) -> list[Observer]:
         return [_End(self, call_id)]
@@ -75,7 +81,10 @@ class _End:
     ends: Ends
     call_id: str
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None: ...
+    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+        del letter, at_ms
+        if step.snapshot.state in self.ends.awaited:
+            self.ends.awaited[step.snapshot.state].set()
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
 
@@ -115,6 +124,7 @@ async def test_a_call_from_the_file_to_the_ear(tmp_path: Path) -> None:
             assert report.notes == () and len(report.agent_speech) == 2
     numbers = ends.summaries[str(call_id)].as_json()
     assert (numbers["turns"], numbers["answers"], numbers["rejections"], numbers["underruns"]) == (1, 1, 0, 0)
+    assert (numbers["reconnects"], numbers["frames_unsent"]) == (0, 0)
     with (tmp_path / "journals" / f"{call_id}.jsonl").open() as lines:
         journal = read(lines)
     assert journal.warnings == () and journal.end is not None
@@ -122,6 +132,20 @@ async def test_a_call_from_the_file_to_the_ear(tmp_path: Path) -> None:
     again = replay(journal, TurnSpecMachine(settings.spec), STRICT)
     assert again.matches and again.steps == len(journal.steps) > 20, again
     assert (tmp_path / "recordings" / f"{call_id}.wav").stat().st_size > 100_000
+
+
+async def test_frames_lost_to_a_stalled_loop_are_counted_and_logged(tmp_path: Path, logged: io.StringIO) -> None:
+    ends, loop = Ends(), asyncio.get_running_loop()
+    async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url), ends) as server:
+        live = asyncio.create_task(call(server, GREETED))
+        await asyncio.sleep(1.51)
+        loop._jumping.now_s += 1.0  # type: ignore[attr-defined]  # nothing ran for a second
+        await live
+    (summary,) = ends.summaries.values()
+    assert summary.as_json()["frames_unsent"] in (47, 48)  # of 50 or 51, less the three that are made up for
+    lines = {each["event"]: each for each in map(json.loads, logged.getvalue().splitlines())}
+    assert lines["call_ended"]["frames_unsent"] == lines["audiosocket_closed"]["frames_skipped"] > 40
+    assert lines["tick_stalled"]["stalled_ms"] == 1000
 
 
 FAULTS = {
@@ -149,7 +173,10 @@ async def test_a_provider_that_cannot_be_reached_is_an_apology_and_the_dialplan_
     assert heard_ms > 1500, "the apology was heard"
     assert (report.ended, report.dialplan_continues, report.dropped) == ("hangup", True, None)
     assert report.duration_ms < 30_000
-    assert summary.as_json()["agent_audio_played_s"] == 0.0
+    numbers = summary.as_json()
+    assert numbers["agent_audio_played_s"] == 0.0
+    tries = {"http_401": 1, "key_refused": 1, "update_refused": 1}.get(how, 3)
+    assert numbers["reconnects"] == tries - 1, "the first connect is no reconnect"
     assert summary.violations == 0, summary
 
 
@@ -262,7 +289,53 @@ async def test_closing_lets_a_sentence_end_and_turns_new_calls_away(tmp_path: Pa
     assert (report.ended, report.dialplan_continues) == ("hangup", True)
     (summary,) = ends.summaries.values()
     assert summary.played is not None and summary.played.played_ms == summary.played.generated_ms > 1000
-    assert summary.end_reason
+    assert summary.end_reason == "operator.hang_up_requested: server_closing"
+
+
+SPEAKS = {
+    "steps": [
+        "wait_agent_speaking",
+        {"wait_agent_silent": {"for_ms": 800}},
+        {"say": "caller_order_status"},
+        {"until_hung_up": {"within_ms": 60000}},
+    ]
+}
+SLOW_TOOL = "tools: [{name: slow, function: 'slow_of_test_server:f', deadline_s: 5}]\n"
+CALLS_IT = "responses: [{when: {after: user}, output: [{call: slow}]}]"
+
+
+@pytest.mark.parametrize("state", ["response_pending", "responding", "playing_out", "user_speaking", "tool_call"])
+async def test_closing_waits_for_an_answer_that_the_caller_waits_for(tmp_path: Path, state: str) -> None:
+    (tmp_path / "slow_of_test_server.py").write_text(
+        "import asyncio\nasync def f(): return await asyncio.sleep(2, 'found')\n"
+    )
+    ends = Ends()
+    async with (
+        ProviderServer(None, _scenario(CALLS_IT)) as provider,
+        serving(settings_for(tmp_path, provider.url, SLOW_TOOL), ends) as server,
+    ):
+        live = asyncio.create_task(call(server, SPEAKS))
+        await ends.reached(state)
+        await server.close(drain_s=30)
+        report = await live
+    (summary,) = ends.summaries.values()
+    assert (report.ended, report.dialplan_continues) == ("hangup", True)
+    is_greeting = state in ("response_pending", "responding", "playing_out")
+    assert len(report.agent_speech) == (1 if is_greeting else 2), "greeting and answer are heard to their ends"
+    assert summary.played is not None and summary.played.played_ms == summary.played.generated_ms > 1000
+    assert summary.states[-2:] == ["configured", "closed"]
+    assert summary.end_reason == "operator.hang_up_requested: server_closing"
+
+
+async def test_closing_ends_a_call_at_rest_at_once(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
+        live = asyncio.create_task(call(server, LISTEN))
+        await asyncio.sleep(6)
+        began_s = loop.time()
+        await server.close(drain_s=3600)
+        assert loop.time() - began_s < 1
+        assert (await live).dialplan_continues
 
 
 async def test_closing_ends_what_does_not_end_by_itself(tmp_path: Path) -> None:
@@ -271,11 +344,12 @@ async def test_closing_ends_what_does_not_end_by_itself(tmp_path: Path) -> None:
         live = asyncio.create_task(call(server, LISTEN))
         await asyncio.sleep(1.5)
         began_s = loop.time()
-        await server.close(deadline_s=0.0)
+        await server.close(drain_s=0.0)
         assert loop.time() - began_s < 3
         report = await live
     assert (report.ended, report.dialplan_continues) == ("hangup", True)
-    assert len(ends.summaries) == 1
+    (summary,) = ends.summaries.values()
+    assert summary.end_reason == "operator.hang_up_requested: server_closing"
 
 
 async def test_closing_in_a_hurry(tmp_path: Path) -> None:
@@ -283,13 +357,32 @@ async def test_closing_in_a_hurry(tmp_path: Path) -> None:
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
         live = asyncio.create_task(call(server, LISTEN))
         await asyncio.sleep(1.5)
-        closing = asyncio.create_task(server.close(deadline_s=3600))
+        closing = asyncio.create_task(server.close(drain_s=3600))
         await asyncio.sleep(0.1)
         began_s = loop.time()
         server.hurry()
         await closing
-        assert loop.time() - began_s < 3
-        assert (await live).ended == "hangup"
+        assert loop.time() - began_s < 1
+        report = await live
+        assert (report.ended, report.dialplan_continues) == ("hangup", True)
+
+
+async def test_a_hurry_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> None:
+    """It neither reads nor closes; nothing is left of it either."""
+    loop = asyncio.get_running_loop()
+    async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"\x01\x00\x10" + uuid.uuid4().bytes)
+        reader.feed_eof()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.5)
+        assert len(server.calls) == 1
+        server.hurry()
+        began_s = loop.time()
+        await server.close()
+        assert loop.time() - began_s < 2
+        assert resources(server)["ticks"] == 0 and not server.calls
+        writer.close()
 
 
 async def test_an_operator_reaches_a_call_by_its_id(tmp_path: Path) -> None:

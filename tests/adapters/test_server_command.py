@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -89,11 +89,11 @@ def test_help_teaches() -> None:
         assert word in text
 
 
-def config(folder: Path, port: int) -> Path:
+def config(folder: Path, port: int, shutdown_s: int = 0) -> Path:
     path = folder / "serve.yaml"
     path.write_text(
         f"listen: {{audiosocket: '127.0.0.1:{port}'}}\nprovider: {{url: 'ws://127.0.0.1:1/'}}\njournal: {{dir: j}}\n"
-        "limits: {hang_up_s: 0.2}\n"
+        f"limits: {{hang_up_s: 0.2, shutdown_s: {shutdown_s}}}\n"
     )
     return path
 
@@ -110,25 +110,42 @@ def started(path: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    with started(config(tmp_path, 0)) as process:
+@pytest.mark.parametrize(
+    ("shutdown_s", "signals"), [(0, [signal.SIGTERM]), (0, [signal.SIGINT]), (3600, [signal.SIGTERM, signal.SIGINT])]
+)
+def test_a_signal_ends_it_in_order_and_a_second_one_at_once(
+    tmp_path: Path, shutdown_s: int, signals: list[signal.Signals]
+) -> None:
+    with started(config(tmp_path, 0, shutdown_s)) as process:
         assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if '"ready"' in line:
-                break
+        lines = read_to(process.stderr, "ready")
         port = json.loads(lines[-1])["addresses"][0][1]
         with socket.create_connection(("127.0.0.1", port), timeout=10) as line_of_a_caller:
             line_of_a_caller.sendall(b"\x01\x00\x10" + bytes(15) + b"\x01")
             assert line_of_a_caller.recv(3) == b"\x10\x01\x40"
-            process.send_signal(number)
-            rest = process.stderr.read()
+            lines += read_to(process.stderr, "call_began")
+            for number in signals:
+                process.send_signal(number)
+                lines += read_to(process.stderr, "closing") if number is signals[0] else []
+            heard = b""
+            while received := line_of_a_caller.recv(65_536):
+                heard += received
+            assert heard.endswith(b"\0\0\0"), "the dialplan goes on"
+        rest = process.stderr.read()
         assert process.wait(20) == 0
     assert '"event":"closed"' in rest and '"call_ended"' in rest
     assert KEY not in "".join(lines) + rest
     assert len(list(tmp_path.glob("j/*.jsonl"))) == 1
+
+
+def read_to(stream: IO[str], event: str) -> list[str]:
+    """Lines up to the one of this event."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if f'"event":"{event}"' in line:
+            break
+    return lines
 
 
 def test_a_port_that_is_taken_is_told_at_its_line(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ SILENCE = wire.encode_audio(bytes(320))
 class Handle:
     ticker: StandInTicker
     number: int
+    skipped_frames: int = 0
 
     def unregister(self) -> None:
         del self.ticker.callbacks[self.number]

@@ -188,6 +188,7 @@ async def test_a_folder_that_is_gone_or_a_disk_that_is_full_ends_no_call(tmp_pat
 async def test_a_call_that_is_cancelled_has_its_end_line(tmp_path: Path) -> None:
     class Leg:
         rate_hz = 8000
+        frames_unsent = 0
 
         def play_from(self, source: object) -> None: ...
 
