@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ def command(
     A simulated caller calls over AudioSocket, as Asterisk would; turnspec takes the call and talks to a simulated
     Realtime provider. Six turns, digits from the keypad, two tools at once, and a caller who talks into an answer.
     """
+    from adapters.settings.folders import unusable
     from fsm.language.problem import SpecError
 
     try:
@@ -67,10 +69,10 @@ def command(
             click.echo(str(problem), err=as_json)
         sys.exit(1)
     folder = out or Path(time.strftime("demo-%Y%m%d-%H%M%S"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"{folder}: {error.strerror}") from None
+    complaint = unusable(folder)
+    if complaint:
+        raise click.UsageError(f"{folder}: {complaint}")
+    folder.mkdir(parents=True, exist_ok=True)
     with _logs_into(folder / "log.jsonl"):
         sys.exit(_json_run(plan, folder, naive) if as_json else _shown_run(plan, folder, naive))
 
@@ -124,8 +126,16 @@ def _shown_run(plan: Plan, folder: Path, naive: bool) -> int:
         console.print("\nThe call was cut.", style="bold red")
     except (OSError, TimeoutError) as error:
         console.print(f"\nThe call could not be played: {type(error).__name__}: {error}", style="bold red")
-    show_ending(console, plan, folder, outcome)
+    show_ending(console, plan, folder, outcome, _program())
     return 0 if outcome is not None and not outcome.problems else 1
+
+
+def _program() -> str:
+    """How this command is called here: what is to be tried next must work as it is written."""
+    called = Path(sys.argv[0])
+    if called.name != "turnspec" or shutil.which("turnspec") == str(called):
+        return "turnspec"
+    return os.path.relpath(called)
 
 
 @contextmanager

@@ -39,8 +39,8 @@ def show_beginning(console: Console, plan: Plan, folder: Path, naive: bool, abou
     console.print(f"Everything is kept in {folder}/\n", soft_wrap=True)
 
 
-def show_ending(console: Console, plan: Plan, folder: Path, outcome: Outcome | None) -> None:
-    """Numbers, verdict, files, and what to try next."""
+def show_ending(console: Console, plan: Plan, folder: Path, outcome: Outcome | None, program: str = "turnspec") -> None:
+    """Numbers, verdict, files, and what to try next; `program`: how this command is called here."""
     console.print()
     if outcome is not None and outcome.naive is not None:
         console.print(side_by_side(outcome.turnspec, outcome.naive))
@@ -59,7 +59,7 @@ def show_ending(console: Console, plan: Plan, folder: Path, outcome: Outcome | N
     for remark in remarks(outcome.turnspec) if outcome is not None else ():
         console.print(f"Note: {remark}.", style="yellow")
     _show_files(console, folder)
-    _show_next(console, plan, folder, outcome)
+    _show_next(console, plan, folder, outcome, program)
 
 
 def _show_files(console: Console, folder: Path) -> None:
@@ -69,17 +69,17 @@ def _show_files(console: Console, folder: Path) -> None:
             console.print(f"  {name:<20} {about}", soft_wrap=True)
 
 
-def _show_next(console: Console, plan: Plan, folder: Path, outcome: Outcome | None) -> None:
-    ideas = {f"turnspec replay {folder}/journal.jsonl": "step this call again"}
+def _show_next(console: Console, plan: Plan, folder: Path, outcome: Outcome | None, program: str) -> None:
+    ideas = {f"{program} replay {folder}/journal.jsonl": "step this call again"}
     if outcome is not None and outcome.naive is None:
-        ideas["turnspec demo --naive"] = "flags instead of a spec"
+        ideas[f"{program} demo --naive"] = "flags instead of a spec"
     if not plan.options.scenario:
-        ideas["turnspec demo --scenario lost_response_done"] = "the same with a fault"
+        ideas[f"{program} demo --scenario lost_response_done"] = "the same with a fault"
     if plan.options.spec in BUNDLED:
         ideas[f"cp {shown(spec_path(plan.options.spec))} mine.yaml"] = "edit this copy, then"
-        ideas["turnspec check mine.yaml"] = "is it sound? then"
-        ideas["turnspec demo --spec mine.yaml"] = "hear it"
+        ideas[f"{program} check mine.yaml"] = "is it sound? then"
+        ideas[f"{program} demo --spec mine.yaml"] = "hear it"
     console.print("\nnext", style="bold")
-    width = min(max(map(len, ideas)), 52)
+    width = min(max(map(len, ideas)), 60)
     for command, about in ideas.items():
         console.print(f"  {command:<{width}}  {about}", soft_wrap=True)

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
+from adapters.cli.demo import _program
 from adapters.demo.plan import read_spec
 from adapters.virtual_time import VirtualTimeLoop
 
@@ -174,3 +175,27 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_wrong_use(here: Path) -> None:
+    (here / "file").touch()
+    for folder in ("/proc/self", "/proc/self/x", "file", "file/x"):
+        result = run("--out", folder)
+        assert result.exit_code == 2 and not isinstance(result.exception, OSError), result.output
+
+
+@pytest.mark.parametrize(
+    ("called", "on_path", "named"),
+    [
+        ("/venv/bin/turnspec", "/venv/bin/turnspec", "turnspec"),
+        (".venv/bin/turnspec", None, ".venv/bin/turnspec"),
+        (".venv/bin/turnspec", "/usr/bin/turnspec", ".venv/bin/turnspec"),
+        ("-c", None, "turnspec"),
+    ],
+)
+def test_what_is_to_be_tried_next_can_be_called_as_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, called: str, on_path: str | None, named: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [called, "demo"])
+    monkeypatch.setattr("shutil.which", lambda _: on_path)
+    assert _program() == named

@@ -89,11 +89,11 @@ def test_the_ending_compares_both_and_says_what_is_next(both: Evening) -> None:
     console = Console(file=out, width=80, highlight=False)
     plan = planned()
     show_beginning(console, plan, both.folder, True, "about 40 s")
-    show_ending(console, plan, both.folder, both.outcome)
+    show_ending(console, plan, both.folder, both.outcome, ".venv/bin/turnspec")
     text = out.getvalue()
     assert "rejected by the provider" in text and "turnspec is healthy" in text
     assert "recording.wav" in text and "naive/recording.wav" in text
-    assert "turnspec replay" in text and "turnspec demo --spec mine.yaml" in text
+    assert "  .venv/bin/turnspec replay" in text and "  .venv/bin/turnspec demo --spec mine.yaml" in text
     assert "about 40 s. Ctrl-C hangs up." in text
 
 
