@@ -11,7 +11,7 @@ from fsm.audit.anchors import Anchor
 from fsm.audit.explain import of_fault
 from fsm.audit.record import Evidence, seconds
 from fsm.audit.rule import Rule, Verdict, lines
-from fsm.audit.talk import CROWD, CROWD_MS, Create, Moment, Talk
+from fsm.audit.talk import Create, Moment, Talk
 from fsm.audit.track_errors import BUSY
 
 _WORD = Anchor("effect", "create_response", "create_response needs {when}")
@@ -106,11 +106,12 @@ def _judge_refused(moment: Moment, talk: Talk) -> Verdict | None:
 
 
 def _judge_crowd(moment: Moment, talk: Talk) -> Verdict | None:
-    times = talk.create_times
-    if len(times) < CROWD or times[-1] - times[0] > CROWD_MS or not talk.timed or moment.create is None:
+    del talk
+    crowd = moment.crowd
+    if crowd is None:
         return None
-    text = f"{CROWD} creates within {seconds(times[-1] - times[0])}; {talk.rejections} rejected so far"
-    return Verdict(talk.rejections > 0, text, lines(moment.evidence))
+    text = f"{crowd.creates} creates within {seconds(crowd.until_ms - crowd.since_ms)}, {moment.count} of them rejected"
+    return Verdict(moment.count > 0, text, lines(crowd.first, crowd.last), at_ms=crowd.since_ms)
 
 
 def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
@@ -203,7 +204,7 @@ RULES = (
         "create-crowd", "Asked over and over",
         "Creates follow events instead of what is owed: some are rejected, the others make the agent answer itself.",
         "asks for the greeting, after tools, and for an answer that is overdue; for nothing else.",
-        ("create_sent",), _judge_crowd, (_ROW, Anchor("variable", "owed", "the answer we have to ask for")),
+        ("crowded",), _judge_crowd, (_ROW, Anchor("variable", "owed", "the answer we have to ask for")),
     ),
     Rule(
         "create-unanswered", "A create without any answer",

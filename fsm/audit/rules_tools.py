@@ -34,7 +34,10 @@ def _judge_tool_open(moment: Moment, talk: Talk) -> Verdict | None:
     if call is None:
         return None
     moved_on = talk.turn is not None and talk.turn.at_ms > call.at_ms + talk.options.dead_air_ms
-    harm = moment.ms > talk.options.dead_air_ms or moved_on
+    parent = talk.responses.get(call.response_id)
+    shown = talk.sees_items and (parent is None or not parent.unseen)
+    hidden = call.followed is not None and not shown  # the agent went on; its output is in what is not logged
+    harm = (moment.ms > talk.options.dead_air_ms or moved_on) and not hidden
     text = f"{call.name or 'a tool'} ({call.id}) has no output {seconds(moment.ms)} later"
     if not harm:
         text = f"{call.name or 'a tool'} ({call.id}) has no output when the log ends"

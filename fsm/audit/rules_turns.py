@@ -22,7 +22,8 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
     if moment.ms > talk.options.dead_air_ms:
         until = "the caller spoke again" if moment.before else "the log ended"
         text = f"turn {turn.number}: nobody answered for {seconds(moment.ms)}, until {until}"
-        return Verdict(True, text, shown, at_ms=turn.ended_ms)
+        known = talk.seen_from_start or talk.responses_begun > 0  # else: does anybody answer here at all?
+        return Verdict(known, text, shown, at_ms=turn.ended_ms)
     if moment.before is not None:
         return None  # the caller went on before anybody could answer
     return Verdict(False, f"turn {turn.number} has no answer when the log ends", shown)
@@ -30,7 +31,7 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
 
 def _judge_endless(moment: Moment, talk: Talk) -> Verdict | None:
     turn = moment.turn
-    if turn is None or moment.ms <= _ENDLESS_MS or not talk.timed:
+    if turn is None or moment.ms <= _ENDLESS_MS or not talk.has_clock:
         return None
     text = f"turn {turn.number}: speech_started has no speech_stopped {seconds(moment.ms)} later"
     return Verdict(True, text, lines(turn.evidence), at_ms=turn.at_ms)
@@ -39,11 +40,14 @@ def _judge_endless(moment: Moment, talk: Talk) -> Verdict | None:
 def _judge_silence(moment: Moment, talk: Talk) -> Verdict | None:
     """Silence before an answer that somebody waited for."""
     response = moment.response
-    if response is None or response.outside or not talk.timed:
+    if response is None or response.outside or not talk.has_clock:
         return None
     turn, create = response.turn, response.create
     if moment.name == "turn_answered":
         return _late(moment)
+    if moment.name == "audio_resumed":
+        return Verdict(True, f"{seconds(moment.at_ms - moment.ms)} of silence in the middle of {response.id}",
+                       lines(response.evidence, moment.evidence), "stalled")  # fmt: skip
     if turn is not None and turn.late and response.first_word:
         return None  # told when the response began
     since, what = moment.ms, ""
@@ -75,13 +79,15 @@ def _judge_greeting(moment: Moment, talk: Talk) -> Verdict | None:
         return None
     if moment.name == "turn_began" and talk.turns != 1:
         return None
+    if talk.mode.vad == "none" and not talk.sound.appends:
+        return None  # nobody is on the line: the session waits for a text, or for a key
     waited = moment.at_ms - talk.configured_ms
     if waited <= talk.options.dead_air_ms or talk.mode.transcription_only:
         return None
     until = "until the caller spoke" if moment.name == "turn_began" else "until the log ended"
     shown = lines(talk.configured, *(c.evidence for c in talk.creates), moment.evidence)
     return Verdict(
-        talk.timed, f"nobody said anything for {seconds(waited)} after the session was ready, {until}", shown
+        talk.has_clock, f"nobody said anything for {seconds(waited)} after the session was ready, {until}", shown
     )
 
 
@@ -89,15 +95,18 @@ def _judge_talk_over(moment: Moment, talk: Talk) -> Verdict | None:
     if moment.name == "turn_ended":
         return _played_on(moment, talk)
     response = moment.response
-    if response is None or response.outside or not response.deltas_over_caller:
+    if response is None or response.outside:
+        return None
+    ended_over = response.over_caller and response.said and talk.speaking and talk.turn is response.turn
+    if not response.deltas_over_caller and (talk.sound.logged or response.unseen or not ended_over):
         return None
     if response.status == "cancelled" or response.flushed is not None:
         return None
     shown = lines(response.turn.evidence if response.turn else None, response.evidence, response.first_delta)
     if response.over_caller:
-        text = f"{response.id} began, and its audio came, while the caller was speaking"
+        text = f"{response.id} began, and was given, while the caller was speaking"
         return Verdict(True, text, shown, "began", response.at_ms)
-    if response.over_ms > talk.options.overlap_ms and talk.timed:
+    if response.over_ms > talk.options.overlap_ms and talk.has_clock:
         text = f"{response.id} went on for {seconds(response.over_ms)} after the caller had begun to speak"
         return Verdict(True, text, shown, "went on")
     text = f"{response.id} was not interrupted by the caller ({response.deltas_over_caller} pieces of audio came after)"
@@ -118,7 +127,9 @@ def _played_on(moment: Moment, talk: Talk) -> Verdict | None:
         f"the caller spoke over {seconds(overlap)} of {turn.overlap.id}; neither a truncate, a cancel nor a clear "
         "follows: it was played on, or the model believes it was heard"
     )
-    return Verdict(True, text, lines(turn.overlap.evidence, turn.evidence, moment.before), "played on", turn.at_ms)
+    return Verdict(
+        talk.sees_client, text, lines(turn.overlap.evidence, turn.evidence, moment.before), "played on", turn.at_ms
+    )
 
 
 def _judge_late(moment: Moment, talk: Talk) -> Verdict | None:
@@ -133,7 +144,7 @@ def _judge_late(moment: Moment, talk: Talk) -> Verdict | None:
     late = response.late_until_ms - response.flushed_ms
     amount = f"{response.late_deltas} pieces" + (f" ({seconds(response.late_ms)})" if response.late_ms >= 20 else "")
     shown = lines(response.flushed, response.first_late, moment.evidence)
-    long_after = talk.timed and late > _IN_FLIGHT_MS
+    long_after = talk.has_clock and late > _IN_FLIGHT_MS
     if response.cancel is None and (response.status != "cancelled" or long_after):
         text = f"{amount} of audio of {response.id} came after it had been cut, up to {seconds(late)} later"
         return Verdict(True, f"{text}, and nobody cancelled it", shown)
@@ -161,7 +172,7 @@ RULES = (
         "dead-air", "Dead air",
         "The caller waits and hears nothing; many hang up.",
         "keeps a deadline on every wait and asks again when it passes.",
-        ("audio_began", "turn_answered"), _judge_silence,
+        ("audio_began", "audio_resumed", "turn_answered"), _judge_silence,
         (Anchor("deadline", "answer_overdue", "an answer the provider owes has {after}"),
          Anchor("deadline", "response_overdue", "a response has {after} to bring audio"),
          Anchor("deadline", "create_overdue", "a create has {after} to be answered")),

@@ -41,13 +41,14 @@ class Fault:
 
 @attrs.define(eq=False)
 class Update:
-    """A session.update. `early` is before session.created; `faults_before` counts rejected ones before it."""
+    """A session.update. `early` is before session.created; `events_before` and `ended_before` were the counts then."""
 
     evidence: Evidence
     at_ms: float
     early: bool
     event_id: str = ""
-    settings: tuple[str, ...] = ()
+    events_before: int = 0
+    ended_before: int = 0
 
 
 @attrs.define(eq=False)
@@ -59,12 +60,25 @@ class Create:
     event_id: str
     outside: bool  # conversation: none - runs beside the default conversation
     directed: bool  # says by itself what is to be said
-    tagged: bool  # carries metadata, so that its response can be told from the provider's own
+    metadata: Mapping[str, object]  # carried, so that its response can be told from the provider's own
     active: Response | None = None
+    rejected_before: int = 0
     other: Create | None = None  # another create without an answer yet
     owed: Turn | None = None  # a turn the provider was about to answer by itself
     speaking: bool = False
     tool: Call | None = None  # the tool output sent just before
+
+
+@attrs.define(eq=False)
+class Crowd:
+    """Creates that follow each other closely: CROWD of them within CROWD_MS, and on from there."""
+
+    first: Evidence
+    last: Evidence
+    since_ms: float
+    until_ms: float
+    creates: int
+    rejected_before: int
 
 
 @attrs.define(eq=False)
@@ -79,6 +93,8 @@ class Response:
     turn: Turn | None
     input_no: int
     over_caller: bool  # it began while the caller was speaking
+    unseen: bool = False  # the log shows its end alone
+    nameless: bool = False  # it says it is of no conversation; some servers say so of every response
     status: str = ""
     reason: str = ""
     said: bool = False
@@ -131,11 +147,15 @@ class Call:
     evidence: Evidence
     at_ms: float
     response_id: str
+    turns: int  # of the caller, so far
     parent_done: bool = False
     outputs: list[Evidence] = attrs.field(factory=list)
+    echoes: list[str] = attrs.field(factory=list)  # the items its outputs have become
     early: bool = False
     answered_ms: float = 0.0
     asked: bool = False
+    seeded: bool = False  # told to the session by the client, as part of a history
+    followed: Evidence | None = None  # a response that came after it, with nothing said by the caller between
 
 
 @attrs.define(eq=False)
@@ -167,6 +187,7 @@ class Moment:
     fault: Fault | None = None
     asked: Asked | None = None
     before: Evidence | None = None
+    crowd: Crowd | None = None
     text: str = ""
     ms: float = 0.0
     count: int = 0
@@ -181,7 +202,9 @@ class Sound:
     sent_ms: float = 0.0
     pending_ms: float = 0.0
     appends: int = 0
+    live: bool = False  # the caller's audio came as fast as it is spoken: where a log has no times, it is the clock
     heard_until_ms: float = 0.0
+    logged: bool = False  # the log shows when audio comes
     known: bool = False  # an agent's audio of believable length was seen: its payloads are in the log
     playing: Response | None = None
     buffer_events: bool = False  # output_audio_buffer.*: the provider plays
@@ -226,18 +249,34 @@ class Talk:
     input_no: int = 0
     said_for: tuple[int, Response | None] = (-1, None)
     calls: dict[str, Call] = attrs.field(factory=dict)
+    outputs: dict[str, Evidence] = attrs.field(factory=dict)  # of calls that have not been seen yet
     asked: deque[Asked] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     bare_cancel: Evidence | None = None
     last_output: Call | None = None
     last_output_ms: float = 0.0
     responses_begun: int = 0
+    responses_ended: int = 0
     greeted: bool = False
     server_events: int = 0
+    sees_client: bool = False  # the log shows what the client sends, not only what the provider says
+    sees_items: bool = False  # the log shows items that join the conversation
+    names_conversations: bool = False
     rejected_update: Fault | None = None
     lived_with: int = 0
     rejections: int = 0
-    create_times: deque[float] = attrs.field(factory=lambda: deque(maxlen=CROWD))
+    recent: deque[Create] = attrs.field(factory=lambda: deque(maxlen=CROWD))
+    crowd: Crowd | None = None
     truncated: dict[str, float] = attrs.field(factory=dict)
+
+    @property
+    def seen_from_start(self) -> bool:
+        """Is it known what the provider was at? Not at the begin of a log that begins in the middle of a call."""
+        return self.created is not None or self.configured is not None or self.responses_ended > 0
+
+    @property
+    def has_clock(self) -> bool:
+        """Is the time between two events known?"""
+        return self.timed or self.sound.live
 
     @property
     def speaking(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from fsm.audit import track_creates as creates
 from fsm.audit import track_errors as errors
 from fsm.audit import track_responses as responses
 from fsm.audit import track_session as session
@@ -21,7 +22,7 @@ Handler = Callable[[Talk, Record], Iterator[Moment]]
 CLIENT: Mapping[str, tuple[Handler, ...]] = {
     "session.update": (session.update_sent,),
     "transcription_session.update": (session.update_sent,),
-    "response.create": (responses.create_sent,),
+    "response.create": (creates.create_sent,),
     "response.cancel": (responses.cancel_sent,),
     "conversation.item.create": (tools.item_sent,),
     "conversation.item.truncate": (responses.truncate_sent,),
@@ -35,6 +36,9 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
     "session.updated": (session.updated,),
     "transcription_session.updated": (session.updated,),
     "error": (errors.error,),
+    "conversation.item.added": (tools.echoed,),
+    "conversation.item.created": (tools.echoed,),
+    "conversation.item.done": (tools.echoed,),
     "response.created": (responses.begun,),
     "response.output_item.added": (responses.item_known,),
     "response.function_call_arguments.done": (tools.in_arguments,),
@@ -51,12 +55,14 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
     "input_audio_buffer.committed": (turns.committed,),
     "output_audio_buffer.started": (responses.played,),
     "output_audio_buffer.cleared": (responses.flushed,),
+    "conversation.item.truncated": (responses.truncated,),
 }
 LOCAL: Mapping[str, tuple[Handler, ...]] = {
     CLOSED: (session.closed,),
     FLUSHED: (responses.flushed,),
     "playout.started": (responses.played,),
 }
+_LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
 _HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
 _DERIVED: Mapping[str, Callable[[Talk, Moment], Iterator[Moment]]] = {
     "response_began": turns.answered,
@@ -85,15 +91,22 @@ class Tracker:
             talk.timed = True
             talk.now_ms = max(talk.now_ms, record.at_ms)
         talk.server_events += record.direction == "server"
+        talk.sees_client = talk.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
+        if record.direction == "server" and record.type.startswith("response.") and talk.response_of(record) is None:
+            found += self._told(responses.found(talk, record))
         for handler in _HANDLERS[record.direction].get(record.type, ()):
-            for moment in handler(talk, record):
-                found.append(moment)
-                derived = _DERIVED.get(moment.name)
-                if derived is not None:
-                    found += derived(talk, moment)
+            found += self._told(handler(talk, record))
         if record.direction != "local":
             found += self._strange(record)
         return found
+
+    def _told(self, moments: Iterator[Moment]) -> Iterator[Moment]:
+        """Moments, and what follows of each for the turn that waits."""
+        for moment in moments:
+            yield moment
+            derived = _DERIVED.get(moment.name)
+            if derived is not None:
+                yield from derived(self.talk, moment)
 
     def _strange(self, record: Record) -> Iterator[Moment]:
         if direction_of(self._vocabulary, record.type) is None:

@@ -1,6 +1,6 @@
-"""Bookkeeping of responses: creates, their answers, what each response said and how it ended, what plays.
+"""Bookkeeping of responses: what each said and how it ended, what plays, what was cut.
 
-Never here: turns, tools, judgement. Which response answers which create is told by metadata, else by order.
+Never here: creates (track_creates), turns, tools, judgement.
 """
 
 from __future__ import annotations
@@ -8,42 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.audit.record import Record, audio_bytes
-from fsm.audit.talk import Asked, Create, Moment, Response, Talk, keep, mapping
+from fsm.audit.talk import Asked, Moment, Response, Talk, keep, mapping
+from fsm.audit.track_creates import claimed, crowd_over
 from fsm.machine.wire import at_path
 
 _SAID = ("output_audio", "audio", "output_text", "text")
 _TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)
 _BELIEVABLE_MS = 20.0  # a delta shorter than this was cut in the log
-_STALE_MS = 15000.0
-
-
-def create_sent(talk: Talk, record: Record) -> Iterator[Moment]:
-    """response.create, with all it met."""
-    body = mapping(record.event.get("response"))
-    outside = body.get("conversation") == "none"
-    directed = bool(body.get("instructions") or body.get("input"))
-    tool = talk.last_output
-    create = Create(
-        record.evidence(), talk.now_ms, record.text("event_id"), outside, directed, bool(body.get("metadata")),
-        active=talk.active, other=next((c for c in reversed(talk.creates) if not c.outside), None),
-        owed=talk.waiting if talk.mode.provider_answers else None, speaking=talk.speaking, tool=tool,
-    )  # fmt: skip
-    yield from _given_up(talk)
-    talk.creates.append(create)
-    talk.create_times.append(talk.now_ms)
-    for call in talk.calls.values():
-        call.asked = call.asked or bool(call.outputs)
-    talk.last_output = None
-    yield Moment("create_sent", create.evidence, talk.now_ms, create=create)
-
-
-def _given_up(talk: Talk) -> Iterator[Moment]:
-    """Creates that nobody will answer any more: too many wait, or one has waited too long."""
-    full = len(talk.creates) == talk.creates.maxlen
-    while talk.creates and (full or talk.now_ms - talk.creates[0].at_ms > _STALE_MS):
-        full = False
-        create = talk.creates.popleft()
-        yield Moment("create_unanswered", create.evidence, talk.now_ms, create=create, ms=talk.now_ms - create.at_ms)
 
 
 def begun(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -51,18 +22,23 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     name = record.text("response.id") or record.text("response_id") or f"?{talk.responses_begun}"
     if name in talk.responses:
         return
-    create = _claimed(talk, record)
-    outside = create is not None and create.outside
+    named = record.text("response.conversation_id")
+    talk.names_conversations = talk.names_conversations or bool(named)
+    nameless = not named and "conversation_id" in mapping(record.event.get("response"))
+    create = claimed(talk, record, None if not named and not nameless else nameless)
+    outside = create.outside if create is not None else nameless and talk.names_conversations
     turn = None if outside else talk.turn
     response = Response(
-        name, record.evidence(), talk.now_ms, create, outside, turn, talk.input_no,
-        talk.speaking and not outside, cancelled_before=None if outside else talk.bare_cancel,
+        name, record.evidence(), talk.now_ms, create, outside, turn, talk.input_no, talk.speaking and not outside,
+        record.type != "response.created", nameless, cancelled_before=None if outside else talk.bare_cancel,
     )  # fmt: skip
     talk.responses[name] = response
     keep(talk.responses)
     talk.responses_begun += 1
     for call in talk.calls.values():
         call.asked = call.asked or bool(call.outputs)
+        if not outside and call.response_id != name and call.parent_done and talk.turns == call.turns:
+            call.followed = call.followed or response.evidence
     talk.lived_with += talk.rejected_update is not None
     if not outside:
         talk.bare_cancel = None
@@ -75,19 +51,10 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     yield Moment("response_began", response.evidence, talk.now_ms, response=response, before=collided)
 
 
-def _claimed(talk: Talk, record: Record) -> Create | None:
-    """The create a response answers, taken off the list."""
-    metadata = at_path(record.event, "response.metadata")
-    waiting = [c for c in talk.creates if not c.tagged or metadata]
-    if metadata:
-        waiting = [c for c in waiting if c.tagged] or waiting
-    elif "conversation_id" in mapping(record.event.get("response")) and record.text("response.conversation_id"):
-        waiting = [c for c in waiting if not c.outside]
-    if not waiting:
-        return None
-    create = waiting[0]
-    talk.creates.remove(create)
-    return create
+def found(talk: Talk, record: Record) -> Iterator[Moment]:
+    """An event of a response whose response.created is not in this log."""
+    if record.text("response_id"):
+        yield from begun(talk, record)
 
 
 def item_known(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -96,8 +63,7 @@ def item_known(talk: Talk, record: Record) -> Iterator[Moment]:
     if item and response:
         talk.items[item] = response
         keep(talk.items, 4 * 64)
-    if response:
-        yield from begun(talk, record)  # its response.created is not in this log
+    yield from ()
 
 
 def audio(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -106,6 +72,7 @@ def audio(talk: Talk, record: Record) -> Iterator[Moment]:
     if response is None:
         return
     ms = audio_bytes(record.event.get("delta")) / talk.sound.out_bytes_ms
+    talk.sound.logged = True
     talk.sound.known = talk.sound.known or ms >= _BELIEVABLE_MS
     first = response.first_delta is None
     if first:
@@ -127,6 +94,8 @@ def audio(talk: Talk, record: Record) -> Iterator[Moment]:
     if first:
         evidence = response.first_delta or response.evidence
         yield Moment("audio_began", evidence, talk.now_ms, response=response, ms=quiet_since_ms)
+    elif talk.sound.known and talk.now_ms - quiet_since_ms > talk.options.dead_air_ms:
+        yield Moment("audio_resumed", record.evidence(), talk.now_ms, response=response, ms=quiet_since_ms)
 
 
 def _first_word(talk: Talk, response: Response) -> None:
@@ -162,9 +131,14 @@ def text(talk: Talk, record: Record) -> Iterator[Moment]:
 
 def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     """response.done: what came of it. A length the log does not show is guessed from the usage."""
-    response = talk.responses.get(record.text("response.id"))
+    name = record.text("response.id") or (talk.active.id if talk.active else "")
+    if name not in talk.responses:
+        yield from begun(talk, record)  # a log that leaves out how responses begin
+        name = name or next(reversed(talk.responses), "")
+    response = talk.responses.get(name)
     if response is None or response.status:
         return
+    talk.responses_ended += 1
     response.status = record.text("response.status") or "completed"
     response.ended_ms = talk.now_ms
     response.reason = record.text("response.status_details.reason") or record.text("response.status_details.error.code")
@@ -190,12 +164,21 @@ def _compare(talk: Talk, response: Response) -> None:
     if response.outside or response.called or directed or not complete:
         return
     number, earlier = talk.said_for
-    response.again = earlier if number == response.input_no else None
-    asked = response.create.at_ms if response.create is not None else response.at_ms
-    if earlier is not None and response.again is earlier:
-        quiet_ms = asked - max(earlier.ended_ms, earlier.at_ms + earlier.audio_ms)
-        response.deliberate = quiet_ms > talk.options.dead_air_ms if talk.timed else asked >= earlier.ended_ms
+    alone = earlier is not None and earlier.nameless and talk.names_conversations  # it was outside, we see that now
+    response.again = earlier if number == response.input_no and not alone else None
+    if response.again is not None:
+        response.deliberate = _deliberate(talk, response, response.again)
     talk.said_for = (response.input_no, response)
+
+
+def _deliberate(talk: Talk, response: Response, earlier: Response) -> bool:
+    """Is there a reason to speak again: an answer that was cut short, a long silence? Or does the log not show what is
+    asked for, so that there may be one?"""
+    if earlier.status == "incomplete" or not talk.sees_client:
+        return True
+    asked = response.create.at_ms if response.create is not None else response.at_ms
+    quiet_ms = asked - max(earlier.ended_ms, earlier.at_ms + earlier.audio_ms)
+    return talk.has_clock and quiet_ms > talk.options.dead_air_ms
 
 
 def _items(record: Record) -> list[object]:
@@ -212,14 +195,14 @@ def cancel_sent(talk: Talk, record: Record) -> Iterator[Moment]:
     """response.cancel: of what runs, of what is named, or of nothing."""
     named = record.text("response_id")
     target = talk.responses.get(named) if named else talk.active
-    idle = target is None or bool(target.status)
+    idle = (target is None or bool(target.status)) and talk.seen_from_start
     evidence = record.evidence()
     asked = Asked(evidence, talk.now_ms, record.type, record.text("event_id"), idle=idle)
     talk.asked.append(asked)
     if target is not None and not target.status:
         target.cancel = target.cancel or evidence
         _flush(talk, target, record)
-    elif not named:
+    elif not named and idle:
         talk.bare_cancel = evidence
     yield Moment("cancel_sent", evidence, talk.now_ms, asked=asked, response=target)
 
@@ -238,6 +221,14 @@ def truncate_sent(talk: Talk, record: Record) -> Iterator[Moment]:
         response.played_late = record.evidence()
         yield Moment("played_after_flush", response.played_late, talk.now_ms, response=response, ms=end_ms - before)
     _flush(talk, response, record)
+
+
+def truncated(talk: Talk, record: Record) -> Iterator[Moment]:
+    """conversation.item.truncated: the provider has cut an item by itself, or the client's event is not in this log."""
+    response = talk.response_of(record)
+    if response is not None:
+        _flush(talk, response, record)
+    yield from ()
 
 
 def flushed(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -274,11 +265,12 @@ def played(talk: Talk, record: Record) -> Iterator[Moment]:
 
 def stuck(talk: Talk) -> Iterator[Moment]:
     """At the end of a session: what was begun or asked for and never answered."""
+    yield from crowd_over(talk)
     active = talk.active
     if active is not None and not active.status:
         waited = talk.now_ms - active.at_ms
         yield Moment("response_stuck", active.evidence, talk.now_ms, response=active, ms=waited)
-    for create in talk.creates:
+    for create in talk.creates if talk.server_events else ():
         waited = talk.now_ms - create.at_ms
         yield Moment("create_unanswered", create.evidence, talk.now_ms, create=create, ms=waited)
     talk.creates.clear()

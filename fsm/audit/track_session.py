@@ -12,14 +12,17 @@ from fsm.audit.talk import Moment, Talk, Update, mapping
 from fsm.machine.wire import at_path
 
 _BYTES_MS = {"audio/pcmu": 8.0, "audio/pcma": 8.0, "g711_ulaw": 8.0, "g711_alaw": 8.0}
-_SILENT_EVENTS = 12  # server events after an update of which one should have been its answer
+_SILENT_EVENTS = 40  # server events after an update of which one should have been its answer
+_IN_FLIGHT_MS = 2000.0
 
 
 def update_sent(talk: Talk, record: Record) -> Iterator[Moment]:
     """session.update. What was rejected before and is asked for again is not lived with."""
-    settings = tuple(sorted(mapping(record.event.get("session"))))
     early = talk.created is None and talk.server_events == 0
-    update = Update(record.evidence(), talk.now_ms, early, record.text("event_id"), settings)
+    update = Update(
+        record.evidence(), talk.now_ms, early, record.text("event_id"), talk.server_events, talk.responses_ended
+    )
+    talk.said_for = (-1, None)  # told something new, the agent may speak again
     talk.updates.append(update)
     yield Moment("update_sent", update.evidence, talk.now_ms, update=update)
 
@@ -42,6 +45,7 @@ def updated(talk: Talk, record: Record) -> Iterator[Moment]:
     for update in talk.updates:
         yield Moment("update_confirmed", update.evidence, talk.now_ms, update=update, before=evidence)
     talk.updates.clear()
+    talk.said_for = (-1, None)
     if talk.rejected_update is not None:
         talk.rejected_update = None
 
@@ -78,10 +82,10 @@ def lost_updates(talk: Talk) -> Iterator[Moment]:
         yield Moment("lived_with", fault.evidence, talk.now_ms, fault=fault, count=talk.lived_with)
     for update in list(talk.updates):
         waited = talk.now_ms - max(update.at_ms, talk.began_ms)
-        went_on = talk.responses_begun > 0 or talk.turns > 0 or talk.server_events >= _SILENT_EVENTS
-        answered_late = (waited > talk.options.dead_air_ms and talk.timed) or went_on
+        ended, came = talk.responses_ended - update.ended_before, talk.server_events - update.events_before
+        went_on = came > 0 and (ended > 0 or came >= _SILENT_EVENTS or waited > talk.options.dead_air_ms)
         if talk.server_events > 0:
-            name = "update_lost" if answered_late else "update_open"
+            name = "update_lost" if went_on and (waited > _IN_FLIGHT_MS or not talk.timed) else "update_open"
             yield Moment(name, update.evidence, talk.now_ms, update=update, before=talk.created, ms=waited)
             talk.updates.remove(update)
 

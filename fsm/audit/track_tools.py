@@ -45,9 +45,15 @@ def _called(talk: Talk, record: Record, item: Mapping[str, object], response_id:
         return
     if item.get("status") not in (None, "", "completed"):
         return
-    call = Call(name, str(item.get("name") or ""), record.evidence(), talk.now_ms, response_id)
+    call = Call(name, str(item.get("name") or ""), record.evidence(), talk.now_ms, response_id, talk.turns)
+    response = talk.responses.get(response_id)
+    if response is not None:
+        response.called = True
     talk.calls[name] = call
     keep(talk.calls)
+    early = talk.outputs.pop(name, None)
+    if early is not None:
+        call.outputs, call.answered_ms = [early], talk.now_ms
     yield Moment("tool_called", call.evidence, talk.now_ms, call=call)
 
 
@@ -57,11 +63,16 @@ def item_sent(talk: Talk, record: Record) -> Iterator[Moment]:
     item = mapping(record.event.get("item"))
     asked = Asked(record.evidence(), talk.now_ms, record.type, record.text("event_id"), str(item.get("type") or ""))
     talk.asked.append(asked)
+    name = str(item.get("call_id") or "")
+    if item.get("type") == "function_call" and name:
+        talk.calls[name] = Call(name, "", asked.evidence, talk.now_ms, "", talk.turns, True, asked=True, seeded=True)
+        keep(talk.calls)
     if item.get("type") != "function_call_output":
         return
-    name = str(item.get("call_id") or "")
     call = talk.calls.get(name)
     if call is None:
+        talk.outputs[name] = asked.evidence
+        keep(talk.outputs)
         yield Moment("tool_unknown", asked.evidence, talk.now_ms, asked=asked, text=name)
         return
     call.outputs.append(asked.evidence)
@@ -73,9 +84,43 @@ def item_sent(talk: Talk, record: Record) -> Iterator[Moment]:
     yield Moment("tool_answered", asked.evidence, talk.now_ms, call=call, count=len(call.outputs))
 
 
+def echoed(talk: Talk, record: Record) -> Iterator[Moment]:
+    """An item joins the conversation. Who cannot see the client sees here what it has sent."""
+    item = mapping(record.event.get("item"))
+    talk.sees_items = True
+    content = item.get("content")
+    parts = [mapping(part).get("type") for part in content] if isinstance(content, list | tuple) else []
+    if item.get("role") == "system" or (item.get("role") == "user" and "input_text" in parts):
+        talk.input_no += 1
+    if item.get("type") == "function_call_output":
+        yield from _output_echoed(talk, record, str(item.get("call_id") or ""), str(item.get("id") or ""))
+
+
+def _output_echoed(talk: Talk, record: Record, name: str, item: str) -> Iterator[Moment]:
+    call = talk.calls.get(name)
+    if call is None:
+        talk.outputs.setdefault(name, record.evidence())
+        keep(talk.outputs)
+        return
+    if item in call.echoes:
+        return
+    call.echoes.append(item)
+    del call.echoes[4:]
+    if talk.sees_client and call.outputs:
+        return  # what the client has sent was seen when it was sent
+    talk.input_no += 1
+    call.outputs.append(record.evidence())
+    del call.outputs[4:]
+    if len(call.outputs) == 1:
+        call.early, call.answered_ms = not call.parent_done, talk.now_ms
+    yield Moment("tool_answered", record.evidence(), talk.now_ms, call=call, count=len(call.outputs))
+
+
 def left(talk: Talk) -> Iterator[Moment]:
     """At the end of a session: calls nobody answered, rounds nobody asked about."""
     for call in talk.calls.values():
+        if call.seeded or not talk.server_events:
+            continue
         if not call.outputs:
             waited = talk.now_ms - call.at_ms
             yield Moment("tool_unanswered", call.evidence, talk.now_ms, call=call, ms=waited)

@@ -11,6 +11,8 @@ from fsm.audit.record import Evidence, Record, audio_bytes
 from fsm.audit.talk import Asked, Moment, Talk, Turn
 
 _COMMIT_MS = 5000.0  # after which a commit counts as unanswered
+_LIVE_MS = 2000.0  # that a live line's audio is ahead of what the provider says of it: padding, and the way
+_MADE_MS = 5000.0  # that making an answer may take, where only its end is in the log
 
 
 def appended(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -47,6 +49,7 @@ def started(talk: Talk, record: Record) -> Iterator[Moment]:
 
 def _by_audio_clock(talk: Talk, audio_ms: float | None) -> None:
     if not talk.timed and audio_ms is not None:
+        talk.sound.live = abs(talk.sound.sent_ms - audio_ms) < _LIVE_MS
         talk.now_ms = max(talk.now_ms, audio_ms)
 
 
@@ -93,7 +96,7 @@ def answered(talk: Talk, moment: Moment) -> Iterator[Moment]:
         turn.answer = response
         talk.waiting = None
         waited = talk.now_ms - max(turn.ended_ms or turn.at_ms, talk.sound.heard_until_ms)
-        turn.late = waited > talk.options.dead_air_ms and talk.timed
+        turn.late = waited > talk.options.dead_air_ms + _MADE_MS * response.unseen and talk.has_clock
         yield Moment("turn_answered", turn.evidence, talk.now_ms, turn=turn, response=response, ms=waited)
 
 
@@ -136,7 +139,8 @@ def waits(talk: Talk) -> Iterator[Moment]:
         yield Moment("turn_left", left.evidence, talk.now_ms, turn=left, ms=waited)
     for asked in talk.asked:
         waited = talk.now_ms - asked.at_ms
-        if asked.type == "input_audio_buffer.commit" and not asked.settled and waited > _COMMIT_MS:
+        unanswered = asked.type == "input_audio_buffer.commit" and not asked.settled and talk.server_events > 0
+        if unanswered and waited > _COMMIT_MS:
             yield Moment("commit_unanswered", asked.evidence, talk.now_ms, asked=asked, ms=waited)
         if asked.idle and not asked.rejected:
             yield Moment("asked_for_nothing", asked.evidence, talk.now_ms, asked=asked)

@@ -36,7 +36,7 @@ def record(line: int, row: Row) -> Record:
         event = {"type": CLOSED, "code": row["code"], "reason": row.get("reason", "")}
         return Record("log.jsonl", line, "local", at_ms, CLOSED, event)
     event = row["event"]
-    side = direction_of(machine().spec.vocabulary, event["type"]) or "server"
+    side = direction_of(machine().spec.vocabulary, event["type"]) or row.get("dir", "server")
     return Record("log.jsonl", line, side, at_ms, event["type"], event)
 
 

@@ -190,5 +190,5 @@ class LogBook:
         item = {"type": "function_call_output", "call_id": call, "output": "12 degrees"}
         self.client("conversation.item.create", item=item)
         if echo:
-            self.server("conversation.item.added", item={**item, "id": f"item_o_{call}"}, previous_item_id=None)
+            self.server("conversation.item.added", item={**item, "id": f"item_o{self.serial}"}, previous_item_id=None)
         return self
