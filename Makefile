@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types walls drift check bench verify clean
+.PHONY: help demo test lint types walls drift check bench verify verify-full clean
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "turnspec needs Python 3.11 or newer; this is $$($(PYTHON) --version 2>&1). Name another with: make PYTHON=python3.12 ..." >&2; exit 2; }
@@ -42,6 +42,7 @@ walls: $(VENV)/.dev
 
 drift: $(VENV)/.run
 	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
+	@$(BIN)/turnspec verify --readme --check >/dev/null && $(BIN)/turnspec verify --mutants --check
 
 check: lint types walls drift  ## lint, types, walls between rooms, generated files
 
@@ -50,6 +51,9 @@ bench: $(VENV)/.dev  ## what a step and a call cost, as ratios (minutes)
 
 verify: $(VENV)/.run  ## every run of every bundled spec, quick bounds
 	@$(BIN)/turnspec verify
+
+verify-full: $(VENV)/.run  ## the same with full bounds: more turns, several tools, losses, faults, reconnects (two minutes)
+	@$(BIN)/turnspec verify --full
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
