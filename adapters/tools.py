@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs
@@ -84,6 +84,7 @@ class ToolRunner:
         self._on_result = on_result
         self._threads = threads
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._work: set[asyncio.Task[_Outcome]] = set()  # of tools themselves: they may outlive their deadline
 
     def run(self, call_id: str, name: str, arguments: str) -> None:
         """Starts a call; its result comes through `on_result`, also for a call that cannot be run."""
@@ -97,12 +98,16 @@ class ToolRunner:
         if task is not None:
             task.cancel()
 
-    async def close(self) -> None:
-        """Cancels what runs; returns when every task is gone."""
+    async def close(self, deadline_s: float = 1.0) -> None:
+        """Cancels what runs; returns when every task is gone, but for a tool that does not let itself be cancelled."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._work:
+            await asyncio.wait(self._work, timeout=deadline_s)
+        for work in self._work:
+            log.error("tool_ignores_cancellation", tool=work.get_name().removeprefix("tool-"))
 
     async def _run(self, call_id: str, name: str, arguments: str) -> None:
         output = await self._output(call_id, name, arguments)
@@ -116,35 +121,86 @@ class ToolRunner:
         if problem:
             return _error(problem)
         began = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(tool.deadline_s):
-                result = await self._called(tool, parsed)
-        except TimeoutError:
+        outcome = await self._outcome(tool, parsed)
+        if outcome is None:
             log.warning("tool_overdue", tool=name, tool_call_id=call_id, deadline_s=tool.deadline_s)
             return _error(f"the tool '{name}' did not answer within {tool.deadline_s:g} s")
-        except Exception as error:
-            log.warning("tool_failed", tool=name, tool_call_id=call_id, error=type(error).__name__, exc_info=True)
-            return _error(f"the tool '{name}' failed: {type(error).__name__}: {error}")
+        if outcome.error is not None:
+            error = outcome.error
+            log.warning("tool_failed", tool=name, tool_call_id=call_id, error=type(error).__name__, exc_info=error)
+            return _error(f"the tool '{name}' failed: {type(error).__name__}: {_text(error)}".rstrip(": "))
         seconds = asyncio.get_running_loop().time() - began
         log.debug("tool_returned", tool=name, tool_call_id=call_id, seconds=round(seconds, 3))
-        return _output(result)
+        return _output(outcome.result)
 
-    async def _called(self, tool: Tool, arguments: Mapping[str, object]) -> object:
+    async def _outcome(self, tool: Tool, arguments: Mapping[str, object]) -> _Outcome | None:
+        """What came of a call; None: nothing in time. The tool is a task of its own, so that it cannot hold this one.
+
+        A tool may raise anything, also what would end a thread, a task or the process.
+        """
+        work = asyncio.get_running_loop().create_task(self._called(tool, arguments), name=f"tool-{tool.name}")
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
+        try:
+            await asyncio.wait([work], timeout=tool.deadline_s)
+        finally:
+            work.cancel()  # nothing, where it is done
+        if not work.done():
+            return None
+        return _Outcome(None, asyncio.CancelledError()) if work.cancelled() else work.result()
+
+    async def _called(self, tool: Tool, arguments: Mapping[str, object]) -> _Outcome:
         if inspect.iscoroutinefunction(tool.function):
-            return await tool.function(**arguments)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: tool.function(**arguments))
+            return await _awaited(tool.function(**arguments))
+        outcome = await asyncio.get_running_loop().run_in_executor(self._threads, _call, tool, arguments)
+        return await _awaited(outcome.result) if inspect.isawaitable(outcome.result) else outcome
+
+
+@attrs.frozen
+class _Outcome:
+    """Of a tool: what it returned, or what it raised."""
+
+    result: object = None
+    error: BaseException | None = None
+
+
+def _call(tool: Tool, arguments: Mapping[str, object]) -> _Outcome:
+    try:
+        return _Outcome(tool.function(**arguments))
+    except BaseException as error:  # a StopIteration would never leave the thread's future
+        return _Outcome(None, error)
+
+
+async def _awaited(result: Awaitable[object]) -> _Outcome:
+    try:
+        return _Outcome(await result)
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # a SystemExit in a task ends the loop, and with it all calls
+        return _Outcome(None, error)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def _arguments(tool: Tool, text: str) -> tuple[Mapping[str, object], str]:
     """The arguments, and what is wrong with them ("" if nothing is)."""
     import jsonschema
+    import referencing
 
     try:
         value = orjson.loads(text or "{}")
     except orjson.JSONDecodeError as error:
         return {}, f"the arguments are not JSON: {error}"
-    misfit = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(tool.parameters).iter_errors(value))
+    try:  # the registry: a reference to elsewhere is not fetched, which would hold the loop
+        validator = jsonschema.Draft202012Validator(tool.parameters, registry=referencing.Registry())
+        misfit = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except Exception as error:  # a reference to nowhere, a pattern that is none
+        return {}, f"the arguments cannot be checked: {type(error).__name__}: {error}"
     if misfit is not None:
         return {}, f"the arguments do not fit: {misfit.message}"
     return (value, "") if isinstance(value, dict) else ({}, "the arguments are not a JSON object")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import structlog
 
 from adapters.tools import MAX_OUTPUT_BYTES, Tool, ToolError, ToolRunner, checked, imported
 
@@ -86,6 +89,43 @@ async def never(city: str) -> str:
     return city
 
 
+def leaves() -> str:
+    sys.exit(3)
+
+
+async def leaves_async() -> str:
+    raise SystemExit(3)
+
+
+async def gives_up() -> str:
+    raise asyncio.CancelledError
+
+
+def runs_dry() -> str:
+    return next(iter(()))
+
+
+async def holds_out() -> str:
+    """Ignores its cancellation, once."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.sleep(0.2)
+    return "late"
+
+
+def unprintable() -> str:
+    class Unprintable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    raise Unprintable
+
+
+NO_SUCH_REF: dict[str, object] = {"type": "object", "properties": {"city": {"$ref": "#/nowhere"}}}
+BAD_PATTERN: dict[str, object] = {"type": "object", "properties": {"city": {"pattern": "("}}}
+ELSEWHERE: dict[str, object] = {"type": "object", "properties": {"city": {"$ref": "http://127.0.0.1:1/x"}}}
+
+
 @pytest.mark.parametrize(
     ("tool", "name", "arguments", "expected"),
     [
@@ -95,6 +135,16 @@ async def never(city: str) -> str:
         (Tool("weather", weather, parameters={}), None, "[1]", "the arguments are not a JSON object"),
         (Tool("weather", fails, parameters=CITY), None, '{"city": "Rome"}', "failed: RuntimeError: no weather in Rome"),
         (Tool("weather", never, parameters=CITY, deadline_s=0.05), None, '{"city": "Rome"}', "did not answer within"),
+        (Tool("weather", leaves), None, "{}", "failed: SystemExit: 3"),
+        (Tool("weather", leaves_async), None, "{}", "failed: SystemExit: 3"),
+        (Tool("weather", gives_up), None, "{}", "failed: CancelledError"),
+        (Tool("weather", runs_dry), None, "{}", "failed: StopIteration"),
+        (Tool("weather", unprintable), None, "{}", "failed: Unprintable"),
+        (Tool("weather", holds_out, deadline_s=0.05), None, "{}", "did not answer within"),
+        (Tool("weather", weather, parameters=NO_SUCH_REF), None, '{"city": "Rome"}', "cannot be checked"),
+        (Tool("weather", weather, parameters=BAD_PATTERN), None, '{"city": "Rome"}', "cannot be checked"),
+        (Tool("weather", weather, parameters=ELSEWHERE), None, '{"city": "Rome"}', "cannot be checked"),
+        (Tool("weather", lambda: 10**30), None, "{}", "cannot be written as JSON"),
     ],
 )  # fmt: skip
 async def test_what_goes_wrong_is_told_to_the_model(
@@ -102,6 +152,33 @@ async def test_what_goes_wrong_is_told_to_the_model(
 ) -> None:
     output = json.loads(await told(tool, arguments, threads, name))
     assert expected in output["error"]
+
+
+async def test_a_plain_function_may_return_what_is_to_be_awaited(threads: ThreadPoolExecutor) -> None:
+    def wrapped(city: str) -> Awaitable[object]:
+        return weather(city)
+
+    output = await told(Tool("weather", wrapped, parameters=CITY), '{"city": "Paris"}', threads)
+    assert json.loads(output)["celsius"] == 21
+
+
+async def test_a_tool_that_ignores_its_cancellation_does_not_keep_the_call(threads: ThreadPoolExecutor) -> None:
+    released = asyncio.Event()
+
+    async def stubborn() -> str:
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+        return ""
+
+    runner = ToolRunner({"stubborn": Tool("stubborn", stubborn)}, Results(), threads)
+    runner.run("call_1", "stubborn", "{}")
+    await asyncio.sleep(0)
+    with structlog.testing.capture_logs() as logs:
+        async with asyncio.timeout(5):
+            await runner.close(deadline_s=0.05)
+    assert [each["event"] for each in logs] == ["tool_ignores_cancellation"]
+    released.set()
 
 
 async def test_a_huge_result_is_cut(threads: ThreadPoolExecutor) -> None:
