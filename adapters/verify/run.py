@@ -27,7 +27,7 @@ WORLD: Final = "worlds/realtime.yaml"
 FEW, MANY = 30_000, 1_000_000
 ROOMY, MOST = 8, 16
 """Room in each queue that a verdict begins with, and what it is raised to while a full queue still cuts a move."""
-PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml")
+PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml", "worlds/books.yaml")
 
 
 @attrs.frozen

@@ -44,7 +44,8 @@ class Model:
 
     def _judged(self, claim: Claim) -> bool:
         said = not claim.specs or self.spec.name in claim.specs
-        return said and claim.kind != "leads_to" and all(self.world.holds(n) for n in claim.needs)
+        known = set(claim.over) <= {variable.name for variable in self.spec.variables}
+        return said and known and claim.kind != "leads_to" and all(self.world.holds(n) for n in claim.needs)
 
     def text(self) -> str:
         lines = [

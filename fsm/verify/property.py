@@ -32,6 +32,8 @@ class Claim:
     specs: tuple[str, ...]
     needs: tuple[Need, ...]
     each: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    """Variables of the spec it speaks of: a spec that has not all of them is not judged by it."""
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
@@ -80,6 +82,10 @@ class Joint:
             )
         self.scope = Scope([*spec, *shifted])
         self.padding = (0,) * self.split
+
+    def lacks(self, claim: Claim) -> tuple[str, ...]:
+        """What a claim speaks of and the spec does not know."""
+        return tuple(name for name in claim.over if name not in self.scope.variables)
 
     def bound(self, claim: Claim) -> tuple[Property, ...]:
         """The properties a claim stands for; SpecError where an expression does not fit."""

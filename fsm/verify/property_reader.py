@@ -10,7 +10,7 @@ from fsm.world.reader import ActReader, WorldReader
 from fsm.world.world import Act, World
 
 SECTIONS = ("about", "ghosts", "after", "actions", "properties")
-CLAIM_KEYS = ("about", "never", "always", "leads_to", "each", "specs", "needs")
+CLAIM_KEYS = ("about", "never", "always", "leads_to", "each", "over", "specs", "needs")
 TRIGGERS = ("move", "event", "effect", "sent")
 
 
@@ -81,5 +81,6 @@ class PropertyReader(ActReader):
             key.text or "", kind, self.text(fields["about"]) if "about" in fields else "", texts,
             tuple(self.text(n) for n in (self.listed(fields["specs"]) if "specs" in fields else ())),
             tuple(self._needs.need(n) for n in (self.listed(fields["needs"]) if "needs" in fields else ())),
-            tuple(self.text(n) for n in (self.listed(fields["each"]) if "each" in fields else ())), key.place,
+            tuple(self.text(n) for n in (self.listed(fields["each"]) if "each" in fields else ())),
+            tuple(self.text(n) for n in (self.listed(fields["over"]) if "over" in fields else ())), key.place,
         )  # fmt: skip

@@ -62,7 +62,7 @@ class Verification:
         hooks.after = dict(properties.hooks)
         self.binding = Binding(spec, world, self.settings, properties.ghosts, hooks)
         joint = Joint(spec.variables, self.binding.variables)
-        self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c))}
+        self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c, joint.lacks(c)))}
         self.claims = properties.claims
         self.properties = [p for c in properties.claims if c.name not in self.skipped for p in joint.bound(c)]
         self.judgement = Judgement(self.properties, joint.padding)
@@ -71,8 +71,10 @@ class Verification:
         self.narrator = Narrator(self.explorer)
         self.seconds = 0.0
 
-    def _reason(self, claim: Claim) -> str:
+    def _reason(self, claim: Claim, lacks: Sequence[str]) -> str:
         """Why a property says nothing here; empty if it does."""
+        if lacks:
+            return f"the spec has no {', '.join(lacks)}"
         if claim.specs and self.spec.name not in claim.specs:
             return f"said of {', '.join(claim.specs)}"
         missing = [n for n in claim.needs if not self.binding.holds(n)]
