@@ -132,6 +132,8 @@ class Connection(asyncio.Protocol):
         self._frame_bytes = settings.frame_bytes
         self._header = wire.audio_header(settings.rate_hz, settings.frame_bytes)
         self._silence = self._header + bytes(settings.frame_bytes)
+        self._message_bytes = len(self._silence)
+        self._rate_hz = settings.rate_hz
         self._backlog_bytes = settings.backlog_max_frames * (wire.HEADER.size + settings.frame_bytes)
         self._dropped_surplus = 0
         self._tick_handle: TickHandle | None = None
@@ -147,7 +149,7 @@ class Connection(asyncio.Protocol):
     @property
     def rate_hz(self) -> int:
         """Of the frames a source gives."""
-        return self._settings.rate_hz
+        return self._rate_hz
 
     @property
     def frames_unsent(self) -> int:
@@ -208,6 +210,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
+            return
+        if (
+            len(data) == self._message_bytes
+            and self._listener is not None
+            and not self._decoder.held
+            and data.startswith(self._header)
+        ):  # nearly always: one frame like ours, whole
+            self.stats.messages_received += 1
+            self._hear(self._listener, data[wire.HEADER.size :], self._rate_hz)
             return
         for message in self._decoder.feed(data):
             self.stats.messages_received += 1
@@ -282,7 +293,17 @@ class Connection(asyncio.Protocol):
         for _ in range(frames_due):
             if self._is_over or self._transport.is_closing():
                 return
-            message = self._next_message()
+            pcm = None
+            if self._source is not None:
+                try:
+                    pcm = self._source()
+                except Exception:
+                    self._note_failure("source")
+            if pcm is None:
+                self.stats.frames_silent += 1
+                message = self._silence
+            else:
+                message = self._header + (pcm if len(pcm) == self._frame_bytes else self._shaped(pcm))
             if self._transport.get_write_buffer_size() >= self._backlog_bytes:
                 self._drop_frame()
                 continue
@@ -291,20 +312,9 @@ class Connection(asyncio.Protocol):
             self.stats.frames_sent += 1
             self._transport.write(message)
 
-    def _next_message(self) -> bytes:
-        pcm = None
-        if self._source is not None:
-            try:
-                pcm = self._source()
-            except Exception:
-                self._note_failure("source")
-        if pcm is None:
-            self.stats.frames_silent += 1
-            return self._silence
-        if len(pcm) != self._frame_bytes:
-            self.stats.frames_misshaped += 1
-            pcm = pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
-        return self._header + pcm
+    def _shaped(self, pcm: bytes) -> bytes:
+        self.stats.frames_misshaped += 1
+        return pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
 
     def _drop_frame(self) -> None:
         if self.stats.frames_dropped == 0:
@@ -337,10 +347,13 @@ class Connection(asyncio.Protocol):
         elif self._listener is None:
             self._keep(message)
         else:
-            try:  # as _tell does it; fifty times a second
-                self._listener.on_audio(message.pcm, message.rate_hz)
-            except Exception:
-                self._note_failure("listener")
+            self._hear(self._listener, message.pcm, message.rate_hz)
+
+    def _hear(self, listener: Listener, pcm: bytes, rate_hz: int) -> None:
+        try:
+            listener.on_audio(pcm, rate_hz)
+        except Exception:
+            self._note_failure("listener")
 
     def _on_dtmf(self, message: wire.Dtmf) -> None:
         if self._phase is not Phase.LIVE:
@@ -368,11 +381,11 @@ class Connection(asyncio.Protocol):
         self._early.append(message)
 
     def _tell(self, listener: Listener, message: wire.Audio | wire.Dtmf) -> None:
+        if isinstance(message, wire.Audio):
+            self._hear(listener, message.pcm, message.rate_hz)
+            return
         try:
-            if isinstance(message, wire.Audio):
-                listener.on_audio(message.pcm, message.rate_hz)
-            else:
-                listener.on_key(message.digit)
+            listener.on_key(message.digit)
         except Exception:
             self._note_failure("listener")
 

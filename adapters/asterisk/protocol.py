@@ -147,29 +147,29 @@ class Decoder:
     """Bytes to messages. Any split of a stream gives the same messages; less than one message is ever held."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self.held = bytearray()  # of an incomplete message; to be looked at only
         self._needed_bytes = HEADER.size  # of what is held plus what comes, before another message can be complete
 
     @property
     def held_bytes(self) -> int:
         """Bytes of an incomplete message, less than `MESSAGE_MAX_BYTES`."""
-        return len(self._held)
+        return len(self.held)
 
     @property
     def awaits_payload(self) -> bool:
         """A header is here and its payload is not: for this Asterisk waits 5 ms, then drops the call."""
-        return len(self._held) >= HEADER.size
+        return len(self.held) >= HEADER.size
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that became complete with `data`, in order."""
-        if self._held:
-            self._held += data
-            if len(self._held) < self._needed_bytes:
+        if self.held:
+            self.held += data
+            if len(self.held) < self._needed_bytes:
                 return []
-            data = bytes(self._held)
+            data = bytes(self.held)
         end = len(data)
         if end >= HEADER.size and end == HEADER.size + (data[1] << 8 | data[2]):  # nearly always: one, and whole
-            self._held.clear()
+            self.held.clear()
             self._needed_bytes = HEADER.size
             return [_read(data[0], data[HEADER.size :])]
         messages: list[Message] = []
@@ -184,7 +184,7 @@ class Decoder:
             payload = data[position + HEADER.size : message_end]
             messages.append(_read(kind, payload))
             position = message_end
-        self._held = bytearray(data[position:])
+        self.held = bytearray(data[position:])
         return messages
 
 

@@ -85,9 +85,16 @@ class Uplink:
         self._send = send
 
     def hear(self, payload: bytes) -> None:
-        """One caller frame in the provider's format, any length."""
+        """One caller frame in the provider's format, any length; an empty one is none."""
+        if not payload:
+            return
         if self.is_open:
-            self._send_now(payload)
+            self._send(payload)
+            before = self._sent_bytes
+            self._sent_bytes = sent_bytes = before + len(payload)
+            self._total_bytes += len(payload)
+            if before < self._committable_bytes <= sent_bytes:
+                self._on_fact("uplink.committable", {})
         elif self._keep:
             self._keep_newest(payload)
         else:
@@ -104,7 +111,7 @@ class Uplink:
         self._kept_bytes = 0
         step = _JOINED_MS * self._format.bytes_per_second // 1000
         for start in range(0, len(kept), step):
-            self._send_now(kept[start : start + step])
+            self.hear(kept[start : start + step])
 
     def close(self) -> None:
         """From here frames are kept or dropped. `sent_ms` stays until the next opening."""
@@ -115,17 +122,6 @@ class Uplink:
         self._dropped_bytes += self._kept_bytes
         self._kept.clear()
         self._kept_bytes = 0
-
-    def _send_now(self, payload: bytes) -> None:
-        size_bytes = len(payload)
-        if not size_bytes:
-            return
-        self._send(payload)
-        before = self._sent_bytes
-        self._sent_bytes = sent_bytes = before + size_bytes
-        self._total_bytes += size_bytes
-        if before < self._committable_bytes <= sent_bytes:
-            self._on_fact("uplink.committable", {})
 
     def _keep_newest(self, payload: bytes) -> None:
         self._kept.append(payload)

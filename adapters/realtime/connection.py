@@ -190,18 +190,20 @@ class RealtimeConnection:
 
     def send_audio(self, payload: bytes) -> bool:
         """One chunk of caller audio in the session's input format: one write, or one more dropped (False)."""
-        wire = self._wire
-        unsent_bytes = -1 if wire is None else wire.unsent_bytes
-        if wire is None or unsent_bytes < 0:
-            self.counters.frames_dropped_closed += 1
+        wire, counters = self._wire, self.counters
+        if wire is None:
+            counters.frames_dropped_closed += 1
             return False
-        if unsent_bytes > self._limits.audio_unsent_bytes:
-            self.counters.frames_dropped_stalled += 1
-            return False
-        if self._write(wire, append_event(payload)):
-            self.counters.frames_sent += 1
-            return True
-        self.counters.frames_dropped_closed += 1
+        try:
+            if wire.offer_text(append_event(payload), self._limits.audio_unsent_bytes):
+                counters.frames_sent += 1
+                return True
+            counters.frames_dropped_stalled += 1
+        except InvalidState:
+            counters.frames_dropped_closed += 1
+        except Exception as exc:
+            counters.frames_dropped_closed += 1
+            self._write_failed(wire, exc)
         return False
 
     def take_control(self) -> ControlSide:
@@ -234,11 +236,15 @@ class RealtimeConnection:
             wire.write_text(text)
         except InvalidState:  # between two close frames
             return False
-        except Exception as exc:  # asyncio keeps errors for connection_lost; another event loop may raise them here
-            self._log.warning("write_failed", error=type(exc).__name__)
-            self._give_up(wire, f"write failed: {type(exc).__name__}")
+        except Exception as exc:
+            self._write_failed(wire, exc)
             return False
         return True
+
+    def _write_failed(self, wire: Wire, exc: Exception) -> None:
+        """asyncio keeps errors for connection_lost; another event loop may raise them where one writes."""
+        self._log.warning("write_failed", error=type(exc).__name__)
+        self._give_up(wire, f"write failed: {type(exc).__name__}")
 
     def _give_up(self, wire: Wire, reason: str) -> None:
         """Not the closing handshake: it would queue behind what is stuck."""

@@ -104,6 +104,18 @@ async def test_messages_split_anywhere_are_put_together() -> None:
         assert (heard.audio, heard.keys) == ([(bytes(range(200)), 8_000)], ["1"])
 
 
+async def test_the_middle_of_a_message_may_look_like_a_whole_one() -> None:
+    """A read of a frame's very size that begins like a frame, while the frame before it is not whole yet."""
+    inner = wire.encode_audio(b"\1" * 320)
+    whole = wire.encode_audio(b"\2" * 100 + inner + b"\3" * 101)
+    async with stage() as play:
+        _, connection, heard = await play.call()
+        cut = whole.index(inner)
+        for part in (whole[:cut], inner, whole[cut + len(inner) :], inner):
+            connection.data_received(part)
+        assert heard.audio == [(whole[3:], 8_000), (inner[3:], 8_000)]
+
+
 @pytest.mark.parametrize("way", ["fin", "rst", "half_close"])
 async def test_however_the_caller_goes_it_is_said_once(way: str) -> None:
     async with stage() as play:
