@@ -11,7 +11,6 @@ import asyncio
 import gc
 import json
 import os
-import resource
 import sys
 import tempfile
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from adapters.audio.lateness import Lateness
 from adapters.server import TurnspecServer
 from adapters.settings.config import load_settings
 from bench.bare_bridge import BareBridge
+from bench.cpu import used_s, waited_s
 
 WHO = ("bare", "turnspec", "journal")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -120,30 +120,25 @@ def rss_bytes() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 
 
-def _cpu_s() -> tuple[float, float]:
-    """As os.times() tells it, but to the microsecond."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime, used.ru_stime
-
-
 async def _serve(bridge: Bridge, wrap: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     port = await bridge.start()
-    marked = (0.0, 0.0)
+    marked, waited = used_s(), waited_s()
 
     def command() -> None:
-        nonlocal marked
+        nonlocal marked, waited
         for word in os.read(sys.stdin.fileno(), 4096).decode().split():
             if word == "mark":
                 bridge.mark()
-                marked = _cpu_s()
+                marked, waited = used_s(), waited_s()
                 _say({"rss": rss_bytes(), "at": loop.time()})
             elif word == "rss":
                 _say({"rss": rss_bytes()})
             elif word == "report":
-                user_s, system_s = _cpu_s()
+                user_s, system_s = used_s()
                 spent = {"user_s": user_s - marked[0], "system_s": system_s - marked[1]}
+                spent["waited_s"] = (waited_s() or 0.0) - (waited or 0.0)
                 _say({**spent, "rss": rss_bytes(), "at": loop.time(), **bridge.report()})
             elif word == "stop":
                 stop.set()

@@ -27,6 +27,7 @@ import attrs
 import click
 
 from bench import load_wire as wire
+from bench.cpu import used_s, waited_s
 from bench.load_stats import Heard, summary
 
 _SLOTS = 20
@@ -299,7 +300,7 @@ class Load:
     spread_s: float
     callers: list[Caller] = attrs.field(factory=list)
     sessions: list[Session] = attrs.field(factory=list)
-    _marked: tuple[float, float] = (0.0, 0.0)
+    _marked: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def listen(self) -> int:
         """Opens the provider's port."""
@@ -330,12 +331,14 @@ class Load:
         elif word == "mark":
             for caller in self.callers:
                 caller.heard = Heard()
-            self._marked = (monotonic(), _cpu_s())
+            self._marked = (monotonic(), sum(used_s()), waited_s() or 0.0)
             _say({"marked": len(self.callers)})
         elif word == "report":
-            seconds = monotonic() - self._marked[0]
+            began, used, waited = self._marked
+            seconds = monotonic() - began
             found = summary([caller.heard for caller in self.callers], seconds)
-            _say({**found, "seconds": seconds, "busy": round((_cpu_s() - self._marked[1]) / seconds, 3)})
+            busy = round((sum(used_s()) - used) / seconds, 3)
+            _say({**found, "seconds": seconds, "busy": busy, "waited_s": (waited_s() or 0.0) - waited})
         elif word == "count":
             _say({"sessions": len(self.sessions)})
         elif word == "stop":
@@ -345,11 +348,6 @@ class Load:
 
     def _stop(self) -> None:
         self.loop.running = False
-
-
-def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system
 
 
 def _say(message: object) -> None:

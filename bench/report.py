@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,9 +28,14 @@ def machine_lines() -> list[str]:
     return [
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}, {packages}",
-        f"load average before: {one:.2f} (1 min), {five:.2f} (5 min)"
-        + ("; not quiet: read ratios" if one > 0.3 else ""),
+        f"load average before: {one:.2f} (1 min), {five:.2f} (5 min)" + _quiet(one),
     ]
+
+
+def _quiet(load: float) -> str:
+    if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        return "; this with real-time priority, before whatever else runs"
+    return "; not quiet: read ratios" if load > 0.3 else ""
 
 
 def _processor() -> str:
@@ -50,5 +56,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return made
 
 
-def verdict(holds: bool) -> str:
-    return "[green]holds[/]" if holds else "[red]missed[/]"
+class Progress:
+    """What is being measured, and about how long all of it still takes; on stderr, so that a table can be kept."""
+
+    def __init__(self, takes_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = Console(stderr=True, highlight=False)
+        self._clock = clock
+        self._ends_s = clock() + takes_s
+
+    def step(self, what: str) -> None:
+        left_s = max(self._ends_s - self._clock(), 1.0)
+        left = f"{left_s / 60:.0f} minutes" if left_s >= 90 else f"{left_s:.0f} s"
+        self._out.print(f"{what} ... (about {left} to go)")

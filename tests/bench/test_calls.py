@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 
+import attrs
 import pytest
 
 from adapters.asterisk.protocol import Audio, Decoder
 from adapters.audio.g711 import pcm16_to_mulaw
 from adapters.realtime.protocol import AudioDelta, append_event, decode
 from bench import load_wire as wire
-from bench.calls import SideBySide, median_run, run, together, verdicts
+from bench.calls import Found, Plan, SideBySide, median_run, run, together
 from bench.load_stats import lateness, percentiles
+from bench.targets import call_lines
 
 
 @pytest.mark.parametrize("who", ["bare", "journal"])
@@ -24,7 +26,9 @@ def test_two_calls(who: str) -> None:
     assert found.cpu_ms > 0
     assert found.bridge.get("violations", 0) == 0
     assert median_run([found]) is found
-    assert len(verdicts([found], None)) == (who != "bare")
+    assert all(share >= 0 for share in found.waited)
+    lines = {line.what: line.cells[who] for line in call_lines(Found(None, [found]))}
+    assert len(lines) == 6 and all(what.startswith("2 calls: ") and cell.text for what, cell in lines.items())
 
 
 def test_side_by_side() -> None:
@@ -33,8 +37,17 @@ def test_side_by_side() -> None:
     assert all(each.cpu_ms > 0 for each in found[0])
     beside = SideBySide(1, {"bare": 1.0, "turnspec": 2.0}, {"bare": 1.0, "turnspec": 2.0})
     assert len(beside.table().rows) == 2
-    (line,) = verdicts([], beside)
-    assert "2.00" in line and "missed" in line
+    (line,) = call_lines(Found(beside, []))
+    assert (line.cells["bare"].holds, line.cells["turnspec"].holds) == (None, False)
+    assert line.cells["turnspec"].text == "2.00" and line.missed
+
+
+def test_a_plan_tells_how_long_it_takes() -> None:
+    plan = Plan(who=("bare", "turnspec"), calls=(5,), seconds=1, spread=1, settle=1, rounds=2)
+    assert plan.turns == [(5, "bare"), (5, "turnspec"), (5, "bare"), (5, "turnspec")]
+    alone = attrs.evolve(plan, beside=0)
+    assert not alone.is_beside and 20 < alone.takes_s < plan.takes_s < 60
+    assert attrs.evolve(plan, who=("turnspec",)).takes_s < alone.takes_s
 
 
 @pytest.mark.parametrize("number", [0, 1, 63, 64, 4095])

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from bench import hand_table
 from bench.step import Contenders, main
+from bench.targets import HAND, OURS, STOCK
 from fsm.machine.machine import Event, Snapshot
 
 
@@ -83,4 +84,5 @@ def test_the_conversation_has_what_it_claims(contenders: Contenders) -> None:
 def test_it_prints_a_table() -> None:
     result = CliRunner().invoke(main, ["--rounds", "2", "--calls", "2"])
     assert result.exit_code == 0, result.output
-    assert "a table written by hand" in result.output
+    assert "median of 2 rounds" in result.output
+    assert all(who in result.output for who in (HAND, OURS, STOCK))

@@ -1,0 +1,118 @@
+"""What is said of a measurement: what holds, what is missed, what a busy machine does not let one say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bench import __main__ as command
+from bench.calls import Found, Run
+from bench.report import Progress
+from bench.step import Measured
+from bench.targets import HAND, OURS, STOCK, Cell, Line, call_lines, markdown, shown, step_lines
+
+
+def a_run(who: str = "turnspec", calls: int = 250, late_ms: float = 1.0, waited_s: float = 0.0, **more: Any) -> Run:
+    times = {"p50": 0.1, "p99": late_ms, "p99_9": late_ms, "worst": late_ms}
+    load = {
+        "late_ms": times,
+        "uplink_ms": times,
+        "first_sound_ms": times,
+        "breaks": 0,
+        "seconds": 10.0,
+        "waited_s": 0.0,
+    }
+    bridge = {"user_s": 3.0, "system_s": 1.0, "underruns": 0, "rss": 50_000_000, "waited_s": waited_s}
+    return Run(who, calls, 10.0, {**bridge, **more}, {**load, **more}, 30_000_000)
+
+
+def holds(run: Run) -> dict[str, bool | None]:
+    lines = call_lines(Found(None, [run]))
+    return {line.what.partition(": ")[2].partition(",")[0]: line.cells[run.who].holds for line in lines}
+
+
+def test_every_promise_about_a_call_is_judged() -> None:
+    assert list(holds(a_run()).values()) == [None, True, True, True, None, True]
+    late = holds(a_run(late_ms=5.1))
+    assert (late["a frame late at the caller"], late["added on the way up"]) == (False, True)
+    assert holds(a_run(late_ms=20.1))["added on the way up"] is False
+    assert holds(a_run(breaks=1))["underruns"] is False
+    assert holds(a_run(rss=90_000_000))["memory a call"] is False
+
+
+def test_the_bare_bridge_has_promised_nothing() -> None:
+    assert set(holds(a_run("bare", late_ms=50.0, breaks=3)).values()) == {None}
+
+
+def test_what_is_late_on_a_busy_machine_is_not_judged_and_said_so() -> None:
+    run = a_run(late_ms=50.0, waited_s=0.5)
+    assert run.is_busy
+    assert holds(run)["a frame late at the caller"] is None
+    assert holds(run)["memory a call"] is True
+    lines = call_lines(Found(None, [run]))
+    assert any(line.busy for line in lines) and not any(line.missed for line in lines)
+
+
+def test_fewer_calls_than_promised_cannot_hold_but_can_miss() -> None:
+    assert holds(a_run(calls=50))["a frame late at the caller"] is None
+    assert holds(a_run(calls=50, late_ms=6.0))["a frame late at the caller"] is False
+
+
+def test_only_the_run_with_the_most_calls_is_judged() -> None:
+    lines = call_lines(Found(None, [a_run(calls=50, late_ms=9.0), a_run(calls=250)]))
+    assert {line.what.partition(":")[0] for line in lines} == {"250 calls"}
+    assert not any(line.missed for line in lines)
+
+
+@pytest.mark.parametrize(("of_hand", "expected"), [(1.19, True), (1.21, False)])
+def test_a_step_is_judged(of_hand: float, expected: bool) -> None:
+    found = Measured(
+        events=123, ours_ns=1000, hand_ns=900, stock_ns=9000, of_hand=of_hand, stock_of_ours=9.0, decision_ns=50,
+        stock_decision_ns=5000, cold_ns=7000,
+    )  # fmt: skip
+    step, decision, *_ = step_lines(found, {"ours": 1.0, "hand": 1.0, "stock": 1.0})
+    assert (step.cells[OURS].holds, step.cells[HAND].holds, step.cells[STOCK].holds) == (expected, None, None)
+    assert decision.cells[OURS].holds is True
+
+
+LINES = [
+    Line("one", "under 5", {"bare": Cell("4"), "ours": Cell("6", False)}),
+    Line("two", "", {"ours": Cell("1", True)}),
+]
+
+
+def test_a_table_for_the_readme_shows_what_is_missed() -> None:
+    assert markdown(LINES).splitlines() == [
+        "|  | bare | ours | target |",
+        "| --- | --- | --- | --- |",
+        "| one | 4 | **6, missed** | under 5 |",
+        "| two |  | 1 |  |",
+    ]
+    assert len(shown("promises", LINES).rows) == 2
+
+
+def test_the_readme_needs_a_place_for_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{command.README[0]}old\n{command.README[1]}\nafter\n")
+    assert command._written(path, "new\n") == f"before\n{command.README[0]}new\n{command.README[1]}\nafter\n"
+
+
+def test_it_says_at_once_that_there_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command.main, ["--readme"])
+    assert result.exit_code == 2
+    assert "no place" in result.output
+
+
+def test_progress_tells_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    now_s = 100.0
+    progress = Progress(600, lambda: now_s)
+    progress.step("alone: 250 calls")
+    now_s += 580
+    progress.step("steps")
+    told = capsys.readouterr().err
+    assert "alone: 250 calls ... (about 10 minutes to go)" in told
+    assert "steps ... (about 20 s to go)" in told
