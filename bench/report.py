@@ -33,7 +33,7 @@ def machine_lines() -> list[str]:
 
 
 def _quiet(load: float) -> str:
-    if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
         return "; this with real-time priority, before whatever else runs"
     return "; not quiet: read ratios" if load > 0.3 else ""
 
@@ -67,4 +67,4 @@ class Progress:
     def step(self, what: str) -> None:
         left_s = max(self._ends_s - self._clock(), 1.0)
         left = f"{left_s / 60:.0f} minutes" if left_s >= 90 else f"{left_s:.0f} s"
-        self._out.print(f"{what} ... (about {left} to go)")
+        self._out.print(f"{what} ... (about {left} to go)", soft_wrap=True)

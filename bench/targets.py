@@ -106,7 +106,7 @@ def call_lines(found: Found) -> list[Line]:
         beside = found.beside
         lines.append(
             Line(
-                f"CPU, of the bare bridge's, {beside.calls} calls each at once",
+                f"CPU, bare bridge = 1 ({beside.calls} calls each, at once)",
                 f"at most {CPU_OF_BARE}",
                 {who: Cell(f"{ratio:.2f}", _ours(who, ratio <= CPU_OF_BARE)) for who, ratio in beside.ratio.items()},
             )
@@ -134,11 +134,11 @@ def _alone(calls: int, runs: Mapping[str, Run]) -> list[Line]:
     held = {who: Cell(f"{run.kb_a_call:.0f}", _ours(who, run.kb_a_call < KB_A_CALL)) for who, run in runs.items()}
     spent = {who: Cell(f"{run.cpu_ms:.2f} ({100 * run.core:.0f} %)") for who, run in runs.items()}
     return [
-        line("CPU ms a call-second (of one core)", "one core is enough", spent),
+        line("CPU ms a call-second (of one core)", "one core", spent),
         line("a frame late at the caller, ms, p50 / p99 / p99.9", f"p99 under {LATE_P99_MS:.0f}", late),
         line("underruns, silences in an answer", "none", gaps),
         line("added on the way up, ms, p50 / p99 / p99.9", f"within the {FRAME_MS:.0f} ms frame (p99.9)", up),
-        line("added on the way down, ms, p50 / p99 / p99.9", "the next frame is up to 20 away", down),
+        line("added on the way down, the wait for the next frame included, ms, p50 / p99 / p99.9", "", down),
         line("memory a call, KB", f"under {KB_A_CALL:.0f}", held),
     ]
 
