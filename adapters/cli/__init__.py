@@ -6,7 +6,9 @@ Exit codes: 0 good, 1 problems found, 2 wrong use. Never here: what a command do
 from __future__ import annotations
 
 import importlib
-from typing import Final
+import io
+import sys
+from typing import Any, Final
 
 import click
 
@@ -43,6 +45,16 @@ class LazyGroup(click.Group):
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
         assert isinstance(command, click.Command)
         return command
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            click.echo(f"turnspec: the output cannot be written: {error.strerror or error}", err=True)  # a full disk
+            sys.stdout = io.StringIO()  # or Python tries once more at its end
+            sys.exit(1)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -37,7 +38,7 @@ def command(config: Path, check: bool, as_json: bool) -> None:
     \b
         exten => 100,1,Answer()
          same => n,Set(ID=${UUID()})
-         same => n,AudioSocket(${ID},127.0.0.1:9019)
+         same => n,TryExec(AudioSocket(${ID},127.0.0.1:9019))
          same => n,Hangup()
 
     ${NAME} and ${NAME:-default} in CONFIG are taken from the environment. The spec, the tools and every value are
@@ -51,7 +52,8 @@ def command(config: Path, check: bool, as_json: bool) -> None:
     if as_json and not check:
         raise click.UsageError("--json goes with --check")
     try:
-        settings = load_settings(config)
+        with contextlib.redirect_stdout(sys.stderr):  # what a tool's module prints when it is imported
+            settings = load_settings(config)
     except SpecError as error:
         _tell(error.problems, as_json)
         sys.exit(1)

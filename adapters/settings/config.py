@@ -9,6 +9,7 @@ expanded in every value.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -52,15 +53,16 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
     problems = Problems()
     reader = SettingsReader(problems, environment)
     sections = None
+    text = _text(path)
     try:
-        root = read(_text(path), shown(path), problems)
+        root = read(text, shown(path), problems)
         if root.pairs is None:
             problems.add(root.place, "type", f"a configuration is a mapping, this is a {root.kind}")
         else:
             sections = SectionsReader(reader, root, path.resolve().parent)
             sections.read()
     except SpecError as error:
-        problems.adopt(SpecError(map(_explained, error.problems)))
+        problems.adopt(SpecError(_explained(each, text) for each in error.problems))
     secrets = _secrets(environment, reader, sections)
     clean = [_without_secrets(problem, Redactor(secrets)) for problem in problems]
     if sections is None or problems.errors:
@@ -89,21 +91,31 @@ def _settings(sections: SectionsReader, warnings: tuple[Problem, ...], secrets: 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MAX_CHARS + 1)  # not more: it may be a device
+        if len(text) > _MAX_CHARS:
+            raise OSError(0, f"it is longer than {_MAX_CHARS} characters")
+        return text
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         message = f"the configuration cannot be read: {reason}"
         raise SpecError([Problem(Place(shown(path), 1, 1), "no-file", message)]) from None
 
 
-def _explained(problem: Problem) -> Problem:
+def _explained(problem: Problem, text: str) -> Problem:
     """YAML's own words say little to whoever wrote `{api_key: ${KEY}}`: a plain text in { } may hold no { itself."""
+    line = "".join(text.splitlines()[problem.place.line - 1 : problem.place.line])
     if problem.code != "yaml":
         return problem
-    hint = """inside { } and [ ] write "${NAME}" in quotes; quote what begins with *, &, %, @ or `"""
-    return attrs.evolve(problem, hint=hint)
+    if "${" in line:
+        return attrs.evolve(problem, hint="""inside { } and [ ] write "${NAME}" in quotes""")
+    if _BEGINS_ODDLY.search(line):
+        return attrs.evolve(problem, hint="quote what begins with *, &, %, @ or `")
+    return problem
 
 
+_BEGINS_ODDLY: Final = re.compile(r"[:\-,\[{]\s*[*&%@`]")
+_MAX_CHARS: Final = 1_000_000
 _SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 

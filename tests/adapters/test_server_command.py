@@ -78,6 +78,31 @@ def test_problems_are_listed_and_counted_by_the_exit_code(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+def test_what_a_tool_prints_on_import_is_no_output(tmp_path: Path) -> None:
+    (tmp_path / "prints_of_test_server_command.py").write_text("print('hello')\ndef f(): return 1\n")
+    path = tmp_path / "t.yaml"
+    path.write_text("tools: [{name: a, function: 'prints_of_test_server_command:f'}]\n")
+    result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY)
+    assert json.loads(result.stdout)["ok"] and "hello" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_output_is_told_without_a_traceback() -> None:
+    program = "from adapters.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program, "serve", "--check", str(EXAMPLE)],
+            cwd=ROOT,
+            env={**os.environ, "OPENAI_API_KEY": KEY},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "turnspec: the output cannot be written: No space left on device\n"
+
+
 @pytest.mark.parametrize("args", [(), ("no-such-file.yaml",), (str(EXAMPLE), "--json"), (str(EXAMPLE), "--nope")])
 def test_wrong_use_is_2(args: tuple[str, ...]) -> None:
     assert turnspec(*args, OPENAI_API_KEY=KEY).exit_code == 2

@@ -41,6 +41,8 @@ CASES = [
     ("provider:\n  turn_detection: {type: semantic_vad, eagerness: hi}", "2:40", "type", "low, medium, high or auto"),
     # the file itself
     ("a: ]", "1:4", "yaml", "not YAML"),
+    ("provider: {api_key: ${X}}", "1:22", "yaml", "write \"${NAME}\" in quotes"),
+    ("talk_key: *", "1:12", "yaml", "quote what begins with *"),
     ("", "1:1", "empty", "the file is empty"),
     ("- spec", "1:1", "type", "a configuration is a mapping"),
     ("spec: server_vad\nspec: owned_turns", "2:1", "duplicate-key", "'spec' is written twice"),
@@ -280,6 +282,8 @@ def test_no_secret_is_ever_in_a_problem(tmp_path: Path, text: str) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot be read: No such file"):
         load_settings(tmp_path / "none.yaml", ENVIRONMENT)
+    with pytest.raises(SpecError, match="longer than 1000000 characters"):
+        load_settings(Path("/dev/zero"), ENVIRONMENT)
     (tmp_path / "latin.yaml").write_bytes(b"greeting: gr\xfc\xdf")
     with pytest.raises(SpecError, match="not UTF-8"):
         load_settings(tmp_path / "latin.yaml", ENVIRONMENT)
