@@ -15,6 +15,7 @@ import attrs
 import structlog
 
 from adapters.audio.formats import Transcoder
+from adapters.audio.gaps import GapFiller
 from adapters.audio.playout import Playout
 from adapters.audio.recorder import Recorder, RecordingWriter
 from adapters.audio.silence import SilenceWatch
@@ -125,6 +126,7 @@ class Call:
             settings.audio_in, nowhere, self._fact,
             keep=not manual, keep_ms=limits.caller_audio_kept_ms,
         )  # fmt: skip
+        self._gaps = GapFiller(settings.audio_in, self._uplink.hear)
         tools = ToolRunner(settings.tools, self._tool_returned, self._shared.threads)
         parts = Parts(
             self._leg, self._playout, self._prompts, self._transcoder, self._uplink, self._silence, tools,
@@ -197,6 +199,7 @@ class Call:
     def on_audio(self, pcm: bytes, rate_hz: int) -> None:
         """A caller's frame, from the line: up to the provider within the same call."""
         self._uplink.hear(self._transcoder.to_provider(pcm, rate_hz))
+        self._gaps.heard()
         if self._silence.watching:
             self._silence.hear(pcm)
         if self._recorder is not None:
@@ -256,6 +259,8 @@ class Call:
         frame = self._playout.pull()
         if frame is None:
             frame = self._prompts.pull()
+        if self._uplink.is_open:
+            self._gaps.tick()
         if self._silence.watching:
             self._silence.tick()
         if self._recorder is not None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.simulator.caller_script import CallerSettings
 from tests.adapters.call.rig import play
 
 pytestmark = pytest.mark.virtual_time
@@ -32,3 +33,16 @@ async def test_a_greeting_and_two_turns_get_one_answer_each(spec: str) -> None:
     assert played.sessions[0].rejections == {}
     assert len(played.caller.agent_speech) == 3
     assert played.caller.notes == ()
+
+
+@pytest.mark.parametrize("spec", ["server_vad", "owned_turns"])
+@pytest.mark.parametrize("wire_format", ["pcmu", "pcm16"])
+async def test_a_phone_that_sends_nothing_while_it_is_silent_is_answered_as_fast(spec: str, wire_format: str) -> None:
+    session = {"input_format": wire_format, "output_format": wire_format}
+    if spec == "owned_turns":
+        session |= {"turn_detection": {"type": "server_vad", "create_response": False}}  # type: ignore[dict-item]
+    played = await play(TWO_TURNS, spec=spec, session=session, caller=CallerSettings(dtx=True))
+    numbers = played.summary.as_json()
+    assert (numbers["turns"], numbers["answers"], numbers["rejections"]) == (2, 2, 0)
+    assert played.caller.notes == () and len(played.caller.reply_ms) == 2
+    assert max(played.caller.reply_ms) < 1500, played.caller.reply_ms
