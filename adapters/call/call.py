@@ -209,7 +209,7 @@ class Call:
         self._mailbox.put(Event("caller.pressed_key", {"digit": digit}), "line")
 
     def on_gone(self, reason: str) -> None:
-        self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line")
+        self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", vital=True)
 
     def hang_up(self, reason: str) -> None:
         """An operator's wish to end the call politely."""

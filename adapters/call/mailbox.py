@@ -36,9 +36,12 @@ class Mailbox:
     def __len__(self) -> int:
         return len(self._letters)
 
-    def put(self, event: Event, cause: str = "") -> None:
-        """Never blocks. Over the bound the newest is dropped; the first time the call's end is asked for instead."""
-        if len(self._letters) >= self._bound:
+    def put(self, event: Event, cause: str = "", vital: bool = False) -> None:
+        """Never blocks. Over the bound the newest is dropped; the first time the call's end is asked for instead.
+
+        `vital`: never dropped, since the call could not end without it. For what comes a bounded number of times.
+        """
+        if len(self._letters) >= self._bound and not vital:
             self.dropped += 1
             if self.dropped > 1:
                 return

@@ -30,6 +30,18 @@ async def test_over_the_bound_the_newest_is_dropped_and_the_end_of_the_call_is_a
     assert len(mailbox) == 0
 
 
+async def test_deadlines_and_the_hang_up_come_through_a_full_mailbox() -> None:
+    mailbox = Mailbox(bound=2)
+    timers = Timers(mailbox)
+    timers.start(Timer("closing_overdue", 100, 3))
+    for name in "abcd":
+        mailbox.put(Event(name))
+    await asyncio.sleep(1)
+    mailbox.put(Event("caller.hung_up"), "line", vital=True)
+    names = [(await mailbox.next()).event.name for _ in range(len(mailbox))]
+    assert names == ["a", "b", OVERFLOW.name, "timer.closing_overdue", "caller.hung_up"]
+
+
 async def test_a_cancelled_wait_loses_no_letter() -> None:
     mailbox = Mailbox()
     with pytest.raises(TimeoutError):
