@@ -135,7 +135,7 @@ def _program() -> str:
     called = Path(sys.argv[0])
     if called.name != "turnspec" or shutil.which("turnspec") == str(called):
         return "turnspec"
-    return os.path.relpath(called)
+    return os.path.join(os.path.dirname(os.path.relpath(called)) or ".", "turnspec")  # noqa: PTH118, PTH120 - "./" counts
 
 
 @contextmanager

@@ -64,6 +64,8 @@ class Story:
         for effect in step.effects:
             if effect.name == "create_response":
                 self.because(str(effect.args.get("cause")))
+            elif effect.name == "play_prompt":
+                self._say("note", f"the caller hears a recorded {effect.args.get('name')}")
 
     def ended(self, summary: Summary) -> None:
         del summary

@@ -190,6 +190,7 @@ def test_a_folder_that_cannot_be_written_to_is_wrong_use(here: Path) -> None:
         ("/venv/bin/turnspec", "/venv/bin/turnspec", "turnspec"),
         (".venv/bin/turnspec", None, ".venv/bin/turnspec"),
         (".venv/bin/turnspec", "/usr/bin/turnspec", ".venv/bin/turnspec"),
+        ("./turnspec", None, "./turnspec"),
         ("-c", None, "turnspec"),
     ],
 )

@@ -36,6 +36,15 @@ def test_a_connection_that_drops_is_opened_again_and_the_call_goes_on(tmp_path: 
     assert any("1006" in note for note in evening.said("note"))
 
 
+def test_a_provider_that_is_not_to_be_had_is_an_apology_and_it_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "down.yaml"
+    file.write_text("faults: [{fault: http_status, status: 401}]\n")
+    evening = play(tmp_path / "out", scenario=str(file))
+    assert "the caller hears a recorded apology" in evening.said("note")
+    assert evening.summary["reconnects"] == 0
+    assert evening.outcome.problems
+
+
 @pytest.mark.parametrize("spec", ["owned_turns", "push_to_talk"])
 @pytest.mark.parametrize("name", ["lost_response_done", "closed_in_mid_call"])
 def test_the_other_specs_bear_them_too(spec: str, name: str, tmp_path: Path) -> None:
