@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from adapters.asterisk.protocol import KIND_OF_RATE_HZ
+
 if TYPE_CHECKING:
     from adapters.simulator.caller import CallerReport, CallerSettings, Script
     from adapters.simulator.provider import ProviderServer, SessionStats
 
 POLL_S: Final = 0.1
+RATES: Final = tuple(map(str, KIND_OF_RATE_HZ))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,7 +95,8 @@ def provider(
     try:
         asyncio.run(_serve(server, sessions, for_s, quiet, as_json))
     except OSError as error:
-        raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        click.echo(f"cannot listen on {host}:{port}: {error.strerror or error}", err=True)
+        sys.exit(1)
     stats = server.stats
     if as_json:
         click.echo(json.dumps([_session_json(each) for each in stats], indent=2))
@@ -209,7 +213,8 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
               "[default: caller_order_status, caller_weather]")  # fmt: skip
 @click.option("--list-speech", is_flag=True, help="Show the bundled lines and what they say, and end.")
 @click.option("--echo", metavar="GAIN_DB[,DELAY_MS]", help="The agent's voice comes back, e.g. -20 or -20,120.")
-@click.option("--rate", "rate_hz", type=int, default=8000, show_default=True, help="Of the caller's audio, in Hz.")
+@click.option("--rate", "rate_hz", type=click.Choice(RATES), default="8000", show_default=True,
+              help="Of the caller's audio, in Hz.")  # fmt: skip
 @click.option("--ptime", "ptime_ms", type=click.Choice(["10", "20", "30", "40"]), default="20", show_default=True,
               help="Of the caller's frames, in ms.")  # fmt: skip
 @click.option("--dtx", is_flag=True, help="Send nothing while the caller is silent.")
@@ -221,7 +226,7 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
 def caller(
     address: tuple[str, int] | None, script: Path | None, speech: tuple[str, ...], list_speech: bool, echo: str | None,
-    rate_hz: int, ptime_ms: str, dtx: bool, driver: str, call_id: uuid.UUID | None, save: Path | None, as_json: bool,
+    rate_hz: str, ptime_ms: str, dtx: bool, driver: str, call_id: uuid.UUID | None, save: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Asterisk's end of an AudioSocket connection with a caller who follows a script; as strict as Asterisk is.
 
@@ -249,7 +254,9 @@ def caller(
         return
     if address is None:
         raise click.UsageError("HOST:PORT is missing, e.g. turnspec simulate caller 127.0.0.1:9019")
-    settings = _caller_settings(echo, rate_hz, int(ptime_ms), dtx, driver)
+    if save is not None:
+        _check_folder(save)
+    settings = _caller_settings(echo, int(rate_hz), int(ptime_ms), dtx, driver)
     try:
         steps = _script(script, speech)
         report = asyncio.run(run_caller(*address, steps, settings, None if as_json else _show_event, call_id=call_id))
@@ -274,9 +281,12 @@ def _list_speech() -> None:
 def _caller_settings(echo: str | None, rate_hz: int, ptime_ms: int, dtx: bool, driver: str) -> CallerSettings:
     from adapters.simulator.caller_script import CallerSettings, Echo
 
+    gain, _, delay = (echo or "").partition(",")
     try:
-        gain, _, delay = (echo or "").partition(",")
         heard = Echo(gain_db=float(gain), delay_ms=float(delay or 120)) if echo else None
+    except ValueError:
+        raise click.UsageError(f"--echo: GAIN_DB or GAIN_DB,DELAY_MS is expected, not {echo!r}") from None
+    try:
         return CallerSettings(
             rate_hz=rate_hz, ptime_ms=ptime_ms, dtx=dtx, driver="dial" if driver == "dial" else "app", echo=heard
         )
@@ -289,6 +299,7 @@ def _script(file: Path | None, speech: tuple[str, ...]) -> Script:
     import yaml
 
     from adapters.simulator.caller_script import load_script
+    from adapters.simulator.speech.library import lines
 
     if file is not None:
         try:
@@ -298,6 +309,8 @@ def _script(file: Path | None, speech: tuple[str, ...]) -> Script:
     answer: list[object] = [{"wait_agent_speaking": 8000}, {"wait_agent_silent": {"for_ms": 600, "within_ms": 30_000}}]
     steps = [*answer]
     for line in speech or ("caller_order_status", "caller_weather"):
+        if line not in lines() and not Path(line).is_file():
+            raise ValueError(f"--speech: {line}: neither a file nor a bundled line (--list-speech shows them)")
         steps += [{"say": line}, *answer]
     return load_script({"steps": [*steps, "hang_up"]}, Path())
 
@@ -307,6 +320,15 @@ def _show_event(name: str, data: Mapping[str, object]) -> None:
     rest = " ".join(str(value) for key, value in data.items() if key not in ("at_ms", "began_ms") and value is not None)
     seconds = at_ms / 1000 if isinstance(at_ms, int | float) else 0.0
     click.echo(f"{seconds:8.2f}  {name.replace('_', ' ')} {rest}".rstrip())
+
+
+def _check_folder(save: Path) -> None:
+    """Before the call: after it what was heard would be lost."""
+    from adapters.settings.folders import unusable
+
+    complaint = "" if save.parent.is_dir() else "there is no such folder"
+    if complaint := complaint or unusable(save.parent):
+        raise click.UsageError(f"--save: {save.parent}: {complaint}")
 
 
 def _save(report: CallerReport, path: Path) -> None:

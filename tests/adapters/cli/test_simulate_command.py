@@ -98,7 +98,7 @@ async def test_a_port_that_is_taken_is_said() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         result = await asyncio.to_thread(run, "provider", "--port", str(port))
-    assert result.exit_code == 2 and f"cannot listen on 127.0.0.1:{port}" in result.output
+    assert result.exit_code == 1 and f"cannot listen on 127.0.0.1:{port}" in result.output
 
 
 class Tone:
@@ -163,8 +163,13 @@ def test_nobody_there_is_1() -> None:
         ([], "HOST:PORT is missing"),
         (["nowhere"], "not of the form HOST:PORT"),
         (["127.0.0.1:9", "--echo", "loud"], "loud"),
-        (["127.0.0.1:9", "--rate", "11025"], "rate_hz"),
-        (["127.0.0.1:9", "--speech", "no_such_line"], "no_such_line"),
+        (["127.0.0.1:9", "--echo", "-20,soon"], "--echo: GAIN_DB or GAIN_DB,DELAY_MS is expected"),
+        (["127.0.0.1:9", "--rate", "11025"], "'11025' is not one of '8000'"),
+        (["127.0.0.1:9", "--speech", "no_such_line"], "--speech: no_such_line: neither a file nor a bundled line"),
+        (["127.0.0.1:9", "--speech", __file__], "not a PCM WAV file"),
+        (["127.0.0.1:9", "--speech", "/dev/null"], "neither a file"),
+        (["127.0.0.1:9", "--save", "/proc/self/heard.wav"], "--save: /proc/self: nothing can be written"),
+        (["127.0.0.1:9", "--save", "/nowhere/heard.wav"], "--save: /nowhere: there is no such folder"),
         (["127.0.0.1:9", "--script", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
