@@ -7,6 +7,7 @@ the event by dotted path, e.g. `response.status: completed`).
 
 from __future__ import annotations
 
+import http
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -117,12 +118,17 @@ class AtMoment(Fault):
             raise ValueError("exactly one of at_s, after, after_client says when")
 
 
+def _close_code(_fault: object, _field: object, code: int) -> None:
+    if code != 1006 and code not in (*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)):
+        raise ValueError(f"code {code}: no close frame may carry it; 1006 drops the TCP connection")
+
+
 @attrs.frozen(kw_only=True)
 class Close(AtMoment):
     """The server closes the socket. Code 1006: it drops the TCP connection without a word."""
 
-    code: int = 1011
-    reason: str = ""
+    code: int = attrs.field(default=1011, validator=_close_code)
+    reason: str = attrs.field(default="", validator=attrs.validators.max_len(120))
 
 
 Garbage = Literal["invalid_json", "binary", "unknown_event", "not_an_object", "no_type", "empty", "custom"]
@@ -154,7 +160,7 @@ class StallReading(AtMoment):
 class HttpStatus(Fault):
     """The upgrade is answered with this status, e.g. 401 or 503."""
 
-    status: int
+    status: int = attrs.field(validator=attrs.validators.in_({each.value for each in http.HTTPStatus}))
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,7 @@ The loader names the file and the key of what is wrong: `x.yaml: responses[1].ou
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,9 +16,11 @@ import cattrs
 import yaml
 from cattrs.gen import make_dict_structure_fn
 
-from adapters.simulator.provider.faults import KINDS, Fault
+from adapters.simulator.provider.faults import KINDS, DelayClient, Fault, IgnoreClient
 from adapters.simulator.provider.settings import Latency
-from adapters.simulator.speech import line_for_text, lines, wav_path
+from adapters.simulator.provider.words import RATES_HZ
+from adapters.simulator.speech import line_for_text, lines, read_samples, wav_path
+from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS
 
 
 class ScenarioError(Exception):
@@ -185,7 +188,23 @@ def _fault(given: Any, converter: cattrs.Converter) -> Fault:
     if name not in KINDS:
         raise ScenarioError(f"`fault` must be one of {', '.join(KINDS)}; got {name!r}")
     fault: Fault = converter.structure({key: value for key, value in given.items() if key != "fault"}, KINDS[name])
+    _check_names(fault)
     return fault
+
+
+def _check_names(fault: Fault) -> None:
+    """A fault on an event that nobody ever sends would strike nothing, and nobody would notice."""
+    is_clients = isinstance(fault, IgnoreClient | DelayClient)
+    for key, known in (
+        ("type", CLIENT_FIELDS if is_clients else SERVER_FIELDS), ("after", SERVER_FIELDS),
+        ("after_client", CLIENT_FIELDS),
+    ):  # fmt: skip
+        name = getattr(fault, key, None)
+        if name is not None and name not in known:
+            who = "client" if known is CLIENT_FIELDS else "provider"
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise ScenarioError(f"{key}: no {who} sends an event '{name}'{hint}")
 
 
 def _with_text_arguments(given: Any) -> Any:
@@ -200,6 +219,10 @@ def _speech(given: Any, folder: Path) -> Path:
     found = folder / str(given)
     if not found.is_file():
         raise ScenarioError(f"no recorded line and no WAV file {str(given)!r}")
+    try:
+        read_samples(found, RATES_HZ["audio/pcmu"])
+    except (OSError, ValueError) as error:
+        raise ScenarioError(str(error)) from None
     return found
 
 

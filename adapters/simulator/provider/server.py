@@ -135,7 +135,8 @@ class ProviderServer:
     @property
     def url(self) -> str:
         """The address of the Realtime endpoint, without `?model=`."""
-        return f"ws://{self._host}:{self.port}/v1/realtime"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"ws://{host}:{self.port}/v1/realtime"
 
     @property
     def stats(self) -> list[SessionStats]:

@@ -54,12 +54,15 @@ def wav_path(name: str) -> Path:
 
 @functools.lru_cache(maxsize=256)
 def read_samples(path: Path, rate_hz: int) -> Samples:
-    """A mono 16-bit WAV file as read-only int16 samples at `rate_hz`. OSError, wave.Error, ValueError: it is none."""
-    with wave.open(str(path), "rb") as file:
-        if file.getnchannels() != 1 or file.getsampwidth() != 2:
-            raise ValueError(f"{path}: not a mono 16-bit WAV file")
-        recorded_hz = file.getframerate()
-        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
+    """A mono 16-bit WAV file as read-only int16 samples at `rate_hz`. OSError, ValueError: it is none."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            if file.getnchannels() != 1 or file.getsampwidth() != 2:
+                raise ValueError(f"{path}: not a mono 16-bit WAV file")
+            recorded_hz = file.getframerate()
+            samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{path}: not a PCM WAV file: {error or 'it ends too soon'}") from None
     if recorded_hz != rate_hz:
         resampled = soxr.resample(samples.astype(np.float32), recorded_hz, rate_hz)
         samples = np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)

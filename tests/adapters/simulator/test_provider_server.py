@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -259,3 +261,17 @@ async def test_a_session_can_be_closed_by_a_test() -> None:
         await provider.sessions[0].close(1012, "restart")
         assert [event async for event in receive_all(connection)] == []
         assert connection.close_code == 1012
+
+
+def has_ipv6_loopback() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+@pytest.mark.skipif(not has_ipv6_loopback(), reason="NO IPv6 LOOPBACK: an address of that kind was not tried")
+async def test_an_ipv6_address_is_written_as_a_url_wants_it() -> None:
+    async with ProviderServer(host="::1") as provider:
+        assert provider.url == f"ws://[::1]:{provider.port}/v1/realtime"
+        async with connect(f"{provider.url}?model=m", additional_headers={"Authorization": "Bearer sk-x"}) as client:
+            assert json.loads(await client.recv())["type"] == "session.created"
