@@ -12,6 +12,7 @@ from fsm.language.source import Node, read
 from fsm.language.spec import Spec
 from fsm.language.spec_reader import SpecReader
 from fsm.language.typestate import Flow, Typestate
+from fsm.language.vocabulary import Vocabulary
 from fsm.language.vocabulary_reader import VocabularyReader
 
 Fetch = Callable[[str], tuple[str, str]]
@@ -45,19 +46,23 @@ def load(text: str, file: str, fetch: Fetch, typestate: bool = True) -> Loaded:
 
 
 def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:
-    vocabulary = VocabularyReader(problems)
     parts = root.get("include")
-    for node in _fetched(parts, vocabulary, fetch) if parts is not None else ():
+    for node in _fetched(parts, Reader(problems), fetch) if parts is not None else ():
         root = merged(node, root, problems)
     words = root.get("vocabulary")
     if words is None:
         problems.add(root.place, "missing", "a spec needs 'vocabulary:'", "e.g. vocabulary: [vocabularies/call.yaml]")
         return None
-    for node in _fetched(words, vocabulary, fetch):
-        vocabulary.read(node)
-    if problems.errors:
-        return None
-    return SpecReader(vocabulary.finish(), problems).read(root)
+    vocabulary = load_vocabulary(words, problems, fetch)
+    return SpecReader(vocabulary, problems).read(root) if vocabulary is not None else None
+
+
+def load_vocabulary(words: Node, problems: Problems, fetch: Fetch) -> Vocabulary | None:
+    """The vocabulary that a list of names makes together; None, with the reasons in `problems`, if there is none."""
+    reader = VocabularyReader(problems)
+    for node in _fetched(words, reader, fetch):
+        reader.read(node)
+    return reader.finish() if not problems.errors else None
 
 
 def _fetched(references: Node, reader: Reader, fetch: Fetch) -> Iterator[Node]:

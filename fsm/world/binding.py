@@ -7,18 +7,31 @@ the world does not answer. Never here: the order in which runs are visited (fsm.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import attrs
 
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import Problem, Problems, suggestion
-from fsm.language.spec import Spec
+from fsm.language.spec import Deadline
+from fsm.language.vocabulary import Vocabulary
 from fsm.world.code import Code, Path, guards
 from fsm.world.play import Change, Hooks
 from fsm.world.world import Act, Move, Need, Tell, Test, World
 
 Held = frozenset[str] | None
 """Messages that hold a move back while they are in flight; None: any message does."""
+
+
+class Speaker(Protocol):
+    """Whoever is on our side of the world, by its words: a spec, or a client that is free to say what it likes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+    @property
+    def deadlines(self) -> Mapping[str, Deadline]: ...
 
 
 @attrs.frozen
@@ -113,7 +126,12 @@ class Binding:
     """`options`, `received`, `fired`: all that can happen in a world, but for what the queues hold."""
 
     def __init__(
-        self, spec: Spec, world: World, settings: Settings, ghosts: Sequence[Variable] = (), hooks: Hooks | None = None
+        self,
+        spec: Speaker,
+        world: World,
+        settings: Settings,
+        ghosts: Sequence[Variable] = (),
+        hooks: Hooks | None = None,
     ) -> None:
         self.spec, self.world, self.settings = spec, world, settings
         self.hooks = hooks or Hooks()
