@@ -32,6 +32,7 @@ _CLOSES: Final = re.compile(
     r"(?:(?:on|ws|web_?socket|socket|session|connection|provider|server|client|peer)[._ ]?)*"
     r"(?:close|closed|closing|disconnect|disconnected)", re.IGNORECASE,
 )  # fmt: skip
+_SHORT_TYPES: Final = frozenset({"error", "ping"})
 _TYPE: Final = re.compile(r"[a-z][a-z_]*(?:\.[a-z_]+)+")
 _DEPTH: Final = 4
 _AUDIO: Final = frozenset({"audio", "delta"})
@@ -53,7 +54,7 @@ def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
     if not isinstance(value, dict) or depth < 0:
         return None
     kind = value.get("type")
-    if isinstance(kind, str) and (kind == "error" or _TYPE.fullmatch(kind)) and not _is_wrapping(value, kind):
+    if isinstance(kind, str) and (kind in _SHORT_TYPES or _TYPE.fullmatch(kind)) and not _is_wrapping(value, kind):
         return Found(value, _side(value, own=True), of_mapping(value))
     close = _close(value)
     if close is not None:
