@@ -109,12 +109,16 @@ class Identities:
         return kind.startswith("response.") and _response(wire) in self._out_of_band
 
     def _asked_at(self, wire: Wire) -> int | None:
-        """Which request out of band a response answers: it is in no conversation and has the metadata asked for."""
-        response = wire.get("response")
-        if not isinstance(response, Mapping) or text_at(response, "conversation_id") not in ("", "null"):
+        """Which request out of band a response answers: it is in no conversation and has the metadata asked for.
+
+        Where responses name their conversation, none at all says enough: the first that was asked for.
+        """
+        response, conversation = wire.get("response"), text_at(wire, "response.conversation_id")
+        if not isinstance(response, Mapping) or conversation not in ("", "null") or not self._asked_out_of_band:
             return None
         metadata = response.get("metadata") or None
-        return next((i for i, asked in enumerate(self._asked_out_of_band) if (asked or None) == metadata), None)
+        alike = [i for i, asked in enumerate(self._asked_out_of_band) if (asked or None) == metadata]
+        return alike[0] if alike else 0 if self._conversation_ids and conversation == "null" else None
 
     def _unasked(self, wire: Wire) -> bool:
         """Where nobody saw what was asked for, a response that says it has no conversation has none."""

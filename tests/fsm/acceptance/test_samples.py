@@ -67,6 +67,14 @@ def test_what_a_response_is_about_is_told_by_its_request_alone() -> None:
     assert log[stop.line - 1]["event"]["response"]["conversation_id"] is None
 
 
+def test_a_response_out_of_band_may_show_other_metadata_than_asked_for() -> None:
+    log = sample("ga_out_of_band")
+    for row in log:
+        if row["event"].get("response", {}).get("metadata") == {"topic": "classify"} and row["dir"] == "server":
+            row["event"]["response"]["metadata"] = {"topic": "classify", "by": "the server"}
+    assert accepted(log).outcome == "accepted"
+
+
 def test_a_server_that_names_no_conversation_has_responses_in_one() -> None:
     created = [row for row in sample("xai_turn_and_tool") if row["event"]["type"] == "response.created"]
     assert [row["event"]["response"]["conversation_id"] for row in created] == [None] * 3
