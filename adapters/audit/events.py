@@ -1,4 +1,4 @@
-"""From an object of a log to a record: finds the event in its wrapping, its side, its time; takes the audio out.
+"""From an object of a log to a record: finds the event in its wrapping, its side, time and call; takes the audio out.
 
 Never here: lines and files. What holds no event of a Realtime conversation gives nothing.
 """
@@ -6,86 +6,137 @@ Never here: lines and files. What holds no event of a Realtime conversation give
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
-import orjson
 
-from adapters.audit.times import Clock, of_mapping
-from fsm.audit.names import CLIENT_TYPES, direction_of
+from adapters.audit.hints import CALL_KEYS, Names, calls_in, calls_in_text, side_in, side_in_text
+from adapters.audit.literals import objects, parsed
+from adapters.audit.times import Clock, Time, of_mapping, of_text
+from fsm.audit.names import CLIENT_TYPES, SERVER_FIELDS, direction_of
 from fsm.audit.record import CLOSED, Direction, Record, audio_bytes
 from fsm.journal.scrub import scrub
 from fsm.language.vocabulary import Vocabulary
 
 Json = Mapping[str, object]
 _WRAPPINGS: Final = ("event", "message", "msg", "payload", "data", "body", "frame", "record", "json", "raw", "args")
-_SIDES: Final = ("dir", "direction", "from", "source", "side", "origin", "kind", "type", "role", "event")
-_CLIENT: Final = frozenset(
-    {"client", "out", "outgoing", "outbound", "send", "sent", "tx", "up", "c2s", "request", "wire_out", "->", ">>>"}
-)
-_SERVER: Final = frozenset(
-    {"server", "in", "incoming", "inbound", "recv", "receive", "received", "rx", "down", "s2c", "provider", "openai",
-     "wire_in", "<-", "<<<"}
-)  # fmt: skip
 _CLOSES: Final = re.compile(
     r"(?:(?:on|ws|web_?socket|socket|session|connection|provider|server|client|peer)[._ ]?)*"
     r"(?:close|closed|closing|disconnect|disconnected)", re.IGNORECASE,
 )  # fmt: skip
-_SHORT_TYPES: Final = frozenset({"error", "ping"})
 _TYPE: Final = re.compile(r"[a-z][a-z_]*(?:\.[a-z_]+)+")
-_DEPTH: Final = 4
-_AUDIO: Final = frozenset({"audio", "delta"})
+_FAMILY: Final = re.compile(
+    r"(?:session|transcription_session|conversation|response|input_audio_buffer|output_audio_buffer|rate_limits|mcp_\w+)"
+    r"\..+"
+)
+_DEPTH: Final = 6
+_PREFIX_CHARS: Final = 240
 
 
 @attrs.frozen
 class Found:
-    """An event in its wrapping: `side` and `at_ms` (of any origin) as the wrapping has them."""
+    """An event in its wrapping: `side`, `at` (of any origin) and the names of its call as the wrapping has them."""
 
     event: Json
     side: Direction | None = None
-    at_ms: float | None = None
+    at: Time | None = None
+    calls: Names = attrs.field(factory=dict)
+    whole: bool = True
+
+    def within(self, side: Direction | None, at: Time | None, calls: Names) -> Found:
+        """The same with what its wrapping adds."""
+        return Found(self.event, self.side or side, self.at or at, {**calls, **self.calls}, self.whole)
 
 
 def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
-    """The event in an object, however it is wrapped; None if there is none."""
+    """The event in an object, however it is wrapped; None if there is none, or more than one."""
     if isinstance(value, str | bytes):
-        value = _parsed(value)
+        return _in_string(value, depth)
     if not isinstance(value, dict) or depth < 0:
         return None
     kind = value.get("type")
-    if isinstance(kind, str) and (kind in _SHORT_TYPES or _TYPE.fullmatch(kind)) and not _is_wrapping(value, kind):
-        return Found(value, _side(value, own=True), of_mapping(value))
+    if isinstance(kind, str) and _is_event(value, kind) and not _is_wrapping(value, kind):
+        return Found(value, side_in(value, own=True), of_mapping(value))
     close = _close(value)
     if close is not None:
-        return Found(close, "local", of_mapping(value))
+        return Found(close, "local", of_mapping(value), calls_in(value))
     for key in _WRAPPINGS:
-        inner = unwrap(value[key], depth - 1) if key in value else None
+        inner = _inner(value, value[key], depth) if key in value else None
         if inner is not None:
-            return Found(
-                inner.event, inner.side or _side(value), of_mapping(value) if inner.at_ms is None else inner.at_ms
-            )
+            return inner.within(side_in(value), of_mapping(value), calls_in(value))
     return None
+
+
+def _inner(value: Json, inner: object, depth: int) -> Found | None:
+    """What is in a wrapping that is named so; one that says a side may hold an event of a type nobody knows."""
+    found = unwrap(inner, depth - 1)
+    if found is not None or not isinstance(inner, dict):
+        return found
+    known = isinstance(inner.get("type"), str) and side_in(
+        {k: v for k, v in value.items() if k in ("dir", "direction")}
+    )
+    return Found(inner) if known else None
+
+
+def every(value: object, depth: int = _DEPTH) -> Iterator[Found]:
+    """Every event in an object or a list, wherever it is in it."""
+    found = unwrap(value)
+    if found is not None:
+        yield found
+    elif depth < 0:
+        return
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            if isinstance(child, dict | list) or (isinstance(child, str) and key not in _WRAPPINGS):
+                for each in every(child, depth - 1):
+                    yield each.within(side_in(value), of_mapping(value), calls_in(value))
+    elif isinstance(value, list):
+        for child in value:
+            if isinstance(child, dict | list):
+                yield from every(child, depth - 1)
+
+
+def _in_string(text: str | bytes, depth: int) -> Found | None:
+    """An event in a string: JSON as it is, or with words before it."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    if "type" not in text or depth < 0:
+        return None
+    head = text.lstrip()[:1]
+    value = parsed(text) if head == "{" else None
+    if isinstance(value, dict):
+        return unwrap(value, depth - 1)
+    return next(in_text(text, "", depth - 1), None)
+
+
+def in_text(text: str, before: str, depth: int = _DEPTH) -> Iterator[Found]:
+    """Every event in a text; `before` is what stood on the line before."""
+    for piece in objects(text):
+        for found in (unwrap(piece.value, depth),) if depth < _DEPTH else every(piece.value):
+            if found is not None:
+                prefix = (piece.before if piece.before.strip() else before)[-_PREFIX_CHARS:]
+                found = attrs.evolve(found, whole=found.whole and piece.whole)
+                yield found.within(side_in_text(prefix), of_text(prefix), calls_in_text(prefix))
+
+
+def _is_event(value: Json, kind: str) -> bool:
+    """Is it an event of a Realtime conversation? Any family's; others by the id each event has."""
+    if kind == "error" or kind in CLIENT_TYPES or kind in SERVER_FIELDS or _FAMILY.fullmatch(kind):
+        return True
+    return isinstance(value.get("event_id"), str) and (kind == "ping" or _TYPE.fullmatch(kind) is not None)
 
 
 def _is_wrapping(value: Json, kind: str) -> bool:
     """A log's own type beside an event: `{"type": "ws.receive", "event": {"type": ...}}`."""
-    if kind in CLIENT_TYPES or kind == "error":
-        return kind == "error" and not isinstance(value.get("error"), dict)
+    if kind == "error":
+        return not isinstance(value.get("error"), dict)
+    if kind in CLIENT_TYPES:
+        return False
     if _CLOSES.fullmatch(kind):
         return True
     inner = value.get("event") or value.get("payload") or value.get("data")
     return isinstance(inner, dict) and isinstance(inner.get("type"), str)
-
-
-def _parsed(text: str | bytes) -> object:
-    head = text.lstrip()[:1]
-    if head not in ("{", b"{"):
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _close(value: Json) -> Json | None:
@@ -100,24 +151,6 @@ def _close(value: Json) -> Json | None:
     return {"type": CLOSED, "code": number, "reason": str(reason)}
 
 
-def _side(value: Json, own: bool = False) -> Direction | None:
-    for key in _SIDES:
-        word = value.get(key)
-        if isinstance(word, str) and not (own and key in ("type", "event", "role", "from", "source")):
-            side = side_of(word)
-            if side is not None:
-                return side
-    return None
-
-
-def side_of(word: str) -> Direction | None:
-    """Whose a word of a log says an event is."""
-    lower = word.strip().lower()
-    if lower in _CLIENT:
-        return "client"
-    return "server" if lower in _SERVER else None
-
-
 class Recorder:
     """Makes records of what the readers of one log find."""
 
@@ -126,7 +159,19 @@ class Recorder:
         self._file = file
         self._clock = Clock()
         self._sides: dict[str, Direction | None] = {}
+        self._call_key = ""
+        self._call = ""
         self.skipped = 0
+
+    def learn(self, found: Sequence[Found]) -> None:
+        """What the first events of a log tell of all of it: the unit of its times, the name by which it tells calls
+        apart (one that has a value of its own for each event does not)."""
+        self._clock.learn(each.at for each in found)
+        for key in CALL_KEYS:
+            values = [each.calls[key] for each in found if key in each.calls]
+            if len(values) > len(found) / 4 and len(set(values)) <= max(len(values) / 4, 1):
+                self._call_key = key
+                return
 
     def record(self, line: int, found: Found) -> Record | None:
         """A record, or None for what is no event. A known type says whose it is, whatever the log says."""
@@ -134,23 +179,14 @@ class Recorder:
         if not isinstance(kind, str):
             self.skipped += 1
             return None
-        at_ms = self._clock.since_first(found.at_ms)
+        at_ms = self._clock.since_first(found.at)
+        call = self._call = found.calls.get(self._call_key) or self._call
         if found.side == "local":
-            return Record(self._file, line, "local", at_ms, kind, found.event)
+            return Record(self._file, line, "local", at_ms, kind, found.event, call)
         if kind not in self._sides and len(self._sides) < 1000:
             self._sides[kind] = direction_of(self._vocabulary, kind)
         side = self._sides.get(kind) or found.side or "server"
-        return Record(self._file, line, side, at_ms, kind, without_audio(kind, found.event))
-
-    def records(self, line: int, value: object) -> Iterator[Record]:
-        """What is in an object of a log."""
-        found = unwrap(value)
-        if found is None:
-            self.skipped += 1
-            return
-        record = self.record(line, found)
-        if record is not None:
-            yield record
+        return Record(self._file, line, side, at_ms, kind, without_audio(kind, found.event), call, found.whole)
 
 
 def without_audio(kind: str, event: Json) -> Json:

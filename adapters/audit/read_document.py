@@ -1,80 +1,101 @@
-"""Reader of JSON that is not made of lines: an array of events, objects one after the other, pretty-printed.
+"""Reader of JSON that is not made of lines: an array of events, objects one after the other, one object of it all.
 
-One object is held at a time. Never here: what an event means.
+One value is held at a time; of one that is larger than memory should hold, its parts. Never here: what an event means.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from adapters.audit.events import Recorder, unwrap
-from fsm.audit.record import Record
+from adapters.audit.events import Found, Recorder, every
 
 NAME: Final = "JSON document"
-_LISTS: Final = ("events", "messages", "log", "entries", "records", "frames", "items", "trace")
 _BETWEEN: Final = " \t\r\n,[]"
-_VALUE_CHARS: Final = 64 * 1024 * 1024
-_DECODER: Final = json.JSONDecoder()
+_WITHIN: Final = re.compile(r'(?:[\s,\[\]}]|"(?:[^"\\]|\\.)*"\s*:\s*|[{](?=\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]))*')
+_LARGE: Final = 16 * 1024 * 1024  # the largest message of the wire is 15 MiB
+_DECODER: Final = json.JSONDecoder(strict=False)
 
 
 def fits(head: bytes) -> bool:
-    """Does it begin as an array of objects, or as an object that ends on another line?"""
+    """Does it begin as an array of objects, or as an object that goes on over the next lines?"""
     text = head.lstrip()
     if text.startswith(b"["):
         return text[1:].lstrip()[:1] in (b"{", b"]", b"")
-    return text.startswith(b"{") and not text.split(b"\n", 1)[0].rstrip().endswith(b"}")
+    first, _, rest = text.partition(b"\n")
+    goes_on = rest[:1].isspace() or rest[:1] in (b'"', b"}", b"")
+    return first.startswith(b"{") and not first.rstrip().endswith(b"}") and goes_on
 
 
-def read(chunks: Iterable[bytes], recorder: Recorder) -> Iterator[Record]:
-    """Every record of the document; line numbers are those of where an object begins."""
-    for line, value in _values(chunks, recorder):
-        inner = _list_in(value)
-        for each in inner if inner is not None else (value,):
-            yield from recorder.records(line, each)
+def read(chunks: Iterable[bytes], recorder: Recorder) -> Iterator[tuple[int, Found]]:
+    """Every event of the document; line numbers are those of where an object begins."""
+    for line, value in _Values(recorder).read(chunks):
+        for found in every(value):
+            yield line, found
 
 
-def _list_in(value: object) -> list[object] | None:
-    """The events of an object that holds a whole log."""
-    if not isinstance(value, Mapping) or unwrap(value) is not None:
-        return None
-    return next((found for key in _LISTS if isinstance(found := value.get(key), list)), None)
+class _Values:
+    """Takes complete values off a text that grows."""
 
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._text = ""
+        self._line = 1
+        self._descends = False
 
-def _values(chunks: Iterable[bytes], recorder: Recorder) -> Iterator[tuple[int, object]]:
-    decode = getincrementaldecoder("utf-8")("replace").decode
-    text, line, tried = "", 1, 0
-    for chunk in chunks:
-        text += decode(chunk)
-        if len(text) < 2 * tried:
-            continue  # a long value: try again when there is twice as much
-        text, line, found = _take(text, line)
-        yield from found
-        tried = len(text) if len(text) > 1_000_000 else 0
-        if len(text) > _VALUE_CHARS:
-            recorder.skipped += 1
-            return
-    text, line, found = _take(text, line)
-    yield from found
-    recorder.skipped += bool(text.strip(_BETWEEN))
+    def read(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, object]]:
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        tried = 0
+        for chunk in chunks:
+            self._text += decode(chunk)
+            if len(self._text) < 2 * tried:
+                continue  # a long value: try again when there is twice as much
+            yield from self._take()
+            if len(self._text) > _LARGE and not self._descends:
+                self._descends = True  # an object that holds the whole log
+                yield from self._take()
+            tried = len(self._text) if len(self._text) > 1_000_000 else 0
+        yield from self._take(is_over=True)
+        self._recorder.skipped += bool(self._text.strip(_BETWEEN))
 
+    def _take(self, is_over: bool = False) -> Iterator[tuple[int, object]]:
+        """Every value that is complete."""
+        at = 0
+        while True:
+            begin = self._begin(at)
+            self._line += self._text.count("\n", at, begin)
+            at = begin
+            try:
+                value, end = _DECODER.raw_decode(self._text, at)
+            except ValueError as error:
+                wrong = self._after_what_is_wrong(error, at, is_over)
+                if wrong is None:
+                    break
+                self._recorder.skipped += 1
+                self._line += self._text.count("\n", at, wrong)
+                at = wrong
+                continue
+            yield self._line, value
+            self._line += self._text.count("\n", at, end)
+            at = end
+        self._text = self._text[at:]
 
-def _take(text: str, line: int) -> tuple[str, int, list[tuple[int, object]]]:
-    """Every value that is complete, what is left, and the line it begins on."""
-    found: list[tuple[int, object]] = []
-    at = 0
-    while True:
-        begin = at
-        while begin < len(text) and text[begin] in _BETWEEN:
-            begin += 1
-        line += text.count("\n", at, begin)
-        at = begin
-        try:
-            value, end = _DECODER.raw_decode(text, at)
-        except ValueError:
-            return text[at:], line, found
-        found.append((line, value))
-        line += text.count("\n", at, end)
-        at = end
+    def _begin(self, at: int) -> int:
+        if self._descends:
+            found = _WITHIN.match(self._text, at)
+            return found.end() if found else at
+        while at < len(self._text) and self._text[at] in _BETWEEN:
+            at += 1
+        return at
+
+    def _after_what_is_wrong(self, error: ValueError, at: int, is_over: bool) -> int | None:
+        """The next line that begins an object, if a value is not merely incomplete."""
+        wrong = getattr(error, "pos", at)
+        incomplete = "Unterminated" in str(error) or wrong >= len(self._text) - 16
+        if at >= len(self._text) or (incomplete and not is_over):
+            return None
+        found = re.compile(r"^\s*(?=\{)", re.MULTILINE).search(self._text, max(wrong if not incomplete else at, at) + 1)
+        return found.end() if found else len(self._text)

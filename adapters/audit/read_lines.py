@@ -1,48 +1,40 @@
-"""Reader of JSON lines: an event a line, plain or in a wrapping that may say side and time. Never a document."""
+"""Reader of JSON lines: an event a line, plain or in a wrapping that may say side and time. Never a document.
+
+A line that is no JSON (cut off, mixed with other output) is read as text is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-import orjson
-
-from adapters.audit.events import Recorder, unwrap
-from fsm.audit.record import Record
+from adapters.audit.events import Found, Recorder, every
+from adapters.audit.literals import parsed
+from adapters.audit.read_text import Parser, message_of
 
 NAME: Final = "JSON lines"
 
 
 def fits(head: bytes) -> bool:
-    """Is the first line that holds anything an object of its own?"""
-    lines = [line for line in head.split(b"\n") if line.strip()]
-    if len(lines) == 1 and b"\n" not in head:
-        return lines[0].lstrip().startswith(b'{"')  # one long line, cut by the size of the head
-    return bool(lines) and _is_object(lines[0])
+    """Is the first line that holds anything an object of its own, or one that was cut?"""
+    first = next((line.lstrip() for line in head.split(b"\n") if line.strip()), b"")
+    return first.startswith(b'{"')
 
 
-def _is_object(line: bytes) -> bool:
-    if not line.lstrip().startswith(b"{"):
-        return False
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
-        return False
-
-
-def read(lines: Iterable[tuple[int, bytes]], recorder: Recorder) -> Iterator[Record]:
-    """Every record; lines that are no JSON or hold no event are counted."""
-    for number, text in lines:
-        if not text.strip():
+def read(lines: Iterable[tuple[int, bytes]], recorder: Recorder) -> Iterator[tuple[int, Found]]:
+    """Every event, and its line; lines that hold none are counted."""
+    parser = Parser()
+    for number, raw in lines:
+        if not raw.strip():
             continue
-        try:
-            value = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            recorder.skipped += 1
+        value = parsed(raw) if raw.lstrip()[:1] in (b"{", b"[") else None
+        found = list(every(value)) if value is not None else []
+        if found:
+            yield from parser.end()
+            yield from ((number, each) for each in found)
             continue
-        found = unwrap(value)
-        record = recorder.record(number, found) if found is not None else None
-        if record is None:
-            recorder.skipped += found is None
-            continue
-        yield record
+        text = raw.decode("utf-8", "replace") if value is None else message_of(value)
+        inner = list(parser.feed(number, text)) if text else []
+        recorder.skipped += not inner and not parser.is_open
+        yield from inner
+    yield from parser.end()

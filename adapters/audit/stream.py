@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
@@ -83,6 +84,28 @@ class _Raw(io.RawIOBase):
         return len(piece)
 
 
+class _Recoded(io.RawIOBase):
+    """UTF-16, as a Windows shell redirects output, as UTF-8."""
+
+    def __init__(self, data: BinaryIO) -> None:
+        self._data = data
+        self._decode = codecs.getincrementaldecoder("utf-16")("replace").decode
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            piece = self._data.read(_HEAD_BYTES)
+            self._left = self._decode(piece, final=not piece).encode("utf-8", "replace")
+            if not piece:
+                break
+        taken, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
 def open_stream(name: str) -> Stream:
     """Opens a log by path, `-` for standard input. Raises OSError."""
     if name == STDIN:
@@ -97,7 +120,12 @@ def open_stream(name: str) -> Stream:
 
 def _stream(name: str, raw: BinaryIO, size: int | None) -> Stream:
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(_Raw(raw), _HEAD_BYTES)
+    data = buffered
     if buffered.peek(2)[:2] == _GZIP_MAGIC:
-        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _HEAD_BYTES)
-        return Stream(name, unpacked.peek(_HEAD_BYTES)[:_HEAD_BYTES], size, unpacked, buffered)
-    return Stream(name, buffered.peek(_HEAD_BYTES)[:_HEAD_BYTES], size, buffered, buffered)
+        data = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _HEAD_BYTES)
+    begin = data.peek(4)
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = io.BufferedReader(_Recoded(data), _HEAD_BYTES)
+    elif begin.startswith(codecs.BOM_UTF8):
+        data.read(len(codecs.BOM_UTF8))
+    return Stream(name, data.peek(_HEAD_BYTES)[:_HEAD_BYTES], size, data, buffered)

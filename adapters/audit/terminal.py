@@ -50,7 +50,7 @@ def _finding(console: Console, number: int, group: Group, report: LogReport) -> 
     )
     body = Text(group.rule.why + "\n", style="dim")
     for case in group.cases:
-        body.append(f"• {case.text}\n", style="default not dim")
+        body.append(f"• {words.case(case, report)}\n", style="default not dim")
         for found in case.evidence[:4]:
             body.append(f"    {words.evidence(found)}\n", style="cyan")
     body.append(f"turnspec {group.rule.instead}\n", style="green not dim")

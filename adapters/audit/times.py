@@ -1,15 +1,16 @@
 """Times in logs: a number or a text as milliseconds, of whatever origin. Never a clock.
 
-Numbers are told apart by size: seconds, milliseconds or microseconds since 1970, or seconds since anything; a key that
-ends in `_ms` says it itself.
+Numbers are told apart by size: seconds, milliseconds or microseconds since 1970; what is smaller, by how far apart they
+are. A key that ends in `_ms` says it itself.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 KEYS: Final = frozenset(
     {"at", "t_ms", "at_ms", "timestamp", "time", "ts", "@timestamp", "t", "datetime", "created_at", "time_ms",
@@ -22,17 +23,29 @@ _OFFSET = re.compile(r"(?:^|[\[\s+(])(\d{1,6}\.\d{2,9})\s?(?:s\b|\]|\s)|\+(\d{1,
 _DAY_MS: Final = 86_400_000.0
 
 
-def of_number(value: float, key: str = "") -> float:
-    """A number of a log in milliseconds."""
+class Time(NamedTuple):
+    """A time of a log in milliseconds of any origin; `guessed` if its unit was taken to be seconds."""
+
+    ms: float
+    guessed: bool = False
+
+
+def of_number(value: float, key: str = "") -> Time:
+    """A number of a log. Small ones may be seconds or milliseconds since anything: the log as a whole will tell."""
     if key.endswith("_ms"):
-        return float(value)
+        return Time(float(value))
     if value > 1e14:
-        return value / 1000.0
-    return float(value) if value > 1e11 else value * 1000.0
+        return Time(value / 1000.0)
+    return Time(float(value)) if value > 1e11 else Time(value * 1000.0, guessed=value < 1e9)
 
 
-def of_text(text: str) -> float | None:
+def of_text(text: str) -> Time | None:
     """The first time in a text, None if there is none."""
+    ms = _ms_in(text)
+    return None if ms is None else Time(ms)
+
+
+def _ms_in(text: str) -> float | None:
     found = _ISO.search(text)
     if found:
         return _of_iso(found)
@@ -63,19 +76,37 @@ def _of_iso(found: re.Match[str]) -> float | None:
     return moment.timestamp() * 1000.0 + fraction - shift
 
 
-def of_mapping(found: Mapping[str, object]) -> float | None:
+def of_mapping(found: Mapping[str, object]) -> Time | None:
     """The time in an object of a log, by the names times are given."""
     for key in sorted(KEYS.intersection(found), key=len, reverse=True):
         value = found[key]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return of_number(value, key)
         if isinstance(value, str) and value:
-            at_ms = of_text(value)
-            if at_ms is None and value.replace(".", "", 1).isdigit():
-                at_ms = of_number(float(value), key)
-            if at_ms is not None:
-                return at_ms
+            time = of_text(value)
+            if time is None and value.replace(".", "", 1).isdigit():
+                time = of_number(float(value), key)
+            if time is not None:
+                return time
     return None
+
+
+_FEW = 5
+_WHOLE_APART = 1.5
+_APART = 4.0
+_BURST = 0.1
+
+
+def are_milliseconds(times: Sequence[float]) -> bool:
+    """Are numbers of an unknown unit milliseconds, not seconds? The events of a conversation come in bursts: as
+    seconds, few are further apart than these."""
+    gaps = [later - earlier for earlier, later in pairwise(times) if later >= earlier]
+    if len(gaps) < _FEW:
+        return False
+    apart = sum(gaps) / len(gaps)
+    if all(time == int(time) for time in times):
+        return apart > _WHOLE_APART
+    return apart > _APART and sum(0 < gap < _BURST for gap in gaps) < 0.3 * len(gaps)
 
 
 class Clock:
@@ -84,11 +115,18 @@ class Clock:
     def __init__(self) -> None:
         self._first: float | None = None
         self._last = 0.0
+        self._guess = 1.0
 
-    def since_first(self, at_ms: float | None) -> float | None:
+    def learn(self, times: Iterable[Time | None]) -> None:
+        """What the first times of a log tell of their unit."""
+        guessed = [time.ms / 1000.0 for time in times if time is not None and time.guessed]
+        self._guess = 0.001 if are_milliseconds(guessed) else 1.0
+
+    def since_first(self, time: Time | None) -> float | None:
         """Milliseconds since the first time; what goes back a little stands still."""
-        if at_ms is None:
+        if time is None:
             return None
+        at_ms = time.ms * self._guess if time.guessed else time.ms
         if self._first is None:
             self._first = self._last = at_ms
         if at_ms < self._last - _DAY_MS / 2 and self._last < 2 * _DAY_MS:

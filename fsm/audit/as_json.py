@@ -62,6 +62,7 @@ def _case(case: Case) -> Json:
     return {
         "at_ms": round(case.at_ms, 3),
         "text": case.text,
+        "call": case.call,
         "evidence": [_evidence(found) for found in case.evidence],
     }
 

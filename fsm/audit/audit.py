@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 from fsm.audit.anchors import Quote, find, no_quote
 from fsm.audit.drawing import Drawing
-from fsm.audit.mirror import Act, Mirror
-from fsm.audit.record import Record
-from fsm.audit.report import Case, Figures, Group, LogReport
+from fsm.audit.mirror import Mirror
+from fsm.audit.record import CLOSED, Evidence, Record
+from fsm.audit.report import Case, Figures, Group, Lanes, LogReport
 from fsm.audit.rule import Rule, Verdict
 from fsm.audit.rules import BY_MOMENT
 from fsm.audit.rules_creates import cause
@@ -24,6 +24,20 @@ from fsm.machine.machine import TurnSpecMachine
 _KEYS = 12  # kinds that one rule may tell apart; the others are counted together
 _CASES = 3
 _TYPES = 200
+_OPEN = 200  # calls that are followed at a time; of more, the one that was silent longest is over
+
+
+class _Call:
+    """One call of a log: its bookkeeping, our machine beside it, what is drawn of it."""
+
+    def __init__(self, machine: TurnSpecMachine, options: Options, name: str) -> None:
+        self.name = name
+        self.tracker = Tracker(machine.spec.vocabulary, options)
+        self.mirror = Mirror(machine)
+        self.scenes = Scenes()
+        self.drawing = Drawing()
+        self.records = 0
+        self.has_harm = False
 
 
 class Audit:
@@ -36,15 +50,17 @@ class Audit:
         options: Options | None = None,
         quote: Quote = no_quote,
     ) -> None:
+        self._machine = machine
         self._specs = specs
         self._quote = quote
         self._options = options or Options()
-        self._tracker = Tracker(machine.spec.vocabulary, self._options)
-        self._mirror = Mirror(machine)
-        self._scenes = Scenes()
-        self._drawing = Drawing()
+        self._calls: dict[str, _Call] = {}
+        self._shown: _Call | None = None
         self._groups: dict[tuple[str, str, bool], Group] = {}
         self._kinds: dict[str, int] = {}
+        self._is_mixed = False
+        self._timed = False
+        self._until_ms = 0.0
         self.figures = Figures()
         self._line = 0
 
@@ -54,21 +70,34 @@ class Audit:
         self.figures.records += 1
         if record.type in self._kinds or len(self._kinds) < _TYPES:
             self._kinds[record.type] = self._kinds.get(record.type, 0) + 1
-        before = self._tracker.talk
-        moments = self._tracker.feed(record)
-        talk = self._tracker.talk
-        acts = self._mirror.feed(record, talk, moments)
+        call = self._call(record.call)
+        call.records += 1
+        before = call.tracker.talk
+        moments = call.tracker.feed(record)
+        talk = call.tracker.talk
+        acts = call.mirror.feed(record, talk, moments)
         if moments or acts or not record.type.endswith((".delta", ".append")):
-            self._scenes.add(beats_of(record, moments, acts, talk.now_ms))
+            call.scenes.add(beats_of(record, moments, acts, talk.now_ms))
         if moments or acts or not record.type.endswith((".append", "transcript.delta", "text.delta")):
-            self._drawing.add(record, moments, acts, talk, self.figures.records)
+            call.drawing.add(record, moments, acts, talk, call.records)
         for moment in moments:
             self._count(moment)
-            self._judge(moment, before if moment.name in _OF_THE_END and before is not talk else talk)
-        self._ask(acts)
-
-    def _ask(self, acts: list[Act]) -> None:
+            self._judge(moment, before if moment.name in _OF_THE_END and before is not talk else talk, call)
         self.figures.ours += sum(e.startswith("create_response") for act in acts for e in act.effects)
+
+    def _call(self, name: str) -> _Call:
+        """The call a record is of. What came before a log named any is the first one's."""
+        call = self._calls.pop(name, None)
+        if call is None and list(self._calls) == [""]:
+            call = self._calls.pop("")
+            call.name = name
+        if call is None:
+            call = _Call(self._machine, self._options, name)
+            self.figures.calls += 1
+            if len(self._calls) >= _OPEN:
+                self._over(self._calls.pop(next(iter(self._calls))))
+        self._calls[name] = call  # the one that spoke last is the last to be forgotten
+        return call
 
     def _count(self, moment: Moment) -> None:
         figures = self.figures
@@ -79,47 +108,70 @@ class Audit:
             name = cause(moment)
             figures.causes[name] = figures.causes.get(name, 0) + 1
 
-    def _judge(self, moment: Moment, talk: Talk) -> None:
+    def _judge(self, moment: Moment, talk: Talk, call: _Call) -> None:
         for rule in BY_MOMENT.get(moment.name, ()):
             verdict = rule.judge(moment, talk)
             if verdict is not None:
-                self._note(rule, verdict, moment)
+                self._note(rule, verdict, moment, call)
 
-    def _note(self, rule: Rule, verdict: Verdict, moment: Moment) -> None:
+    def _note(self, rule: Rule, verdict: Verdict, moment: Moment, call: _Call) -> None:
         key = (rule.id, verdict.key, verdict.harm)
         if key not in self._groups and sum(k[0] == rule.id for k in self._groups) >= _KEYS:
             key = (rule.id, "(others)", verdict.harm)
         at_ms = moment.at_ms if verdict.at_ms is None else verdict.at_ms
-        case = Case(at_ms, verdict.text, verdict.evidence)
+        case = Case(at_ms, verdict.text, verdict.evidence, call.name)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(rule, key[1], verdict.harm, case, case)
             group.forbids = find(self._specs, rule.anchors, self._quote)
             if verdict.harm:
-                group.scene = self._scenes.open(moment.evidence.line or self._line, moment.at_ms)
+                group.scene = call.scenes.open(moment.evidence.line or self._line, moment.at_ms)
         elif len(group.more) < _CASES - 1:
             group.more.append(case)
         group.count += 1
         group.last = case
         if verdict.harm:
-            self._drawing.found(at_ms, f"{rule.id} {key[1]}")
+            call.has_harm = True
+            call.drawing.found(at_ms, f"{rule.id} {key[1]}")
+
+    def _over(self, call: _Call) -> None:
+        """A call is over: what was waited for never came."""
+        for moment in call.tracker.end():
+            self._count(moment)
+            self._judge(moment, call.tracker.talk, call)
+        talk = call.tracker.talk
+        call.drawing.end(talk.now_ms)
+        self.figures.sessions += max(call.tracker.sessions, 1)
+        self._is_mixed = self._is_mixed or call.tracker.is_mixed
+        self._timed = self._timed or talk.timed
+        self._until_ms = max(self._until_ms, talk.now_ms)
+        if self._shown is None or (call.has_harm and not self._shown.has_harm):
+            self._shown = call
 
     def finish(self, file: str, log_format: str, skipped: int = 0) -> LogReport:
-        """The log is over: what was waited for never came."""
-        for moment in self._tracker.end():
-            self._count(moment)
-            self._judge(moment, self._tracker.talk)
-        talk = self._tracker.talk
-        self.figures.sessions = max(self._tracker.sessions, 1 if self.figures.records else 0)
+        """The log is over."""
+        for call in list(self._calls.values()):
+            self._over(call)
         self.figures.skipped = skipped
-        harmful = {(g.rule.id, g.key) for g in self._groups.values() if g.harm}
-        told = [g for g in self._groups.values() if g.harm or (g.rule.id, g.key) not in harmful]
-        groups = sorted(told, key=lambda g: (-g.count, g.first.at_ms))
+        if self._is_mixed:
+            self._judge(Moment("mixed", Evidence(file, 0, None, ""), 0.0), Talk(self._options), self._call(""))
+        groups = [self._weighed(group) for group in self._groups.values()]
+        harmful = {(g.rule.id, g.key) for g in groups if g.harm}
+        told = [g for g in groups if g.harm or (g.rule.id, g.key) not in harmful]
+        told.sort(key=lambda g: (-g.count, g.first.at_ms))
+        shown = self._shown
         return LogReport(
-            file, log_format, self._specs[0].name, talk.timed, talk.now_ms, self.figures,
-            [g for g in groups if g.harm], [g for g in groups if not g.harm], self._drawing.end(talk.now_ms),
-            dict(sorted(self._kinds.items())),
+            file, log_format, self._specs[0].name, self._timed, self._until_ms, self.figures,
+            [g for g in told if g.harm], [g for g in told if not g.harm],
+            shown.drawing.lanes if shown else Lanes(), dict(sorted(self._kinds.items())),
+            shown.name if shown else "",
         )  # fmt: skip
+
+    def _weighed(self, group: Group) -> Group:
+        """In a log in which nothing tells calls apart, only what the provider itself says is sure."""
+        said = group.rule.id == "response-failed" or any(e.type in ("error", CLOSED) for e in group.first.evidence)
+        group.harm = group.harm and (said or not self._is_mixed)
+        return group
 
 
 _OF_THE_END = frozenset(

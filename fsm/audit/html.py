@@ -80,9 +80,10 @@ def _body(reports: Sequence[LogReport]) -> Iterator[str]:
 def _log(number: int, report: LogReport) -> Iterator[str]:
     yield f'<h2 id="log{number}">{escape(report.file)}</h2><p class="sub">{escape(words.heading(report))}</p>'
     legend = "".join(f'<i style="background:{colour}"></i>{escape(text)}' for colour, text in _LEGEND)
+    drawn = f" The timeline is of call {report.drawn}." if report.figures.calls > 1 else ""
     dropped = f" {report.lanes.dropped} more things are not drawn." if report.lanes.dropped else ""
     yield (
-        f'<div class="card"><p style="margin:0">{escape(words.figures(report))}{dropped}</p><div class="wide">'
+        f'<div class="card"><p style="margin:0">{escape(words.figures(report) + drawn)}{dropped}</p><div class="wide">'
         f'{svg.timeline(report.lanes, svg.whole(report.lanes))}</div><p class="legend">{legend}</p></div>'
     )
     for index, group in enumerate(report.findings, 1):
@@ -111,7 +112,7 @@ def _finding(number: int, group: Group, report: LogReport) -> Iterator[str]:
     yield '<div class="two"><div><h4>In the log</h4><ul>'
     for case in group.cases:
         lines = "".join(f"<li><code>{escape(words.evidence(found))}</code></li>" for found in case.evidence[:6])
-        yield f'<li>{escape(case.text)}<ul class="evidence">{lines}</ul></li>'
+        yield f'<li>{escape(words.case(case, report))}<ul class="evidence">{lines}</ul></li>'
     yield f"</ul></div><div><h4>turnspec ({escape(report.spec)})</h4><p>It {escape(group.rule.instead)}</p><ul>"
     for forbids in group.forbids:
         quote = f"<br><code>{escape(forbids.quote)}</code>" if forbids.quote else ""

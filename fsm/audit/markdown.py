@@ -42,7 +42,7 @@ def _finding(number: int, group: Group, report: LogReport) -> Iterator[str]:
     yield from (f"### {number}. {group.rule.title} ({code(group.rule.id)}{', ' + when if when else ''})", "")
     yield from (prose(group.rule.why), "")
     for case in group.cases:
-        yield f"- {prose(case.text)}"
+        yield f"- {prose(words.case(case, report))}"
         yield from (f"    - {code(words.evidence(found))}" for found in case.evidence[:6])
     yield ""
     if group.forbids:

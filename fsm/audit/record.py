@@ -41,7 +41,8 @@ class Evidence:
 
 @attrs.frozen
 class Record:
-    """One event. `at_ms` counts from the first time seen in the log, None where the log has no times."""
+    """One event. `at_ms` counts from the first time seen in the log, None where the log has no times; `call` names
+    its call in a log of several; what the log has cut off is not `whole`: what it does not say, it may have said."""
 
     file: str
     line: int
@@ -49,6 +50,8 @@ class Record:
     at_ms: float | None
     type: str
     event: Mapping[str, object]
+    call: str = ""
+    whole: bool = True
 
     def text(self, path: str) -> str:
         """The text at a dotted path, "" if there is none."""

@@ -46,6 +46,7 @@ class Case:
     at_ms: float
     text: str
     evidence: tuple[Evidence, ...]
+    call: str = ""  # whose it is, in a log of several
 
 
 @attrs.define
@@ -115,6 +116,7 @@ class Figures:
     """The counts of a log."""
 
     records: int = 0
+    calls: int = 0
     sessions: int = 0
     turns: int = 0
     responses: int = 0
@@ -142,6 +144,7 @@ class LogReport:
     notes: list[Group]
     lanes: Lanes
     kinds: Mapping[str, int]
+    drawn: str = ""  # the call whose lanes they are, in a log of several
 
     @property
     def is_clean(self) -> bool:

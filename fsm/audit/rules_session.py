@@ -118,6 +118,15 @@ def _judge_close(moment: Moment, talk: Talk) -> Verdict | None:
     return Verdict(harm, text, lines(moment.evidence), str(moment.count))
 
 
+def _judge_mixed(moment: Moment, talk: Talk) -> Verdict | None:
+    del moment, talk
+    text = (
+        "events of a session come after the next one has begun: several calls are in this log, one through the other, "
+        "and nothing tells them apart; only what the provider itself calls an error is told as a finding"
+    )
+    return Verdict(False, text, ())
+
+
 def _judge_strange(moment: Moment, talk: Talk) -> Verdict | None:
     del talk
     what = "event" if moment.name == "unknown_type" else "field"
@@ -190,6 +199,12 @@ RULES = (
         ("closed",), _judge_close,
         (Anchor("cell", "responding", "a lost session is opened anew", "provider.closed.retryable"),
          Anchor("cell", "responding", "what cannot be mended ends with an apology", "provider.closed.fatal")),
+    ),
+    Rule(
+        "calls-mixed", "Several calls, one through the other",
+        "Whose event it is cannot be told, so nobody can say what was missing.",
+        "writes a journal for each call.",
+        ("mixed",), _judge_mixed,
     ),
     Rule(
         "not-in-vocabulary", "New on the wire",

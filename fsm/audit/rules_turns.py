@@ -22,7 +22,7 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
     if moment.ms > talk.options.dead_air_ms:
         until = "the caller spoke again" if moment.before else "the log ended"
         text = f"turn {turn.number}: nobody answered for {seconds(moment.ms)}, until {until}"
-        known = talk.seen_from_start or talk.responses_begun > 0  # else: does anybody answer here at all?
+        known = talk.mode.described or talk.responses_begun > 0  # else: does anybody answer here at all?
         return Verdict(known, text, shown, at_ms=turn.ended_ms)
     if moment.before is not None:
         return None  # the caller went on before anybody could answer
@@ -100,7 +100,7 @@ def _judge_talk_over(moment: Moment, talk: Talk) -> Verdict | None:
     ended_over = response.over_caller and response.said and talk.speaking and talk.turn is response.turn
     if not response.deltas_over_caller and (talk.sound.logged or response.unseen or not ended_over):
         return None
-    if response.status == "cancelled" or response.flushed is not None:
+    if response.status in ("cancelled", "unknown") or response.flushed is not None:
         return None
     shown = lines(response.turn.evidence if response.turn else None, response.evidence, response.first_delta)
     if response.over_caller:
@@ -145,7 +145,7 @@ def _judge_late(moment: Moment, talk: Talk) -> Verdict | None:
     amount = f"{response.late_deltas} pieces" + (f" ({seconds(response.late_ms)})" if response.late_ms >= 20 else "")
     shown = lines(response.flushed, response.first_late, moment.evidence)
     long_after = talk.has_clock and late > _IN_FLIGHT_MS
-    if response.cancel is None and (response.status != "cancelled" or long_after):
+    if response.cancel is None and (response.status not in ("cancelled", "unknown") or long_after):
         text = f"{amount} of audio of {response.id} came after it had been cut, up to {seconds(late)} later"
         return Verdict(True, f"{text}, and nobody cancelled it", shown)
     return Verdict(False, f"{amount} of audio of {response.id} were on their way when it was cut", shown)

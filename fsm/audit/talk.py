@@ -214,6 +214,7 @@ class Sound:
 class Mode:
     """The session's turn detection as last confirmed. `vad` is none, unknown or the name of the detection."""
 
+    described: bool = False  # a session has said what it is
     vad: str = "unknown"
     create_response: bool = True
     interrupt_response: bool = True
@@ -260,13 +261,19 @@ class Talk:
     server_events: int = 0
     sees_client: bool = False  # the log shows what the client sends, not only what the provider says
     sees_items: bool = False  # the log shows items that join the conversation
-    names_conversations: bool = False
+    conversation: str = ""
+    conversations: set[str] = attrs.field(factory=set)  # a session has one; more are several calls, or a lost begin
     rejected_update: Fault | None = None
     lived_with: int = 0
     rejections: int = 0
     recent: deque[Create] = attrs.field(factory=lambda: deque(maxlen=CROWD))
     crowd: Crowd | None = None
     truncated: dict[str, float] = attrs.field(factory=dict)
+
+    @property
+    def names_conversations(self) -> bool:
+        """Do responses say of which conversation they are? Some servers never do."""
+        return bool(self.conversations)
 
     @property
     def seen_from_start(self) -> bool:

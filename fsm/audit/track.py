@@ -63,6 +63,7 @@ LOCAL: Mapping[str, tuple[Handler, ...]] = {
     "playout.started": (responses.played,),
 }
 _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
+_STRAYS = 3  # events of a session after the next has begun: more than were on their way
 _HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
 _DERIVED: Mapping[str, Callable[[Talk, Moment], Iterator[Moment]]] = {
     "response_began": turns.answered,
@@ -78,12 +79,20 @@ class Tracker:
         self._options = options
         self.talk = Talk(options)
         self.sessions = 0
+        self._before: set[str] = set()  # open responses and conversations of sessions that are over
+        self._strays = 0
+
+    @property
+    def is_mixed(self) -> bool:
+        """Are these several calls, one through the other, that nothing tells apart?"""
+        return self._strays >= _STRAYS
 
     def feed(self, record: Record) -> list[Moment]:
         """Everything one record means."""
         found: list[Moment] = []
         if record.type == "session.created" and (self.talk.created is not None or self.talk.responses_begun):
             found += self.end()
+            self._before = {name for name, r in self.talk.responses.items() if not r.status} | self.talk.conversations
             self.talk = Talk(self._options, now_ms=self.talk.now_ms, timed=self.talk.timed)
         talk = self.talk
         self.sessions += record.type == "session.created"
@@ -94,6 +103,7 @@ class Tracker:
         talk.sees_client = talk.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
         if record.direction == "server" and record.type.startswith("response.") and talk.response_of(record) is None:
             found += self._told(responses.found(talk, record))
+        self._strays += self._strayed(record)
         for handler in _HANDLERS[record.direction].get(record.type, ()):
             found += self._told(handler(talk, record))
         if record.direction != "local":
@@ -107,6 +117,14 @@ class Tracker:
             derived = _DERIVED.get(moment.name)
             if derived is not None:
                 yield from derived(self.talk, moment)
+
+    def _strayed(self, record: Record) -> int:
+        """Does an event belong to a session that is over? A new response in its conversation leaves no doubt."""
+        conversation = record.text("response.conversation_id")
+        again = conversation in self.talk.conversations and conversation != self.talk.conversation
+        if again or conversation in self._before:
+            return _STRAYS
+        return (record.text("response_id") or record.text("response.id")) in self._before
 
     def _strange(self, record: Record) -> Iterator[Moment]:
         if direction_of(self._vocabulary, record.type) is None:

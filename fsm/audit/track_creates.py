@@ -19,7 +19,7 @@ def create_sent(talk: Talk, record: Record) -> Iterator[Moment]:
     """response.create, with all it met."""
     body = mapping(record.event.get("response"))
     outside = body.get("conversation") == "none"
-    directed = bool(body.get("instructions") or body.get("input"))
+    directed = bool(body.get("instructions") or body.get("input") or not record.whole)
     tool = talk.last_output
     other = next((c for c in reversed(talk.creates) if not c.outside), None)
     create = Create(
@@ -70,7 +70,7 @@ def _given_up(talk: Talk) -> Iterator[Moment]:
 def claimed(talk: Talk, record: Record, nameless: bool | None) -> Create | None:
     """The create a response answers, taken off the list. `nameless`: it says it is of no conversation."""
     metadata = mapping(at_path(record.event, "response.metadata"))
-    waiting = [c for c in talk.creates if not c.metadata or metadata]
+    waiting = [c for c in talk.creates if not c.metadata or metadata or not record.whole]
     if metadata:
         same = [c for c in waiting if c.metadata == metadata]
         waiting = same or [c for c in waiting if c.metadata] or waiting

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.audit.record import Record, audio_bytes
-from fsm.audit.talk import Asked, Moment, Response, Talk, keep, mapping
+from fsm.audit.talk import KEPT, Asked, Moment, Response, Talk, keep, mapping
 from fsm.audit.track_creates import claimed, crowd_over
 from fsm.machine.wire import at_path
 
@@ -23,7 +23,9 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     if name in talk.responses:
         return
     named = record.text("response.conversation_id")
-    talk.names_conversations = talk.names_conversations or bool(named)
+    if named and len(talk.conversations) < KEPT:
+        talk.conversation = named
+        talk.conversations.add(named)
     nameless = not named and "conversation_id" in mapping(record.event.get("response"))
     create = claimed(talk, record, None if not named and not nameless else nameless)
     outside = create.outside if create is not None else nameless and talk.names_conversations
@@ -131,7 +133,7 @@ def text(talk: Talk, record: Record) -> Iterator[Moment]:
 
 def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     """response.done: what came of it. A length the log does not show is guessed from the usage."""
-    name = record.text("response.id") or (talk.active.id if talk.active else "")
+    name = record.text("response.id") or next((r.id for r in talk.responses.values() if not r.status), "")
     if name not in talk.responses:
         yield from begun(talk, record)  # a log that leaves out how responses begin
         name = name or next(reversed(talk.responses), "")
@@ -139,7 +141,7 @@ def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     if response is None or response.status:
         return
     talk.responses_ended += 1
-    response.status = record.text("response.status") or "completed"
+    response.status = record.text("response.status") or ("completed" if record.whole else "unknown")
     response.ended_ms = talk.now_ms
     response.reason = record.text("response.status_details.reason") or record.text("response.status_details.error.code")
     for item in _items(record):

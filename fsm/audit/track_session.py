@@ -55,6 +55,7 @@ def _apply(talk: Talk, session: Mapping[str, object]) -> None:
     if detection is None:
         detection = session.get("turn_detection")
     mode = talk.mode
+    mode.described = mode.described or bool(session)
     known = "turn_detection" in session or "turn_detection" in mapping(at_path(session, "audio.input"))
     if known:
         found = mapping(detection)

@@ -13,9 +13,16 @@ from fsm.audit.report import Case, Group, LogReport, Scene
 def heading(report: LogReport) -> str:
     """What was read."""
     length = seconds(report.duration_ms) if report.timed else "no times"
-    sessions = f", {report.figures.sessions} sessions" if report.figures.sessions > 1 else ""
+    figures = report.figures
+    sessions = f", {figures.sessions} sessions" if figures.sessions > max(figures.calls, 1) else ""
     skipped = f", {report.figures.skipped} lines without an event" if report.figures.skipped else ""
-    return f"{report.format}, {report.figures.records} events, {length}{sessions}{skipped}"
+    calls = f", {report.figures.calls} calls" if report.figures.calls > 1 else ""
+    return f"{report.format}, {report.figures.records} events, {length}{calls}{sessions}{skipped}"
+
+
+def case(found: Case, report: LogReport) -> str:
+    """What was found, and in which call if there are several."""
+    return f"{found.text} (call {found.call})" if report.figures.calls > 1 and found.call else found.text
 
 
 def figures(report: LogReport) -> str:
