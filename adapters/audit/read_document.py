@@ -15,7 +15,7 @@ from adapters.audit.events import Found, Recorder, every
 
 NAME: Final = "JSON document"
 _BETWEEN: Final = " \t\r\n,[]"
-_WITHIN: Final = re.compile(r'(?:[\s,\[\]}]|"(?:[^"\\]|\\.)*"\s*:\s*|[{](?=\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]))*')
+_WITHIN: Final = re.compile(r'(?:[\s,:\[\]}]|"(?:[^"\\]|\\.)*"\s*:)*')
 _LARGE: Final = 16 * 1024 * 1024  # the largest message of the wire is 15 MiB
 _DECODER: Final = json.JSONDecoder(strict=False)
 
@@ -48,16 +48,20 @@ class _Values:
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, object]]:
         decode = getincrementaldecoder("utf-8")("replace").decode
-        tried = 0
+        parts: list[str] = []
+        waiting, enough = 0, 0
         for chunk in chunks:
-            self._text += decode(chunk)
-            if len(self._text) < 2 * tried:
+            parts.append(decode(chunk))
+            waiting += len(parts[-1])
+            if waiting < enough:
                 continue  # a long value: try again when there is twice as much
+            self._text, parts = self._text + "".join(parts), []
             yield from self._take()
-            if len(self._text) > _LARGE and not self._descends:
-                self._descends = True  # an object that holds the whole log
+            while len(self._text) > _LARGE and self._text.startswith("{"):
+                self._text, self._descends = self._text[1:], True  # an object that holds the whole log
                 yield from self._take()
-            tried = len(self._text) if len(self._text) > 1_000_000 else 0
+            waiting, enough = 0, len(self._text)
+        self._text += "".join(parts)
         yield from self._take(is_over=True)
         self._recorder.skipped += bool(self._text.strip(_BETWEEN))
 

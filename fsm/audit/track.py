@@ -119,10 +119,10 @@ class Tracker:
                 yield from derived(self.talk, moment)
 
     def _strayed(self, record: Record) -> int:
-        """Does an event belong to a session that is over? A new response in its conversation leaves no doubt."""
+        """Does an event belong to a session that is over? A conversation that comes back after another does."""
         conversation = record.text("response.conversation_id")
-        again = conversation in self.talk.conversations and conversation != self.talk.conversation
-        if again or conversation in self._before:
+        other = bool(self.talk.conversation) and conversation != self.talk.conversation
+        if other and (conversation in self.talk.conversations or conversation in self._before):
             return _STRAYS
         return (record.text("response_id") or record.text("response.id")) in self._before
 
