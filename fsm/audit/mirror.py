@@ -22,6 +22,8 @@ from fsm.machine.wire import read_wire
 _PATIENCE_MS = 2000.0  # for an answer the log may still bring; shorter than any deadline of a bundled spec
 _PROMPT_MS = 3000.0
 _RECALLS = 8
+_LEFT = frozenset({0, 1000, 1005})  # closes after which nobody comes back
+_OPENING = frozenset({"absent", "connecting", "open"})
 _AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
 _SHOWN = {
     "create_response": "cause", "cancel_response": "response_id", "run_tool": "name", "send_tool_output": "call_id",
@@ -72,6 +74,7 @@ class Mirror:
         self._waits = _Waits()
         self._playout = MirrorPlayout()
         self._prompt_until: float | None = None
+        self._is_over = False
         self._take(first)
 
     @property
@@ -88,10 +91,11 @@ class Mirror:
         if record.type.endswith(".delta"):
             return []
         acts = list(self._pass_time(talk.now_ms, timed))
+        is_over = self._is_over or self._snapshot.is_final
+        if record.type == "session.created" and (is_over or self._slot() not in _OPENING):
+            self._begin()  # another call
         if self._snapshot.is_final:
-            if record.type != "session.created":
-                return acts
-            self._begin()
+            return acts
         if record.type == CLOSED:
             return [*acts, *self._closed(record)]
         if record.type in LOCAL_FACTS:
@@ -190,6 +194,7 @@ class Mirror:
     def _closed(self, record: Record) -> Iterator[Act]:
         code, reason = int(record.number("code") or 0), record.text("reason")
         fatal = code in (3000, 4000, 4004) or reason.rpartition(".")[2] in explain.REFUSALS
+        self._is_over = code in _LEFT
         yield from self._ready("error")
         yield from self._step(Event("provider.closed", {"code": code, "reason": reason, "fatal": fatal}))
 

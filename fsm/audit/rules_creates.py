@@ -48,10 +48,9 @@ def _rejected(rule: str, moment: Moment, talk: Talk) -> Verdict | None:
     """Finding: a create was rejected for this cause."""
     if cause(moment) != rule or moment.fault is None:
         return None
-    del talk
     create = moment.create
     shown = lines(create.evidence if create else None, _met(create), moment.evidence)
-    return Verdict(True, f"{_told(create, moment)}: {moment.fault.message or moment.fault.code}", shown)
+    return Verdict(True, f"{_told(create, moment, talk)}: {moment.fault.message or moment.fault.code}", shown)
 
 
 def _met(create: Create | None) -> Evidence | None:
@@ -62,16 +61,16 @@ def _met(create: Create | None) -> Evidence | None:
     return create.other.evidence if create.other else create.owed.evidence if create.owed else None
 
 
-def _told(create: Create | None, moment: Moment) -> str:
+def _told(create: Create | None, moment: Moment, talk: Talk) -> str:
     if create is None:
         return "a create was rejected that this log does not show"
-    if create.tool is not None and create.other is not None:
-        gap = seconds(create.at_ms - create.other.at_ms)
-        return f"a create after the output of {create.tool.id}, {gap} after another create that still waited"
     if create.other is not None:
-        return f"a create {seconds(create.at_ms - create.other.at_ms)} after another that still waited"
+        after_tool = f" after the output of {create.tool.id}," if create.tool is not None else ""
+        gap = f" {seconds(create.at_ms - create.other.at_ms)}" if talk.has_clock else ""
+        return f"a create{after_tool}{gap} after another create that still waited"
     if create.active is not None:
-        return f"a create while {create.active.id} was active since {seconds(create.at_ms - create.active.at_ms)}"
+        since = f" since {seconds(create.at_ms - create.active.at_ms)}" if talk.has_clock else ""
+        return f"a create while {create.active.id} was active{since}"
     if create.owed is not None:
         return f"a create while the provider was about to answer turn {create.owed.number} by itself"
     return f"a create that crossed {moment.response.id}" if moment.response else "a create was rejected"

@@ -12,6 +12,7 @@ from tests.fsm.audit import failures
 from tests.fsm.audit.bench import machine, record
 from tests.fsm.audit.failures import FAILURES
 from tests.fsm.audit.logbook import Row
+from tests.fsm.audit.shapes import CLEAN, VIEWS
 
 
 def acts(rows: list[Row], spec: str = "server_vad") -> list[Act]:
@@ -88,3 +89,17 @@ def test_keys_that_a_journal_knows_of_reach_the_machine() -> None:
         fed = Record("journal", 99, "local", at_ms + after_ms, event, {"digit": "7"})
         found += mirror.feed(fed, tracker.talk, tracker.feed(fed))
     assert effects(found)[-2:] == ["send_digits", "create_response(turn)"]
+
+
+@pytest.mark.parametrize("shape", CLEAN)
+@pytest.mark.parametrize("view", ["all", "cut audio", "provider only", "sample"])
+def test_whoever_serves_a_call_nothing_happens_that_cannot(shape: str, view: str) -> None:
+    assert [act for act in acts(VIEWS[view](CLEAN[shape]())) if act.outcome == "impossible"] == []
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_each_call_of_a_log_begins_with_a_greeting(close: bool) -> None:
+    rows = [row for row in failures.healthy() if close or "event" in row]
+    calls = [{**row, "at": row["at"] + 60 * number} for number in range(3) for row in rows]
+    asked = [e for e in effects(acts(calls)) if e.startswith("create_response")]
+    assert asked == ["create_response(greeting)", "create_response(tools)"] * 3
