@@ -28,6 +28,7 @@ from adapters.call.provider_side import ProviderSide
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.call.timers import Timers
+from adapters.call.turn_audio import TurnAudio
 from adapters.realtime.protocol import WireEvent
 from adapters.tools import ToolRunner
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
@@ -126,11 +127,12 @@ class Call:
             settings.audio_in, nowhere, self._fact,
             keep=not manual, keep_ms=limits.caller_audio_kept_ms,
         )  # fmt: skip
-        self._gaps = GapFiller(settings.audio_in, self._uplink.hear)
+        self._turn_audio = TurnAudio(settings.audio_in, 0 if manual else limits.caller_audio_kept_ms)
+        self._gaps = GapFiller(settings.audio_in, self._send_up)
         tools = ToolRunner(settings.tools, self._tool_returned, self._shared.threads)
         parts = Parts(
-            self._leg, self._playout, self._prompts, self._transcoder, self._uplink, self._silence, tools,
-            self._history, self._new_provider_side, lambda event: self._observe_wire("out", event),
+            self._leg, self._playout, self._prompts, self._transcoder, self._uplink, self._turn_audio, self._silence,
+            tools, self._history, self._new_provider_side, lambda event: self._observe_wire("out", event),
         )  # fmt: skip
         self._executor = Executor(settings, parts, self.log)
 
@@ -198,12 +200,17 @@ class Call:
 
     def on_audio(self, pcm: bytes, rate_hz: int) -> None:
         """A caller's frame, from the line: up to the provider within the same call."""
-        self._uplink.hear(self._transcoder.to_provider(pcm, rate_hz))
+        self._send_up(self._transcoder.to_provider(pcm, rate_hz))
         self._gaps.heard()
         if self._silence.watching:
             self._silence.hear(pcm)
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
+
+    def _send_up(self, payload: bytes) -> None:
+        self._uplink.hear(payload)
+        if self._uplink.is_open:
+            self._turn_audio.remember(payload)
 
     def on_key(self, digit: str) -> None:
         self._mailbox.put(Event("caller.pressed_key", {"digit": digit}), "line")
@@ -240,6 +247,7 @@ class Call:
     def wire_in(self, event: WireEvent) -> None:
         """A wire event passes by, on its way to the mailbox."""
         self._history.hear(event)
+        self._turn_audio.hear(event)
         self._observe_wire("in", event)
 
     def _fact(self, name: str, data: Mapping[str, object]) -> None:

@@ -20,6 +20,7 @@ from adapters.call.history import History
 from adapters.call.prompt import PromptPlayer
 from adapters.call.provider_side import ProviderSide
 from adapters.call.settings import CallSettings
+from adapters.call.turn_audio import TurnAudio
 from adapters.realtime.connection import RealtimeConnection
 from adapters.realtime.control import ControlSide
 from adapters.realtime.protocol import EncodingError, WireEvent, encode, encode_history
@@ -45,6 +46,7 @@ class Parts:
     prompts: PromptPlayer
     transcoder: Transcoder
     uplink: Uplink
+    turn_audio: TurnAudio
     silence: SilenceWatch
     tools: ToolRunner
     history: History
@@ -72,7 +74,7 @@ class Executor:
             "close_provider": lambda _: self._leave_provider(),
             "restore_history": self._restore_history,
             "open_uplink": lambda _: parts.uplink.open(),
-            "close_uplink": lambda _: parts.uplink.close(),
+            "close_uplink": lambda _: self._close_uplink(),
             "watch_silence": lambda _: parts.silence.watch(),
             "unwatch_silence": lambda _: parts.silence.unwatch(),
             "flush_playout": self._flush_playout,
@@ -155,6 +157,12 @@ class Executor:
             self._write(event)
 
     # --- the caller ---------------------------------------------------------------------------------------------------
+
+    def _close_uplink(self) -> None:
+        """What a turn of the caller had said by now is said to the next session, before what comes next."""
+        self._parts.uplink.close()
+        for payload in self._parts.turn_audio.take():
+            self._parts.uplink.hear(payload)
 
     def _flush_playout(self, args: Args) -> None:
         ids = args.get("response_ids")
