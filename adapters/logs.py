@@ -7,6 +7,7 @@ written; whatever goes wrong on the way is counted and swallowed. Never here: wh
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -186,6 +187,13 @@ class _Lines:
     log = debug = info = warn = warning = error = critical = fatal = msg
 
 
+class _Nowhere(io.TextIOBase):
+    """Takes everything and keeps nothing."""
+
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+
 class _ToStructlog(logging.Handler):
     """What libraries log, as lines of ours: the same format, the same redaction."""
 
@@ -208,7 +216,7 @@ class _NoHeaders(logging.Filter):
 
 def configure(settings: LogSettings, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's logging for the process. `stream` is stderr unless given."""
-    stream = stream if stream is not None else sys.stderr
+    stream = stream or sys.stderr or cast(TextIO, _Nowhere())  # a process may have been started without a stderr
     if settings.format == "json":
         render: Any = _as_json
     else:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -102,6 +103,15 @@ def test_no_key_and_no_value_makes_a_line_raise(kind: str, level: str) -> None:
         assert (first["event"], first["event_"], first["level_"], first["self_"]) == ("said", 1, 2, 3)
         assert second["e"] == "<9 bytes>" and "no repr" not in text and "RuntimeError" in str(second["a"])
     assert logs.lost.failures == failures + (12 if level == "debug" else 6), "only what has no text at all is lost"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_process_without_a_stderr_logs_to_nobody(
+    monkeypatch: pytest.MonkeyPatch, form: Literal["json", "console"]
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    configure(LogSettings(format=form))
+    structlog.get_logger("test").error("nobody_hears", exc_info=ValueError("x"))
 
 
 def test_a_stream_that_is_gone_ends_nobody() -> None:
