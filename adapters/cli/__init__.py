@@ -50,10 +50,9 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
             return super().main(*args, **extra)
-        except OSError as error:
-            if error.filename is not None:
-                raise
-            click.echo(f"turnspec: the output cannot be written: {error.strerror or error}", err=True)  # a full disk
+        except OSError as error:  # a full disk, a folder that is read-only: of the machine, and not of the program
+            what = error.filename if error.filename is not None else "the output cannot be written"
+            click.echo(f"turnspec: {what}: {error.strerror or error}", err=True)
             sys.stdout = io.StringIO()  # or Python tries once more at its end
             sys.exit(1)
 

@@ -86,6 +86,12 @@ def test_what_a_tool_prints_on_import_is_no_output(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["ok"] and "hello" in result.stderr
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_without_a_traceback() -> None:
+    result = CliRunner().invoke(main, ["diagram", "server_vad", "--out", "/proc/self/x"])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert result.stderr == "turnspec: /proc/self/x: No such file or directory\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_the_output_is_told_without_a_traceback() -> None:
     program = "from adapters.cli import main; main()"
