@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import structlog
@@ -23,12 +23,19 @@ from adapters.call.settings import CallSettings
 from adapters.call.turn_audio import TurnAudio
 from adapters.realtime.connection import RealtimeConnection
 from adapters.realtime.control import ControlSide
-from adapters.realtime.protocol import EncodingError, WireEvent, encode, encode_history
+from adapters.realtime.protocol import ENCODERS, EncodingError, WireEvent, encode, encode_history
 from adapters.realtime.session import SettingsError
 from adapters.tools import ToolRunner
 from fsm.machine.machine import Effect
 
 Args = Mapping[str, object]
+
+LOCAL_EFFECTS: Final = frozenset(
+    {"connect_provider", "close_provider", "restore_history", "open_uplink", "close_uplink", "watch_silence",
+     "unwatch_silence", "flush_playout", "play_prompt", "run_tool", "forget_tools", "hang_up"}
+)  # fmt: skip
+EFFECTS: Final = LOCAL_EFFECTS | ENCODERS.keys()
+"""What there are hands for; what a spec's vocabulary may send."""
 
 
 class Line(Protocol):
@@ -83,6 +90,7 @@ class Executor:
             "forget_tools": self._forget_tools,
             "hang_up": lambda _: self._later(parts.line.hang_up(), "hang_up"),
         }
+        assert self._local.keys() == LOCAL_EFFECTS
 
     def submit(self, effect: Effect) -> None:
         """Begins an effect; never waits and never raises."""

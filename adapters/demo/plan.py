@@ -18,12 +18,14 @@ from adapters.demo.script import Patience, demo_script, read_turns
 from adapters.demo.tools import demo_tools
 from adapters.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.realtime.session import UNSET, SessionSettings, Unset
+from adapters.settings.fit import misfits
 from adapters.simulator.caller_script import Script
 from adapters.simulator.provider.scenario import Scenario, ScenarioError, load_scenario
 from adapters.simulator.provider.settings import Latency, ProviderSettings
 from adapters.specs import fetcher, load_spec, shown, spec_path
 from fsm.journal.journal import digest
 from fsm.language.loader import load
+from fsm.language.problem import Place, Problem, SpecError
 from fsm.language.spec import Spec, TurnDetection
 
 HERE: Final = Path(__file__).resolve().parent
@@ -124,7 +126,11 @@ def read_spec(name: str) -> tuple[Spec, str]:
         texts.append(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return load_spec(name).spec, ""  # says what is wrong
-    return load(texts[0], shown(path), fetched).spec, digest(texts)
+    spec = load(texts[0], shown(path), fetched).spec
+    complaints = [Problem(Place(shown(path), 1, 1), "spec-fit", each) for each in misfits(spec, has_greeting=True)]
+    if complaints:
+        raise SpecError(complaints)
+    return spec, digest(texts)
 
 
 def fault_names() -> list[str]:

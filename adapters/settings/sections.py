@@ -17,6 +17,7 @@ from adapters.call.settings import CallLimits
 from adapters.realtime.connection import Limits
 from adapters.realtime.endpoint import Endpoint
 from adapters.realtime.session import SessionSettings
+from adapters.settings.fit import misfits
 from adapters.settings.folders import reason_of, unusable
 from adapters.settings.provider import ProviderReader
 from adapters.settings.reader import SettingsReader
@@ -91,6 +92,7 @@ class SectionsReader:
         if "talk_key" in found:
             self.call["talk_key"] = reader.choice(found["talk_key"], tuple(sorted(DIGITS))) or "*"
         self._limits(found.get("limits"))
+        self._check_fit(found.get("spec"))
         self._warn_of_open_port(found.get("listen"))
 
     # --- spec ---------------------------------------------------------------------------------------------------------
@@ -119,6 +121,12 @@ class SectionsReader:
             self._reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", hint)
         except SpecError as error:
             self._reader.problems.adopt(error)
+
+    def _check_fit(self, node: Node | None) -> None:
+        if self.spec is not None:
+            place = node.place if node is not None else self._root.place
+            for complaint in misfits(self.spec, self.call.get("greeting") is not None):
+                self._reader.problems.add(place, "spec-fit", f"spec {self.spec.name}: {complaint}")
 
     # --- listen -------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from adapters.cli import main
 from adapters.cli.demo import _program
 from adapters.demo.plan import read_spec
 from adapters.virtual_time import VirtualTimeLoop
+from tests.fsm.language import mini
 
 KEYS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns")
 
@@ -200,3 +201,10 @@ def test_what_is_to_be_tried_next_can_be_called_as_it_is_written(
     monkeypatch.setattr(sys, "argv", [called, "demo"])
     monkeypatch.setattr("shutil.which", lambda _: on_path)
     assert _program() == named
+
+
+def test_a_spec_that_can_serve_no_call_is_a_problem(here: Path) -> None:
+    (here / "words.yaml").write_text(mini.WORDS)
+    (here / "house.yaml").write_text(mini.HOUSE)
+    result = run("--spec", "house.yaml")
+    assert result.exit_code == 1 and "house.yaml:1:1: error[spec-fit]: its vocabulary has no event" in result.output

@@ -14,6 +14,7 @@ from adapters.settings import sections as settings_sections
 from adapters.settings.config import load_settings
 from fsm.language.problem import Problem, SpecError
 from tests.adapters.settings.test_config import load_once
+from tests.fsm.language import mini
 
 KEY = "sk-proj-abcDEF123456789"
 ENVIRONMENT = {"OPENAI_API_KEY": KEY}
@@ -244,6 +245,15 @@ def test_all_problems_of_a_file_at_once(tmp_path: Path) -> None:
     )
     lines = [each.place.line for each in found]
     assert lines == [2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14, 15, 15, 16, 16, 16, 17], found
+
+
+def test_a_sound_spec_that_nobody_here_can_serve(tmp_path: Path) -> None:
+    (tmp_path / "words.yaml").write_text(mini.WORDS)
+    (tmp_path / "house.yaml").write_text(mini.HOUSE)
+    found = problems(tmp_path, "spec: house.yaml")
+    assert {(str(each.place).rpartition("yaml:")[2], each.code) for each in found} == {("1:7", "spec-fit")}
+    told = "\n".join(map(str, found))
+    assert "no event 'caller.hung_up'" in told and "effect 'open_door'" in told and "set 'greeting:'" in told
 
 
 def test_problems_of_the_spec_come_with_the_others(tmp_path: Path) -> None:

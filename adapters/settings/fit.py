@@ -1,0 +1,27 @@
+"""Whether a spec, sound in itself, can run a call here: its words have hands, and a call of it can begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from adapters.call.executor import EFFECTS
+from fsm.language.spec import Spec
+
+ENDINGS: Final = ("caller.hung_up", "operator.hang_up_requested")
+"""Without these a call would never be over."""
+
+
+def misfits(spec: Spec, has_greeting: bool) -> Iterator[str]:
+    """Why calls of this spec could not be served."""
+    for name in ENDINGS:
+        if name not in spec.vocabulary.events:
+            yield f"its vocabulary has no event '{name}', so no call of it would ever end"
+    for word in spec.vocabulary.effects.values():
+        name = word.sends or word.name
+        is_sent = word.recipe == "plain" or word.to == "provider"  # the other recipes may change the ledger alone
+        if is_sent and name not in EFFECTS:
+            yield f"nothing here can do its effect '{name}'"
+    owed = next((variable for variable in spec.variables if variable.name == "owed"), None)
+    if not has_greeting and (owed is None or "none" not in owed.domain):
+        yield "a call without a greeting begins with owed = none, which it does not know: set 'greeting:'"
