@@ -6,7 +6,6 @@ would answer. Fed with what goes up and with wire events; asked when the uplink 
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from adapters.audio.formats import AudioFormat
@@ -22,19 +21,19 @@ class TurnAudio:
 
     def __init__(self, payload_format: AudioFormat, keep_ms: int) -> None:
         rate = payload_format.bytes_per_second
+        self._piece_bytes = payload_format.frame_bytes
         self._turn_bytes = keep_ms * rate // 1000
         self._onset_bytes = min(ONSET_MS, keep_ms) * rate // 1000
         self._most_bytes = self._onset_bytes
-        self._chunks: deque[bytes] = deque()
-        self._size_bytes = 0
+        self._said = bytearray()
         self._is_open = False
 
     def remember(self, payload: bytes) -> None:
         """Went up to the provider."""
-        self._chunks.append(payload)
-        self._size_bytes += len(payload)
-        while self._size_bytes > self._most_bytes:
-            self._size_bytes -= len(self._chunks.popleft())
+        self._said += payload
+        excess_bytes = len(self._said) - self._most_bytes
+        if excess_bytes > 0:
+            del self._said[:excess_bytes]
 
     def hear(self, event: WireEvent) -> None:
         """Takes note of a wire event that begins a turn, or shows that the provider has it."""
@@ -45,12 +44,11 @@ class TurnAudio:
             self._settle()
 
     def take(self) -> list[bytes]:
-        """The session is left: what it heard of a turn and did not keep; once."""
-        chunks = list(self._chunks) if self._is_open else []
+        """The session is left: what it heard of a turn and did not keep, in pieces; once."""
+        said = bytes(self._said) if self._is_open else b""
         self._settle()
-        return chunks
+        return [said[start : start + self._piece_bytes] for start in range(0, len(said), self._piece_bytes)]
 
     def _settle(self) -> None:
         self._is_open, self._most_bytes = False, self._onset_bytes
-        self._chunks.clear()
-        self._size_bytes = 0
+        self._said.clear()

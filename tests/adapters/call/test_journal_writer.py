@@ -100,14 +100,17 @@ async def test_lines_reach_the_disk_while_the_call_lasts(tmp_path: Path) -> None
 
 def test_a_process_that_dies_leaves_whole_lines(tmp_path: Path) -> None:
     program = f"""
-import asyncio, os
+import asyncio, os, threading
 from pathlib import Path
 from tests.adapters.call.test_journal_writer import ID, walk, writer
 
 async def main():
-    journal = writer(Path({str(tmp_path)!r})).open(ID)
+    journals, written = writer(Path({str(tmp_path)!r})), threading.Event()
+    journal = journals.open(ID)
     walk(journal, 2000)
-    await asyncio.sleep(0.3)
+    journal._hand_over()
+    journals._thread.submit(written.set)
+    assert written.wait(30)
     walk(journal, 10)
     os.kill(os.getpid(), 9)
 

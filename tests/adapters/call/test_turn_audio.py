@@ -29,8 +29,8 @@ def frames(audio: TurnAudio, first: int, last: int) -> None:
         audio.remember(bytes([number]) * 160)
 
 
-def numbers(chunks: list[bytes]) -> list[int]:
-    return [chunk[0] for chunk in chunks]
+def numbers(pieces: list[bytes]) -> list[int]:
+    return [piece[0] for piece in pieces]
 
 
 def test_the_onset_and_all_that_was_said_since_once() -> None:
