@@ -158,6 +158,7 @@ class Summary:
             "tools": self.tools,
             "agent_audio_generated_s": round(played.generated_ms / 1000, 1) if played else 0.0,
             "agent_audio_played_s": round(played.played_ms / 1000, 1) if played else 0.0,
+            "agent_audio_dropped_s": round(played.overflow_dropped_ms / 1000, 1) if played else 0.0,
             "longest_silence_ms": self.longest_silence_ms,
             "reconnects": max(self.connects - 1, 0),
             "violations": self.violations,

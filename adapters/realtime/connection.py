@@ -307,7 +307,10 @@ class RealtimeConnection:
     def _tell_closed(self, ending: Ending) -> None:
         if self._ending is None:
             self._ending = ending
-            self._log.info("provider_closed", code=ending.code, reason=ending.reason, fatal=ending.fatal)
+            self._log.info(
+                "provider_closed", code=ending.code, reason=ending.reason, fatal=ending.fatal,
+                **attrs.asdict(self.counters),
+            )  # fmt: skip
             self._tell(self._listener.on_closed, ending.code, ending.reason, ending.fatal)
 
     def _tell_unreachable(self, ending: Ending) -> None:

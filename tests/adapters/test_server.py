@@ -148,6 +148,14 @@ async def test_frames_lost_to_a_stalled_loop_are_counted_and_logged(tmp_path: Pa
     assert lines["tick_stalled"]["stalled_ms"] == 1000
 
 
+async def test_agent_audio_beyond_its_bound_is_counted(tmp_path: Path) -> None:
+    ends, limit = Ends(), "limits: {agent_audio_queued_ms: 1000}\n"
+    async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url, limit), ends) as server:
+        await call(server, GREETED)
+    (summary,) = ends.summaries.values()
+    assert summary.as_json()["agent_audio_dropped_s"] > 0.5  # type: ignore[operator]
+
+
 FAULTS = {
     "http_503": "faults: [{fault: http_status, status: 503}]",
     "http_401": "faults: [{fault: http_status, status: 401}]",

@@ -323,4 +323,6 @@ async def test_no_log_holds_the_key(caplog: pytest.LogCaptureFixture) -> None:
             assert KEY not in repr(connection) and KEY not in repr(connection.take_control())
     logging.getLogger("websockets.server").setLevel(logging.NOTSET)
     assert {entry["event"] for entry in logs} >= {"provider_opened", "message_unreadable", "provider_closed"}
+    closed = next(entry for entry in logs if entry["event"] == "provider_closed")
+    assert closed["problems"] >= 1 and closed["frames_dropped_stalled"] == 0
     assert KEY not in str(logs) and KEY not in caplog.text
