@@ -5,6 +5,7 @@ Nothing is checked out, nothing is written. Never here: what is in a spec.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -14,7 +15,8 @@ from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError
 
 DEADLINE_S: Final = 20
-FOLDER: Final = "specs"  # where a revision of a repository keeps its bundled specs
+FOLDER: Final = "specs"  # where a repository keeps its specs
+_IS_SPEC: Final = re.compile(r"^spec:", re.MULTILINE)
 
 
 class GitError(Exception):
@@ -49,9 +51,11 @@ def commit_of(revision: str) -> str:
 
 
 def path_in_repository(name: str) -> str:
-    """A spec's path from the root of the repository: of a bundled name, or of a file here."""
+    """A spec's path from the root of the repository: of a bundled name, of `specs/...`, or of a file here."""
     if name in BUNDLED:
         return f"{FOLDER}/{name}.yaml"
+    if name.startswith(f"{FOLDER}/") and not Path(name).is_file():
+        return name
     root = Path(git("rev-parse", "--show-toplevel").strip()).resolve()
     try:
         return Path(name).resolve().relative_to(root).as_posix()
@@ -61,13 +65,39 @@ def path_in_repository(name: str) -> str:
 
 def here(name: str) -> str | Path:
     """A bundled name's file in the repository of this folder, if it has one (an installed turnspec has its own)."""
-    if name not in BUNDLED:
+    if name not in BUNDLED and (not name.startswith(f"{FOLDER}/") or Path(name).is_file()):
         return name
     try:
         path = Path(git("rev-parse", "--show-toplevel").strip()) / path_in_repository(name)
     except GitError:
         return name
     return path if path.is_file() else name
+
+
+def names_at(revision: str | None) -> tuple[str, ...]:
+    """The specs in the folder `specs` of this repository, at a revision or (None) as they are here: bundled names, else
+    paths from the root; the bundled ones first. Nothing where there is no repository. Raises GitError."""
+    if revision is None:
+        try:
+            root = Path(git("rev-parse", "--show-toplevel").strip())
+        except GitError:
+            return ()
+        texts = {f"{FOLDER}/{path.name}": _text(path) for path in sorted((root / FOLDER).glob("*.yaml"))}
+    else:
+        commit = commit_of(revision)
+        paths = git("ls-tree", "-z", "--full-tree", "--name-only", commit, f"{FOLDER}/").split("\0")
+        texts = {path: git("show", f"{commit}:{path}") for path in paths if path.endswith(".yaml")}
+    found = [_named(path) for path, text in texts.items() if _IS_SPEC.search(text)]
+    return (*(name for name in BUNDLED if name in found), *sorted(name for name in found if name not in BUNDLED))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _named(path: str) -> str:
+    stem = PurePosixPath(path).stem
+    return stem if stem in BUNDLED else path
 
 
 def load_at(revision: str, path: str, typestate: bool = True) -> Loaded:
@@ -113,7 +143,7 @@ def load_named(name: str, spec: str | None, typestate: bool = True) -> Loaded:
     Raises SpecError.
     """
     if name in BUNDLED or Path(name).is_file():
-        return load_spec(name, typestate)
+        return load_spec(here(name), typestate)
     revision, colon, path = name.partition(":")
     try:
         if not colon and spec is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
 
-from adapters.git_specs import here, load_named
+from adapters.git_specs import GitError, here, load_named, names_at
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import Watch, load_around
 from fsm.diff import report
@@ -20,19 +21,19 @@ from fsm.diff.structure import structure
 from fsm.diff.traffic import Aside, traffic
 from fsm.journal.journal import Journal, JournalError, read
 from fsm.language.loader import Loaded
-from fsm.language.problem import SpecError, suggestion
+from fsm.language.problem import Place, Problem, SpecError, suggestion
 
 TEACHES = """
 \b
 OLD and NEW may be
-  server_vad                         a bundled spec
+  server_vad                         a bundled spec (this repository's, if it has one)
   mine.yaml                          a file
   HEAD~1:specs/server_vad.yaml       a file at a git revision (path from the root of the repository)
   main:server_vad                    a bundled spec at a git revision
-  main                               a git revision: the spec is NEW's, or --spec's, or each of the bundled ones
+  main                               a git revision: the spec is NEW's, or --spec's, or each in the folder specs
 
 \b
-  turnspec diff main                                      every bundled spec, as it is here, against main
+  turnspec diff main                                      every spec in the folder specs, as it is here, against main
   turnspec diff main server_vad --calls recordings/       and what becomes of recorded calls
   turnspec diff main HEAD --spec push_to_talk --markdown  a comment for a pull request
   turnspec diff server_vad mine.yaml --states --full      states count, too; wider bounds
@@ -80,38 +81,61 @@ def command(
     watch = Watch(quiet=as_json or as_markdown)
     try:
         compare = None if only_structure else _comparer(bound, watch)
-        pairs = _pairs(old, new, spec, not allow_broken)
+        pairs, lone = _pairs(old, new, spec, not allow_broken)
         diffs = [_diff(before, after, compare, calls, states) for before, after in pairs]
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    if drawing is not None:
+    if drawing is not None and diffs:
         drawing.write_text(overlay(diffs[0].old, diffs[0].new, diffs[0].changes), encoding="utf-8")
         click.echo(f"wrote {drawing}", err=True)
     if as_json:
-        click.echo(json.dumps([report.as_json(d) for d in diffs], indent=2, default=str))
+        found = [*(report.as_json(d) for d in diffs), *map(report.lone_json, lone)]
+        click.echo(json.dumps(found, indent=2, default=str))
     elif as_markdown:
-        click.echo(markdown(diffs), nl=False)
+        click.echo(markdown(diffs, lone), nl=False)
     else:
-        click.echo("\n".join(report.text(d) for d in diffs), nl=False)
-    sys.exit(0 if all(d.is_same for d in diffs) else 1)
+        click.echo("\n".join([*map(report.text, diffs), *map(report.lone_text, lone)]), nl=False)
+    sys.exit(0 if all(d.is_same for d in diffs) and not lone else 1)
 
 
 def _is_revision(name: str) -> bool:
     return name not in BUNDLED and ":" not in name and not Path(name).is_file()
 
 
-def _pairs(old: str, new: str | None, spec: str | None, typestate: bool) -> Sequence[tuple[Loaded, Loaded]]:
-    """The specs to compare, each pair old before new. Raises SpecError."""
+def _pairs(
+    old: str, new: str | None, spec: str | None, typestate: bool
+) -> tuple[Sequence[tuple[Loaded, Loaded]], Sequence[report.Lone]]:
+    """The specs to compare, each pair old before new, and those that only one side has. Raises SpecError."""
     if new is None and not _is_revision(old):
         raise click.UsageError(f"compare '{old}' with what? Name NEW, or a revision first: turnspec diff main {old}")
+    sides: tuple[Sequence[str], Sequence[str]]
     if spec is not None:
-        names: Sequence[str] = (spec,)
+        sides = ((spec,), (spec,))
     elif new is not None and not (_is_revision(old) and _is_revision(new)):
-        names = (new,) if _is_revision(old) else (old,)
+        name = new if _is_revision(old) else old
+        sides = ((name,), (name,))
     else:
-        names = BUNDLED
-    return [(_loaded(old, name, typestate), _loaded(new, name, typestate)) for name in names]
+        sides = _every(old, new)
+    both = [name for name in sides[1] if name in sides[0]]
+    added = [_lone(new, name, typestate) for name in sides[1] if name not in both]
+    removed = [report.Lone(name, "removed") for name in sides[0] if name not in both]
+    return [(_loaded(old, name, typestate), _loaded(new, name, typestate)) for name in both], [*added, *removed]
+
+
+def _every(old: str, new: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The specs of both sides; where a folder has none, the bundled ones."""
+    try:
+        return names_at(old) or BUNDLED, names_at(new) or BUNDLED
+    except GitError as error:
+        what = f"'{old}' is no file, no bundled spec ({', '.join(BUNDLED)}), and not found by git: {error}"
+        raise SpecError([Problem(Place(old, 1, 1), "no-file", what)]) from None
+
+
+def _lone(new: str | None, name: str, typestate: bool) -> report.Lone:
+    """A spec that is new; it must be sound, too."""
+    _loaded(new, name, typestate)
+    return report.Lone(name, "added")
 
 
 def _loaded(name: str | None, spec: str, typestate: bool) -> Loaded:
@@ -152,6 +176,10 @@ def _journals(folders: Sequence[Path]) -> Iterator[Journal | Aside]:
     for file in dict.fromkeys(files):
         try:
             with file.open(encoding="utf-8") as lines:
-                yield read(lines, str(file))
+                first = next(lines, "")
+                if '"header"' not in first:
+                    yield Aside(str(file), "it is no journal")
+                    continue
+                yield read(chain((first,), lines), str(file))
         except (JournalError, OSError, UnicodeDecodeError) as error:
-            yield Aside(str(file), f"it is no journal: {error}")
+            yield Aside(str(file), str(error), "damaged")

@@ -11,6 +11,8 @@ from fsm.diff.overlay import LEGEND, overlay
 from fsm.diff.report import (
     SIGNS,
     Diff,
+    Lone,
+    asides,
     behaviour_verdict,
     bounds,
     delta,
@@ -18,6 +20,7 @@ from fsm.diff.report import (
     structure_verdict,
     traffic_verdict,
     wait_line,
+    waits,
     where,
 )  # fmt: skip
 from fsm.diff.sequence import sequence
@@ -31,11 +34,12 @@ MOST_SIGNS = 60_000  # a comment may have 65,536
 MOST_TEXT = 400
 
 
-def markdown(diffs: Sequence[Diff]) -> str:
+def markdown(diffs: Sequence[Diff], lone: Sequence[Lone] = ()) -> str:
     """The comment: specs that differ in full, the others in one line each."""
     different = [d for d in diffs if not d.is_same]
     lines = [MARK, "## turnspec diff", ""]
     lines += [f"- **{d.new.spec.name}**: {'; '.join(_verdicts(d))}" for d in diffs]
+    lines += [f"- **{found.name}**: {found.says}" for found in lone]
     text = "\n".join(lines) + "\n\n"
     for number, diff in enumerate(different):
         section = "\n".join(_section(diff)) + "\n"
@@ -114,9 +118,10 @@ def _traffic(found: Traffic) -> Iterator[str]:
         old, new = (_row(*pair) for pair in ((g.old, g.old_place), (g.new, g.new_place)))
         rows.append((str(len(g.calls)), code(g.event), old, new, differs, prose(example)))
     yield from table(("calls", "at", "row of old", "row of new", "first difference", "e.g."), rows[:MOST_ROWS])
+    yield from (f"- {prose(line)}" for line in waits(found))
     if found.aside:
-        yield f"<details><summary>{len(found.aside)} files set aside</summary>\n"
-        yield from (f"- {prose(a.file)}: {prose(a.reason)}" for a in found.aside[:MOST_ROWS])
+        yield f"\n<details><summary>{len(found.aside)} files set aside</summary>\n"
+        yield from (f"- {prose(line)}" for line in asides(found))
         yield "\n</details>\n"
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 import attrs
 
 from fsm.diff.behaviour import Behaviour, PairStep, Witness
 from fsm.diff.structure import Aspect, Change, short_id
-from fsm.diff.traffic import Traffic
+from fsm.diff.traffic import NO_JOURNAL, Aside, Traffic
 from fsm.language.loader import Loaded
 from fsm.language.problem import Place
 from fsm.verify.counterexample import Answer
 
+MOST_CALLS = 3  # of a group, in the text; JSON has them all
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
@@ -41,6 +43,28 @@ class Diff:
             return ()
         rows = [c for c in self.changes if c.part in ("transition", "choice") and not c.is_wording]
         return tuple(c for c in rows if c.name not in found.taken and c.status != "removed")
+
+
+@attrs.frozen
+class Lone:
+    """A spec that only one side has."""
+
+    name: str
+    status: Literal["added", "removed"]
+
+    @property
+    def says(self) -> str:
+        return "new: there is nothing to compare it with" if self.status == "added" else "removed"
+
+
+def lone_text(found: Lone) -> str:
+    """It, for a terminal."""
+    return f"{SIGNS[found.status]} {found.name}: {found.says}\n"
+
+
+def lone_json(found: Lone) -> dict[str, object]:
+    """It, for programs."""
+    return {"spec": found.name, "same": False, "status": found.status}
 
 
 # --- sentences --------------------------------------------------------------------------------------------------------
@@ -77,7 +101,27 @@ def traffic_verdict(found: Traffic) -> str:
     if not found.compared:
         return f"no recorded call could be compared ({_count(len(found.aside), 'file')} set aside)"
     text = f"{found.different} of {_count(found.compared, 'recorded call')} would have gone differently"
-    return text + (f" ({_count(len(found.aside), 'file')} set aside)" if found.aside else "")
+    others = sum(a.what != NO_JOURNAL for a in found.aside)
+    return text + (f" ({_count(others, 'other')} set aside)" if others else "")
+
+
+def waits(found: Traffic) -> Iterator[str]:
+    """Recorded calls in which a deadline of another length did not matter."""
+    for name, calls in found.waited.items():
+        yield f"in {_count(calls, 'call')} '{name}' started and was over before either length had passed"
+
+
+def asides(found: Traffic, most: int = 5) -> Iterator[str]:
+    """What was set aside, counted by what it is."""
+    kinds: dict[str, list[Aside]] = {}
+    for aside in found.aside:
+        kinds.setdefault(aside.what, []).append(aside)
+    for what, members in kinds.items():
+        if what == NO_JOURNAL or what.startswith("a call of"):
+            yield f"{len(members)} × {what}"
+            continue
+        more = f"; and {len(members) - most} more" if len(members) > most else ""
+        yield f"{len(members)} × {what}: " + "; ".join(f"{a.file}: {a.reason}" for a in members[:most]) + more
 
 
 def _count(number: int, what: str) -> str:
@@ -85,13 +129,17 @@ def _count(number: int, what: str) -> str:
 
 
 def bounds(found: Behaviour) -> Iterator[str]:
-    """How far the search of each scene went, and what was taken for granted in it."""
-    for s in found.searched:
+    """How far the search of each scene went; what was taken for granted in all of them, and in each beyond that."""
+    assumed = [[n if v == "yes" else f"{n}={v}" for n, v in s.assumed.items() if v != "no"] for s in found.searched]
+    common = [name for name in (assumed[0] if assumed else ()) if all(name in names for names in assumed)]
+    for s, names in zip(found.searched, assumed, strict=True):
         limits = ", ".join(f"{n} {name}" for name, n in s.bounds.items() if n) or "no bounds"
         cut = ", ".join(f"{name} was full {n:,} times" for name, n in s.cut.items())
         state = f"{s.states:,} states" if s.done or found.witness else f"{s.states:,} states, NOT ALL"
-        assumed = ", ".join(n if v == "yes" else f"{n}={v}" for n, v in s.assumed.items() if v != "no")
-        yield f"{s.scene}: {state}; {limits}" + (f"; {cut}" if cut else "") + f"; assumed: {assumed or 'nothing'}"
+        own = ", ".join(name for name in names if name not in common)
+        yield f"{s.scene}: {state}; {limits}" + (f"; {cut}" if cut else "") + (f"; assumed: {own}" if own else "")
+    if common:
+        yield f"assumed everywhere: {', '.join(common)}"
 
 
 # --- the text ---------------------------------------------------------------------------------------------------------
@@ -206,11 +254,14 @@ def _traffic_lines(found: Traffic) -> Iterator[str]:
         yield f"  {_count(len(group.calls), 'call')} at {group.event}:"
         yield f"     old {', '.join(group.old) or 'no row'}  ({group.old_place or '-'})"
         yield f"     new {', '.join(group.new) or 'no row'}  ({group.new_place or '-'})"
-        for call in group.calls:
+        for call in group.calls[:MOST_CALLS]:
             first = call.divergence
             yield f"     {call.file}: step {first.serial} of {call.steps} at {first.t_ms / 1000:.3f} s"
             yield from (f"         {d.what}: {d.expected}  →  {d.got}" for d in first.differences)
-    yield from (f"  set aside: {a.file}: {a.reason}" for a in found.aside)
+        if len(group.calls) > MOST_CALLS:
+            yield f"     and {_count(len(group.calls) - MOST_CALLS, 'call')} more"
+    yield from (f"  {line}" for line in waits(found))
+    yield from (f"  set aside: {line}" for line in asides(found))
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ STRICT = ("variant", *COMPARED, "transitions")  # for the very spec that wrote t
 
 @attrs.frozen
 class Difference:
-    """One thing that is not the same: `what` is a word of STRICT, or `step` for a step that only one side took."""
+    """One thing that is not the same: `what` is a word of STRICT, `waits for` (timers, of any length), or `step` for a
+    step that only one side took."""
 
     what: str
     expected: str
@@ -144,6 +145,7 @@ def _aspects(line: StepLine) -> tuple[tuple[str, str], ...]:
         ("state", f"{line.before} → {line.after}" if line.before != line.after else line.after),
         ("effects", ", ".join(map(effect_text, line.effects)) or "none"),
         ("timers", _timers(line.started, line.stopped)),
+        ("waits for", _waits(line.started, line.stopped)),
         ("transitions", ", ".join(line.transitions) or "none"),
     )
 
@@ -161,6 +163,12 @@ def _short(value: object) -> str:
 def _timers(started: Sequence[TimerLine], stopped: Sequence[str]) -> str:
     start = [f"start {timer.name} {timer.after_ms} ms" for timer in sorted(started, key=lambda timer: timer.name)]
     return ", ".join([*start, *(f"stop {name}" for name in sorted(stopped))]) or "none"
+
+
+def _waits(started: Sequence[TimerLine], stopped: Sequence[str]) -> str:
+    """Which timers, but not how long."""
+    names = [f"start {name}" for name in sorted(timer.name for timer in started)]
+    return ", ".join([*names, *(f"stop {name}" for name in sorted(stopped))]) or "none"
 
 
 # --- saying it --------------------------------------------------------------------------------------------------------

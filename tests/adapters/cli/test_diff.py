@@ -99,7 +99,8 @@ def test_a_comment_with_recorded_calls(here: Path) -> None:
     result = run("HEAD", "specs/server_vad.yaml", "--calls", "calls", "--scene", "turns", "--markdown")
     assert result.exit_code == 1
     assert result.output.startswith("<!-- turnspec diff -->\n## turnspec diff\n")
-    assert "1 of 1 recorded call would have gone differently (1 file set aside)" in result.output
+    assert "1 of 1 recorded call would have gone differently" in result.output
+    assert "1 × no journal" in result.output
     assert result.output.count("```") % 2 == 0 and result.output.count("<details>") == result.output.count("</details>")
     assert len(result.output) < 65_536
 
@@ -110,3 +111,63 @@ def test_json_and_the_overlay(here: Path) -> None:
     assert [c["name"] for c in found[0]["structure"]] == ["answer_overdue"]
     assert found[0]["same"] is False and found[0]["behaviour"] is None
     assert "answer_overdue: 4000 ms to 4500 ms" in (here / "o.mmd").read_text(encoding="utf-8")
+
+
+def own(here: Path, name: str, *changes: tuple[str, str]) -> None:
+    """A spec of the repository's own, beside the bundled ones."""
+    text = (here / "specs/server_vad.yaml").read_text(encoding="utf-8").replace("spec: server_vad", f"spec: {name}")
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (here / f"specs/{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_bundled_name_is_this_repositorys_spec(here: Path) -> None:
+    """Not the one of the installation that runs."""
+    assert (here / "specs/server_vad.yaml").is_file()
+    result = run("HEAD", "server_vad", "--structure")
+    assert result.exit_code == 1 and "4000 ms  →  4500 ms" in result.output
+    assert run("server_vad", "HEAD", "--structure").exit_code == 1
+
+
+def test_every_spec_of_the_repository_is_compared(here: Path) -> None:
+    own(here, "mine")
+    git("add", "specs")
+    git("commit", "-q", "-m", "mine")
+    own(here, "mine", ("answer_overdue: {after_ms: 4500,", "answer_overdue: {after_ms: 2999,"))
+    result = run("HEAD", "--structure")
+    assert result.exit_code == 1
+    assert "HEAD:specs/mine.yaml  →  specs/mine.yaml" in result.output and "2999 ms" in result.output
+    (here / "specs/worlds/odd.yaml").write_text("spec: no\n", encoding="utf-8")
+    (here / "specs/notes.yaml").write_text("a: b\n", encoding="utf-8")
+    assert "notes" not in run("HEAD", "--structure").output
+
+
+def test_a_spec_that_only_one_side_has_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own(here, "mine")
+    monkeypatch.chdir(here / "specs")
+    result = run("HEAD", "--structure", "--markdown")
+    assert result.exit_code == 1
+    assert "- **specs/mine.yaml**: new: there is nothing to compare it with" in result.output
+    git("add", ".")
+    git("commit", "-q", "-m", "mine")
+    (here / "specs/mine.yaml").unlink()
+    assert "- specs/mine.yaml: removed" in run("HEAD", "--structure").output
+    assert json.loads(run("HEAD", "--structure", "--json").stdout)[-1] == {
+        "spec": "specs/mine.yaml", "same": False, "status": "removed",
+    }  # fmt: skip
+
+
+def test_a_new_spec_must_be_sound(here: Path) -> None:
+    own(here, "mine", ("initial: connecting", "initial: conecting"))
+    result = run("HEAD", "--structure")
+    assert result.exit_code == 2 and "did you mean 'connecting'" in result.output
+
+
+def test_between_two_revisions_the_folder_does_not_matter(here: Path) -> None:
+    own(here, "mine")
+    git("add", "specs")
+    git("commit", "-q", "-m", "mine")
+    shutil.rmtree(here / "specs")
+    result = run("HEAD~1", "HEAD", "--structure")
+    assert result.exit_code == 1 and "+ specs/mine.yaml: new" in result.output

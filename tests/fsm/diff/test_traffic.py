@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from fsm.diff.report import asides
 from fsm.diff.traffic import Aside, traffic
-from fsm.journal.journal import Journal
+from fsm.journal.journal import Journal, StepLine
 from tests.fsm.bundle import loaded, machine
 from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
 from tests.fsm.journal.test_replay import CALL, record
@@ -29,10 +30,25 @@ def test_calls_that_meet_the_change_are_grouped_by_the_rows_of_both() -> None:
     assert "flush_playout" not in difference.got
 
 
-def test_a_deadline_that_waits_longer_is_a_difference() -> None:
+def test_a_deadline_that_waits_longer_is_a_difference_where_it_passed() -> None:
     found = traffic([journal("a")], loaded("server_vad").spec, changed("server_vad", SLOWER).spec)
-    assert found.different == 1
-    assert [d.what for d in found.groups[0].calls[0].divergence.differences] == ["timers"]
+    assert found.different == 1 and found.groups[0].event == "timer.answer_overdue"
+    assert [d.what for d in found.groups[0].calls[0].divergence.differences] == ["deadline"]
+
+
+def test_a_deadline_that_did_not_pass_changed_no_call() -> None:
+    """Until the deadline passes the call is the same: it is told how often it started."""
+    short = journal("a", CALL.index(("timer.answer_overdue", {})))
+    assert short.steps[-1].started[0].name == "answer_overdue"
+    found = traffic([short], loaded("server_vad").spec, changed("server_vad", SLOWER).spec)
+    assert (found.same, found.different, found.waited) == (1, 0, {"answer_overdue": 1})
+
+
+def test_a_deadline_that_would_have_passed_before_what_came_is_a_difference() -> None:
+    sooner = ("server_vad.yaml", "answer_overdue: {after_ms: 4000,", "answer_overdue: {after_ms: 1,")
+    found = traffic([journal("a")], loaded("server_vad").spec, changed("server_vad", sooner).spec)
+    (difference,) = found.groups[0].calls[0].divergence.differences
+    assert difference.expected == "answer_overdue had not passed" and difference.got == "passed 19 ms before"
 
 
 def test_the_same_spec_changes_no_call() -> None:
@@ -46,3 +62,18 @@ def test_a_journal_of_another_version_says_nothing() -> None:
     found = traffic([journal("a"), Aside("b", "no journal")], other, loaded("server_vad").spec)
     assert (found.compared, [a.file for a in found.aside]) == (0, ["a", "b"])
     assert "another version" in found.aside[0].reason
+    assert [a.what for a in found.aside] == ["written by another version", "no journal"]
+
+
+def test_a_journal_of_another_spec_says_nothing() -> None:
+    spec = loaded("owned_turns").spec
+    found = traffic([journal("a"), journal("b")], spec, spec)
+    assert {a.what for a in found.aside} == {"a call of server_vad"}
+    assert list(asides(found)) == ["2 × a call of server_vad"]
+
+
+def test_a_row_is_shown_where_it_stands_in_the_old_spec_not_where_it_was_recorded() -> None:
+    moved = journal("a")
+    lines = tuple(attrs.evolve(x, place="elsewhere.yaml:1") if isinstance(x, StepLine) else x for x in moved.lines)
+    found = traffic([attrs.evolve(moved, lines=lines)], loaded("server_vad").spec, changed("server_vad", BARGE_IN).spec)
+    assert found.groups[0].old_place.startswith("specs/server_vad.yaml:")
