@@ -16,6 +16,7 @@ from fsm.language.problem import Place, Problem, SpecError
 
 DEADLINE_S: Final = 20
 FOLDER: Final = "specs"  # where a repository keeps its specs
+_HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _IS_SPEC: Final = re.compile(r"^spec:", re.MULTILINE)
 
 
@@ -102,13 +103,14 @@ def _named(path: str) -> str:
 
 def load_at(revision: str, path: str, typestate: bool = True) -> Loaded:
     """A checked spec by revision and path from the root. Raises SpecError, also where there is no such file."""
-    shown = f"{revision}:{path}"
+    named = revision[:10] if _HASH.fullmatch(revision) else revision
+    shown = f"{named}:{path}"
     try:
         commit = commit_of(revision)
         text = git("show", f"{commit}:{path}")
     except (GitError, UnicodeDecodeError) as error:
         raise SpecError([Problem(Place(shown, 1, 1), "no-file", f"the spec cannot be read: {error}")]) from None
-    return load(text, shown, _fetcher(commit, revision, str(PurePosixPath(path).parent)), typestate=typestate)
+    return load(text, shown, _fetcher(commit, named, str(PurePosixPath(path).parent)), typestate=typestate)
 
 
 def _fetcher(commit: str, revision: str, folder: str) -> Fetch:

@@ -14,6 +14,7 @@ from adapters.audit import terminal
 from adapters.audit.run import Auditor, auditor
 from adapters.audit.stream import STDIN
 from fsm.audit import as_json, html, markdown
+from fsm.audit.record import CLOSED
 from fsm.audit.report import LogReport
 from fsm.audit.talk import Options
 from fsm.language.problem import SpecError
@@ -81,7 +82,7 @@ def _audited(runner: Auditor, log: str, quiet: bool) -> LogReport:
         report = _with_bar(runner, log, size) if _is_worth_a_bar(size, quiet) else runner.audit(log)
     except OSError as error:
         raise click.UsageError(f"{log} cannot be read: {error.strerror or error}") from None
-    if not report.figures.records:
+    if not report.kinds.keys() - {CLOSED}:
         raise click.UsageError(f"{log}: no event of a Realtime conversation was found ({report.format})")
     return report
 

@@ -42,9 +42,8 @@ def markdown(diffs: Sequence[Diff], lone: Sequence[Lone] = ()) -> str:
     lines += [f"- **{found.name}**: {found.says}" for found in lone]
     text = "\n".join(lines) + "\n\n"
     for number, diff in enumerate(different):
-        section = "\n".join(_section(diff)) + "\n"
-        short = "\n".join(_section(diff, drawn=False)) + "\n"
-        for candidate in (section, short):
+        ways = ((True, True), (False, True), (False, False))
+        for candidate in ("\n".join(_section(diff, *way)) + "\n" for way in ways):
             if len(text) + len(candidate) <= MOST_SIGNS:
                 text += candidate
                 break
@@ -62,7 +61,7 @@ def _verdicts(diff: Diff) -> Iterator[str]:
         yield traffic_verdict(diff.traffic)
 
 
-def _section(diff: Diff, drawn: bool = True) -> Iterator[str]:
+def _section(diff: Diff, drawn: bool, listed: bool) -> Iterator[str]:
     yield f"### {diff.new.spec.name}"
     yield ""
     yield f"{code(diff.old.spec.file)} → {code(diff.new.spec.file)}"
@@ -71,8 +70,10 @@ def _section(diff: Diff, drawn: bool = True) -> Iterator[str]:
         yield from _behaviour(diff, drawn)
     if diff.traffic is not None:
         yield from _traffic(diff.traffic)
-    if diff.changes:
+    if diff.changes and listed:
         yield from _structure(diff, drawn)
+    elif diff.changes:
+        yield f"#### What is written: {structure_verdict(diff.changes)}, too much for a comment: run `turnspec diff`.\n"
 
 
 def _behaviour(diff: Diff, drawn: bool) -> Iterator[str]:

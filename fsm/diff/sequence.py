@@ -8,7 +8,7 @@ import attrs
 
 from fsm.diff.behaviour import PairStep, Witness
 from fsm.verify.counterexample import Answer, Counterexample
-from fsm.verify.sequence_diagram import escaped, mermaid
+from fsm.verify.sequence_diagram import escaped, mermaid, note
 
 
 def sequence(witness: Witness, old: str, new: str) -> str:
@@ -33,9 +33,7 @@ def _notes(answers: Sequence[Answer]) -> Iterator[str]:
     if not answers:
         yield "    note over us: nothing"
     for a in answers:
-        arrow = f"{a.before} to {a.after}" if a.before != a.after else a.before
-        place = f"{a.place.file.rpartition('/')[2]}:{a.place.line}"
-        yield f"    note right of us: {escaped(f'{a.event} ({a.outcome}): {arrow} @ {place}')}"
+        yield f"    note right of us: {note(a)}"
         for effect in a.effects:
             yield f"    us->>us: {escaped(effect)}"
         if not a.effects:

@@ -6,8 +6,9 @@ A message goes from its sender into the lane `in flight` and, at its receipt, on
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
-from fsm.verify.counterexample import Counterexample, Step
+from fsm.verify.counterexample import Answer, Counterexample, Step
 
 LANES = (
     ("caller", "caller"), ("us", "turnspec"), ("wire", "in flight"), ("provider", "provider"), ("tools", "tools"),
@@ -48,17 +49,21 @@ def _draw(step: Step, lines: list[str], flying: dict[str, deque[tuple[int, str]]
     if step.lost is not None:
         lines.append(f"    {actor}-xwire: {escaped(step.lost)} lost")
     for answer in step.answers:
-        arrow = f"{answer.before} to {answer.after}" if answer.before != answer.after else answer.before
-        effects = f" / {', '.join(answer.effects)}" if answer.effects else ""
-        where = f"{answer.place.file.rpartition('/')[2]}:{answer.place.line}"
-        text = f"{answer.event} ({answer.outcome}): {arrow}{effects} @ {where}"
-        lines.append(f"    note right of us: {escaped(text)}")
+        lines.append(f"    note right of us: {note(answer, answer.effects)}")
     for channel, message in step.sent:
         number += 1
         flying.setdefault(channel, deque()).append((number, message))
         sender = "us" if channel != "from_provider" else "provider"
         lines.append(f"    {sender}-)wire: {number} {escaped(message)}")
     return number
+
+
+def note(answer: Answer, effects: Sequence[str] = ()) -> str:
+    """What the machine did, over several lines: a diagram must not be wider than its lanes need it."""
+    arrow = f"{answer.before} to {answer.after}" if answer.before != answer.after else f"stays in {answer.before}"
+    where = f"{answer.place.file.rpartition('/')[2]}:{answer.place.line}"
+    parts = (f"{answer.event} ({answer.outcome})", arrow, ", ".join(effects), f"@ {where}")
+    return "<br/>".join(escaped(part) for part in parts if part)
 
 
 def escaped(text: str) -> str:
