@@ -5,6 +5,7 @@ Never here: the search (fsm.scenario.search), the text (fsm.scenario.writer).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def generated(suite: Suite, folder: Path, search: bool = True) -> Iterator[tuple
             drafts, left = needed(machine, [*drafts, *drafts_of(Search(machine).ways(left))], wanted)
         for target in sorted(left, key=str):
             click.echo(f"{target.place}: no way found to '{target}'", err=True)
-        written = name if name in BUNDLED else str(Path(name).resolve())
+        written = name if name in BUNDLED else Path(os.path.relpath(name, folder)).as_posix()
         yield path, rendered(machine, drafts, written)
 
 

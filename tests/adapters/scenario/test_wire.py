@@ -13,7 +13,7 @@ from adapters.cli.test import TEACHES, command
 from adapters.scenario.files import Case, Suite, bundled_scenarios, found_files, read_files
 from adapters.scenario.generate import generated
 from adapters.scenario.wire import play_scenario
-from adapters.specs import BUNDLED
+from adapters.specs import BUNDLED, specs_folder
 from fsm.language.problem import SpecError
 from fsm.machine.machine import TurnSpecMachine
 from fsm.scenario import runner as scenario_runner
@@ -149,6 +149,18 @@ def test_generated_files_are_written_checked_and_stale_after_a_change(tmp_path: 
     )
     stale = turnspec_test(tmp_path, HOLDS, "--generate", str(into), "--check")
     assert (stale.exit_code, "server_vad.yaml is stale" in stale.output) == (1, True)
+
+
+def test_a_generated_file_names_a_spec_of_ones_own_from_where_it_lies(tmp_path: Path) -> None:
+    text = (specs_folder() / "server_vad.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.replace("spec: server_vad", "spec: mine"), encoding="utf-8")
+    by_hand = tmp_path / "tests/a.yaml"
+    by_hand.parent.mkdir()
+    by_hand.write_text(HOLDS.replace("spec: server_vad", "spec: ../mine.yaml"), encoding="utf-8")
+    into = tmp_path / "tests/generated"
+    (made,) = generated(Suite(read_files(found_files([by_hand]))), into, search=False)
+    assert made[0] == into / "mine.yaml"
+    assert "\nspec: ../../mine.yaml\n" in made[1]
 
 
 def test_over_the_wire_what_is_not_so_is_told(tmp_path: Path) -> None:
