@@ -167,11 +167,7 @@ class Recorder:
         """What the first events of a log tell of all of it: the unit of its times, the name by which it tells calls
         apart (one that has a value of its own for each event does not)."""
         self._clock.learn(each.at for each in found)
-        for key in CALL_KEYS:
-            values = [each.calls[key] for each in found if key in each.calls]
-            if len(values) > len(found) / 4 and len(set(values)) <= max(len(values) / 4, 1):
-                self._call_key = key
-                return
+        self._call_key = next((key for key in CALL_KEYS if _tells_calls_apart(key, found)), "")
 
     def record(self, line: int, found: Found) -> Record | None:
         """A record, or None for what is no event. A known type says whose it is, whatever the log says."""
@@ -187,6 +183,16 @@ class Recorder:
             self._sides[kind] = direction_of(self._vocabulary, kind)
         side = self._sides.get(kind) or found.side or "server"
         return Record(self._file, line, side, at_ms, kind, without_audio(kind, found.event), call, found.whole)
+
+
+def _tells_calls_apart(key: str, found: Sequence[Found]) -> bool:
+    """Has a name few values, and do both sides speak under each of them (if there are two)?"""
+    sides: dict[str, set[bool]] = {}
+    named = [each for each in found if key in each.calls]
+    for each in named:
+        sides.setdefault(each.calls[key], set()).add(each.event.get("type") in CLIENT_TYPES)
+    apart = len(sides) > 1 and all(len(both) == 1 for both in sides.values()) and len(set.union(*sides.values())) > 1
+    return len(named) > len(found) / 4 and len(sides) <= max(len(named) / 4, 1) and not apart
 
 
 def without_audio(kind: str, event: Json) -> Json:

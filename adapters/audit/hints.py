@@ -24,7 +24,7 @@ _ARROWS: Final = (("-->", "client"), (">>>", "client"), ("<--", "server"), ("<<<
 _WORDS: Final = re.compile(r"[A-Za-z_]+")
 CALL_KEYS: Final = (
     "call_id", "call_sid", "call_uuid", "call", "session_id", "stream_sid", "conversation_id", "connection_id",
-    "conn_id", "channel_id", "room_id", "socket_id", "session", "connection", "conn", "channel", "room",
+    "conn_id", "channel_id", "room_id", "socket_id", "session", "connection", "conn", "room",
 )  # fmt: skip
 """Names under which a log tells its calls apart, the surest first."""
 _TOOL_CALL: Final = re.compile(r"call_[A-Za-z0-9]{8,}")
@@ -81,7 +81,7 @@ def calls_in_text(prefix: str) -> Names:
 
 
 def _name(names: dict[str, str], key: str, value: str) -> None:
-    if _IDENTITY.fullmatch(value) and not _TOOL_CALL.fullmatch(value):
+    if _IDENTITY.fullmatch(value) and not _TOOL_CALL.fullmatch(value) and re.search(r"\d", value):
         names.setdefault(key, value)
 
 

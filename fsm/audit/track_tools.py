@@ -29,7 +29,7 @@ def in_response(talk: Talk, record: Record) -> Iterator[Moment]:
     output = at_path(record.event, "response.output")
     for item in output if isinstance(output, list | tuple) else ():
         yield from _called(talk, record, mapping(item), name)
-    cancelled = record.text("response.status") in ("cancelled", "failed")
+    cancelled = record.text("response.status") in ("cancelled", "failed", "incomplete")
     for call in [c for c in talk.calls.values() if cancelled and c.response_id == name and not c.outputs]:
         talk.calls.pop(call.id)  # its arguments may have been cut: nobody is to answer it
     for call in talk.calls.values():

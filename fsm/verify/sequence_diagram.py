@@ -48,8 +48,7 @@ def _draw(step: Step, lines: list[str], flying: dict[str, deque[tuple[int, str]]
         lines.append(f"    wire->>{'provider' if channel == 'to_provider' else 'us'}: {sent} {escaped(message)}")
     if step.lost is not None:
         lines.append(f"    {actor}-xwire: {escaped(step.lost)} lost")
-    for answer in step.answers:
-        lines.append(f"    note right of us: {note(answer, answer.effects)}")
+    lines += [f"    note right of us: {note(answer, answer.effects)}" for answer in step.answers]
     for channel, message in step.sent:
         number += 1
         flying.setdefault(channel, deque()).append((number, message))

@@ -184,6 +184,15 @@ def test_an_id_of_each_line_is_no_call(runner: Auditor, tmp_path: Path) -> None:
     assert named(report.findings) == ["create-per-tool"]
 
 
+@pytest.mark.parametrize("key", ["connection_id", "room", "channel"])
+def test_a_name_for_each_direction_is_no_call(runner: Auditor, tmp_path: Path, key: str) -> None:
+    rows = FAILURES["two tools ask"][0]()
+    made = "\n".join(json.dumps({key: f"{row['dir']}-1", **row}) for row in rows)
+    report = report_of(runner, tmp_path / "log", made)
+    assert report.figures.calls == 1
+    assert named(report.findings) == ["create-per-tool"]
+
+
 def test_what_a_log_says_before_it_names_its_call_is_of_that_call(runner: Auditor, tmp_path: Path) -> None:
     rows = FAILURES["two tools ask"][0]()
     made = "\n".join(json.dumps({**({"session_id": "s1"} if n > 3 else {}), **row}) for n, row in enumerate(rows))
