@@ -67,11 +67,11 @@ def test_a_damaged_log_is_the_same_call(runner: Auditor, tmp_path: Path, form: s
     assert named(report.findings) == ["create-per-tool"]
 
 
-CUTS = (200, 320)
+CUTS = (200, 320, 600)
 
 
 @pytest.mark.parametrize("at", CUTS)
-@pytest.mark.parametrize("form", ["lines", "logfmt", "pydantic"])
+@pytest.mark.parametrize("form", ["lines", "text", "logfmt", "docker", "pydantic"])
 @pytest.mark.parametrize("shape", CLEAN)
 def test_lines_that_were_cut_make_no_failure(runner: Auditor, tmp_path: Path, shape: str, form: str, at: int) -> None:
     rows = without_closes(CLEAN[shape]())
