@@ -12,6 +12,7 @@ Facts: `playout.started` {response_id, item_id}, `playout.progressed` {} every 2
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import attrs
@@ -184,19 +185,19 @@ class Playout:
         self._last_frame = playing
         return playing
 
-    def flush(self, response_ids: list[str] | tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    def flush(self, response_ids: Sequence[str] = (), spare: Collection[str] = ()) -> list[dict[str, Any]]:
         """Drop everything queued, and what still comes of the responses named. Reports and returns the items cut.
 
         Listed in order of playing: what was received but not heard to the end, and the item an unended response is at.
-        Without ids only the queue is dropped: more audio of the same response will play.
+        Without ids only the queue is dropped: more audio of the same response will play. Responses to `spare` play on:
+        audio comes here at once, events by way of a queue, and whoever flushes has not heard of these yet.
         """
         self._settle()
-        items = [self._report(item) for item in self._items.values() if self._is_unheard(item)]
-        if self._last_frame is not None and any(self._last_frame[-2:]):
+        cut = {key: item for key, item in self._items.items() if item.response_id not in spare}
+        items = [self._report(item) for item in cut.values() if self._is_unheard(item)]
+        self._told.update(dict.fromkeys(cut))
+        if not self._keep_queued(spare) and self._last_frame is not None and any(self._last_frame[-2:]):
             self._cut_sample = self._last_frame[-2:]
-        self._told.update(dict.fromkeys(self._items))
-        self._queue.clear()
-        self._offset = self._counted_offset = self._queued_bytes = self._chunk_bytes = 0
         for response_id in response_ids:
             if response_id != LOCAL:
                 self._late.pop(response_id, None)
@@ -204,7 +205,7 @@ class Playout:
                 self._open.pop(response_id, None)
         while len(self._late) > _LATE_RESPONSES:
             del self._late[next(iter(self._late))]
-        for item in self._items.values():  # the position of an item that goes on lies behind what was dropped of it
+        for item in cut.values():  # the position of an item that goes on lies behind what was dropped of it
             item.heard_bytes = item.received_bytes
         self._forget_heard()
         self._fall_silent()
@@ -213,6 +214,16 @@ class Playout:
         self._counted.flushes += 1
         self._on_fact("playout.flushed", {"items": items})
         return items
+
+    def _keep_queued(self, spare: Collection[str]) -> bool:
+        """Leaves only what is spared in the queue. True: what is playing goes on."""
+        goes_on = bool(self._queue) and self._offset > 0 and self._queue[0][0].response_id in spare
+        self._queue = deque(entry for entry in self._queue if entry[0].response_id in spare)
+        self._chunk_bytes = 0
+        if not goes_on:
+            self._offset = self._counted_offset = 0
+        self._queued_bytes = sum(len(chunk) for _, chunk in self._queue) - self._offset
+        return goes_on
 
     def _tell_dropped(self, response_id: str, item_id: str, content_index: int) -> None:
         """Once for each item of a flushed response of which nothing had come before the flush."""

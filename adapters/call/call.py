@@ -133,6 +133,7 @@ class Call:
         parts = Parts(
             self._leg, self._playout, self._prompts, self._transcoder, self._uplink, self._turn_audio, self._silence,
             tools, self._history, self._new_provider_side, lambda event: self._observe_wire("out", event),
+            self._not_heard_of,
         )  # fmt: skip
         self._executor = Executor(settings, parts, self.log)
 
@@ -206,6 +207,10 @@ class Call:
             self._silence.hear(pcm)
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
+
+    def _not_heard_of(self) -> frozenset[str]:
+        ids = (event.data.get("response_id") for event in self._mailbox.waiting("response.created"))
+        return frozenset(identity for identity in ids if isinstance(identity, str))
 
     def _send_up(self, payload: bytes) -> None:
         self._uplink.hear(payload)

@@ -59,6 +59,8 @@ class Parts:
     history: History
     new_provider_side: Callable[[], ProviderSide]
     wire_out: Callable[[WireEvent], None]
+    not_heard_of: Callable[[], frozenset[str]]
+    """Responses of which the machine has not been told yet: what it decides now is not about them."""
 
 
 def nowhere(_payload: bytes) -> None:
@@ -176,7 +178,8 @@ class Executor:
         ids = args.get("response_ids")
         self._parts.transcoder.drop_provider_audio()
         self._parts.prompts.cut()
-        self._parts.playout.flush([i for i in ids if isinstance(i, str)] if isinstance(ids, list) else [])
+        named = [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
+        self._parts.playout.flush(named, self._parts.not_heard_of().difference(named))
 
     # --- tools --------------------------------------------------------------------------------------------------------
 

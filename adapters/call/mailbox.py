@@ -50,6 +50,10 @@ class Mailbox:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def waiting(self, name: str) -> list[Event]:
+        """The events of this name that nobody has taken out yet."""
+        return [letter.event for letter in self._letters if letter.event.name == name]
+
     async def next(self) -> Letter:
         """The oldest letter; waits for one. The call's deadlines arrive here too: this wait needs none of its own."""
         while not self._letters:

@@ -39,9 +39,8 @@ CALLS: dict[str, tuple[str, dict[str, str], int]] = {
 }
 RELAXED_TOO = {("owned_turns", "lost_session_updated"): {"answer_comes_with_commit": "no"}}
 """Until the session is known to be configured, the provider answers turns and so do we."""
-OVERTAKING = {("stalled", "server_vad")}
-"""Compared by their wire alone. In the world audio is behind the events before it; in a call it passes the mailbox, so
-that a flush for one of these events drops an answer that came with them in one burst."""
+IN_ITS_STEPS = {("stalled", "server_vad"): {"timers_outlast_round_trips": "no"}}
+"""The caller's silence is noticed while what the provider said of it is held back: no wire shows that."""
 
 pytestmark = pytest.mark.parametrize("spec", SPECS)
 
@@ -89,10 +88,9 @@ def test_a_journal_is_a_run_of_the_world(spec: str, name: str, tmp_path: Path) -
     assert found.events >= 2
     if losses:
         assert accepted(path).outcome == "refused"
-    if (name, spec) not in OVERTAKING:
-        steps = compared(journal_of(path), spec_of(spec), world(), relaxed, losses)
-        assert steps.stop is None
-        assert steps.steps >= 3
+    steps = compared(journal_of(path), spec_of(spec), world(), relaxed | IN_ITS_STEPS.get((name, spec), {}), losses)
+    assert steps.stop is None
+    assert steps.steps >= 3
 
 
 def test_what_the_provider_tells_twice(spec: str, tmp_path: Path) -> None:

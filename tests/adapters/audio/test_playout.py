@@ -382,3 +382,29 @@ def test_random_pushes_pulls_and_flushes_lose_and_double_nothing(facts: Facts) -
             wanted = heard.copy()
             response += 1
     assert len(heard) > 10_000
+
+
+def test_a_flush_spares_responses_that_nobody_has_heard_of_yet(playout: Playout, facts: Facts) -> None:
+    """They came in one burst with what the flush was decided on, behind it."""
+    playout.push("r1", "i1", 0, pcm(100))
+    pull(playout, 1)
+    playout.push("r2", "i2", 0, pcm(60, level=2000))
+    assert playout.flush(["r1"], spare={"r2"}) == [item("i1", 20, 100)]
+    assert playout.queued_ms == 60 and not playout.is_playing
+    playout.mark_response_ended("r2")
+    rest = pull(playout, 4)
+    assert rest[1:] == [pcm(20, level=2000)] * 2 + [None]  # the first fades from the cut
+    assert facts.names() == ["playout.started", "playout.flushed", "playout.started", "playout.drained"]
+    assert not playout.push("r1", "i1", 0, pcm(20))
+    assert playout.stats.generated_ms == 160 and playout.stats.played_ms == 80
+
+
+def test_a_spared_response_that_plays_already_goes_on_where_it_is(playout: Playout, facts: Facts) -> None:
+    playout.push("r2", "i2", 0, pcm(60))
+    pull(playout, 1)
+    playout.push("r1", "i1", 0, pcm(60, level=2000))
+    assert playout.flush(["r1"], spare={"r2"}) == [item("i1", 0, 60)]
+    assert playout.queued_ms == 40
+    playout.mark_response_ended("r2")
+    assert pull(playout, 3) == [pcm(20)] * 2 + [None]
+    assert facts.names() == ["playout.started", "playout.flushed", "playout.started", "playout.drained"]

@@ -173,3 +173,14 @@ def test_hanging_up_in_the_middle_leaves_what_there_is(tmp_path: Path) -> None:
     assert numbers["duration_s"] < 12
     assert (tmp_path / "recording.wav").stat().st_size > 8 * 8000
     assert (tmp_path / "journal.jsonl").is_file()
+
+
+def test_an_answer_that_comes_in_one_burst_with_the_turn_it_is_for_is_heard(tmp_path: Path) -> None:
+    """Audio passes the mailbox: the flush for the turn's beginning is not about the answer behind it."""
+    file = tmp_path / "stall.yaml"
+    file.write_text("faults: [{fault: stall_sending, after: response.created, nth: 2, for_s: 2}]\n", encoding="utf-8")
+    evening = play(tmp_path / "out", scenario=str(file))
+    undisturbed = play(tmp_path / "calm")
+    assert evening.summary["answers"] == undisturbed.summary["answers"]
+    longest = [one.summary["longest_silence_ms"] for one in (evening, undisturbed)]
+    assert longest[0] <= longest[1] + 2000  # the stall itself
