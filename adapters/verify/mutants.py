@@ -5,12 +5,9 @@ Never here: what a mutant is and who notices it (fsm).
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import hashlib
 import json
-import multiprocessing
-import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +17,7 @@ import attrs
 import click
 
 from adapters.specs import fetcher, load_spec, shown, spec_path
+from adapters.verify.processes import results
 from adapters.verify.run import PROPERTIES, WORLD, Around, Watch, load_around
 from fsm.language.loader import load
 from fsm.language.problem import Place
@@ -81,7 +79,7 @@ def report_mutants(
         good = good and trial.good
         if not trial.left and result_path(name).parent.is_dir():
             result_path(name).write_text(result_text(name, trial), encoding="utf-8")
-        click.echo(json.dumps(_as_json(trial), indent=2) if as_json else told(trial))
+        click.echo(json.dumps(_as_json(trial), indent=2) if as_json else summed_up(trial))
     return 0 if good else 1
 
 
@@ -129,16 +127,14 @@ def tried(name: str, spec: Spec, watch: Watch) -> Trial:
     """Every mutant of a spec, one process for each processor; what Ctrl-C leaves is told."""
     count = len(mutants(spec))
     order = [range(count)[i : i + BATCH] for i in range(0, count, BATCH)]
-    workers = len(os.sched_getaffinity(0))
     notices: list[Notice] = []
-    with (
-        watch.searching(f"{spec.name}: mutants") as tick,
-        multiprocessing.get_context("spawn").Pool(workers, _prepare, (name,)) as pool,  # its end ends the processes
-    ):
-        judged = pool.imap_unordered(_judge, order)
-        while len(notices) < count and tick(len(notices), count):
-            with contextlib.suppress(multiprocessing.TimeoutError):
-                notices += judged.next(timeout=0.2)
+    with watch.counting("mutants", count) as told:
+
+        def goes_on() -> bool:
+            return told(len(notices), "")
+
+        for judged in results(_judge, order, _prepare, (name,), goes_on):
+            notices.extend(judged)
     ranked = {m.id: i for i, m in enumerate(mutants(spec))}
     return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known_of(name), count - len(notices))
 
@@ -201,7 +197,7 @@ def result_text(name: str, trial: Trial) -> str:
 # --- telling ----------------------------------------------------------------------------------------------------------
 
 
-def told(trial: Trial) -> str:
+def summed_up(trial: Trial) -> str:
     """The table by kind and the survivors, explained or not."""
     total = score(trial.notices)
     lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %"]

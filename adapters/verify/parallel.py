@@ -5,14 +5,12 @@ Never here: what is judged (fsm.verify). A spec is loaded where it is searched: 
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import multiprocessing
-import os
 import signal
 from collections.abc import Mapping, Sequence
 
 from adapters.specs import load_spec
+from adapters.verify.processes import results
 from adapters.verify.run import Watch, Wish, load_around, settled
 from fsm.language.spec import Spec
 from fsm.verify.verdict import Verdict
@@ -34,16 +32,13 @@ def spread(
     ]
     tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
     found: dict[tuple[str, str], Verdict] = {}
-    workers = min(len(os.sched_getaffinity(0)), len(tasks))
-    with (
-        watch.counting("scenes", len(tasks)) as told,
-        multiprocessing.get_context("spawn").Pool(workers, _quietly, maxtasksperchild=4) as pool,
-    ):
-        done = pool.imap_unordered(_searched, tasks)
-        while len(found) < len(tasks) and told(len(found), sum(v.states for v in found.values())):
-            with contextlib.suppress(multiprocessing.TimeoutError):
-                name, verdict = done.next(timeout=0.2)
-                found[name, verdict.scene] = verdict
+    with watch.counting("scenes", len(tasks)) as told:
+
+        def goes_on() -> bool:
+            return told(len(found), f", {sum(verdict.states for verdict in found.values()):,} states")
+
+        for name, verdict in results(_searched, tasks, _quietly, (), goes_on, tasks_each=4):
+            found[name, verdict.scene] = verdict
     return {spec.name: _in_order(name, spec, wish, found) for name, spec in zip(names, loaded, strict=True)}
 
 

@@ -105,8 +105,8 @@ class Watch:
             yield Ticker(self, progress, what)
 
     @contextmanager
-    def counting(self, what: str, total: int) -> Iterator[Callable[[int, int], bool]]:
-        """A bar for many searches: tell it how many are done and how many states they found; False after Ctrl-C."""
+    def counting(self, what: str, total: int) -> Iterator[Callable[[int, str], bool]]:
+        """A bar for many searches: tell it how many are done and what else there is to say; False after Ctrl-C."""
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with (
             self._interruptible(),
@@ -114,8 +114,8 @@ class Watch:
         ):
             task = bar.add_task("", total=total)
 
-            def told(done: int, states: int) -> bool:
-                bar.update(task, completed=done, description=f"{done} of {total} {what}, {states:,} states")
+            def told(done: int, more: str) -> bool:
+                bar.update(task, completed=done, description=f"{done:,} of {total:,} {what}{more}")
                 return not self.stopped
 
             yield told

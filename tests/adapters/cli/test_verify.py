@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
-from adapters.verify.mutants import Trial, digest, told
+from adapters.verify.mutants import Trial, digest, summed_up
 from adapters.verify.run import Watch, Wish, all_searched, load_around
 from fsm.language.problem import NOWHERE
 from fsm.mutants.known import Reason
@@ -151,7 +151,7 @@ def test_mutants_are_told_by_kind_and_survivors_with_their_reason() -> None:
         Notice("timer removed: b", "timer removed", NOWHERE, "", "3 scenes come to it"),
         Notice("timer removed: c", "timer removed", NOWHERE, "", "no scene comes to it"),
     )
-    text = told(Trial("toy", notices, {"timer removed: b": Reason("it is never seen", NOWHERE)}))
+    text = summed_up(Trial("toy", notices, {"timer removed: b": Reason("it is never seen", NOWHERE)}))
     assert "1 of 3 (33.3 %)" in text
     assert "equivalent: it is never seen" in text
     assert "1 survive and nobody says why" in text

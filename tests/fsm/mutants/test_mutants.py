@@ -14,7 +14,7 @@ from fsm.language.problem import NOWHERE, SpecError
 from fsm.language.spec import Spec
 from fsm.mutants.known import drifted, load_known, unexplained
 from fsm.mutants.mutants import KINDS, Mutant, commute, mutants
-from fsm.mutants.mutation import Jury, Notice, score, scores
+from fsm.mutants.mutation import ALIKE, Jury, Notice, score, scores
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verify import Limits, scenes
 from fsm.world.reader import load_world
@@ -95,6 +95,12 @@ def test_scores_count_what_was_noticed() -> None:
     assert score([]).share == 1.0
 
 
+def test_what_is_no_mutant_counts_for_nothing() -> None:
+    found = score([notice("a", "totality"), notice("b", ""), notice("c", ALIKE)])
+    assert (found.noticed, found.total, found.alike) == (1, 2, 1)
+    assert ALIKE not in found.by
+
+
 KNOWN = """
 spec: toy
 equivalent:
@@ -125,6 +131,31 @@ def jury(name: str) -> Jury:
     around = load_around()
     spec: Spec = load(*house.fetch(f"{name}.yaml"), house.fetch).spec
     return Jury(spec, around.world, around.properties, [Limits(scene=n) for n in scenes(spec, around.world, "quick")])
+
+
+JUDGED = {
+    # whoever hangs up has nothing to hear: the choice leads where the row led
+    "transition retargeted: live/caller.hung_up -> farewell": ALIKE,
+    "effect doubled: watch_silence in user_speaking entry": "cannot_happen",
+    "assignment dropped: unechoed -= 1 in conversation/conversation.item.added.ours": "items_are_counted",
+    "assignment dropped: tools_running = 0 in closed entry": "tools_are_counted",
+    "assignment dropped: asked = none in conversation/response.created.begun": "what_was_asked_is_asked",
+}
+
+
+@pytest.mark.parametrize(("mutant", "by"), JUDGED.items())
+def test_who_notices_what(mutant: str, by: str) -> None:
+    found = {m.id: m for m in mutants(house.spec("push_to_talk"))}
+    assert jury("push_to_talk").judge(found[mutant]).by == by
+
+
+def test_a_spec_takes_its_own_steps_and_a_mutant_does_not() -> None:
+    sound = jury("push_to_talk").steps
+    assert len(sound.answers) > 1000
+    assert sound.same(house.spec("push_to_talk"))
+    retargeted = "transition retargeted: conversation/response.created.ours -> closing"
+    broken = next(m for m in mutants(house.spec("push_to_talk")) if m.id == retargeted)
+    assert not sound.same(broken.rewrite(house.spec("push_to_talk")))
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)

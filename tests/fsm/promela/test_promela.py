@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.specs import load_spec
+from adapters.verify.run import load_around
 from adapters.verify.spin import Opinion, SpinError, missing, read, second_opinion
 from fsm.language.expression import Scope, Variable
 from fsm.language.problem import NOWHERE
@@ -14,7 +15,7 @@ from fsm.promela.model import to_promela
 from fsm.promela.text import expression
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
-from fsm.verify.verify import Limits, Verification
+from fsm.verify.verify import Limits, Verification, scenes
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 
@@ -69,13 +70,16 @@ def test_spin_agrees_on_the_world_counted_by_hand(limits: Limits, broken: set[st
     assert agreed(house.toy(limits), said) == broken
 
 
-@pytest.mark.parametrize(
-    ("name", "scene"), [("server_vad", "loss"), ("owned_turns", "tools"), ("push_to_talk", "faults")]
-)
+SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec(name), house.world(), "quick")]
+
+
+@pytest.mark.parametrize(("name", "scene"), SCENES)
 @pytest.mark.usefixtures("_spin")
 def test_spin_agrees_on_bundled_specs(name: str, scene: str) -> None:
-    checked = Verification(house.spec(name), house.world(), house.properties(), Limits(scene=scene))
-    assert agreed(checked, house.properties()) == frozenset()
+    """In every scene, about every property that says what must never or always be so."""
+    said = load_around().properties
+    checked = Verification(house.spec(name), house.world(), said, Limits(scene=scene))
+    assert agreed(checked, said) == frozenset()
 
 
 @pytest.mark.parametrize("path", sorted((house.SPECS / "broken").glob("*.yaml")), ids=lambda p: p.stem)

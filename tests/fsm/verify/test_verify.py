@@ -180,6 +180,13 @@ def test_properties_with_wrong_words_are_refused() -> None:
         toy(Limits(), said="properties:\n  a: {never: lmap == on}")
 
 
+def test_a_property_over_what_a_spec_lacks_says_nothing_of_it() -> None:
+    said = "properties:\n  counted: {over: [lamps], never: lamps == 3}\n  lit: {over: [lamp], never: lamp == asked}"
+    found = {f.name: f for f in toy(Limits(), said=said).run(clock).findings}
+    assert (found["counted"].status, found["counted"].reason) == ("not applicable", "the spec has no lamps")
+    assert found["lit"].status == "violated"
+
+
 def test_verdicts_compare_and_print() -> None:
     verdict = toy(Limits()).run(clock)
     assert verdict.same_as(attrs.evolve(verdict, states=1))

@@ -1,0 +1,52 @@
+"""Searches over processes: the same verdicts as in one, an end on request, and a process that dies is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+import operator
+import os
+
+import click
+import pytest
+
+from adapters.verify.parallel import spread
+from adapters.verify.processes import results
+from adapters.verify.run import Watch, Wish, all_searched, load_around
+from tests.fsm.verify import house
+
+SHORT = Wish(size="full", scenes=("hung", "hasty"))
+
+
+def nothing() -> bool:
+    return True
+
+
+def test_every_task_comes_back() -> None:
+    assert sorted(results(operator.neg, range(20), os.getpid, (), nothing)) == sorted(-n for n in range(20))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_ended_from_outside_is_told_and_not_waited_for() -> None:
+    with pytest.raises(click.ClickException, match="ended from outside"):
+        list(results(os._exit, [9], os.getpid, (), nothing))
+
+
+def test_it_ends_when_it_is_asked_to() -> None:
+    assert list(results(operator.neg, range(20), os.getpid, (), lambda: False)) == []
+
+
+def test_scenes_over_processes_say_what_they_say_in_one() -> None:
+    around, spec = load_around(), house.spec("push_to_talk")
+    found = spread(["push_to_talk"], [spec], SHORT, Watch(quiet=True), typestate=True)
+    alone = all_searched(spec, around, SHORT, Watch(quiet=True))
+    assert [v.scene for v in found["push_to_talk"]] == ["hung", "hasty"]
+    for one, other in zip(found["push_to_talk"], alone, strict=True):
+        assert (one.outcome, one.states, one.transitions) == (other.outcome, other.states, other.transitions)
+        assert not any(one.cut.values())
+
+
+def test_ctrl_c_leaves_out_what_is_not_judged() -> None:
+    watch = Watch(quiet=True)
+    watch.stopped = True
+    found = spread(["push_to_talk"], [house.spec("push_to_talk")], SHORT, watch, typestate=True)
+    assert found == {"push_to_talk": ()}
