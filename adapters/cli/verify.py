@@ -176,7 +176,8 @@ def _print(
     if watch.stopped:
         click.echo("Interrupted: this result is PARTIAL. What is not judged may hold or not.\n")
     for spec in loaded:
-        found = verdict_text.outcome(named[spec.name]) if named[spec.name] else "not searched"
+        wanted = len(wish.limits(spec, around.world))
+        found = verdict_text.outcome(named[spec.name], wanted)
         seconds = sum(v.seconds for v in named[spec.name])
         states = sum(v.states for v in named[spec.name])
         click.echo(f"{spec.name}: {found}  ({states:,} states in {len(named[spec.name])} scenes, {seconds:.1f} s)")

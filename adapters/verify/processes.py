@@ -21,9 +21,13 @@ GONE_WITHIN_S = 5.0
 
 
 def results(
-    function: Callable[[Task], Result], tasks: Iterable[Task], prepare: Callable[..., object], given: tuple[object, ...],
-    goes_on: Callable[[], bool], tasks_each: int | None = None,
-) -> Iterator[Result]:  # fmt: skip
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    prepare: Callable[..., object],
+    given: tuple[object, ...],
+    goes_on: Callable[[], bool],
+    tasks_each: int | None = None,
+) -> Iterator[Result]:
     """`function` of each task, in no order, one process a processor, each `prepare(*given)`d first.
 
     Ends early when `goes_on` says no; asked a few times a second. A process that is replaced does `tasks_each` tasks.

@@ -8,6 +8,7 @@ import pytest
 from fsm.language.problem import SpecError
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
+from fsm.verify.verdict_text import outcome
 from fsm.verify.verify import Limits, unused_rows, verify_stable
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
@@ -185,6 +186,16 @@ def test_a_property_over_what_a_spec_lacks_says_nothing_of_it() -> None:
     found = {f.name: f for f in toy(Limits(), said=said).run(clock).findings}
     assert (found["counted"].status, found["counted"].reason) == ("not applicable", "the spec has no lamps")
     assert found["lit"].status == "violated"
+
+
+def test_there_is_no_pass_while_a_scene_is_missing() -> None:
+    passed = toy(
+        Limits(scene="patient"), said="properties:\n  a: {never: asked == 2}\nghosts:\n  asked: {range: 0..2}"
+    ).run(clock)
+    assert passed.outcome == "PASS"
+    assert [outcome([passed], wanted) for wanted in (1, 2)] == ["PASS", "PARTIAL"]
+    assert outcome([passed, toy(Limits()).run(clock)], 3) == "FAIL"
+    assert outcome([], 3) == "not searched"
 
 
 def test_verdicts_compare_and_print() -> None:
