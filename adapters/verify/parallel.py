@@ -37,7 +37,7 @@ def spread(
         def goes_on() -> bool:
             return told(len(found), f", {sum(verdict.states for verdict in found.values()):,} states")
 
-        for name, verdict in results(_searched, tasks, _quietly, (), goes_on, tasks_each=4):
+        for name, verdict in results(_searched, tasks, _quietly, (), goes_on):
             found[name, verdict.scene] = verdict
     return {spec.name: _in_order(name, spec, wish, found) for name, spec in zip(names, loaded, strict=True)}
 
@@ -49,7 +49,7 @@ def _in_order(name: str, spec: Spec, wish: Wish, found: Mapping[tuple[str, str],
 
 def _quietly() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
-    gc.disable()  # a search makes millions of tuples and no circles; processes are replaced after a few
+    gc.disable()  # a search makes millions of tuples and few circles; what one leaves is collected after it
 
 
 def _searched(task: Task) -> tuple[str, Verdict]:
@@ -57,4 +57,6 @@ def _searched(task: Task) -> tuple[str, Verdict]:
     around = load_around()
     spec = load_spec(name, typestate=typestate).spec
     limits = next(each for each in wish.limits(spec, around.world) if each.scene == scene)
-    return name, settled(spec, around, limits, Watch(quiet=True))
+    verdict = settled(spec, around, limits, Watch(quiet=True))
+    gc.collect()
+    return name, verdict

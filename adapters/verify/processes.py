@@ -5,6 +5,7 @@ Never here: what is worked on.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 ASKED_EVERY_S = 0.2
 GONE_WITHIN_S = 5.0
+HANDED_OUT = 2  # to each process: one at work, one ready
 
 
 def results(
@@ -26,21 +28,24 @@ def results(
     prepare: Callable[..., object],
     given: tuple[object, ...],
     goes_on: Callable[[], bool],
-    tasks_each: int | None = None,
 ) -> Iterator[Result]:
     """`function` of each task, in no order, one process a processor, each `prepare(*given)`d first.
 
-    Ends early when `goes_on` says no; asked a few times a second. A process that is replaced does `tasks_each` tasks.
-    Raises ClickException if one is ended from outside (no memory left, say): its tasks would never come back.
+    Ends early when `goes_on` says no; asked a few times a second. Processes are not replaced after some tasks: on that
+    the pool of Python 3.11 and later comes to a stop (python/cpython#115634). Tasks are handed out as they are taken,
+    since some versions stop at many at once, too (#105829). Raises ClickException if one is ended from outside (no
+    memory left, say): its tasks would never come back.
     """
     spawn = multiprocessing.get_context("spawn")
     workers = len(os.sched_getaffinity(0))
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, spawn, prepare, given, max_tasks_per_child=tasks_each)
+    pool = ProcessPoolExecutor(workers, spawn, prepare, given)
+    left = iter(tasks)
     try:
-        waiting = {pool.submit(function, task) for task in tasks}
+        waiting = {pool.submit(function, task) for task in itertools.islice(left, HANDED_OUT * workers)}
         while waiting and goes_on():
             done, waiting = wait(waiting, ASKED_EVERY_S, FIRST_COMPLETED)
+            waiting |= {pool.submit(function, task) for task in itertools.islice(left, len(done))}
             for future in done:
                 yield future.result()
     except BrokenProcessPool:
