@@ -37,18 +37,24 @@ class Cycles:
         self.fair = explorer.tables.fair
         self.ends = len(explorer.first)
         self.count = len(explorer.order)
-        self.idle = [i for i in range(self.ends) if not any(self.fair[label] for _, label in self.edges(i))]
+        self.behind = array("i", (*self.first[1:], len(self.targets)))
+        no_fair = {label for label, fair in enumerate(self.fair) if fair}.isdisjoint
+        bounds = zip(self.first, self.behind, strict=True)
+        self.idle = [i for i, (begin, end) in enumerate(bounds) if no_fair(self.labels[begin:end])]
         self.knots = [tuple(knot) for knot in self._knots(range(self.ends), lambda _: True) if self._turns(knot)]
 
     def edges(self, i: int) -> Iterator[tuple[int, int]]:
         """(target, label) of each edge of an expanded state."""
         if i >= self.ends:
             return iter(())
-        end = self.first[i + 1] if i + 1 < self.ends else len(self.targets)
-        return zip(self.targets[self.first[i] : end], self.labels[self.first[i] : end], strict=True)
+        begin, end = self.first[i], self.behind[i]
+        return zip(self.targets[begin:end], self.labels[begin:end], strict=True)
+
+    def _next(self, i: int) -> Sequence[int]:
+        return self.targets[self.first[i] : self.behind[i]] if i < self.ends else ()
 
     def _turns(self, knot: Sequence[int]) -> bool:
-        return len(knot) > 1 or any(target == knot[0] for target, _ in self.edges(knot[0]))
+        return len(knot) > 1 or knot[0] in self._next(knot[0])
 
     def broken(self, start: Test, goal: Test) -> Lasso | None:
         """A run in which `start` held once and `goal` never after, or None."""
@@ -130,23 +136,23 @@ class Cycles:
         for root in nodes:
             if index[root]:
                 continue
-            work = [(root, self.edges(root))]
+            work = [(root, iter(self._next(root)))]
             counter += 1
             index[root] = low[root] = counter
             stack.append(root)
             on_stack[root] = 1
             while work:
                 i, rest = work[-1]
-                for target, _ in rest:
+                for target in rest:
                     if not index[target] and inside(target):
                         counter += 1
                         index[target] = low[target] = counter
                         stack.append(target)
                         on_stack[target] = 1
-                        work.append((target, self.edges(target)))
+                        work.append((target, iter(self._next(target))))
                         break
-                    if on_stack[target]:
-                        low[i] = min(low[i], index[target])
+                    if on_stack[target] and index[target] < low[i]:
+                        low[i] = index[target]
                 else:
                     work.pop()
                     if work:

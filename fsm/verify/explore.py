@@ -15,6 +15,8 @@ from fsm.world.binding import Label
 Tick = Callable[[int, int], bool]
 """`tick(expanded, found)` is asked now and then; False ends the search, which is then partial."""
 TICK_STATES = 4096
+STAYS: list[tuple[int, int, int]] = [(-1, 0, -1)]
+"""What becomes of the world where the machine does nothing to it: world (-1: as it is), change of queues, loss."""
 MAX_STATES = 20_000_000
 
 
@@ -76,8 +78,10 @@ class Explorer:
     def _expand(self, begin: int, end: int) -> None:  # noqa: C901  the hot loop: a call for each edge would double its time
         """Expands the states numbered from `begin` to before `end`."""
         tables, order, macros = self.tables, self.order, self.tables.macros
-        changed, effects_of, final = self._changed, self._effects, tables.final
+        changed, effects_of, final, held_by = self._changed, self._effects, tables.final, self._held
         bits, world_bits = tables.control_bits, tables.world_bits
+        number, target, edge_label = self.seen.setdefault, self.targets.append, self.edge_labels.append
+        count = len(order)
         for i in range(begin, end):
             s = order[i]
             c, w, k = s & MASK, s >> BITS & MASK, s >> 2 * BITS
@@ -88,8 +92,10 @@ class Explorer:
                 continue
             for group in self.groups(k, w, c):
                 for label, w2, change, event, hold in group:
-                    if hold >= 0 and (c != EMPTY if hold == ANYTHING else self._is_held(hold, c)):
-                        continue
+                    if hold >= 0 and c != EMPTY:
+                        held = hold == ANYTHING or held_by.get(hold << BITS | c)
+                        if held or (held is None and self._is_held(hold, c)):
+                            continue
                     c2 = c
                     if change:
                         c2 = changed.get(change << BITS | c, MASK)
@@ -98,32 +104,32 @@ class Explorer:
                         if c2 < 0:
                             self.cut[-1 - c2] += 1
                             continue
-                    if event < 0:
-                        self._reach(i, label, (k << BITS | w2) << BITS | c2)
-                        continue
-                    macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
-                    if not macro.effects:
-                        self._reach(i, label, (macro.control << BITS | w2) << BITS | c2)
-                        continue
-                    ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
-                    for w3, change, label_lost in ways:
-                        c3 = changed.get(change << BITS | c2, MASK) if change else c2
-                        if c3 == MASK:
-                            c3 = self._change(change, c2)
-                        if c3 < 0:
-                            self.cut[-1 - c3] += 1
-                            continue
-                        how = label if label_lost < 0 else self._lost(label, label_lost)
-                        self._reach(i, how, (macro.control << BITS | w3) << BITS | c3)
-
-    def _reach(self, i: int, label: int, state: int) -> None:
-        j = self.seen.setdefault(state, len(self.order))
-        if j == len(self.order):
-            self.order.append(state)
-            self.parent.append(i)
-            self.how.append(label)
-        self.targets.append(j)
-        self.edge_labels.append(label)
+                    k2, ways = k, STAYS
+                    if event >= 0:
+                        macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
+                        k2 = macro.control
+                        if macro.effects:
+                            ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
+                    for w3, change, lost in ways:
+                        c3, how = c2, label
+                        if change:
+                            c3 = changed.get(change << BITS | c2, MASK)
+                            if c3 == MASK:
+                                c3 = self._change(change, c2)
+                            if c3 < 0:
+                                self.cut[-1 - c3] += 1
+                                continue
+                        if lost >= 0:
+                            how = self._lost(label, lost)
+                        state = (k2 << BITS | (w2 if w3 < 0 else w3)) << BITS | c3
+                        j = number(state, count)
+                        if j == count:
+                            count += 1
+                            order.append(state)
+                            self.parent.append(i)
+                            self.how.append(how)
+                        target(j)
+                        edge_label(how)
 
     # --- what happens once --------------------------------------------------------------------------------------------
 
@@ -135,10 +141,8 @@ class Explorer:
             bit += 1
 
     def _is_held(self, hold: int, queues: int) -> bool:
-        key = hold << BITS | queues
-        if key not in self._held:
-            self._held[key] = self.tables.held(hold, queues)
-        return self._held[key]
+        held = self._held[hold << BITS | queues] = self.tables.held(hold, queues)
+        return held
 
     def _change(self, change: int, queues: int) -> int:
         after = self._changed[change << BITS | queues] = self.tables.changed(queues, change)

@@ -85,7 +85,7 @@ class _Ready:
         self._acts = tuple(acts)
         message = binding.world.messages[move.receive] if move is not None and move.receive is not None else None
         self._received = (Change("pop", message.channel),) if message is not None else ()
-        self._codes = [self._code(-1)]
+        self._codes: list[Code] = []  # made when the move is first taken: many a scene comes to few of them
         self._ways: dict[Path, Way] = {}
 
     def _code(self, lose: int) -> Code:
@@ -95,6 +95,8 @@ class _Ready:
     def options(self, values: Sequence[int], budget: int) -> Iterator[Option]:
         """The way without a loss, then one for each lossy send while the budget (an index, -1: none) lasts."""
         after = list(values)
+        if not self._codes:
+            self._codes.append(self._code(-1))
         path = self._codes[0].run(after)
         assert path is not None
         yield self._way(path), tuple(after)

@@ -7,7 +7,9 @@ queues and what it told depends on nothing else. Never here: which moves there a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any
 
 import attrs
@@ -39,8 +41,21 @@ def guards(conditions: Sequence[Expr]) -> Guards:
 
 def _function(lines: Sequence[str]) -> Callable[..., Any]:
     namespace: dict[str, Callable[..., Any]] = {}
-    exec("\n".join(lines), _BUILTINS, namespace)  # noqa: S102
+    exec(_compiled("\n".join(lines)), _BUILTINS, namespace)  # noqa: S102
     return namespace["made"]
+
+
+@functools.lru_cache(4096)
+def _compiled(text: str) -> CodeType:
+    """Scenes of a spec have most of their functions in common."""
+    return compile(text, "<world>", "exec")
+
+
+def _only_puts(act: Act) -> bool:
+    """Does it touch variables only, no queue, and tell nothing?"""
+    if isinstance(act, Test):
+        return all(_only_puts(each) for each in (*act.then, *act.otherwise))
+    return isinstance(act, Put)
 
 
 class Code:
@@ -68,7 +83,9 @@ class Code:
         indent = "    " * depth
         while acts:
             act, acts = acts[0], acts[1:]
-            if isinstance(act, Test):
+            if isinstance(act, Test) and _only_puts(act):
+                self._branch(act, indent)
+            elif isinstance(act, Test):
                 self._lines.append(f"{indent}if {act.condition.python}:")
                 self._emit((*act.then, *acts), path, depth + 1)
                 acts = (*act.otherwise, *acts)
@@ -90,6 +107,18 @@ class Code:
                 path = attrs.evolve(path, changes=(*path.changes, renamed(self.world, act)))
         self._lines.append(f"{indent}return {len(self.paths)}")
         self.paths.append(path if self.lose < 0 or path.lost is not None else None)
+
+    def _branch(self, act: Test, indent: str) -> None:
+        """A branch that leaves the path as it is: what follows is written once behind it, not once in each arm."""
+        for head, arm in ((f"if {act.condition.python}:", act.then), ("else:", act.otherwise)):
+            self._lines.append(indent + head)
+            for each in arm:
+                if isinstance(each, Test):
+                    self._branch(each, indent + "    ")
+                elif isinstance(each, Put):
+                    self._put(each, indent + "    ")
+            if not arm:
+                self._lines.append(f"{indent}    pass")
 
     def _put(self, act: Put, indent: str) -> None:
         index, top, python = act.variable.index, len(act.variable.domain) - 1, act.expr.python
