@@ -194,7 +194,7 @@ def _print_one(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:
         _print_unused(spec, verdicts, full)
     spent = list(dict.fromkeys(s for v in verdicts for s in v.spent))
     if spent:
-        click.echo("deadlines that fire once and leave the wait as it is: " + ", ".join(spent) + "\n")
+        click.echo("deadlines that fire and leave the wait as it is: " + ", ".join(spent) + "\n")
 
 
 def _print_unused(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:

@@ -19,7 +19,10 @@ Question = tuple[Control, str]
 
 @attrs.frozen
 class Answer:
-    """What can be told from outside about one step; not by which rows it came about."""
+    """What can be told from outside about one step; not by which rows it came about.
+
+    Taken back to the same state, or stayed there: nobody can tell, neither leaves it.
+    """
 
     outcome: str
     event: str
@@ -31,7 +34,8 @@ class Answer:
 def told(reaction: Reaction) -> Answer:
     effects = tuple((word.name, literal) for word, literal in reaction.effects)
     rest = (effects, reaction.raised, reaction.start, reaction.stop, reaction.admitted)
-    return Answer(reaction.outcome, reaction.event, tuple(reaction.after.values), tuple(reaction.after.waiting), rest)
+    outcome = "taken" if reaction.outcome == "stayed" else reaction.outcome
+    return Answer(outcome, reaction.event, tuple(reaction.after.values), tuple(reaction.after.waiting), rest)
 
 
 def asked(explorer: Explorer) -> Iterable[Question]:

@@ -181,14 +181,18 @@ class Verification:
         return frozenset(row.place for macro in macros for reaction in macro.reactions for row in reaction.path)
 
     def _spent(self) -> Iterable[str]:
-        """Deadlines that fired, still hold and were not started anew: they never fire again, and somebody may wait."""
+        """Deadlines that fired and settled nothing: what they wait for is as it was, and they would fire for ever."""
         for key in self.explorer.uses:
             event = self.tables.events[key >> BITS]
             deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
-            reaction = self.tables.macros[key].reactions[0]
-            if deadline and deadline.condition.run(reaction.after.values) and deadline.name not in reaction.start:
-                state = self.spec.variables[STATE].domain[reaction.after.values[STATE]]
-                yield f"{deadline.name} in {state}"
+            if deadline is None:
+                continue
+            before, reaction = self.tables.controls[key & MASK].values, self.tables.macros[key].reactions[0]
+            after, reads = reaction.after.values, deadline.condition.reads
+            moved = {self.spec.slot_index[slot] for word, _ in reaction.effects for slot in word.moves}
+            same = all(before[i] == after[i] for i in reads) and not moved & reads
+            if same and deadline.condition.run(after):
+                yield f"{deadline.name} in {self.spec.variables[STATE].domain[after[STATE]]}"
 
 
 def verify(
