@@ -107,9 +107,8 @@ def session_created(_state: str, facts: Facts, ids: Ids, _data: Data) -> Handled
 
 
 def session_updated(state: str, facts: Facts, ids: Ids, _data: Data) -> Handled:
-    effects: Effects = (Effect("open_uplink", _NO_ARGS),)
-    if facts["reconnects"]:
-        effects += (Effect("restore_history", _NO_ARGS),)
+    effects: Effects = (Effect("restore_history", _NO_ARGS),) if facts["reconnects"] else ()
+    effects += (Effect("open_uplink", _NO_ARGS),)
     return _floor(state, facts, {**facts, "session": "configured"}, ids, effects, (), ("update_overdue",))
 
 
@@ -204,9 +203,10 @@ def _stop_talking(state: str, before: Facts, ids: Ids, response: str) -> Handled
             stop += ("playout_overdue",)
     if before["auto"] == "due":
         stop += ("answer_overdue",)
+        facts["auto"] = "lost"
     if before["turn"] == "committing":
         stop += ("commit_overdue",)
-    facts["turn"], facts["auto"], facts["response"], facts["playout"] = "open", "none", response, "flushing"
+    facts["turn"], facts["response"], facts["playout"] = "open", response, "flushing"
     for name in ("owed", "asked", "answering"):
         if facts[name] == "greeting":
             facts[name] = "none"

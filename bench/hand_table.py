@@ -87,6 +87,7 @@ def start() -> HandSnapshot:
         "session": "connecting", "response": "free", "create": "none", "playout": "idle", "prompt": "idle",
         "line": "up", "turn": "quiet", "auto": "none", "owed": "greeting", "asked": "none", "answering": "none",
         "tools_running": 0, "unechoed": 0, "retries": 0, "reconnects": 0, "backoff": False, "keys": False,
+        "wish": False,
     }  # fmt: skip
     return HandSnapshot("connecting", facts, fresh(), {"connect_overdue": 1}, 1)
 

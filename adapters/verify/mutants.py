@@ -28,20 +28,33 @@ from fsm.mutants.mutation import Jury, Notice, Score, score, scores
 from fsm.verify.verdict_text import columns
 from fsm.verify.verify import Limits, scenes
 
-AIMED: Final[tuple[tuple[str, Mapping[str, int]], ...]] = (
-    ("loss", {"turns": 0, "says": 1, "leaves": 0}),
-    ("loss", {"turns": 0, "calls": 1, "leaves": 0}),
-    ("faults", {"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
-    ("loss_and_fault", {"turns": 0, "calls": 0, "leaves": 1}),
-    ("turns", {"turns": 2, "leaves": 0}),
-    ("turns", {"turns": 1, "says": 1, "leaves": 0}),
-    ("tools", {"turns": 0, "calls": 5, "leaves": 0}),
-    ("faults", {"turns": 0, "faults": 1, "says": 1, "keys": 1, "leaves": 0}),
-    ("faults_again", {"faults": 4, "calls": 0}),
-    ("loss_and_fault", {"turns": 0, "calls": 1, "leaves": 0}),
-    ("hasty", {}),
-    ("hung", {}),
-    ("loss_and_fault", {"turns": 1, "calls": 0, "leaves": 0}),
+AIMED: Final = (
+    Limits("loss", "full", bounds={"turns": 0, "says": 1, "leaves": 0}),
+    Limits("loss", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
+    Limits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
+    Limits("faults", "full", bounds={"turns": 2, "calls": 0, "leaves": 0}),
+    Limits("faults", "full", bounds={"turns": 0, "faults": 1, "says": 1, "keys": 1, "leaves": 0}),
+    Limits("faults_again", "full", bounds={"faults": 4, "calls": 0}),
+    Limits("loss_and_fault", "full", bounds={"turns": 0, "calls": 0, "leaves": 1}),
+    Limits("loss_and_fault", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
+    Limits("loss_and_fault", "full", bounds={"turns": 1, "calls": 0, "leaves": 0}),
+    Limits("turns", "full", bounds={"turns": 2, "leaves": 0}),
+    Limits("turns", "full", bounds={"turns": 1, "says": 1, "leaves": 0}),
+    Limits("tools", "full", bounds={"turns": 0, "calls": 5, "leaves": 0}),
+    Limits("tools", "full", {"things_fail": "yes"}, {"turns": 1, "calls": 1, "faults": 1, "leaves": 0}),
+    Limits(
+        "turns",
+        "full",
+        {"auto_create_when_busy": "drops", "things_fail": "yes"},
+        {"turns": 1, "faults": 1, "leaves": 0},
+    ),
+    Limits("strays", "full", bounds={"calls": 0}),
+    Limits("strays", "full", bounds={"turns": 0, "says": 1, "calls": 1}),
+    Limits("hasty", "full"),
+    Limits("hung", "full"),
+    Limits("slow", "full"),
+    Limits("slow_loss", "full"),
+    Limits("unnamed", "full"),
 )
 """Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
@@ -102,8 +115,7 @@ def jury_of(spec: Spec, around: Around) -> Jury:
     """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
     world, properties = around.world, around.properties
     quick = (Limits(scene=name) for name in scenes(spec, world, "quick"))
-    aimed = (Limits(scene, "full", bounds=bounds) for scene, bounds in AIMED)
-    return Jury(spec, world, properties, (*quick, *aimed))
+    return Jury(spec, world, properties, (*quick, *AIMED))
 
 
 def _prepare(name: str) -> None:

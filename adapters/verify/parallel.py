@@ -5,13 +5,14 @@ Never here: what is judged (fsm.verify). A spec is loaded where it is searched: 
 
 from __future__ import annotations
 
+import functools
 import gc
 import signal
 from collections.abc import Mapping, Sequence
 
 from adapters.specs import load_spec
 from adapters.verify.processes import results
-from adapters.verify.run import Watch, Wish, load_around, settled
+from adapters.verify.run import Around, Watch, Wish, load_around, settled
 from fsm.language.spec import Spec
 from fsm.verify.verdict import Verdict
 
@@ -52,10 +53,15 @@ def _quietly() -> None:
     gc.disable()  # a search makes millions of tuples and few circles; what one leaves is collected after it
 
 
+@functools.cache
+def _loaded(name: str, typestate: bool) -> tuple[Spec, Around]:
+    """A process searches many scenes of a spec."""
+    return load_spec(name, typestate=typestate).spec, load_around()
+
+
 def _searched(task: Task) -> tuple[str, Verdict]:
     name, scene, typestate, wish = task
-    around = load_around()
-    spec = load_spec(name, typestate=typestate).spec
+    spec, around = _loaded(name, typestate)
     limits = next(each for each in wish.limits(spec, around.world) if each.scene == scene)
     verdict = settled(spec, around, limits, Watch(quiet=True))
     gc.collect()

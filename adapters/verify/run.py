@@ -25,7 +25,7 @@ from fsm.world.world import World
 
 WORLD: Final = "worlds/realtime.yaml"
 FEW, MANY = 30_000, 1_000_000
-ROOMY, MOST = 8, 16
+ROOMY, MOST = 16, 32
 """Room in each queue that a verdict begins with, and what it is raised to while a full queue still cuts a move."""
 PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml", "worlds/books.yaml")
 
@@ -186,10 +186,11 @@ def _without_collector() -> Iterator[None]:
 def all_searched(spec: Spec, around: Around, wish: Wish, watch: Watch) -> tuple[Verdict, ...]:
     """Every scene that was wished for, until Ctrl-C."""
     verdicts: list[Verdict] = []
-    for limits in wish.limits(spec, around.world):
-        if watch.stopped:
-            break
-        verdicts.append(settled(spec, around, limits, watch))
+    with _without_collector():
+        for limits in wish.limits(spec, around.world):
+            if watch.stopped:
+                break
+            verdicts.append(settled(spec, around, limits, watch))
     return tuple(verdicts)
 
 

@@ -260,3 +260,29 @@ def test_a_response_nobody_ever_saw_begin_does_not_cover_a_tool_round() -> None:
         done r2           | response_pending | create_response(tools)
         """
     )
+
+
+def test_what_an_application_wants_said_outlives_a_crossing_and_the_tools_after_it() -> None:
+    """Our create for it is rejected: the caller's turn was answered first, and that answer calls a tool."""
+    story = (
+        Story("server_vad", owed="none")
+        .ready()
+        .tell(
+            """
+        say hello         | response_pending | create_response(say)
+        speech_started u1 | user_speaking    | flush_playout() watch_silence
+        flushed           | user_speaking    |
+        speech_stopped u1 | response_pending | unwatch_silence
+        committed u1      | response_pending |
+        created r1        | responding       |
+        busy r1           | responding       |
+        calls r1 c1       | responding       | run_tool(c1)
+        returned c1       | responding       | send_tool_output(c1)
+        done r1           | response_pending | create_response(tools)
+        created r2 ours   | responding       |
+        heard r2 i2       | responding       |
+        done r2           | response_pending | create_response(say)
+        """
+        )
+    )
+    assert story.effects[-1].args["instructions"] == "hello"

@@ -195,7 +195,9 @@ def test_an_apology_nobody_ever_finishes(spec: str) -> None:
 def test_a_rejected_session_update_ends_the_call_politely(spec: str, said: wire.Json) -> None:
     story = in_state(spec, "configuring")
     story.play(said)
-    assert (story.state, names(story)[-2:]) == ("closing", ["play_prompt", "close_provider"]), "\n".join(story.told)
+    assert (story.state, names(story)[-3:]) == ("closing", ["play_prompt", "close_provider", "close_uplink"]), (
+        "\n".join(story.told)
+    )
     story.tell("prompt_finished | closed | hang_up")
 
 

@@ -60,6 +60,12 @@ def test_a_commit_the_provider_rejects(code: str | None, message: str) -> None:
     assert story.count("create_response") == 0
 
 
+def test_a_commit_that_is_rejected_when_the_next_turn_is_open_already() -> None:
+    story = idle().tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT).tell(PRESS)
+    story.play(wire.error("input_audio_buffer_commit_empty", "Error committing input audio buffer: it is empty."))
+    assert (story.state, story.value("commit_out")) == ("user_speaking", "no")
+
+
 def test_a_press_while_the_agent_generates() -> None:
     story = in_state("push_to_talk", "responding").tell("heard r1 i1 | responding |")
     story.tell(

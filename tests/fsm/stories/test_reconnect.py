@@ -22,7 +22,7 @@ def listen(spec: str) -> str:
 @pytest.mark.parametrize("spec", NAMES)
 def test_no_second_greeting(spec: str) -> None:
     story = Story(spec).greeted().tell("closed | reconnecting | close_uplink").tell(AGAIN)
-    story.tell(f"session_updated | configured | {listen(spec)} restore_history")
+    story.tell(f"session_updated | configured | restore_history {listen(spec)}")
     story.tell("wait 60000")
     assert story.count("create_response") == 1
 
@@ -31,14 +31,14 @@ def test_no_second_greeting(spec: str) -> None:
 def test_a_greeting_nobody_has_heard_is_asked_for_again(spec: str) -> None:
     """Broken off before the session was configured: the greeting is still owed."""
     story = Story(spec, owed="greeting").opened().tell("closed | reconnecting | close_uplink").tell(AGAIN)
-    story.tell(f"session_updated | response_pending | {listen(spec)} restore_history create_response(greeting)")
+    story.tell(f"session_updated | response_pending | restore_history {listen(spec)} create_response(greeting)")
 
 
 @pytest.mark.parametrize("state", ["response_pending", "responding"])
 @pytest.mark.parametrize("spec", NAMES)
 def test_an_answer_that_was_owed_is_asked_of_the_next_session(spec: str, state: str) -> None:
     story = in_state(spec, state).tell("closed | reconnecting | close_uplink").tell(AGAIN)
-    story.tell(f"session_updated | response_pending | {listen(spec)} restore_history create_response(turn)")
+    story.tell(f"session_updated | response_pending | restore_history {listen(spec)} create_response(turn)")
     story.tell("created r9 ours | responding |").tell("heard r9 i9 | responding |").tell("done r9 | playing_out |")
     assert story.value("reconnects") == "0"
 
@@ -47,7 +47,7 @@ def test_an_answer_that_was_owed_is_asked_of_the_next_session(spec: str, state: 
 def test_an_answer_that_was_heard_is_not_asked_for_again(spec: str) -> None:
     story = in_state(spec, "playing_out").tell("closed | reconnecting | close_uplink")
     story.tell("drained | reconnecting |").tell(AGAIN)
-    story.tell(f"session_updated | configured | {listen(spec)} restore_history")
+    story.tell(f"session_updated | configured | restore_history {listen(spec)}")
 
 
 @pytest.mark.parametrize("spec", NAMES)
@@ -114,7 +114,7 @@ def test_a_session_that_is_never_created_or_updated(spec: str) -> None:
         """
     )
     story.tell(AGAIN)
-    story.tell(f"timer update_overdue | response_pending | {listen(spec)} restore_history create_response(greeting)")
+    story.tell(f"timer update_overdue | response_pending | restore_history {listen(spec)} create_response(greeting)")
     story.tell("session_updated | response_pending |")
     assert story.value("session") == "configured"
 
@@ -122,5 +122,24 @@ def test_a_session_that_is_never_created_or_updated(spec: str) -> None:
 def test_a_request_that_waited_survives_the_reconnect() -> None:
     story = in_state("server_vad", "playing_out").tell("say hello | playing_out =deferred |")
     story.tell("closed | reconnecting | close_uplink").tell("drained | reconnecting |").tell(AGAIN)
-    story.tell("session_updated | response_pending | open_uplink restore_history create_response(say)")
+    story.tell("session_updated | response_pending | restore_history open_uplink create_response(say)")
     assert story.effects[-1].args["instructions"] == "hello"
+
+
+def test_a_turn_that_waited_for_its_answer_when_the_caller_spoke_again_is_asked_for_on_the_next_session() -> None:
+    """The session goes in the middle of the second turn; of the first one we know that nobody has answered it."""
+    story = (
+        Story("server_vad", owed="none")
+        .ready()
+        .tell(
+            """
+        speech_started u1    | user_speaking    | flush_playout() watch_silence
+        flushed              | user_speaking    |
+        speech_stopped u1    | response_pending | unwatch_silence
+        committed u1         | response_pending |
+        speech_started u2    | user_speaking    | flush_playout() watch_silence
+        closed               | reconnecting     | close_uplink unwatch_silence
+        """
+        )
+    )
+    story.tell(AGAIN).tell("session_updated | response_pending | restore_history open_uplink create_response(turn)")

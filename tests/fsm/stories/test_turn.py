@@ -214,7 +214,7 @@ def test_a_failure_that_no_retry_can_mend_ends_the_call_politely(code: str) -> N
         flushed           | user_speaking    |
         speech_stopped u1 | response_pending | unwatch_silence
         created r1        | responding       |
-        done r1 failed {code} | closing      | play_prompt(apology) close_provider
+        done r1 failed {code} | closing      | play_prompt(apology) close_provider close_uplink
         prompt_finished   | closed           | hang_up
         """
     )

@@ -22,7 +22,7 @@ REFUTED = {
     "ask_while_caller_speaks": ("turns", 1, "one_create_at_a_time", 10),
     "cancel_and_create": ("turns", 1, "no_create_is_rejected", 15),
     "check_then_send": ("tools", 1, "no_create_is_rejected", 26),
-    "forget_the_owed_answer": ("turns", 2, "dropped_turns_take_nothing_away", 26),
+    "forget_the_owed_answer": ("turns", 2, "nothing_is_forgotten", 26),
     "log_the_rejection": ("turns", 1, "turns_are_answered", 19),
     "update_before_created": ("turns", 1, "update_after_created", 2),
     "wait_for_created": ("loss", 1, "every_wait_ends[response_pending]", 6),
