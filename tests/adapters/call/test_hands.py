@@ -1,0 +1,155 @@
+"""What the executor's hands do in whole calls: late audio, history, tools of a lost session, a full mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from adapters.audio.formats import PCMU, Transcoder
+from adapters.audio.playout import Playout
+from adapters.call.mailbox import Mailbox
+from adapters.call.provider_side import ProviderSide
+from adapters.call.settings import CallLimits
+from adapters.realtime.connection import Limits
+from adapters.realtime.protocol import AudioDelta, WireEvent
+from adapters.simulator.provider import Scenario, parse_scenario
+from adapters.tools import Tool
+from tests.adapters.call.rig import Played, machine, play
+
+pytestmark = pytest.mark.virtual_time
+
+HEARD_OUT: list[Any] = ["wait_agent_speaking", {"wait_agent_silent": {"for_ms": 800}}]
+ONE_TURN = {"steps": [*HEARD_OUT, {"say": "caller_order_status"}, *HEARD_OUT, "hang_up"]}
+CUTS_IN = {
+    "steps": [
+        {"interrupt": {"file": "caller_interrupt", "after_ms": 700}},
+        *HEARD_OUT,
+        "hang_up",
+    ]
+}
+LISTENS = {"steps": [{"until_hung_up": {"within_ms": 60000}}]}
+
+
+def scenario(text: str) -> Scenario:
+    return parse_scenario(text, Path("hands.yaml"))
+
+
+def told(played: Played) -> str:
+    return "\n".join(played.watcher.story)
+
+
+LATE = {
+    "in flight when it is cut": "responses: [{output: [{say: A long story, speech: agent_long_story}], pace: 1.2}]",
+    "behind its own end": "faults: [{fault: delay, type: response.output_audio.delta, nth: 6, by_s: 4.0}]",
+}
+
+
+@pytest.mark.parametrize("how", LATE)
+async def test_audio_of_a_response_that_the_caller_cut_is_not_heard(how: str) -> None:
+    """Dropped by the response's id, also after the flush, also while the next answer is heard."""
+    played = await play(CUTS_IN, scenario=scenario(LATE[how]))
+    audio = played.summary.played
+    assert played.summary.barge_ins == 1 and played.caller.notes == (), told(played)
+    assert audio is not None and audio.late_dropped_ms > 100, told(played)
+    assert audio.underruns == 0
+    begun = [step.event.data["response_id"] for _, step in played.watcher.steps if step.event.name == "playout.started"]
+    assert len(begun) == len(set(begun)), told(played)
+
+
+async def test_a_session_after_another_is_told_what_was_said_in_order() -> None:
+    script = {"steps": [*HEARD_OUT, {"say": "caller_order_status"}, *HEARD_OUT, {"wait_ms": 6000}, "hang_up"]}
+    lost = "{fault: close, connection: 1, at_s: 8.0, code: 1006}"
+    says = "user_turns: ['Where is my order?']\nresponses: [{output: [{say: Welcome}]}, {output: [{say: On its way}]}]"
+    session = {"transcription": {"model": "gpt-4o-mini-transcribe"}}
+    played = await play(script, scenario=scenario(f"{says}\nfaults: [{lost}]"), session=session)
+    first, second = played.sessions
+    assert first.received_types().count("conversation.item.create") == 0
+    items = [seen.event["item"] for seen in second.received if seen.type == "conversation.item.create"]
+    assert [(item["role"], item["content"][0]["text"]) for item in items] == [
+        ("assistant", "Welcome"),
+        ("user", "Where is my order?"),
+        ("assistant", "On its way"),
+    ], told(played)
+    assert second.received_types()[0] == "session.update" and second.rejections == {}
+    assert second.creates == 0, "nothing is owed"
+
+
+async def test_a_tool_of_a_lost_session_is_cancelled() -> None:
+    ended: list[str] = []
+
+    async def slow() -> str:
+        try:
+            return await asyncio.sleep(60, "late")
+        except asyncio.CancelledError:
+            ended.append(f"after {asyncio.get_running_loop().time() - began:.0f} s")
+            raise
+
+    began = asyncio.get_running_loop().time()
+    says = "responses: [{when: {after: user}, output: [{call: slow}]}]"
+    lost = "{fault: close, connection: 1, after: response.done, nth: 2, code: 1006}"
+    tools = {"slow": Tool("slow", slow, deadline_s=50.0)}
+    script = {"steps": [*HEARD_OUT, {"say": "caller_order_status"}, {"wait_ms": 20000}, "hang_up"]}
+    played = await play(script, scenario=scenario(f"{says}\nfaults: [{lost}]"), settings={"tools": tools})
+    assert len(played.sessions) == 2 and played.summary.tools >= 1, told(played)
+    assert ended and int(ended[0].split()[1]) < 15, ended
+
+
+async def test_the_late_end_of_a_socket_that_was_left_ends_no_other() -> None:
+    """It neither says session.created nor answers our close: its end is known when the next session is open."""
+    mute = "{fault: lose, connection: 1, type: session.created}"
+    deaf = "{fault: stall_reading, connection: 1, at_s: 2.0, for_s: 60}"
+    settings = {"provider_limits": Limits(close_s=1.5)}
+    played = await play(ONE_TURN, scenario=scenario(f"faults: [{mute}, {deaf}]"), settings=settings)
+    assert [stats.creates for stats in played.sessions] == [0, 1], told(played)
+    assert not [step for _, step in played.watcher.steps if step.event.name == "provider.closed"], told(played)
+    assert played.caller.notes == () and len(played.caller.agent_speech) == 2
+
+
+async def test_a_mailbox_that_overflows_ends_the_call_politely_and_is_counted() -> None:
+    """A burst of events in one moment; the call can no longer know what happened."""
+    burst = ", ".join(
+        "{fault: inject, after: response.done, text: "
+        f'\'{{"type": "input_audio_buffer.speech_started", "item_id": "u{n}"}}\'}}'
+        for n in range(40)
+    )
+    limits = CallLimits(mailbox_events=8)
+    played = await play(LISTENS, scenario=scenario(f"faults: [{burst}]"), settings={"limits": limits})
+    numbers = played.summary.as_json()
+    dropped = numbers["mailbox_dropped"]  # of the 40, what came together and did not fit
+    assert isinstance(dropped, int) and 0 < dropped < 40, told(played)
+    assert numbers["end_reason"] == "operator.hang_up_requested: mailbox_overflow"
+    assert (played.caller.ended, played.caller.dialplan_continues) == ("hangup", True)
+
+
+class Tap:
+    """Who else would see the wire."""
+
+    def __init__(self) -> None:
+        self.seen: list[WireEvent] = []
+
+    def wire_in(self, event: WireEvent) -> None:
+        self.seen.append(event)
+
+
+async def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
+    mailbox, tap = Mailbox(), Tap()
+    playout = Playout(lambda *_: None)
+    vocabulary = machine().spec.vocabulary
+    side = ProviderSide(vocabulary, mailbox, playout, Transcoder(PCMU, PCMU, 8000), tap, structlog.get_logger())
+    created: WireEvent = {"type": "session.created"}
+
+    def everything() -> tuple[int, int, int]:
+        side.on_open()
+        side.on_event(created)
+        side.on_audio(AudioDelta("resp_1", "item_1", 0, bytes(160)))
+        side.on_closed(1006, "", False)
+        side.on_unreachable("", False)
+        return len(mailbox), len(tap.seen), playout.queued_ms
+
+    assert everything() == (4, 1, 20)
+    side.is_left = True
+    assert everything() == (4, 1, 20)
