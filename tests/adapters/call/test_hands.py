@@ -16,6 +16,7 @@ from adapters.call.provider_side import ProviderSide
 from adapters.call.settings import CallLimits
 from adapters.realtime.connection import Limits
 from adapters.realtime.protocol import AudioDelta, WireEvent
+from adapters.simulator.caller_script import CallerSettings
 from adapters.simulator.provider import Scenario, parse_scenario
 from adapters.tools import Tool
 from tests.adapters.call.rig import Played, machine, play
@@ -107,6 +108,29 @@ async def test_the_late_end_of_a_socket_that_was_left_ends_no_other() -> None:
     assert [stats.creates for stats in played.sessions] == [0, 1], told(played)
     assert not [step for _, step in played.watcher.steps if step.event.name == "provider.closed"], told(played)
     assert played.caller.notes == () and len(played.caller.agent_speech) == 2
+
+
+@pytest.mark.parametrize("dtx", [False, True], ids=["a quiet line", "a line that sends nothing"])
+async def test_a_turn_whose_end_nobody_tells_ends_by_the_silence_of_the_line(dtx: bool) -> None:
+    lost = ", ".join(f"{{fault: lose, type: input_audio_buffer.{name}}}" for name in ("speech_stopped", "committed"))
+    session = {"turn_detection": {"type": "server_vad", "create_response": False}}
+    faults = scenario(f"faults: [{lost}]")
+    played = await play(ONE_TURN, spec="owned_turns", session=session, scenario=faults, caller=CallerSettings(dtx=dtx))
+    assert played.caller.notes == () and len(played.caller.agent_speech) == 2, told(played)
+    assert 1500 < played.caller.reply_ms[-1] < 4000, "the line's silence, and the wait for an answer"
+    assert [step.variant for _, step in played.watcher.steps].count("caller.silent") == 1, told(played)
+
+
+@pytest.mark.parametrize("wire_format", ["pcmu", "pcm16"])
+async def test_what_the_caller_says_before_the_session_is_ready_is_answered(wire_format: str) -> None:
+    late = "{fault: delay, type: session.created, by_s: 2.5}"
+    script = {"steps": [{"say": "caller_order_status"}, *HEARD_OUT, "hang_up"]}
+    session = {"input_format": wire_format, "output_format": wire_format}
+    settings = {"greeting": None}
+    played = await play(script, scenario=scenario(f"faults: [{late}]"), session=session, settings=settings)
+    assert (played.summary.turns, played.caller.notes) == (1, ()), told(played)
+    audio_ms = played.sessions[0].audio_ms
+    assert abs(audio_ms - played.caller.duration_ms) < 100, "all of it, in order, and nothing twice"
 
 
 async def test_a_mailbox_that_overflows_ends_the_call_politely_and_is_counted() -> None:
