@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
+import attrs
 import pytest
 import structlog
 
-from adapters.audio.formats import PCMU, Transcoder
+from adapters.audio.formats import PCM_24K, PCMU, Transcoder
 from adapters.audio.playout import Playout
+from adapters.call.executor import Executor, Parts
 from adapters.call.mailbox import Mailbox
 from adapters.call.provider_side import ProviderSide
 from adapters.call.settings import CallLimits
@@ -19,6 +22,8 @@ from adapters.realtime.protocol import AudioDelta, WireEvent
 from adapters.simulator.caller_script import CallerSettings
 from adapters.simulator.provider import Scenario, parse_scenario
 from adapters.tools import Tool
+from fsm.machine.ledger import TOOL_OVERDUE
+from fsm.machine.machine import Effect
 from tests.adapters.call.rig import Played, machine, play
 
 pytestmark = pytest.mark.virtual_time
@@ -99,6 +104,56 @@ async def test_a_tool_of_a_lost_session_is_cancelled() -> None:
     assert ended and int(ended[0].split()[1]) < 15, ended
 
 
+async def test_a_tool_that_was_answered_is_told_to_the_next_session_with_its_answer() -> None:
+    script = {"steps": [*HEARD_OUT, {"say": "caller_order_status"}, *HEARD_OUT, {"wait_ms": 6000}, "hang_up"]}
+    says = (
+        "responses: [{output: [{say: Welcome}]}, {when: {after: user}, output: [{call: look, arguments: {order: 42}}]},"
+        " {when: {after: tools}, output: [{say: On its way}]}]"
+    )
+    lost = "{fault: close, connection: 1, after: response.done, nth: 3, code: 1006}"
+    schema = {"type": "object", "properties": {"order": {"type": "integer"}}}
+    tools = {"look": Tool("look", lambda order: f"{order} is shipped", parameters=schema)}
+    played = await play(script, scenario=scenario(f"{says}\nfaults: [{lost}]"), settings={"tools": tools})
+    _, second = played.sessions
+    items = [seen.event["item"] for seen in second.received if seen.type == "conversation.item.create"]
+    assert [item["type"] for item in items] == ["message", "function_call", "function_call_output", "message"]
+    assert (items[1]["name"], items[1]["arguments"]) == ("look", '{"order": 42}')
+    assert (items[2]["call_id"], items[2]["output"]) == (items[1]["call_id"], "42 is shipped")
+    assert second.rejections == {} and second.creates == 0, told(played)
+
+
+async def test_a_tool_without_an_end_is_given_up_the_model_is_told_and_the_call_goes_on() -> None:
+    """The machine's own deadline, behind that of the tool itself."""
+    given_up_ms: list[float] = []
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+
+    async def endless() -> str:
+        try:
+            return await asyncio.sleep(3600, "")
+        finally:
+            given_up_ms.append((loop.time() - began_s) * 1000)
+
+    says = "responses: [{when: {after: user}, output: [{call: endless}]}]"
+    tools = {"endless": Tool("endless", endless, deadline_s=3600)}
+    steps = [*HEARD_OUT, {"say": "caller_order_status"}, {"wait_agent_speaking": {"within_ms": 140_000}}, "hang_up"]
+    played = await play({"steps": steps}, scenario=scenario(says), settings={"tools": tools})
+    outputs = [seen.event["item"] for seen in played.sessions[0].received if seen.type == "conversation.item.create"]
+    assert [item["output"] for item in outputs] == [TOOL_OVERDUE], told(played)
+    assert played.caller.notes == ()
+    when = [at for at, step in played.watcher.steps if step.variant == "timer.tools_overdue"]
+    late = [at for at, step in played.watcher.steps if step.event.name == "tool.returned"]
+    assert len(when) == 1 and late == [], told(played)
+    assert given_up_ms == [pytest.approx(when[0], abs=100)]
+
+
+async def test_the_greeting_is_asked_for_with_what_the_session_was_told() -> None:
+    """Instructions of a response replace the session's."""
+    played = await play({"steps": [*HEARD_OUT, "hang_up"]}, session={"instructions": "Be kind."})
+    (create,) = [seen.event for seen in played.sessions[0].received if seen.type == "response.create"]
+    assert create["response"]["instructions"] == "Be kind.\n\nGreet."
+
+
 async def test_the_late_end_of_a_socket_that_was_left_ends_no_other() -> None:
     """It neither says session.created nor answers our close: its end is known when the next session is open."""
     mute = "{fault: lose, connection: 1, type: session.created}"
@@ -147,6 +202,28 @@ async def test_a_mailbox_that_overflows_ends_the_call_politely_and_is_counted() 
     assert isinstance(dropped, int) and 0 < dropped < 40, told(played)
     assert numbers["end_reason"] == "operator.hang_up_requested: mailbox_overflow"
     assert (played.caller.ended, played.caller.dialplan_continues) == ("hangup", True)
+
+
+def test_a_flush_drops_what_the_filter_holds_and_spares_what_nobody_has_heard_of() -> None:
+    hands = {field.name: MagicMock() for field in attrs.fields(Parts)}
+    hands["not_heard_of"].return_value = frozenset({"r1", "r2"})
+    executor = Executor(MagicMock(), Parts(**hands), structlog.get_logger())
+    executor.submit(Effect("flush_playout", {"response_ids": ["r1", 5]}))
+    hands["transcoder"].drop_provider_audio.assert_called_once_with()
+    hands["prompts"].cut.assert_called_once_with()
+    hands["playout"].flush.assert_called_once_with(["r1"], frozenset({"r2"}))
+
+
+async def test_the_end_of_an_answer_at_24_khz_is_heard_to_its_last_sample() -> None:
+    """What the filter holds back comes when the audio is said to be over."""
+    playout = Playout(lambda *_: None)
+    transcoder = Transcoder(PCM_24K, PCM_24K, 8000)
+    side = ProviderSide(machine().spec.vocabulary, Mailbox(), playout, transcoder, Tap(), structlog.get_logger())
+    side.on_audio(AudioDelta("resp_1", "item_1", 0, bytes(24 * 2 * 200)))
+    late_bytes = playout._queued_bytes  # as much as came, but later by what the filter holds
+    named: WireEvent = {"response_id": "resp_1", "item_id": "item_1", "content_index": 0}
+    side.on_event({"type": "response.output_audio.done", **named})
+    assert playout._queued_bytes > late_bytes
 
 
 class Tap:
