@@ -165,6 +165,23 @@ async def test_the_late_end_of_a_socket_that_was_left_ends_no_other() -> None:
     assert played.caller.notes == () and len(played.caller.agent_speech) == 2
 
 
+ODD = {
+    "a delta of audio": "{fault: mutate, type: response.output_audio.delta, nth: 3, set: {delta: {audio: x}}}",
+    "deltas of words": "{fault: mutate, type: response.output_audio_transcript.delta, set: {delta: {text: x}}}",
+    "no usage": "{fault: mutate, type: response.done, set: {response.usage: null}}",
+    "no transcript": "{fault: mutate, type: response.output_audio_transcript.done, set: {transcript: {}}}",
+    "an index that is none": "{fault: mutate, type: response.output_audio.done, set: {content_index: x, item_id: []}}",
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+async def test_a_field_of_another_type_costs_no_turn(what: str) -> None:
+    played = await play(ONE_TURN, scenario=scenario(f"faults: [{ODD[what]}]"))
+    numbers = played.summary.as_json()
+    assert (numbers["turns"], numbers["answers"], numbers["rejections"], numbers["violations"]) == (1, 1, 0, 0)
+    assert played.caller.notes == () and len(played.caller.agent_speech) == 2, told(played)
+
+
 @pytest.mark.parametrize("dtx", [False, True], ids=["a quiet line", "a line that sends nothing"])
 async def test_a_turn_whose_end_nobody_tells_ends_by_the_silence_of_the_line(dtx: bool) -> None:
     lost = ", ".join(f"{{fault: lose, type: input_audio_buffer.{name}}}" for name in ("speech_stopped", "committed"))
