@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.virtual_time import VirtualTimeLoop
 
+LONGEST_S = {True: 1200, False: 120}  # on a loop whose clock jumps, on a real one
 TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 
 
@@ -24,6 +27,22 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("virtual_time"):
         return {"virtual": VirtualTimeLoop}
     return {"real": asyncio.SelectorEventLoop}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """A wait for what never comes is a failure, and not a test run without an end."""
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+        item.obj = _bounded(item.obj, LONGEST_S[item.get_closest_marker("virtual_time") is not None])
+
+
+def _bounded(test: Callable[..., Awaitable[None]], longest_s: float) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def bounded(*args: object, **kwargs: object) -> None:
+        async with asyncio.timeout(longest_s):
+            await test(*args, **kwargs)
+
+    return bounded
 
 
 @pytest.fixture(scope="session")

@@ -189,8 +189,9 @@ class Playout:
         """Drop everything queued, and what still comes of the responses named. Reports and returns the items cut.
 
         Listed in order of playing: what was received but not heard to the end, and the item an unended response is at.
-        Without ids only the queue is dropped: more audio of the same response will play. Responses to `spare` play on:
-        audio comes here at once, events by way of a queue, and whoever flushes has not heard of these yet.
+        Without ids only the queue is dropped: more audio of the same response will play, unless it has ended: what is
+        cut of that one is cut for good. Responses to `spare` play on: audio comes here at once, events by way of a
+        queue, and whoever flushes has not heard of these yet.
         """
         self._settle()
         cut = {key: item for key, item in self._items.items() if item.response_id not in spare}
@@ -198,7 +199,8 @@ class Playout:
         self._told.update(dict.fromkeys(cut))
         if not self._keep_queued(spare) and self._last_frame is not None and any(self._last_frame[-2:]):
             self._cut_sample = self._last_frame[-2:]
-        for response_id in response_ids:
+        ended = {item.response_id: None for item in cut.values() if item.response_id not in self._open}
+        for response_id in (*response_ids, *ended):
             if response_id != LOCAL:
                 self._late.pop(response_id, None)
                 self._late[response_id] = None

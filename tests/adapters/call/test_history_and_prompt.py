@@ -27,6 +27,34 @@ def test_history_keeps_what_was_said_and_answered_in_order_and_bounded() -> None
     assert len(history.items()) == 3
 
 
+def test_what_the_caller_said_has_its_place_before_its_answer_however_late_it_is_known() -> None:
+    history = History()
+    told = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u1"}
+    history.hear({"type": "input_audio_buffer.committed", "item_id": "u1"})
+    history.hear({"type": "response.output_audio_transcript.done", "transcript": "It is on its way."})
+    history.hear({**told, "transcript": "Where is"})
+    history.hear({**told, "transcript": "Where is my order?"})  # some servers tell it cumulatively
+    history.hear({"type": "input_audio_buffer.committed", "item_id": "u1"})
+    history.hear({"type": "input_audio_buffer.committed", "item_id": ["u2"]})
+    history.hear({**told, "item_id": {}, "transcript": "Thanks."})
+    told_so_far = (
+        HistoryMessage("user", "Where is my order?"),
+        HistoryMessage("assistant", "It is on its way."),
+        HistoryMessage("user", "Thanks."),
+    )
+    assert history.items() == told_so_far
+    history.hear({"type": "input_audio_buffer.committed", "item_id": "u1"})  # the next session counts anew
+    history.hear({**told, "transcript": "Bye."})
+    assert history.items() == (*told_so_far, HistoryMessage("user", "Bye."))
+
+
+def test_turns_without_words_are_bounded_too() -> None:
+    history = History(bound=2)
+    for number in range(9):
+        history.hear({"type": "input_audio_buffer.committed", "item_id": f"u{number}"})
+    assert len(history._items) == 2 and history.items() == ()
+
+
 def test_a_prompt_is_played_in_whole_frames_and_finished_once() -> None:
     told: list[tuple[str, object]] = []
     player = PromptPlayer({"apology": b"\1\2" * 400}, 320, lambda name, data: told.append((name, data)))

@@ -27,6 +27,9 @@ from adapters.realtime.endings import Ending
         (4000, "invalid_request_error.beta_api_shape_disabled", True),
         (4000, "invalid_request_error.missing_model", True),
         (4004, "invalid_request_error.model_not_found", True),
+        (3000, "", True),
+        (4000, "", True),
+        (4004, "", True),
         (4999, "", False),
     ],
 )
