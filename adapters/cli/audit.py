@@ -24,7 +24,8 @@ _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--spec", default="server_vad", metavar="SPEC", help="Compare with this spec: a bundled name or a file.")
+@click.option("--spec", metavar="SPEC", help="Compare with this spec: a bundled name or a file. Without it: the "
+              "bundled spec that a turnspec journal was written under; for other logs server_vad.")  # fmt: skip
 @click.option("--dead-air", type=click.FloatRange(0.5, 600), default=5.0, show_default=True, metavar="SECONDS",
               help="How long somebody may wait in silence.")  # fmt: skip
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, to paste into an incident report.")
@@ -34,7 +35,7 @@ _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     logs: tuple[str, ...],
-    spec: str,
+    spec: str | None,
     dead_air: float,
     as_markdown: bool,
     as_json_: bool,

@@ -15,6 +15,7 @@ from fsm.audit.record import Evidence, Record
 
 CROWD = 12  # creates that make a crowd, if they come within CROWD_MS
 CROWD_MS = 10_000.0
+_TAIL_MS = 250.0  # of an answer that is as good as heard
 KEPT = 64  # of each kind of thing: what is older is forgotten
 
 
@@ -207,6 +208,9 @@ class Sound:
     logged: bool = False  # the log shows when audio comes
     known: bool = False  # an agent's audio of believable length was seen: its payloads are in the log
     playing: Response | None = None
+    told: bool = False  # the log says what its playout did, so that nothing has to be reckoned
+    is_heard: bool = False  # by those facts: `playing` is being heard
+    guessed: bool = False  # a length was guessed from the usage
     buffer_events: bool = False  # output_audio_buffer.*: the provider plays
 
 
@@ -289,6 +293,11 @@ class Talk:
     def speaking(self) -> bool:
         """Does the caller have the floor, as the provider hears it?"""
         return self.turn is not None and self.turn.ended_ms is None
+
+    @property
+    def in_speech(self) -> bool:
+        """Is the agent being heard now, as far as is known?"""
+        return self.timed and (self.sound.is_heard or self.sound.heard_until_ms > self.now_ms + _TAIL_MS)
 
     def response_of(self, record: Record) -> Response | None:
         """The response an event belongs to, by its id or its item's."""

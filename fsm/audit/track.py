@@ -60,7 +60,10 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
 LOCAL: Mapping[str, tuple[Handler, ...]] = {
     CLOSED: (session.closed,),
     FLUSHED: (responses.flushed,),
-    "playout.started": (responses.played,),
+    "playout.started": (responses.heard,),
+    "playout.drained": (responses.unheard,),
+    "caller.hung_up": (responses.unheard,),
+    "playout.flushed": (responses.unheard,),
 }
 _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
 _STRAYS = 3  # events of a session after the next has begun: more than were on their way
@@ -99,6 +102,8 @@ class Tracker:
         if record.at_ms is not None:
             talk.timed = True
             talk.now_ms = max(talk.now_ms, record.at_ms)
+        if talk.sound.is_heard:
+            talk.sound.heard_until_ms = talk.now_ms
         talk.server_events += record.direction == "server"
         talk.sees_client = talk.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
         if record.direction == "server" and record.type.startswith("response.") and talk.response_of(record) is None:

@@ -113,6 +113,8 @@ def _first_word(talk: Talk, response: Response) -> None:
 
 def _plays(talk: Talk, response: Response, ms: float) -> None:
     sound = talk.sound
+    if sound.told:
+        return
     sound.heard_until_ms = max(sound.heard_until_ms, talk.now_ms) + ms
     sound.playing = response
 
@@ -150,7 +152,8 @@ def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     response.said = response.said or response.deltas > 0
     tokens = record.number("response.usage.output_token_details.audio_tokens") or 0.0
     missing = tokens * _TOKEN_MS - response.audio_ms
-    if response.audio_ms < tokens * _TOKEN_MS / 5 and response.flushed is None:
+    if response.audio_ms < tokens * _TOKEN_MS / 5 and response.flushed is None and not talk.sound.told:
+        talk.sound.guessed = True
         _plays(talk, response, missing)
     if talk.active is response:
         talk.active = None
@@ -253,6 +256,7 @@ def _flush(talk: Talk, response: Response, record: Record) -> None:
         response.flushed_ms = talk.now_ms
     if talk.sound.playing is response:
         talk.sound.heard_until_ms = min(talk.sound.heard_until_ms, talk.now_ms)
+        talk.sound.is_heard = False
 
 
 def played(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -263,6 +267,37 @@ def played(talk: Talk, record: Record) -> Iterator[Moment]:
         response.played_late = record.evidence()
         yield Moment("played_after_flush", response.played_late, talk.now_ms, response=response)
     talk.sound.heard_until_ms = max(talk.sound.heard_until_ms, talk.now_ms)
+
+
+def heard(talk: Talk, record: Record) -> Iterator[Moment]:
+    """playout.started: our playout tells that the caller hears a response; from here on nothing is reckoned."""
+    sound, response = talk.sound, talk.response_of(record)
+    quiet_since_ms = min(sound.heard_until_ms, talk.now_ms)
+    yield from played(talk, record)
+    sound.told = sound.known = sound.logged = True
+    sound.heard_until_ms = talk.now_ms
+    if response is None or response.flushed is not None:
+        return
+    sound.playing, sound.is_heard = response, True
+    if talk.speaking and not response.outside:
+        response.deltas_over_caller += 1
+    first = response.first_delta is None
+    if first:
+        response.first_delta = record.evidence()
+        response.deltas += 1
+        _first_word(talk, response)
+        yield Moment("audio_began", record.evidence(), talk.now_ms, response=response, ms=quiet_since_ms)
+    elif talk.now_ms - quiet_since_ms > talk.options.dead_air_ms:
+        yield Moment("audio_resumed", record.evidence(), talk.now_ms, response=response, ms=quiet_since_ms)
+
+
+def unheard(talk: Talk, record: Record) -> Iterator[Moment]:
+    """playout.drained, playout.flushed: the caller hears nothing more."""
+    del record
+    if talk.sound.is_heard:
+        talk.sound.is_heard = False
+        talk.sound.heard_until_ms = talk.now_ms
+    yield from ()
 
 
 def stuck(talk: Talk) -> Iterator[Moment]:
