@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from fsm.audit.mirror import Act
-from fsm.audit.record import PLAYOUT, Record
+from fsm.audit.record import CLOSED, PLAYOUT, Record
 from fsm.audit.report import Bar, Lanes, Mark
 from fsm.audit.talk import Moment, Response, Talk
 
@@ -45,6 +45,8 @@ class Drawing:
         self._at = talk.now_ms if talk.timed else float(self._order)
         if not before and not self.line:
             self.lanes.start_at = self._at
+        if record.type in (CLOSED, "session.created"):
+            self._session_over()
         for moment in moments:
             self._moment(moment, talk)
         if record.type in PLAYOUT:
@@ -58,6 +60,12 @@ class Drawing:
             self._keep(self.lanes.asked, Mark(self._at, kind, record.type))
         for act in acts:
             self._act(act, talk)
+
+    def _session_over(self) -> None:
+        """Whatever a session was still giving ends with it."""
+        for bar in self._made.values():
+            bar.end_ms = self._at
+        self._made.clear()
 
     def _moment(self, moment: Moment, talk: Talk) -> None:
         at, response, name = self._at, moment.response, moment.name

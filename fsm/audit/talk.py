@@ -213,6 +213,15 @@ class Sound:
     guessed: bool = False  # a length was guessed from the usage
     buffer_events: bool = False  # output_audio_buffer.*: the provider plays
 
+    def carried(self) -> Sound:
+        """What of it outlasts a session: our playout goes on while a new one is opened."""
+        if not self.told:
+            return Sound()
+        return Sound(
+            told=True, known=True, logged=True, is_heard=self.is_heard, playing=self.playing,
+            heard_until_ms=self.heard_until_ms,
+        )  # fmt: skip
+
 
 @attrs.define
 class Mode:

@@ -96,7 +96,8 @@ class Tracker:
         if record.type == "session.created" and (self.talk.created is not None or self.talk.responses_begun):
             found += self.end()
             self._before = {name for name, r in self.talk.responses.items() if not r.status} | self.talk.conversations
-            self.talk = Talk(self._options, now_ms=self.talk.now_ms, timed=self.talk.timed)
+            sound = self.talk.sound.carried()
+            self.talk = Talk(self._options, now_ms=self.talk.now_ms, timed=self.talk.timed, sound=sound)
         talk = self.talk
         self.sessions += record.type == "session.created"
         if record.at_ms is not None:
