@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from fsm.audit import svg, words
-from fsm.audit.report import Group, LogReport
+from fsm.audit.report import Group, LogReport, Timeline
 
 _STYLE = """
 :root{--ink:#1d2733;--soft:#5b6776;--line:#e1e6ec;--bad:#d1342f;--note:#8a6d1f;--card:#fff;--page:#f6f8fa}
@@ -43,6 +43,7 @@ td.ours{background:#f3f8f5}summary{cursor:pointer;color:var(--soft);margin-top:8
 .legend{color:var(--soft);font-size:12.5px;margin:0}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 4px 0 12px;vertical-align:-1px}
 """
+_OPEN = 4  # timelines of calls that are shown at once
 _LEGEND = (
     ("#4f8ef7", "caller speaks"), ("#35a86b", "agent is heard"), ("#8b7fd6", "response of the provider's own"),
     ("#c08a2c", "response asked for, create"), ("#2f7ed8", "what plays is cut"), ("#a0559b", "tool"),
@@ -99,16 +100,26 @@ def _log(number: int, report: LogReport) -> Iterator[str]:
 
 
 def _timelines(report: LogReport) -> Iterator[str]:
-    """One for each call."""
-    for number, timeline in enumerate(report.timelines, 1):
-        lanes = timeline.lanes
-        if len(report.timelines) > 1 or report.undrawn:
-            yield f'<h4 class="call">Call {number}{escape(": " + timeline.name if timeline.name else "")}</h4>'
-        yield f'<div class="wide">{svg.timeline(lanes, svg.whole(lanes))}</div>'
-        if lanes.dropped:
-            yield f'<p class="sub">{lanes.dropped} more things are not drawn.</p>'
+    """One for each call, the first few at once."""
+    for timeline in report.timelines[:_OPEN]:
+        yield from _timeline(timeline, len(report.timelines) > 1)
+    rest = report.timelines[_OPEN:]
+    if rest:
+        yield f"<details><summary>{words.counted(len(rest), 'more call')}</summary>"
+        for timeline in rest:
+            yield from _timeline(timeline, True)
+        yield "</details>"
     if report.undrawn:
-        yield f'<p class="sub">{report.undrawn} more calls are not drawn.</p>'
+        yield f'<p class="sub">{words.counted(report.undrawn, "more call")} not drawn.</p>'
+
+
+def _timeline(timeline: Timeline, is_named: bool) -> Iterator[str]:
+    lanes = timeline.lanes
+    if is_named:
+        yield f'<h4 class="call">{escape(f"Call {timeline.name}" if timeline.name else "The first call")}</h4>'
+    yield f'<div class="wide">{svg.timeline(lanes, svg.whole(lanes))}</div>'
+    if lanes.dropped:
+        yield f'<p class="sub">{words.counted(lanes.dropped, "more thing")} not drawn.</p>'
 
 
 def _finding(number: int, group: Group, report: LogReport) -> Iterator[str]:
