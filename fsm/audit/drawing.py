@@ -91,6 +91,8 @@ class Drawing:
             self._keep(self.lanes.heard, self._heard[response.id])
         elif name in ("create_rejected", "update_rejected", "error"):
             self._keep(self.lanes.asked, Mark(at, "rejected", moment.fault.message if moment.fault else ""))
+            if response is not None and response.create is None and response.id in self._made:
+                self._made[response.id].kind = "own"
 
     def _grow(self, talk: Talk) -> None:
         playing = talk.sound.playing

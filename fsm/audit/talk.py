@@ -94,6 +94,7 @@ class Response:
     turn: Turn | None
     input_no: int
     over_caller: bool  # it began while the caller was speaking
+    unsure: bool = False  # whether it answers `create`, or the provider gave it by itself and rejects that yet
     unseen: bool = False  # the log shows its end alone
     nameless: bool = False  # it says it is of no conversation; some servers say so of every response
     status: str = ""

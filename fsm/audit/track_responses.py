@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.audit.record import Record, audio_bytes
-from fsm.audit.talk import KEPT, Asked, Moment, Response, Talk, keep, mapping
+from fsm.audit.talk import KEPT, Asked, Create, Moment, Response, Talk, keep, mapping
 from fsm.audit.track_creates import claimed, crowd_over
 from fsm.machine.wire import at_path
 
@@ -32,7 +32,8 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     turn = None if outside else talk.turn
     response = Response(
         name, record.evidence(), talk.now_ms, create, outside, turn, talk.input_no, talk.speaking and not outside,
-        record.type != "response.created", nameless, cancelled_before=None if outside else talk.bare_cancel,
+        _may_be_own(talk, create), record.type != "response.created", nameless,
+        cancelled_before=None if outside else talk.bare_cancel,
     )  # fmt: skip
     talk.responses[name] = response
     keep(talk.responses)
@@ -47,10 +48,22 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     before = talk.active
     if not outside:
         talk.active = response
-    if create is not None:
+    if create is not None and not response.unsure:
         yield Moment("create_accepted", create.evidence, talk.now_ms, create=create, response=response)
     collided = before.evidence if before is not None and not outside else None
     yield Moment("response_began", response.evidence, talk.now_ms, response=response, before=collided)
+
+
+def _may_be_own(talk: Talk, create: Create | None) -> bool:
+    """A create may have crossed a response the provider gives by itself: its rejection is still to come."""
+    return create is not None and not create.outside and not create.metadata and talk.mode.provider_answers
+
+
+def _settled(talk: Talk, response: Response) -> Iterator[Moment]:
+    """Nobody has rejected the create: the response was its answer."""
+    create, response.unsure = response.create if response.unsure else None, False
+    if create is not None:
+        yield Moment("create_accepted", create.evidence, talk.now_ms, create=create, response=response)
 
 
 def found(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -142,6 +155,7 @@ def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     response = talk.responses.get(name)
     if response is None or response.status:
         return
+    yield from _settled(talk, response)
     talk.responses_ended += 1
     response.status = record.text("response.status") or ("completed" if record.whole else "unknown")
     response.ended_ms = talk.now_ms
@@ -303,6 +317,8 @@ def unheard(talk: Talk, record: Record) -> Iterator[Moment]:
 def stuck(talk: Talk) -> Iterator[Moment]:
     """At the end of a session: what was begun or asked for and never answered."""
     yield from crowd_over(talk)
+    for response in talk.responses.values():
+        yield from _settled(talk, response)
     active = talk.active
     if active is not None and not active.status:
         waited = talk.now_ms - active.at_ms
