@@ -12,16 +12,27 @@ import orjson
 
 from adapters.audit.events import Found, Recorder
 from adapters.audit.times import Time
-from fsm.audit.record import CLOSED, FLUSHED, LOCAL_FACTS
+from fsm.audit.record import CLOSED, FLUSHED, LOCAL_FACTS, PLAYOUT, STARTED
 
 NAME: Final = "turnspec journal"
-_FACTS: Final = frozenset({"playout.started", *LOCAL_FACTS})
+_FACTS: Final = PLAYOUT | LOCAL_FACTS
+
+
+_KINDS: Final = {"header": "spec", "step": "serial", "wire": "direction"}
+"""What a line of each kind has."""
 
 
 def fits(head: bytes) -> bool:
-    """Does a log begin as a journal does?"""
+    """Does a log begin as a journal does? One whose begin was cut off begins with the rest of a line."""
+    whole = head.split(b"\n")[:2]
+    return any(isinstance(line, dict) and _KINDS.get(str(line.get("kind")), "") in line for line in map(_parsed, whole))
+
+
+def spec_of(head: bytes) -> str:
+    """The name of the spec a journal says it was written under, "" if it says none."""
     first = _parsed(head.split(b"\n", 1)[0])
-    return isinstance(first, dict) and first.get("kind") == "header" and "spec" in first
+    name = first.get("spec") if isinstance(first, dict) and first.get("kind") == "header" else None
+    return name if isinstance(name, str) else ""
 
 
 def read(lines: Iterable[tuple[int, bytes]], recorder: Recorder) -> Iterator[tuple[int, Found]]:
@@ -44,6 +55,8 @@ def _found(line: Mapping[str, object]) -> Iterator[Found]:
             yield Found(event, "client" if line.get("direction") == "out" else "server", at)
     elif line.get("kind") == "step":
         yield from _facts(line, at)
+    elif line.get("kind") == "header":
+        yield Found({**line, "type": STARTED}, "local", Time(0.0))
 
 
 def _facts(line: Mapping[str, object], at: Time | None) -> Iterator[Found]:

@@ -11,7 +11,8 @@ import attrs
 
 from adapters.audit.events import Recorder
 from adapters.audit.read import format_of, records
-from adapters.audit.stream import Told, open_stream
+from adapters.audit.read_journal import spec_of
+from adapters.audit.stream import Stream, Told, open_stream
 from adapters.specs import BUNDLED, load_spec
 from fsm.audit.audit import Audit
 from fsm.audit.report import LogReport
@@ -28,21 +29,28 @@ class Auditor:
     machine: TurnSpecMachine
     specs: Sequence[Spec]
     options: Options
+    is_chosen: bool = True  # by somebody; else a journal of ours is compared with the bundled spec it was written under
 
     def audit(self, name: str, told: Told | None = None) -> LogReport:
         """One log, by path or `-`. Raises OSError (also EOFError's kin of a broken gzip, as OSError)."""
         stream = open_stream(name)
         try:
-            recorder = Recorder(self.machine.spec.vocabulary, stream.name)
-            audit = Audit(self.machine, self.specs, self.options, quote)
-            try:
-                for record in records(stream, recorder, told):
-                    audit.feed(record)
-            except EOFError:
-                recorder.skipped += 1  # a gzip that was cut: what was there has been read
-            return audit.finish(stream.name, format_of(stream.head), recorder.skipped)
+            written_under = "" if self.is_chosen else spec_of(stream.head)
+            if written_under in BUNDLED and written_under != self.machine.spec.name:
+                return _bundled(written_under, self.options.dead_air_ms, self.options.overlap_ms)._audit(stream, told)
+            return self._audit(stream, told)
         finally:
             stream.close()
+
+    def _audit(self, stream: Stream, told: Told | None) -> LogReport:
+        recorder = Recorder(self.machine.spec.vocabulary, stream.name)
+        audit = Audit(self.machine, self.specs, self.options, quote)
+        try:
+            for record in records(stream, recorder, told):
+                audit.feed(record)
+        except EOFError:
+            recorder.skipped += 1  # a gzip that was cut: what was there has been read
+        return audit.finish(stream.name, format_of(stream.head), recorder.skipped)
 
 
 class _Specs(Sequence[Spec]):
@@ -68,10 +76,17 @@ class _Specs(Sequence[Spec]):
         return self._loaded[index]
 
 
-def auditor(spec: str, options: Options) -> Auditor:
+def auditor(spec: str | None, options: Options) -> Auditor:
     """Loads the chosen spec; the bundled ones beside it when they are needed. Raises SpecError."""
-    chosen = load_spec(spec).spec
-    return Auditor(TurnSpecMachine(chosen), _Specs(chosen, [name for name in BUNDLED if name != spec]), options)
+    name = spec or BUNDLED[0]
+    chosen = load_spec(name).spec
+    others = _Specs(chosen, [each for each in BUNDLED if each != name])
+    return Auditor(TurnSpecMachine(chosen), others, options, spec is not None)
+
+
+@cache
+def _bundled(name: str, dead_air_ms: float, overlap_ms: float) -> Auditor:
+    return auditor(name, Options(dead_air_ms, overlap_ms))
 
 
 def quote(place: Place) -> str:

@@ -28,6 +28,8 @@ def _log(console: Console, report: LogReport) -> None:
     console.print(Rule(Text(report.file, style="bold"), align="left", style="dim"))
     console.print(Text(words.heading(report), style="dim"))
     console.print(Text(words.figures(report)))
+    for caveat in words.caveats(report):
+        console.print(Text(caveat, style="dim"))
     console.print()
     for number, group in enumerate(report.findings, 1):
         _finding(console, number, group, report)

@@ -24,7 +24,8 @@ _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--spec", default="server_vad", metavar="SPEC", help="Compare with this spec: a bundled name or a file.")
+@click.option("--spec", metavar="SPEC", help="Compare with this spec: a bundled name or a file. Without it: the "
+              "bundled spec that a turnspec journal was written under; for other logs server_vad.")  # fmt: skip
 @click.option("--dead-air", type=click.FloatRange(0.5, 600), default=5.0, show_default=True, metavar="SECONDS",
               help="How long somebody may wait in silence.")  # fmt: skip
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, to paste into an incident report.")
@@ -34,7 +35,7 @@ _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     logs: tuple[str, ...],
-    spec: str,
+    spec: str | None,
     dead_air: float,
     as_markdown: bool,
     as_json_: bool,
@@ -50,7 +51,7 @@ def command(
     a second answer, a silence, talk-over. What is merely unwise is a note. For each finding: the evidence, the line of
     the spec that forbids it, and what turnspec's machine does when it is fed the same provider events.
 
-    Exit code: 0 notes at most, 1 findings, 2 wrong use.
+    Exit code: 0 notes at most, 1 findings, 2 wrong use (also: one of several logs cannot be read; the others are told).
     """
     if as_markdown and as_json_:
         raise click.UsageError("--markdown and --json exclude each other")
@@ -58,7 +59,7 @@ def command(
         runner = auditor(spec, Options(dead_air_ms=dead_air * 1000))
     except SpecError as error:
         raise click.UsageError(f"--spec {spec}:\n{error}") from None
-    reports = [_audited(runner, log, quiet) for log in logs]
+    reports, unread = _all(runner, logs, quiet)
     if html_file is not None:
         _write(html_file, html.page(reports))
     if as_json_:
@@ -67,7 +68,23 @@ def command(
         click.echo(markdown.page(reports), nl=False)
     else:
         terminal.show(Console(soft_wrap=False), reports)
-    sys.exit(0 if all(report.is_clean for report in reports) else 1)
+    for problem in unread:
+        click.echo(f"Error: {problem.message}", err=True)
+    sys.exit(2 if unread else 0 if all(report.is_clean for report in reports) else 1)
+
+
+def _all(runner: Auditor, logs: tuple[str, ...], quiet: bool) -> tuple[list[LogReport], list[click.UsageError]]:
+    """The reports of all logs that can be read, and what is wrong with the others; one at least can be."""
+    reports: list[LogReport] = []
+    unread: list[click.UsageError] = []
+    for log in logs:
+        try:
+            reports.append(_audited(runner, log, quiet))
+        except click.UsageError as error:
+            unread.append(error)
+    if not reports:
+        raise unread[0]
+    return reports, unread
 
 
 def _write(file: Path, text: str) -> None:

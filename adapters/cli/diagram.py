@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> Non
         except SpecError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        drawn = pages(loaded)
+        drawn = pages(loaded, f"{Path(os.path.relpath(Path.cwd(), out)).as_posix()}/")
         if name in BUNDLED:
             wanted |= {out / path: text for path, text in drawn.items()} | _in_readme(name, drawn)
         else:  # a copy has its original's name inside; its pictures must not take the original's place

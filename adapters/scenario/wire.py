@@ -37,7 +37,7 @@ from adapters.simulator.provider import ProviderServer, ScenarioError, parse_sce
 from adapters.simulator.provider import Scenario as ProviderScenario
 from adapters.tools import Tool
 from adapters.virtual_time import VirtualTimeLoop
-from fsm.language.problem import Place, Problem, SpecError
+from fsm.language.problem import Problem, SpecError
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step, TurnSpecMachine
 from fsm.scenario.runner import Failure, Mismatch, Result, shown_effect
@@ -139,12 +139,12 @@ def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) ->
         except TimeoutError:
             mismatch = Mismatch("the call", f"an end within {MAX_CALL_S:.0f} s", "it goes on")
             return Result(scenario, machine.spec.name, (), Failure(scenario.place, "over: wire", (mismatch,)))
-    mismatches = _mismatches(scenario.play, played, machine.spec)
+    mismatches = _mismatches(scenario.play, played)
     steps = tuple(step for _, step in played.steps)
     failure = None
     if mismatches:
-        place = mismatches[0][0] or scenario.place
-        failure = Failure(place, "over: wire", tuple(m for _, m in mismatches), (), tuple(_story(played)))
+        place = mismatches[0].place or scenario.place
+        failure = Failure(place, "over: wire", tuple(mismatches), (), tuple(_story(played)))
     return Result(scenario, machine.spec.name, steps, failure)
 
 
@@ -186,30 +186,31 @@ async def _with_server(
 # --- looking at it ----------------------------------------------------------------------------------------------------
 
 
-def _mismatches(play: WirePlay, played: _Played, spec: Spec) -> list[tuple[Place | None, Mismatch]]:
-    del spec
-    found: list[tuple[Place | None, Mismatch]] = [
-        (None, Mismatch("caller's script", "every wait to end in time", f"step {n.step} at {n.at_ms:.0f} ms: {n.text}"))
+def _mismatches(play: WirePlay, played: _Played) -> list[Mismatch]:
+    found = [
+        Mismatch("caller's script", "every wait to end in time", f"step {n.step} at {n.at_ms:.0f} ms: {n.text}")
         for n in played.caller.notes
     ]
+    at = play.places.get
     if play.states and not _states_fit(play, played.states):
         what = "states" if play.exact_states else "states in order"
-        found.append((None, Mismatch(what, " ".join(play.states), " ".join(played.states))))
+        found.append(Mismatch(what, " ".join(play.states), " ".join(played.states), at("states")))
     for name, wanted in play.summary.items():
         if name not in played.summary:
-            found.append((None, Mismatch(name, str(wanted), f"no such number; there are {', '.join(played.summary)}")))
+            known = f"no such number; there are {', '.join(played.summary)}"
+            found.append(Mismatch(name, str(wanted), known, at(name)))
         elif not _number_fits(wanted, played.summary[name]):
-            found.append((None, Mismatch(name, str(wanted), str(played.summary[name]))))
+            found.append(Mismatch(name, str(wanted), str(played.summary[name]), at(name)))
     for deadline in play.deadlines:
         anchors = _times(played, deadline.of)
         if not anchors:
-            found.append((deadline.place, Mismatch(deadline.of, "at least once", "never")))
+            found.append(Mismatch(deadline.of, "at least once", "never", deadline.place))
         for at_ms in anchors:
             later = [t - at_ms for t in _times(played, deadline.comes) if t >= at_ms]
             if not later or later[0] > deadline.within_ms:
                 actual = f"after {later[0]} ms" if later else "never"
                 what = f"{deadline.comes} after {deadline.of} at {at_ms} ms"
-                found.append((deadline.place, Mismatch(what, f"within {deadline.within_ms} ms", actual)))
+                found.append(Mismatch(what, f"within {deadline.within_ms} ms", actual, deadline.place))
     return found
 
 

@@ -31,6 +31,8 @@ def _log(report: LogReport) -> Json:
         "timed": report.timed,
         "duration_ms": round(report.duration_ms, 3),
         "figures": attrs.asdict(report.figures),
+        "heard": report.heard,
+        "ends_in_speech": report.ends_in_speech,
         "events": dict(report.kinds),
         "findings": [_group(group, report) for group in report.findings],
         "notes": [_group(group, report) for group in report.notes],

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fsm.audit.album import Album
 from fsm.audit.anchors import Quote, find, no_quote
 from fsm.audit.drawing import Drawing
 from fsm.audit.mirror import Mirror
-from fsm.audit.record import CLOSED, Evidence, Record
-from fsm.audit.report import Case, Figures, Group, Lanes, LogReport
+from fsm.audit.record import CLOSED, STARTED, Evidence, Record
+from fsm.audit.report import Case, Figures, Group, LogReport
 from fsm.audit.rule import Rule, Verdict
 from fsm.audit.rules import BY_MOMENT
 from fsm.audit.rules_creates import cause
@@ -37,7 +38,6 @@ class _Call:
         self.scenes = Scenes()
         self.drawing = Drawing()
         self.records = 0
-        self.has_harm = False
 
 
 class Audit:
@@ -55,35 +55,48 @@ class Audit:
         self._quote = quote
         self._options = options or Options()
         self._calls: dict[str, _Call] = {}
-        self._shown: _Call | None = None
+        self._album = Album()
         self._groups: dict[tuple[str, str, bool], Group] = {}
         self._kinds: dict[str, int] = {}
         self._is_mixed = False
         self._timed = False
         self._until_ms = 0.0
+        self._ends_in_speech = False
         self.figures = Figures()
         self._line = 0
 
     def feed(self, record: Record) -> None:
         """One record of the log."""
         self._line = record.line
-        self.figures.records += 1
-        if record.type in self._kinds or len(self._kinds) < _TYPES:
-            self._kinds[record.type] = self._kinds.get(record.type, 0) + 1
+        self._number(record)
         call = self._call(record.call)
         call.records += 1
         before = call.tracker.talk
         moments = call.tracker.feed(record)
         talk = call.tracker.talk
+        calls = call.mirror.calls
         acts = call.mirror.feed(record, talk, moments)
+        for moment in moments if before is not talk else ():
+            if moment.name in _OF_THE_END:
+                self._told(moment, before, call)
+        if call.mirror.calls > calls and call.records > 1:
+            self._ended(call, before)
+            call.drawing = Drawing(talk.now_ms if talk.timed else call.records, record.line)
         if moments or acts or not record.type.endswith((".delta", ".append")):
             call.scenes.add(beats_of(record, moments, acts, talk.now_ms))
         if moments or acts or not record.type.endswith((".append", "transcript.delta", "text.delta")):
             call.drawing.add(record, moments, acts, talk, call.records)
         for moment in moments:
-            self._count(moment)
-            self._judge(moment, before if moment.name in _OF_THE_END and before is not talk else talk, call)
+            if before is talk or moment.name not in _OF_THE_END:
+                self._told(moment, talk, call)
         self.figures.ours += sum(e.startswith("create_response") for act in acts for e in act.effects)
+
+    def _number(self, record: Record) -> None:
+        if record.type == STARTED:
+            return
+        self.figures.records += 1
+        if record.type in self._kinds or len(self._kinds) < _TYPES:
+            self._kinds[record.type] = self._kinds.get(record.type, 0) + 1
 
     def _call(self, name: str) -> _Call:
         """The call a record is of. What came before a log named any is the first one's."""
@@ -98,6 +111,10 @@ class Audit:
                 self._over(self._calls.pop(next(iter(self._calls))))
         self._calls[name] = call  # the one that spoke last is the last to be forgotten
         return call
+
+    def _told(self, moment: Moment, talk: Talk, call: _Call) -> None:
+        self._count(moment)
+        self._judge(moment, talk, call)
 
     def _count(self, moment: Moment) -> None:
         figures = self.figures
@@ -126,27 +143,30 @@ class Audit:
             group.forbids = find(self._specs, rule.anchors, self._quote)
             if verdict.harm:
                 group.scene = call.scenes.open(moment.evidence.line or self._line, moment.at_ms)
+                group.lanes = call.drawing.lanes
         elif len(group.more) < _CASES - 1:
             group.more.append(case)
         group.count += 1
         group.last = case
         if verdict.harm:
-            call.has_harm = True
             call.drawing.found(at_ms, f"{rule.id} {key[1]}")
 
     def _over(self, call: _Call) -> None:
         """A call is over: what was waited for never came."""
-        for moment in call.tracker.end():
-            self._count(moment)
-            self._judge(moment, call.tracker.talk, call)
         talk = call.tracker.talk
-        call.drawing.end(talk.now_ms)
+        for moment in call.tracker.end():
+            self._told(moment, talk, call)
+        self._ended(call, talk)
+        self._ends_in_speech = self._ends_in_speech or talk.in_speech
         self.figures.sessions += max(call.tracker.sessions, 1)
         self._is_mixed = self._is_mixed or call.tracker.is_mixed
         self._timed = self._timed or talk.timed
         self._until_ms = max(self._until_ms, talk.now_ms)
-        if self._shown is None or (call.has_harm and not self._shown.has_harm):
-            self._shown = call
+
+    def _ended(self, call: _Call, talk: Talk) -> None:
+        """What is drawn of a call is complete."""
+        call.drawing.end(talk.now_ms)
+        self._album.add(call.name, call.drawing, talk.sound)
 
     def finish(self, file: str, log_format: str, skipped: int = 0) -> LogReport:
         """The log is over."""
@@ -159,12 +179,11 @@ class Audit:
         harmful = {(g.rule.id, g.key) for g in groups if g.harm}
         told = [g for g in groups if g.harm or (g.rule.id, g.key) not in harmful]
         told.sort(key=lambda g: (-g.count, g.first.at_ms))
-        shown = self._shown
         return LogReport(
             file, log_format, self._specs[0].name, self._timed, self._until_ms, self.figures,
             [g for g in told if g.harm], [g for g in told if not g.harm],
-            shown.drawing.lanes if shown else Lanes(), dict(sorted(self._kinds.items())),
-            shown.name if shown else "",
+            self._album.timelines, dict(sorted(self._kinds.items())), self._album.undrawn, self._album.heard,
+            self._ends_in_speech,
         )  # fmt: skip
 
     def _weighed(self, group: Group) -> Group:

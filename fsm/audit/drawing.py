@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from fsm.audit.mirror import Act
-from fsm.audit.record import Record
+from fsm.audit.record import CLOSED, PLAYOUT, Record
 from fsm.audit.report import Bar, Lanes, Mark
 from fsm.audit.talk import Moment, Response, Talk
 
@@ -23,8 +23,11 @@ T = TypeVar("T")
 class Drawing:
     """Fills the lanes, record by record."""
 
-    def __init__(self) -> None:
-        self.lanes = Lanes()
+    def __init__(self, start_at: float = 0.0, line: int = 0) -> None:
+        """`line` is where the call begins, if another one came before it in the same log."""
+        self.lanes = Lanes(start_at=start_at)
+        self.line = line
+        self.has_begun = False
         self._speech: Bar | None = None
         self._made: dict[str, Bar] = {}
         self._heard: dict[str, Bar] = {}
@@ -37,11 +40,18 @@ class Drawing:
     ) -> None:  # fmt: skip
         """One record, the `number`th, and all that came of it."""
         self._order = number
+        before, self.has_begun = self.has_begun, True
         self.lanes.by_order = not talk.timed
         self._at = talk.now_ms if talk.timed else float(self._order)
+        if not before and not self.line:
+            self.lanes.start_at = self._at
+        if record.type in (CLOSED, "session.created"):
+            self._session_over()
         for moment in moments:
             self._moment(moment, talk)
-        if record.type.endswith("audio.delta"):
+        if record.type in PLAYOUT:
+            self._told(record, talk)
+        if record.type.endswith("audio.delta") or talk.sound.is_heard:
             self._grow(talk)
         elif record.direction != "server":
             self._cut(talk)
@@ -50,6 +60,12 @@ class Drawing:
             self._keep(self.lanes.asked, Mark(self._at, kind, record.type))
         for act in acts:
             self._act(act, talk)
+
+    def _session_over(self) -> None:
+        """Whatever a session was still giving ends with it."""
+        for bar in self._made.values():
+            bar.end_ms = self._at
+        self._made.clear()
 
     def _moment(self, moment: Moment, talk: Talk) -> None:
         at, response, name = self._at, moment.response, moment.name
@@ -75,12 +91,26 @@ class Drawing:
             self._keep(self.lanes.heard, self._heard[response.id])
         elif name in ("create_rejected", "update_rejected", "error"):
             self._keep(self.lanes.asked, Mark(at, "rejected", moment.fault.message if moment.fault else ""))
+            if response is not None and response.create is None and response.id in self._made:
+                self._made[response.id].kind = "own"
 
     def _grow(self, talk: Talk) -> None:
         playing = talk.sound.playing
         bar = self._heard.get(playing.id) if playing is not None else None
         if bar is not None and playing is not None and playing.flushed is None:
             bar.end_ms = talk.sound.heard_until_ms if talk.timed else self._at
+
+    def _told(self, record: Record, talk: Talk) -> None:
+        """A fact of our playout: what begins again is another bar, what ends has ended now."""
+        playing = talk.sound.playing
+        bar = self._heard.get(playing.id) if playing is not None else None
+        if bar is None or playing is None:
+            return
+        if record.type == "playout.started" and bar.end_ms > bar.start_ms and talk.sound.is_heard:
+            self._heard[playing.id] = Bar(self._at, self._at, "heard", playing.id)
+            self._keep(self.lanes.heard, self._heard[playing.id])
+        elif record.type == "playout.drained":
+            bar.end_ms = max(self._at, bar.start_ms)
 
     def _cut(self, talk: Talk) -> None:
         """What was flushed is not heard any more."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from fsm.audit import svg, words
-from fsm.audit.report import Group, LogReport
+from fsm.audit.report import Group, LogReport, Timeline
 
 _STYLE = """
 :root{--ink:#1d2733;--soft:#5b6776;--line:#e1e6ec;--bad:#d1342f;--note:#8a6d1f;--card:#fff;--page:#f6f8fa}
@@ -29,6 +29,7 @@ code{background:#eef1f5;border-radius:4px;padding:1px 5px;overflow-wrap:anywhere
 .evidence code{background:none;color:var(--soft);padding:0}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:18px}
 @media(max-width:820px){.two{grid-template-columns:1fr}}
+h4.call{margin:14px 0 0;font-size:14px;overflow-wrap:anywhere}
 .two h4{margin:8px 0 4px;font-size:13px;text-transform:uppercase;letter-spacing:.04em;color:var(--soft)}
 .wide{overflow-x:auto}svg{display:block;width:100%;min-width:760px;height:auto;margin:8px 0}
 svg text{font:11px system-ui,"DejaVu Sans",sans-serif}.lane{text-anchor:end;fill:#5b6776;font-weight:600}
@@ -42,9 +43,11 @@ td.ours{background:#f3f8f5}summary{cursor:pointer;color:var(--soft);margin-top:8
 .legend{color:var(--soft);font-size:12.5px;margin:0}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 4px 0 12px;vertical-align:-1px}
 """
+_OPEN = 4  # timelines of calls that are shown at once
 _LEGEND = (
     ("#4f8ef7", "caller speaks"), ("#35a86b", "agent is heard"), ("#8b7fd6", "response of the provider's own"),
-    ("#c08a2c", "response asked for, create"), ("#d1342f", "rejected, finding"),
+    ("#c08a2c", "response asked for, create"), ("#2f7ed8", "what plays is cut"), ("#a0559b", "tool"),
+    ("#d1342f", "rejected, finding"),
     ("#a9c8fb", "turnspec: user_speaking"), ("#f6d596", "response_pending"), ("#c3bbef", "responding"),
     ("#a5dcc0", "playing_out"), ("#e6b9da", "tool_call"), ("#d9dfe8", "configured"),
 )  # fmt: skip
@@ -63,7 +66,7 @@ def page(reports: Sequence[LogReport]) -> str:
 
 def _body(reports: Sequence[LogReport]) -> Iterator[str]:
     good = ' class="good"' if all(r.is_clean for r in reports) else ""
-    yield f'<h1>What went wrong in this call</h1><p class="verdict"><b{good}>{escape(words.verdict(reports))}</b></p>'
+    yield f'<h1>Audit of Realtime calls</h1><p class="verdict"><b{good}>{escape(words.verdict(reports))}</b></p>'
     if len(reports) > 1:
         yield '<div class="card wide"><table><tr><th>log</th><th>findings</th><th>notes</th><th>what</th></tr>'
         for number, report in enumerate(reports, 1):
@@ -79,13 +82,11 @@ def _body(reports: Sequence[LogReport]) -> Iterator[str]:
 
 def _log(number: int, report: LogReport) -> Iterator[str]:
     yield f'<h2 id="log{number}">{escape(report.file)}</h2><p class="sub">{escape(words.heading(report))}</p>'
+    yield f'<div class="card"><p style="margin:0">{escape(words.figures(report))}</p>'
+    yield from (f'<p class="sub" style="margin:2px 0 0">{escape(caveat)}</p>' for caveat in words.caveats(report))
+    yield from _timelines(report)
     legend = "".join(f'<i style="background:{colour}"></i>{escape(text)}' for colour, text in _LEGEND)
-    drawn = f" The timeline is of call {report.drawn}." if report.figures.calls > 1 else ""
-    dropped = f" {report.lanes.dropped} more things are not drawn." if report.lanes.dropped else ""
-    yield (
-        f'<div class="card"><p style="margin:0">{escape(words.figures(report) + drawn)}{dropped}</p><div class="wide">'
-        f'{svg.timeline(report.lanes, svg.whole(report.lanes))}</div><p class="legend">{legend}</p></div>'
-    )
+    yield f'<p class="legend">{legend}</p></div>'
     for index, group in enumerate(report.findings, 1):
         yield from _finding(index, group, report)
     if report.notes:
@@ -98,6 +99,29 @@ def _log(number: int, report: LogReport) -> Iterator[str]:
         yield "</ul></div>"
 
 
+def _timelines(report: LogReport) -> Iterator[str]:
+    """One for each call, the first few at once."""
+    for timeline in report.timelines[:_OPEN]:
+        yield from _timeline(timeline, len(report.timelines) > 1)
+    rest = report.timelines[_OPEN:]
+    if rest:
+        yield f"<details><summary>{words.counted(len(rest), 'more call')}</summary>"
+        for timeline in rest:
+            yield from _timeline(timeline, True)
+        yield "</details>"
+    if report.undrawn:
+        yield f'<p class="sub">{words.counted(report.undrawn, "more call")} not drawn.</p>'
+
+
+def _timeline(timeline: Timeline, is_named: bool) -> Iterator[str]:
+    lanes = timeline.lanes
+    if is_named:
+        yield f'<h4 class="call">{escape(f"Call {timeline.name}" if timeline.name else "The first call")}</h4>'
+    yield f'<div class="wide">{svg.timeline(lanes, svg.whole(lanes))}</div>'
+    if lanes.dropped:
+        yield f'<p class="sub">{words.counted(lanes.dropped, "more thing")} not drawn.</p>'
+
+
 def _finding(number: int, group: Group, report: LogReport) -> Iterator[str]:
     when = words.times(group)
     count = f'<span class="count">{escape(when)}</span>' if when else ""
@@ -105,10 +129,10 @@ def _finding(number: int, group: Group, report: LogReport) -> Iterator[str]:
         f'<div class="card finding"><div class="head"><h3>{number}. {escape(group.rule.title)}</h3>{count}'
         f'<span class="id">{group.rule.id}</span></div><p class="why">{escape(group.rule.why)}</p>'
     )
-    here = report.lanes.first_found.get(group.name)
-    if here is not None:
-        window = svg.around(report.lanes, here)
-        yield f'<div class="wide">{svg.timeline(report.lanes, window, here)}</div>'
+    here = group.lanes.first_found.get(group.name) if group.lanes is not None else None
+    if group.lanes is not None and here is not None:
+        window = svg.around(group.lanes, here)
+        yield f'<div class="wide">{svg.timeline(group.lanes, window, here)}</div>'
     yield '<div class="two"><div><h4>In the log</h4><ul>'
     for case in group.cases:
         lines = "".join(f"<li><code>{escape(words.evidence(found))}</code></li>" for found in case.evidence[:6])

@@ -26,6 +26,8 @@ def _named(report: LogReport) -> str:
 
 def _log(report: LogReport) -> Iterator[str]:
     yield from (f"## {code(report.file)}", "", words.heading(report) + ".", "", words.figures(report), "")
+    for caveat in words.caveats(report):
+        yield from (f"*{caveat}*", "")
     for number, group in enumerate(report.findings, 1):
         yield from _finding(number, group, report)
     if report.notes:

@@ -1,8 +1,8 @@
 """Our machine beside their client: fed with the same provider events, at the times of the log. Pure.
 
-What a log cannot hold is stood in for and marked `assumed`: the provider's answer to what turnspec would have asked and
-their client did not, the playout (by the length of the audio), the socket. What their client asked for and the provider
-rejected is not fed: turnspec did not ask for it. Never here: judgement.
+What a log does not hold is stood in for and marked `assumed`: the provider's answer to what turnspec would have asked
+and their client did not, the socket, the playout (by the length of the audio; our own journals tell it). What their
+client asked for and the provider rejected is not fed: turnspec did not ask for it. Never here: judgement.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import attrs
 
 from fsm.audit import explain
 from fsm.audit.mirror_playout import MirrorPlayout
-from fsm.audit.record import CLOSED, LOCAL_FACTS, Record, audio_bytes
+from fsm.audit.record import CLOSED, LOCAL_FACTS, PLAYOUT, STARTED, Record, audio_bytes
 from fsm.audit.talk import Moment, Talk, mapping
 from fsm.language.problem import NOWHERE, Place
 from fsm.machine.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
@@ -61,20 +61,22 @@ class Mirror:
     def __init__(self, machine: TurnSpecMachine) -> None:
         self._machine = machine
         self._vocabulary = machine.spec.vocabulary
-        self._session = machine.spec.slot_index.get("session")
         self._assumptions = 0
+        self.calls = 0  # begun: a log may hold one after the other
+        self._talk_key, self._context = "", dict[str, str]()
         self._line = 0
         self._now_ms = 0.0
         self._begin()
 
     def _begin(self) -> None:
-        first = self._machine.start()
+        first = self._machine.start(self._talk_key, **self._context)
         self._snapshot: Snapshot = first.snapshot
         self._due: dict[str, tuple[float, int]] = {}
         self._waits = _Waits()
         self._playout = MirrorPlayout()
         self._prompt_until: float | None = None
         self._is_over = False
+        self.calls += 1
         self._take(first)
 
     @property
@@ -86,6 +88,8 @@ class Mirror:
     def feed(self, record: Record, talk: Talk, moments: list[Moment]) -> list[Act]:
         """What our machine does with one record. `talk` and `moments` are what the record means."""
         self._line, timed = record.line, talk.timed
+        if record.type == STARTED:
+            return self._started(record)
         if record.type in _AUDIO:
             return [*self._pass_time(talk.now_ms, timed), *self._hear(record, talk)]
         if record.type.endswith(".delta"):
@@ -98,14 +102,32 @@ class Mirror:
             return acts
         if record.type == CLOSED:
             return [*acts, *self._closed(record)]
-        if record.type in LOCAL_FACTS:
-            data = {key: value for key, value in record.event.items() if key != "type"}
-            return [*acts, *self._step(Event(record.type, data))]
+        if record.type in LOCAL_FACTS or record.type in PLAYOUT:
+            return [*acts, *self._fact(record)]
         if record.direction == "server":
             acts += self._server(record, talk, moments)
         elif record.type == "conversation.item.create":
             acts += self._returned(record)
         return acts
+
+    def _started(self, record: Record) -> list[Act]:
+        """Our machine is started as it was: with the same key to talk, owing a greeting or not."""
+        known = {v.name: v.domain for v in self._machine.spec.context}
+        given = mapping(record.event.get("context"))
+        self._context = {name: str(value) for name, value in given.items() if str(value) in known.get(name, ())}
+        self._talk_key = record.text("talk_key")
+        self.calls -= 1
+        self._begin()
+        return []
+
+    def _fact(self, record: Record) -> Iterator[Act]:
+        """What a journal of ours knows and no wire does."""
+        fact = Event(record.type, {key: value for key, value in record.event.items() if key != "type"})
+        ours = [fact]
+        if record.type in PLAYOUT:
+            ours = self._playout.hear(fact, self._slot("playout"), self._now_ms)
+        for event in ours:
+            yield from self._step(event)
 
     def _server(self, record: Record, talk: Talk, moments: list[Moment]) -> Iterator[Act]:
         yield from self._ready(record.type)
@@ -176,10 +198,11 @@ class Mirror:
         if self._waits.update is not None and conversation:
             yield from self._confirm()
 
-    def _slot(self) -> str:
-        if self._session is None:
+    def _slot(self, name: str = "session") -> str:
+        index = self._machine.spec.slot_index.get(name)
+        if index is None:
             return ""
-        return self._machine.spec.variables[self._session].domain[self._snapshot.control.values[self._session]]
+        return self._machine.spec.variables[index].domain[self._snapshot.control.values[index]]
 
     def _confirm(self) -> Iterator[Act]:
         self._waits.update = None
@@ -205,7 +228,7 @@ class Mirror:
         response = talk.response_of(record)
         name = response.id if response is not None else record.text("response_id")
         for event in self._playout.push(name, record.text("item_id"), ms, self._now_ms):
-            yield from self._step(event)
+            yield from self._step(event, assumed=True)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -219,7 +242,7 @@ class Mirror:
             yield from self._happen(name)
         if not timed:
             for event in self._playout.drain_untimed():
-                yield from self._step(event)
+                yield from self._step(event, assumed=True)
         self._now_ms = max(self._now_ms, now_ms)
 
     def _next_due(self) -> tuple[str, float]:
@@ -237,7 +260,7 @@ class Mirror:
     def _happen(self, name: str) -> Iterator[Act]:
         if name == "playout":
             for event in self._playout.due(self._now_ms):
-                yield from self._step(event)
+                yield from self._step(event, assumed=True)
         elif name == "prompt":
             self._prompt_until = None
             yield from self._step(Event("prompt.finished", {"name": "apology"}), assumed=True)
@@ -305,7 +328,7 @@ class Mirror:
         elif effect.name == "play_prompt":
             self._prompt_until = self._now_ms + _PROMPT_MS
         elif effect.name == "flush_playout":
-            return [self._playout.flush(effect.args.get("response_ids"), self._now_ms)]
+            return self._playout.flush(effect.args.get("response_ids"), self._now_ms)
         return []
 
 

@@ -1,6 +1,7 @@
 """What our playout would tell the machine of a log's audio: begun, going on, drained, flushed, dropped. Pure.
 
-The length of the audio is known from its bytes, or from the tracker's estimate. Never here: the machine.
+A log of ours tells what the playout did. Of others it is reckoned: the length of the audio is known from its bytes, or
+from the tracker's estimate. Never here: the machine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from fsm.machine.machine import Event
 _PROGRESS_MS = 2000.0  # between two playout.progressed (notes/CONTRACT.md)
 _NEVER = float("inf")
 _KEPT = 64
+_ANSWER_MS = 500.0  # within which a log's playout has answered a flush, if it was told to flush, too
 
 
 class MirrorPlayout:
@@ -25,14 +27,16 @@ class MirrorPlayout:
         self._is_playing = False
         self._has_ended = False
         self._flushed: dict[str, bool] = {}
+        self._flush: Event | None = None  # asked for, and not yet told by the log
+        self._flush_until_ms = _NEVER
+        self.told = False  # the log tells what its playout did: nothing is reckoned any more
 
     def push(self, response: str, item: str, ms: float, now_ms: float) -> list[Event]:
         """Audio came: it is played, or dropped because its response was flushed."""
+        if self.told:
+            return []
         if response in self._flushed:
-            if self._flushed[response]:
-                return []
-            self._flushed[response] = True
-            return [Event("playout.dropped", {"items": [_item(item, response, 0, 0)]})]
+            return self._drop(response, item)
         if item != self._item:
             self._received_ms, self._begun_ms = 0.0, max(now_ms, self._until_ms if self._is_playing else now_ms)
         self._response, self._item, self._has_ended = response, item, False
@@ -44,6 +48,45 @@ class MirrorPlayout:
         self._progress_ms = now_ms + _PROGRESS_MS
         return [Event("playout.started", {"response_id": response, "item_id": item})]
 
+    def _drop(self, response: str, item: str) -> list[Event]:
+        """Audio of a response that was flushed: told once."""
+        if self._flushed[response]:
+            return []
+        self._flushed[response] = True
+        return [Event("playout.dropped", {"items": [_item(item, response, 0, 0)]})]
+
+    def hear(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
+        """A fact of the log's playout, as it is one of ours; `slot` is what our machine takes its playout to be at.
+
+        Our machine may have flushed what was played on there, and may play on what was flushed there.
+        """
+        if not self.told:
+            self.told, self._is_playing = True, slot == "playing"
+        if fact.name == "playout.started":
+            return self._starts(fact, slot, now_ms)
+        if fact.name == "playout.flushed":
+            return self._was_flushed(fact, slot)
+        if fact.name == "playout.dropped":
+            return [fact]
+        if slot != "playing":
+            return []
+        self._is_playing = self._is_playing and fact.name != "playout.drained"
+        return [fact]
+
+    def _starts(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
+        response, item = str(fact.data.get("response_id", "")), str(fact.data.get("item_id", ""))
+        if response in self._flushed:
+            return self._drop(response, item)
+        self._response, self._item, self._begun_ms, self._is_playing = response, item, now_ms, True
+        return [fact] if slot == "idle" else []
+
+    def _was_flushed(self, fact: Event, slot: str) -> list[Event]:
+        self._flush, self._flush_until_ms = None, _NEVER
+        if slot == "playing":
+            self._is_playing = False
+            return [Event("playout.drained")]  # nothing of it is left to be heard
+        return [fact] if slot == "flushing" else []
+
     def ended(self, response: str, estimate_ms: float) -> None:
         """A response is complete; what the log does not show of its length is estimated."""
         if response == self._response and self._is_playing:
@@ -52,12 +95,17 @@ class MirrorPlayout:
 
     def next_ms(self) -> float:
         """When something is to be told next."""
+        if self.told:
+            return self._flush_until_ms
         if not self._is_playing:
             return _NEVER
         return min(self._until_ms if self._has_ended else _NEVER, self._progress_ms)
 
     def due(self, now_ms: float) -> list[Event]:
         """What has come due."""
+        if self._flush is not None:
+            flushed, self._flush, self._flush_until_ms = self._flush, None, _NEVER
+            return [flushed]
         if self._has_ended and self._until_ms <= now_ms:
             self._is_playing = False
             return [Event("playout.drained")]
@@ -72,18 +120,23 @@ class MirrorPlayout:
         self._is_playing = False
         return [Event("playout.drained")]
 
-    def flush(self, named: object, now_ms: float) -> Event:
-        """playout.flushed, with what was heard of the item that played."""
+    def flush(self, named: object, now_ms: float) -> list[Event]:
+        """playout.flushed, with what was heard of the item that played; where the log tells it, it will come."""
         for name in named if isinstance(named, list | tuple) else ():
             self._flushed.setdefault(str(name), False)
         while len(self._flushed) > _KEPT:
             self._flushed.pop(next(iter(self._flushed)))
         items = []
         if self._is_playing:
-            heard = min(max(now_ms - self._begun_ms, 0.0), self._received_ms)
-            items = [_item(self._item, self._response, heard, self._received_ms)]
+            heard = max(now_ms - self._begun_ms, 0.0)
+            received = heard if self.told else self._received_ms
+            items = [_item(self._item, self._response, min(heard, received), received)]
         self._is_playing, self._item = False, ""
-        return Event("playout.flushed", {"items": items})
+        flushed = Event("playout.flushed", {"items": items})
+        if not self.told:
+            return [flushed]
+        self._flush, self._flush_until_ms = flushed, now_ms + _ANSWER_MS
+        return []
 
 
 def _item(item: str, response: str, heard_ms: float, received_ms: float) -> dict[str, object]:

@@ -62,6 +62,7 @@ class Group:
     more: list[Case] = attrs.field(factory=list)
     forbids: tuple[Forbids, ...] = ()
     scene: Scene | None = None
+    lanes: Lanes | None = None  # of the call in which it was found first
 
     @property
     def name(self) -> str:
@@ -107,8 +108,21 @@ class Lanes:
     found: list[Mark] = attrs.field(factory=list)
     dropped: int = 0
     by_order: bool = False  # a log without times: positions are the numbers of its events
+    start_at: float = 0.0
     end_at: float = 0.0
     first_found: dict[str, float] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Timeline:
+    """The lanes of one call of a log; `name` says which."""
+
+    name: str
+    lanes: Lanes
+
+
+Heard = Literal["told", "reckoned", "guessed", "unknown"]
+"""How a log shows when the agent was heard: our playout tells, by its length, by its tokens, not at all."""
 
 
 @attrs.define
@@ -142,9 +156,11 @@ class LogReport:
     figures: Figures
     findings: list[Group]
     notes: list[Group]
-    lanes: Lanes
+    timelines: list[Timeline]
     kinds: Mapping[str, int]
-    drawn: str = ""  # the call whose lanes they are, in a log of several
+    undrawn: int = 0  # calls of which there is no timeline
+    heard: Heard = "unknown"
+    ends_in_speech: bool = False  # the log ends while the agent is being heard
 
     @property
     def is_clean(self) -> bool:

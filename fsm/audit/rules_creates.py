@@ -118,7 +118,7 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
     if create is None:
         return None
     harm = moment.ms > talk.options.dead_air_ms
-    after = f"{seconds(moment.ms)} later" if harm else "when the log ends"
+    after = f"{seconds(moment.ms)} later" if harm else "by the end of the session"
     text = f"a create has neither a response nor a rejection {after}"
     return Verdict(harm, text, lines(create.evidence), at_ms=create.at_ms)
 
@@ -141,7 +141,7 @@ def _judge_stuck(moment: Moment, talk: Talk) -> Verdict | None:
     if response is None:
         return None
     harm = moment.ms > 2 * talk.options.dead_air_ms
-    after = f"{seconds(moment.ms)} later" if harm else "when the log ends"
+    after = f"{seconds(moment.ms)} later" if harm else "by the end of the session"
     return Verdict(harm, f"{response.id} has no response.done {after}", lines(response.evidence), at_ms=response.at_ms)
 
 

@@ -40,7 +40,7 @@ def _judge_lost(moment: Moment, talk: Talk) -> Verdict | None:
     del talk
     shown = lines(update.evidence)
     if moment.name == "update_open":
-        return Verdict(False, "a session.update has no answer when the log ends", shown)
+        return Verdict(False, "a session.update has no answer by the end of the session", shown)
     return Verdict(True, "a session.update was never confirmed, and the session went on without it", shown)
 
 

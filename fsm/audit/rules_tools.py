@@ -40,7 +40,7 @@ def _judge_tool_open(moment: Moment, talk: Talk) -> Verdict | None:
     harm = (moment.ms > talk.options.dead_air_ms or moved_on) and not hidden
     text = f"{call.name or 'a tool'} ({call.id}) has no output {seconds(moment.ms)} later"
     if not harm:
-        text = f"{call.name or 'a tool'} ({call.id}) has no output when the log ends"
+        text = f"{call.name or 'a tool'} ({call.id}) has no output by the end of the session"
     return Verdict(harm, text, lines(call.evidence), at_ms=call.at_ms)
 
 
@@ -50,7 +50,7 @@ def _judge_round(moment: Moment, talk: Talk) -> Verdict | None:
         return None
     harm = moment.ms > talk.options.dead_air_ms
     text = f"the output of {call.name or 'a tool'} ({call.id}) was sent, and nobody asked for an answer"
-    text += f" for {seconds(moment.ms)}" if harm else " before the log ended"
+    text += f" for {seconds(moment.ms)}" if harm else " before the session ended"
     return Verdict(harm, text, lines(call.evidence, moment.evidence), at_ms=call.answered_ms)
 
 

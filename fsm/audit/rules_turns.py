@@ -20,13 +20,13 @@ def _judge_unanswered(moment: Moment, talk: Talk) -> Verdict | None:
         return None
     shown = lines(turn.evidence, turn.stopped, moment.before)
     if moment.ms > talk.options.dead_air_ms:
-        until = "the caller spoke again" if moment.before else "the log ended"
-        text = f"turn {turn.number}: nobody answered for {seconds(moment.ms)}, until {until}"
+        until = "until the caller spoke again" if moment.before else "to the end of the session"
+        text = f"turn {turn.number}: nobody answered for {seconds(moment.ms)}, {until}"
         known = talk.mode.described or talk.responses_begun > 0  # else: does anybody answer here at all?
         return Verdict(known, text, shown, at_ms=turn.ended_ms)
     if moment.before is not None:
         return None  # the caller went on before anybody could answer
-    return Verdict(False, f"turn {turn.number} has no answer when the log ends", shown)
+    return Verdict(False, f"turn {turn.number} has no answer by the end of the session", shown)
 
 
 def _judge_endless(moment: Moment, talk: Talk) -> Verdict | None:
@@ -84,7 +84,7 @@ def _judge_greeting(moment: Moment, talk: Talk) -> Verdict | None:
     waited = moment.at_ms - talk.configured_ms
     if waited <= talk.options.dead_air_ms or talk.mode.transcription_only:
         return None
-    until = "until the caller spoke" if moment.name == "turn_began" else "until the log ended"
+    until = "until the caller spoke" if moment.name == "turn_began" else "to the end of the session"
     shown = lines(talk.configured, *(c.evidence for c in talk.creates), moment.evidence)
     return Verdict(
         talk.has_clock, f"nobody said anything for {seconds(waited)} after the session was ready, {until}", shown

@@ -6,17 +6,26 @@ from collections import deque
 from collections.abc import Iterable
 
 from fsm.audit.mirror import Act
-from fsm.audit.record import CLOSED, Record, seconds
+from fsm.audit.record import CLOSED, FLUSHED, PLAYOUT, Record, seconds
 from fsm.audit.report import Beat, Lane, Scene
 from fsm.audit.talk import Moment
 
 _WRONG = "impossible"
 _BEFORE = 14
 _AFTER = 8
-_CALLER = ("input_audio_buffer.speech", "input_audio_buffer.timeout", "conversation.item.input_audio_transcription.com")
+_CALLER = (
+    "input_audio_buffer.speech", "input_audio_buffer.timeout", "conversation.item.input_audio_transcription.com",
+    "caller.",
+)  # fmt: skip
+_OURS = PLAYOUT | {
+    FLUSHED,
+    "operator.hang_up_requested",
+    "application.say_requested",
+}  # of a journal of ours
 _QUIET = (
     ".delta", "content_part", "rate_limits", "transcription", "input_audio_buffer.append", "conversation.item.done",
     "audio.done", "audio_transcript.done", "text.done", "function_call_arguments", "response.output_item.added", "ping",
+    "call.started", "uplink.committable", "playout.progressed",
 )  # fmt: skip
 
 
@@ -48,7 +57,7 @@ def beats_of(record: Record, moments: list[Moment], acts: list[Act], now_ms: flo
     telling = [act for act in acts if act.effects or act.before != act.after or act.outcome == _WRONG]
     own = [Beat(a.at_ms, a.line, "turnspec", act_words(a), a.outcome == _WRONG) for a in telling]
     found = [beat for beat in own if beat.at_ms < now_ms]  # deadlines and playout, before what the log has here
-    began = any(m.name == "audio_began" for m in moments)
+    began = record.direction == "server" and any(m.name == "audio_began" for m in moments)
     if began or not any(word in record.type for word in _QUIET):
         bad = record.type == "error" or any(m.name.endswith(("rejected", "refused")) for m in moments)
         found.append(Beat(now_ms, record.line, _lane(record), "audio begins" if began else _words(record), bad))
@@ -58,11 +67,12 @@ def beats_of(record: Record, moments: list[Moment], acts: list[Act], now_ms: flo
 def _lane(record: Record) -> Lane:
     if record.type.startswith(_CALLER):
         return "caller"
-    return "client" if record.direction == "client" else "provider"
+    return "client" if record.direction == "client" or record.type in _OURS else "provider"
 
 
 def _words(record: Record) -> str:
     name = record.type.removeprefix("input_audio_buffer.") if _lane(record) == "caller" else record.type
+    name = name.removeprefix("effect.")
     if record.type == CLOSED:
         return f"closed {int(record.number('code') or 0)} {record.text('reason')}".strip()
     if record.type == "error":

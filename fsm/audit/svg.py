@@ -29,7 +29,7 @@ _MARKS = {
     "item": "#a0559b", "commit": "#2a9d8f", "clear": "#2f7ed8",
 }  # fmt: skip
 _EFFECTS = {
-    "create_response": "#c08a2c", "cancel_response": "#7a5195", "flush_playout": "#d1342f", "truncate_item": "#2f7ed8",
+    "create_response": "#c08a2c", "cancel_response": "#7a5195", "flush_playout": "#2f7ed8", "truncate_item": "#2f7ed8",
     "update_session": "#5b6776", "run_tool": "#a0559b", "send_tool_output": "#a0559b", "hang_up": "#222",
     "play_prompt": "#35a86b",
 }  # fmt: skip
@@ -53,12 +53,13 @@ class Window:
 def around(lanes: Lanes, at: float) -> Window:
     """The seconds (or events) around a finding."""
     reach = 25.0 if lanes.by_order else 4500.0
-    start = max(at - reach, 0.0)
+    start = max(at - reach, lanes.start_at)
     return Window(start, min(at + reach, max(lanes.end_at, at) + reach / 3))  # room for the words at the end
 
 
 def whole(lanes: Lanes) -> Window:
-    return Window(0.0, max(lanes.end_at, *(bar.end_ms for bar in (*lanes.heard[-1:], *lanes.states[-1:])), 1.0))
+    ends = [bar.end_ms for bar in (*lanes.heard[-1:], *lanes.states[-1:])]
+    return Window(lanes.start_at, max(lanes.end_at, *ends, lanes.start_at + 1.0))
 
 
 def timeline(lanes: Lanes, window: Window, here: float | None = None) -> str:

@@ -15,6 +15,7 @@ from fsm.audit.record import Evidence, Record
 
 CROWD = 12  # creates that make a crowd, if they come within CROWD_MS
 CROWD_MS = 10_000.0
+_TAIL_MS = 250.0  # of an answer that is as good as heard
 KEPT = 64  # of each kind of thing: what is older is forgotten
 
 
@@ -93,6 +94,7 @@ class Response:
     turn: Turn | None
     input_no: int
     over_caller: bool  # it began while the caller was speaking
+    unsure: bool = False  # whether it answers `create`, or the provider gave it by itself and rejects that yet
     unseen: bool = False  # the log shows its end alone
     nameless: bool = False  # it says it is of no conversation; some servers say so of every response
     status: str = ""
@@ -207,7 +209,19 @@ class Sound:
     logged: bool = False  # the log shows when audio comes
     known: bool = False  # an agent's audio of believable length was seen: its payloads are in the log
     playing: Response | None = None
+    told: bool = False  # the log says what its playout did, so that nothing has to be reckoned
+    is_heard: bool = False  # by those facts: `playing` is being heard
+    guessed: bool = False  # a length was guessed from the usage
     buffer_events: bool = False  # output_audio_buffer.*: the provider plays
+
+    def carried(self) -> Sound:
+        """What of it outlasts a session: our playout goes on while a new one is opened."""
+        if not self.told:
+            return Sound()
+        return Sound(
+            told=True, known=True, logged=True, is_heard=self.is_heard, playing=self.playing,
+            heard_until_ms=self.heard_until_ms,
+        )  # fmt: skip
 
 
 @attrs.define
@@ -289,6 +303,11 @@ class Talk:
     def speaking(self) -> bool:
         """Does the caller have the floor, as the provider hears it?"""
         return self.turn is not None and self.turn.ended_ms is None
+
+    @property
+    def in_speech(self) -> bool:
+        """Is the agent being heard now, as far as is known?"""
+        return self.timed and (self.sound.is_heard or self.sound.heard_until_ms > self.now_ms + _TAIL_MS)
 
     def response_of(self, record: Record) -> Response | None:
         """The response an event belongs to, by its id or its item's."""

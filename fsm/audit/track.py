@@ -60,7 +60,10 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
 LOCAL: Mapping[str, tuple[Handler, ...]] = {
     CLOSED: (session.closed,),
     FLUSHED: (responses.flushed,),
-    "playout.started": (responses.played,),
+    "playout.started": (responses.heard,),
+    "playout.drained": (responses.unheard,),
+    "caller.hung_up": (responses.unheard,),
+    "playout.flushed": (responses.unheard,),
 }
 _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
 _STRAYS = 3  # events of a session after the next has begun: more than were on their way
@@ -93,12 +96,15 @@ class Tracker:
         if record.type == "session.created" and (self.talk.created is not None or self.talk.responses_begun):
             found += self.end()
             self._before = {name for name, r in self.talk.responses.items() if not r.status} | self.talk.conversations
-            self.talk = Talk(self._options, now_ms=self.talk.now_ms, timed=self.talk.timed)
+            sound = self.talk.sound.carried()
+            self.talk = Talk(self._options, now_ms=self.talk.now_ms, timed=self.talk.timed, sound=sound)
         talk = self.talk
         self.sessions += record.type == "session.created"
         if record.at_ms is not None:
             talk.timed = True
             talk.now_ms = max(talk.now_ms, record.at_ms)
+        if talk.sound.is_heard:
+            talk.sound.heard_until_ms = talk.now_ms
         talk.server_events += record.direction == "server"
         talk.sees_client = talk.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
         if record.direction == "server" and record.type.startswith("response.") and talk.response_of(record) is None:

@@ -87,6 +87,9 @@ def error(talk: Talk, record: Record) -> Iterator[Moment]:
 def _rejected(talk: Talk, fault: Fault) -> Create | None:
     """The create an error is about. Without an id the newest, if two crossed before the first had its response."""
     waiting = [c for c in talk.creates if not c.outside]
+    crossing = _crossing(talk, fault, bool(waiting))
+    if crossing is not None:
+        return crossing
     named = [c for c in waiting if fault.event_id and c.event_id == fault.event_id]
     if not named and fault.event_id and all(c.event_id for c in waiting):
         return None
@@ -96,6 +99,19 @@ def _rejected(talk: Talk, fault: Fault) -> Create | None:
         return None
     talk.creates.remove(found[0])
     return found[0]
+
+
+def _crossing(talk: Talk, fault: Fault, others_wait: bool) -> Create | None:
+    """The create that crossed a response of the provider's own, which was taken for its answer until now."""
+    for response in talk.responses.values():
+        create = response.create
+        if create is None or not response.unsure or fault.code not in ("", BUSY):
+            continue
+        is_named = bool(fault.event_id) and create.event_id == fault.event_id
+        if is_named or not (others_wait or (fault.event_id and create.event_id)):
+            response.create, response.unsure = None, False
+            return create
+    return None
 
 
 def _asked(talk: Talk, fault: Fault) -> Asked | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.audit.record import Record, audio_bytes
-from fsm.audit.talk import KEPT, Asked, Moment, Response, Talk, keep, mapping
+from fsm.audit.talk import KEPT, Asked, Create, Moment, Response, Talk, keep, mapping
 from fsm.audit.track_creates import claimed, crowd_over
 from fsm.machine.wire import at_path
 
@@ -32,7 +32,8 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     turn = None if outside else talk.turn
     response = Response(
         name, record.evidence(), talk.now_ms, create, outside, turn, talk.input_no, talk.speaking and not outside,
-        record.type != "response.created", nameless, cancelled_before=None if outside else talk.bare_cancel,
+        _may_be_own(talk, create), record.type != "response.created", nameless,
+        cancelled_before=None if outside else talk.bare_cancel,
     )  # fmt: skip
     talk.responses[name] = response
     keep(talk.responses)
@@ -47,10 +48,22 @@ def begun(talk: Talk, record: Record) -> Iterator[Moment]:
     before = talk.active
     if not outside:
         talk.active = response
-    if create is not None:
+    if create is not None and not response.unsure:
         yield Moment("create_accepted", create.evidence, talk.now_ms, create=create, response=response)
     collided = before.evidence if before is not None and not outside else None
     yield Moment("response_began", response.evidence, talk.now_ms, response=response, before=collided)
+
+
+def _may_be_own(talk: Talk, create: Create | None) -> bool:
+    """A create may have crossed a response the provider gives by itself: its rejection is still to come."""
+    return create is not None and not create.outside and not create.metadata and talk.mode.provider_answers
+
+
+def _settled(talk: Talk, response: Response) -> Iterator[Moment]:
+    """Nobody has rejected the create: the response was its answer."""
+    create, response.unsure = response.create if response.unsure else None, False
+    if create is not None:
+        yield Moment("create_accepted", create.evidence, talk.now_ms, create=create, response=response)
 
 
 def found(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -113,6 +126,8 @@ def _first_word(talk: Talk, response: Response) -> None:
 
 def _plays(talk: Talk, response: Response, ms: float) -> None:
     sound = talk.sound
+    if sound.told:
+        return
     sound.heard_until_ms = max(sound.heard_until_ms, talk.now_ms) + ms
     sound.playing = response
 
@@ -140,6 +155,7 @@ def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     response = talk.responses.get(name)
     if response is None or response.status:
         return
+    yield from _settled(talk, response)
     talk.responses_ended += 1
     response.status = record.text("response.status") or ("completed" if record.whole else "unknown")
     response.ended_ms = talk.now_ms
@@ -150,7 +166,8 @@ def ended(talk: Talk, record: Record) -> Iterator[Moment]:
     response.said = response.said or response.deltas > 0
     tokens = record.number("response.usage.output_token_details.audio_tokens") or 0.0
     missing = tokens * _TOKEN_MS - response.audio_ms
-    if response.audio_ms < tokens * _TOKEN_MS / 5 and response.flushed is None:
+    if response.audio_ms < tokens * _TOKEN_MS / 5 and response.flushed is None and not talk.sound.told:
+        talk.sound.guessed = True
         _plays(talk, response, missing)
     if talk.active is response:
         talk.active = None
@@ -253,6 +270,7 @@ def _flush(talk: Talk, response: Response, record: Record) -> None:
         response.flushed_ms = talk.now_ms
     if talk.sound.playing is response:
         talk.sound.heard_until_ms = min(talk.sound.heard_until_ms, talk.now_ms)
+        talk.sound.is_heard = False
 
 
 def played(talk: Talk, record: Record) -> Iterator[Moment]:
@@ -265,9 +283,42 @@ def played(talk: Talk, record: Record) -> Iterator[Moment]:
     talk.sound.heard_until_ms = max(talk.sound.heard_until_ms, talk.now_ms)
 
 
+def heard(talk: Talk, record: Record) -> Iterator[Moment]:
+    """playout.started: our playout tells that the caller hears a response; from here on nothing is reckoned."""
+    sound, response = talk.sound, talk.response_of(record)
+    quiet_since_ms = min(sound.heard_until_ms, talk.now_ms)
+    yield from played(talk, record)
+    sound.told = sound.known = sound.logged = True
+    sound.heard_until_ms = talk.now_ms
+    if response is None or response.flushed is not None:
+        return
+    sound.playing, sound.is_heard = response, True
+    if talk.speaking and not response.outside:
+        response.deltas_over_caller += 1
+    first = response.first_delta is None
+    if first:
+        response.first_delta = record.evidence()
+        response.deltas += 1
+        _first_word(talk, response)
+        yield Moment("audio_began", record.evidence(), talk.now_ms, response=response, ms=quiet_since_ms)
+    elif talk.now_ms - quiet_since_ms > talk.options.dead_air_ms:
+        yield Moment("audio_resumed", record.evidence(), talk.now_ms, response=response, ms=quiet_since_ms)
+
+
+def unheard(talk: Talk, record: Record) -> Iterator[Moment]:
+    """playout.drained, playout.flushed: the caller hears nothing more."""
+    del record
+    if talk.sound.is_heard:
+        talk.sound.is_heard = False
+        talk.sound.heard_until_ms = talk.now_ms
+    yield from ()
+
+
 def stuck(talk: Talk) -> Iterator[Moment]:
     """At the end of a session: what was begun or asked for and never answered."""
     yield from crowd_over(talk)
+    for response in talk.responses.values():
+        yield from _settled(talk, response)
     active = talk.active
     if active is not None and not active.status:
         waited = talk.now_ms - active.at_ms

@@ -42,7 +42,7 @@ def started(talk: Talk, record: Record) -> Iterator[Moment]:
     talk.turn = turn
     playing = talk.sound.playing
     left_ms = talk.sound.heard_until_ms - talk.now_ms
-    if playing is not None and left_ms > 0 and playing.flushed is None:
+    if playing is not None and (left_ms > 0 or talk.sound.is_heard) and playing.flushed is None:
         turn.overlap = playing
     yield Moment("turn_began", evidence, talk.now_ms, turn=turn, response=playing, ms=max(left_ms, 0.0))
 

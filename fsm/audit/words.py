@@ -15,7 +15,7 @@ def heading(report: LogReport) -> str:
     length = seconds(report.duration_ms) if report.timed else "no times"
     figures = report.figures
     sessions = f", {figures.sessions} sessions" if figures.sessions > max(figures.calls, 1) else ""
-    skipped = f", {report.figures.skipped} lines without an event" if report.figures.skipped else ""
+    skipped = f", {counted(figures.skipped, 'line')} without an event" if figures.skipped else ""
     calls = f", {report.figures.calls} calls" if report.figures.calls > 1 else ""
     return f"{report.format}, {report.figures.records} events, {length}{calls}{sessions}{skipped}"
 
@@ -39,6 +39,22 @@ def figures(report: LogReport) -> str:
         f"{counted(f.turns, 'turn')}, {counted(f.responses, 'response')}, {counted(f.tools, 'tool call')}",
     ]
     return ". ".join(parts) + "."
+
+
+def caveats(report: LogReport) -> list[str]:
+    """What the log does not hold and was stood in for, as far as it matters to what is said of it."""
+    shown = report.timed and report.figures.responses and report.heard in _HEARD
+    found = [_HEARD[report.heard]] if shown else []
+    if report.ends_in_speech:
+        found.append("The log ends while the agent is speaking: how much of that was heard is not known.")
+    return found
+
+
+_HEARD = {
+    "reckoned": "When the agent was heard is reckoned from the length of its audio.",
+    "guessed": "When the agent was heard is guessed from the tokens of its audio, which is not in the log.",
+    "unknown": "The log does not show when the agent was heard.",
+}
 
 
 def _has_rate(report: LogReport) -> bool:

@@ -8,11 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from fsm.draw.flow import Lead, in_order, routes
+from fsm.draw.lines import index
 from fsm.draw.matrix import LEGEND as MARKS_LEGEND
 from fsm.draw.matrix import matrix
 from fsm.draw.mermaid import LEGEND, mermaid
 from fsm.draw.picture import Picture, duration, ends, short
-from fsm.draw.text import Links, code, conditions, guard, moves, named, operations, prose, row_table, table, values
+from fsm.draw.text import (
+    Links,
+    anchor,
+    code,
+    conditions,
+    guard,
+    moves,
+    named,
+    operations,
+    prose,
+    row_table,
+    table,
+    values,
+)
 from fsm.language.loader import Loaded
 from fsm.language.spec import Deadline, Group, Row, Spec, State
 
@@ -30,7 +44,7 @@ def page(loaded: Loaded, found: Sequence[Lead], drawn: Picture, up: str = "../")
     for group in spec.groups.values():
         lines += _group(spec, links, group)
     lines += [*_choices(spec, links), *_deadlines(loaded, links), *_variables(spec, links)]
-    lines += _vocabulary(spec, links)
+    lines += [*_vocabulary(spec, links), *index(loaded, links)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -66,7 +80,7 @@ def _state(loaded: Loaded, links: Links, found: Sequence[Lead], state: State) ->
     for group in spec.groups:
         shared = [event for event in live if spec.cells[state.name, event].group == group]
         if shared:
-            yield from (f"From [{group}](#group-{_anchor(group)}): {named(shared)}.", "")
+            yield from (f"From [{group}](#group-{anchor(group)}): {named(shared)}.", "")
 
 
 def _bound(spec: Spec, state: State) -> str:
@@ -78,7 +92,7 @@ def _next(spec: Spec, state: str, found: Sequence[Lead]) -> str:
     """The states that can be next, each with some of the events that can lead there."""
     ways = {target: events for (source, target), events in routes(found).items() if source == state != target}
     return "<br>".join(
-        f"[{target}](#{_anchor(target)}): {', '.join(map(prose, short(spec, ways[target], 6)))}"
+        f"[{target}](#{anchor(target)}): {', '.join(map(prose, short(spec, ways[target], 6)))}"
         for target in in_order(spec.states, ways)
     )
 
@@ -88,11 +102,6 @@ def _runs_in(loaded: Loaded, deadline: Deadline) -> tuple[str, ...]:
     cells = loaded.spec.cells
     live = [state for state in loaded.spec.states if (state, deadline.event) in loaded.flow.live_cells]
     return tuple(s for s in live if any(row.kind != "cannot_happen" for row in cells[s, deadline.event].rows))
-
-
-def _anchor(name: str) -> str:
-    """The anchor a code host gives to a heading."""
-    return "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
 
 
 def _group(spec: Spec, links: Links, group: Group) -> Iterator[str]:

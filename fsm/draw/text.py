@@ -29,6 +29,11 @@ def prose(text: str) -> str:
     return " ".join(text.split())
 
 
+def anchor(heading: str) -> str:
+    """The anchor a code host gives to a heading."""
+    return "".join(c for c in heading.lower().replace(" ", "-") if c.isalnum() or c in "-_")
+
+
 @attrs.frozen
 class Links:
     """Links from a page to lines of the YAML; `up` leads from the folder of the page to where file names begin."""
@@ -36,10 +41,16 @@ class Links:
     up: str
 
     def line(self, place: Place) -> str:
-        return f"[{place.file}:{place.line}]({self.up}{place.file}#L{place.line})"
+        return f"[{place.file}:{place.line}]({self._to(place.file)}#L{place.line})"
+
+    def number(self, file: str, line: int) -> str:
+        return f"[{line}]({self._to(file)}#L{line})"
 
     def file(self, name: str) -> str:
-        return f"[{name}]({self.up}{name})"
+        return f"[{name}]({self._to(name)})"
+
+    def _to(self, file: str) -> str:
+        return file if file.startswith("/") else self.up + file
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

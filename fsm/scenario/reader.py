@@ -187,10 +187,12 @@ class ScenarioReader(Reader):
             self.problems.add(key.place, "missing", f"'{key.text}' expects nothing", f"expect: {', '.join(PLAY_KEYS)}")
         listed = expect.get("states") or expect.get("states_in_order")
         deadlines = self.listed(expect["deadlines"]) if "deadlines" in expect else ()
+        places = {key.text or "": key.place for key, _ in self.entries(expect.get("summary"))}
+        places |= {"states": listed.place} if listed is not None else {}
         return WirePlay(
             caller, provider, session, tools, tuple(self.text(n) for n in self.listed(listed)) if listed else (),
             "states" in expect, self._plain(expect.get("summary")),
-            tuple(d for d in map(self._deadline, deadlines) if d is not None),
+            tuple(d for d in map(self._deadline, deadlines) if d is not None), places,
         )  # fmt: skip
 
     def _deadline(self, node: Node) -> Deadline | None:

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from fsm.scenario.coverage import Coverage, Kind, Missing
-from fsm.scenario.runner import Failure, Result
+from fsm.scenario.runner import Failure, Mismatch, Result
 
 KINDS: Mapping[Kind, str] = {"row": "rows of cells", "choice": "rows of choices", "branch": "ways of branches"}
 _WHY = {
@@ -32,6 +32,7 @@ def failure_text(result: Result) -> str:
     for mismatch in failure.mismatches:
         lines.append(f"      {mismatch.what:<{width}}  expected  {mismatch.expected}")
         lines.append(f"      {'':<{width}}  actual    {mismatch.actual}")
+        lines += [f"      {'':<{width}}  at        {mismatch.place}"] if mismatch.place is not None else []
     lines += [f"    decided at {row}" for row in failure.rows]
     if failure.story:
         lines += ["    the story up to there:", *(f"      {told}" for told in failure.story)]
@@ -77,10 +78,15 @@ def failure_json(failure: Failure) -> dict[str, object]:
         "line": failure.place.line,
         "column": failure.place.column,
         "step": failure.step,
-        "mismatches": [{"what": m.what, "expected": m.expected, "actual": m.actual} for m in failure.mismatches],
+        "mismatches": [_mismatch_json(mismatch) for mismatch in failure.mismatches],
         "decided_at": list(failure.rows),
         "story": list(failure.story),
     }
+
+
+def _mismatch_json(mismatch: Mismatch) -> dict[str, str]:
+    found = {"what": mismatch.what, "expected": mismatch.expected, "actual": mismatch.actual}
+    return found | ({"place": str(mismatch.place)} if mismatch.place is not None else {})
 
 
 def coverage_json(coverage: Coverage) -> dict[str, object]:

@@ -42,11 +42,12 @@ class Told:
 
 @attrs.frozen
 class Mismatch:
-    """What was expected, and what was so instead."""
+    """What was expected, and what was so instead. `place` is its own line, where a scenario expects several things."""
 
     what: str
     expected: str
     actual: str
+    place: Place | None = None
 
 
 @attrs.frozen

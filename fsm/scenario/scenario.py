@@ -102,6 +102,7 @@ class WirePlay:
     """A scenario over the wire: the simulators' own formats as plain values, and what must come of the call.
 
     `tools`: what each tool gives, `{name: {output: text, after_ms: n}}`. `session`: settings of the provider session.
+    `places`: of `states` and of each number of the summary.
     """
 
     caller: Mapping[str, object]
@@ -112,6 +113,7 @@ class WirePlay:
     exact_states: bool = False
     summary: Mapping[str, object] = attrs.field(factory=dict)
     deadlines: tuple[Deadline, ...] = ()
+    places: Mapping[str, Place] = attrs.field(factory=dict, eq=False)
 
 
 @attrs.frozen

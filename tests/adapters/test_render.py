@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from adapters.cli.diagram import command
 from adapters.render import NEEDS, CannotDraw, svg
+from adapters.specs import specs_folder
 
 
 def test_every_state_of_a_spec_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,6 +21,19 @@ def test_every_state_of_a_spec_is_drawn(tmp_path: Path, monkeypatch: pytest.Monk
     assert result.exit_code == 0, result.output
     drawn = (tmp_path / "drawn/push_to_talk.svg").read_text(encoding="utf-8")
     assert "<svg" in drawn and ">user_speaking</text>" in drawn
+
+
+def test_links_lead_to_the_spec_from_wherever_the_page_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = tmp_path / "specs/mine.yaml"
+    spec.parent.mkdir()
+    spec.write_text((specs_folder() / "server_vad.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    for out in ("diagrams", "docs/pictures", "."):
+        assert CliRunner().invoke(command, ["specs/mine.yaml", "--out", out]).exit_code == 0
+        page = tmp_path / out / "mine.md"
+        targets = set(re.findall(r"\]\(([^)#]+)(?:#L\d+)?\)", page.read_text(encoding="utf-8")))
+        assert any(target.endswith("mine.yaml") for target in targets)
+        assert all((page.parent / target).resolve().is_file() for target in targets), targets
 
 
 def test_without_pygraphviz_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,16 @@ def test_exit_codes(logs: dict[str, str]) -> None:
     assert run().exit_code == 2
 
 
+def test_of_several_logs_one_that_is_none_hides_no_other(logs: dict[str, str], tmp_path: Path) -> None:
+    other = tmp_path / "log.jsonl"
+    other.write_text('{"event": "server started"}\n')
+    result = run(logs["bad"], str(other), "nowhere.jsonl", "--json")
+    assert result.exit_code == 2
+    assert [log["file"] for log in json.loads(result.stdout)["logs"]] == [logs["bad"]]
+    assert f"{other}: no event of a Realtime conversation was found" in result.stderr
+    assert "nowhere.jsonl cannot be read" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

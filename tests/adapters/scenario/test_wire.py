@@ -181,6 +181,13 @@ scenarios:
     assert result.exit_code == 1
     lines = [line.strip() for line in result.output.splitlines()]
     assert any(line.startswith("states") and line.endswith("connecting closed") for line in lines)
+    places = [line.removeprefix("at ").strip() for line in lines if line.startswith("at  ")]
+    numbers = [int(place.rpartition("s.yaml:")[2].partition(":")[0]) for place in places]
+    told = text.splitlines()
+    assert all(place.partition(":")[0].endswith("s.yaml") for place in places)
+    at_line = {number: told[number - 1] for number in numbers}
+    expected = ("states:", "summary:", "of: response.created", "of: tool.called")
+    assert [any(word in line for line in at_line.values()) for word in expected] == [True] * 4
     for said in ("turns", "longest_silence_ms", "tunrs", "playout.started after response.created", "tool.called"):
         assert any(line.startswith(said) and "expected" in line for line in lines), said
 

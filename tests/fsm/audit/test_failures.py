@@ -83,6 +83,33 @@ def test_rejections_are_known_by_message_where_old_servers_send_no_code() -> Non
     assert named(audited(book.rows).findings) == ["create-while-active"]
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+@pytest.mark.parametrize("late", [0.0, 0.2])
+def test_a_create_that_crosses_the_providers_own_answer_is_not_taken_for_answered(is_named: bool, late: float) -> None:
+    """The answer to the turn comes after the create was sent; only the rejection tells that it was not its answer."""
+    book = LogBook().greeted()
+    book.says().wait(0.002)
+    about = book.create()
+    book.wait(0.01)
+    name = book.begin()
+    book.wait(late).busy(name, about if is_named else None)
+    book.item(name)
+    book.audio(name, 1000).done(name)
+    report = audited(book.wait(3.0).rows)
+    assert named(report.findings) == ["create-while-owed"]
+    assert only(report, "create-while-owed").first.text.startswith("a create while the provider was about to answer")
+    assert (report.figures.creates, report.figures.accepted, report.figures.rejected) == (2, 1, 1)
+    assert named(report.notes) == []
+
+
+def test_a_create_that_is_answered_counts_when_nobody_has_rejected_it() -> None:
+    book = LogBook().greeted()
+    book.create(instructions="Go on.")
+    book.wait(0.03).begin()
+    report = audited(book.wait(0.1).rows)
+    assert (report.figures.creates, report.figures.accepted, report.figures.unanswered) == (2, 2, 0)
+
+
 def test_an_update_that_is_rejected_and_sent_again_is_not_lived_with() -> None:
     book = LogBook().created()
     about = book.update()

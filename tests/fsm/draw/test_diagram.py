@@ -16,6 +16,7 @@ from fsm.draw.matrix import MARKS, kinds
 from fsm.draw.mermaid import escape, mermaid
 from fsm.draw.page import page
 from fsm.draw.picture import Picture, all_boxes, duration, ends, kind_of, picture, short, sinks, trouble
+from fsm.draw.text import anchor
 from fsm.language.loader import Loaded, load
 from fsm.language.spec import STATE
 from tests.fsm.bundle import NAMES, SPECS, load_changed, loaded, machine, text_of
@@ -321,6 +322,26 @@ def test_every_answer_links_to_its_line(name: str) -> None:
     rows = re.findall(r"^\| `(caller\.hung_up)` .*\[(specs/[\w/.]+):(\d+)\]", text, re.M)
     assert rows
     assert all("caller.hung_up" in lines[file][int(line) - 1] for _, file, line in rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_line_leads_back_to_the_section_that_tells_of_it(name: str) -> None:
+    page, _, index = page_of(name).partition("\n## Lines\n")
+    sections = {anchor(part.partition("\n")[0]): part for part in re.split(r"^##+ ", page, flags=re.M)}
+    back = [
+        (f"specs/{file}:{line}", target)
+        for file, part in re.findall(r"^### In specs/([\w/.]+)$(.*?)(?=^###|\Z)", index, re.M | re.S)
+        for line, cell in re.findall(r"^\| \[(\d+)\]\(\S+\) \| (.*) \|$", part, re.M)
+        for target in re.findall(r"\]\(#([^)]*)\)", cell)
+    ]
+    for place, target in back:
+        assert f"[{place}]" in sections[target], (place, target)
+    told = {place for key, part in sections.items() if key not in ELSEWHERE for place in re.findall(LINK, part)}
+    assert told <= {place for place, _ in back}
+
+
+LINK = re.compile(r"\[(specs/[\w/.]+:\d+)\]")
+ELSEWHERE = {"context", "slots", "events", "effects", "presumptions"}  # words are told of in one place
 
 
 def test_a_state_lists_its_own_answers_and_names_those_of_its_groups() -> None:
