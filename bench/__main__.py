@@ -1,4 +1,4 @@
-"""`python -m bench`: all that is measured, in some minutes. `python -m bench.step` and `bench.calls` are its parts."""
+"""`python -m bench`: all that is measured, in some minutes. Its parts: `bench.step`, `bench.verify`, `bench.calls`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from bench import calls, step
+from bench import calls, step, verify
 from bench.report import Progress, console, machine_lines
-from bench.targets import call_lines, markdown, step_lines
+from bench.targets import call_lines, markdown, step_lines, verify_lines
 
 README = ("<!-- bench: written by `python -m bench --readme` -->\n", "<!-- end bench -->")
 STEPS_TAKE_S = 15.0
+SEARCHES_TAKE_S = 15.0
 
 
 @click.command(help=__doc__)
@@ -25,15 +26,18 @@ def main(readme: bool, rounds: int) -> None:
     out, machine, plan = console(), machine_lines(), calls.Plan(rounds=rounds)
     for line in machine:
         out.print(line, highlight=False)
-    progress = Progress(STEPS_TAKE_S + plan.takes_s)
+    progress = Progress(STEPS_TAKE_S + SEARCHES_TAKE_S + plan.takes_s)
     progress.step("steps")
     steps = step.measure_all()
     step.show(steps)
+    progress.step("searches")
+    searches = list(verify.measure())
+    verify.show(searches)
     found = calls.measure(plan, progress)
     calls.show(plan, found)
-    lines = step_lines(steps.steps, steps.held), call_lines(found)
+    lines = step_lines(steps.steps, steps.held), verify_lines(searches), call_lines(found)
     if readme:
-        if any(line.busy for line in lines[1]):
+        if any(line.busy for line in lines[-1]):
             sys.exit("README.md is not written: other programs ran meanwhile")
         tables = "\n".join(markdown(each) for each in lines)
         path.write_text(_written(path, f"{'; '.join(machine)}.\n\n{tables}"), encoding="utf-8")

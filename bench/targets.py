@@ -17,6 +17,7 @@ from bench.report import table
 if TYPE_CHECKING:
     from bench.calls import Found, Run
     from bench.step import Measured
+    from bench.verify import Searched
 
 OF_HAND = 1.2
 OF_STOCK = 20.0
@@ -25,6 +26,8 @@ CALLS = 250
 LATE_P99_MS = 5.0
 FRAME_MS = 20.0
 KB_A_CALL = 150.0
+STATES_A_SECOND = 100_000
+QUICK_S = 1.0
 BUSY_SHARE = 0.01
 """Of the time a process waited for its core; from here on what is late may be late because of that."""
 
@@ -91,6 +94,41 @@ def step_lines(found: Measured, held: Values) -> list[Line]:
                 HAND: Cell(f"{held['hand']:,.0f}"),
                 OURS: Cell(f"{held['ours']:,.0f}"),
                 STOCK: Cell(f"{held['stock']:,.0f}"),
+            },
+        ),
+    ]
+
+
+# --- every run --------------------------------------------------------------------------------------------------------
+
+
+def verify_lines(found: Sequence[Searched]) -> list[Line]:
+    """Of `bench.verify`: what a save waits for, and the rate of a long search."""
+    quick = {each.spec: each for each in found if each.scenes == "quick"}
+    long = {each.spec: each for each in found if each.scenes == "long"}
+    return [
+        Line(
+            "quick bounds, s (states)",
+            f"under {QUICK_S:.0f} s each",
+            {
+                spec: Cell(f"{each.seconds:.2f} ({each.states:,})", each.seconds < QUICK_S)
+                for spec, each in quick.items()
+            },
+        ),
+        Line(
+            "a long search, states a second (states)",
+            f"at least {STATES_A_SECOND:,}",
+            {
+                spec: Cell(f"{each.rate:,.0f} ({each.states:,})", each.rate >= STATES_A_SECOND)
+                for spec, each in long.items()
+            },
+        ),
+        Line(
+            "bytes a state, quick / long",
+            "",
+            {
+                spec: Cell(f"{each.bytes_a_state:,.0f} / {long[spec].bytes_a_state:,.0f}")
+                for spec, each in quick.items()
             },
         ),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -15,7 +15,7 @@ from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import Around, Watch, Wish, all_searched, load_around, searched, switched
 from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
-from fsm.promela.model import to_promela
+from fsm.promela.model import to_lasting_promela, to_promela
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
 from fsm.verify.sequence_diagram import mermaid
@@ -72,7 +72,8 @@ Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong us
 @click.option("--diagram", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the first counterexample (or explanation) as a Mermaid sequence diagram.")  # fmt: skip
 @click.option("--promela", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write the model of one SPEC in one --scene for SPIN, a second opinion; no search.")  # fmt: skip
+              help="Write the model of one SPEC in one --scene for SPIN, a second opinion, and beside it the one about "
+              "leads_to; no search.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
 @click.option("--readme", is_flag=True, help="Write the verdict table into README.md of this folder.")
 @click.option("--check", is_flag=True, help="With --readme or --mutants: write nothing; exit 1 if a file is stale.")
@@ -254,9 +255,11 @@ def _promela(loaded: Sequence[Spec], around: Around, wish: Wish, path: Path) -> 
         example = f"--promela {path} --scene turns server_vad"
         raise click.UsageError(f"--promela writes one spec in one scene; name both, e.g. {example}")
     settings = wish.limits(loaded[0], around.world)[0].settings(around.world)
-    text = to_promela(loaded[0], around.world, around.properties, settings)
-    path.write_text(text, encoding="utf-8")
-    click.echo(f"wrote {path}; its first lines say how SPIN searches it", err=True)
+    given = (loaded[0], around.world, around.properties, settings)
+    lasting = path.with_name(f"{path.stem}.leads_to{path.suffix}")
+    path.write_text(to_promela(*given), encoding="utf-8")
+    lasting.write_text(to_lasting_promela(*given)[0], encoding="utf-8")
+    click.echo(f"wrote {path} and {lasting}; their first lines say how SPIN searches them", err=True)
     return 0
 
 
@@ -321,5 +324,15 @@ def _readme(named: dict[str, tuple[Verdict, ...]], check: bool) -> int:
     _, closed, after = rest.partition(README[1])
     if not found or not closed:
         raise click.UsageError(f"README.md of this folder has no place for the table: {README[0].strip()} {README[1]}")
-    wanted = {readme: f"{before}{README[0]}{verdict_text.markdown(named)}\n{README[1]}{after}"}
+    wanted = {readme: f"{before}{README[0]}{verdict_text.markdown(named, tuple(_kept(named)))}\n{README[1]}{after}"}
     return report_stale(wanted, "turnspec verify --readme") if check else write(wanted)
+
+
+def _kept(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """What the last whole runs of `--mutants` left, as rows."""
+    from adapters.verify.mutants import kept_result
+
+    kept = [kept_result(name) or {} for name in names]
+    if all(kept):
+        noticed = (f"{result['noticed']} of {result['mutants']}" for result in kept)
+        yield ("broken versions noticed, of those that differ (the others: specs/mutants)", *noticed, "")

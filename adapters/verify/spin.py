@@ -5,25 +5,28 @@ Never here: what the model says (fsm.promela.model).
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import attrs
 
+from fsm.promela.lasting import CLAIM
 from fsm.promela.model import BEFORE
 
 TRANSLATE_S: Final = 120.0  # wide: a busy machine takes long for what is a second of work
 COMPILE_S: Final = 300.0
 SEARCH_S: Final = 600.0
-DEPTH: Final = 10_000_000
+DEPTH: Final = 2_000_000
 MEMORY_MB: Final = 8_000
 TOOLS: Final = ("spin", "gcc")
-FLAGS: Final = ("-O0", "-w", "-DSAFETY", "-DNOREDUCE", f"-DMEMLIM={MEMORY_MB}", "-DVECTORSZ=2048")
+FLAGS: Final = ("-O0", "-w", "-DNOREDUCE", f"-DMEMLIM={MEMORY_MB}", "-DVECTORSZ=2048")
 
 
 class SpinError(Exception):
@@ -47,6 +50,26 @@ def missing() -> tuple[str, ...]:
 
 def second_opinion(promela: str, depth: int = DEPTH) -> Opinion:
     """Searches the model. Raises SpinError where there is no complete result."""
+    with _made(promela, ("-DSAFETY",)) as folder:
+        return read(_run(folder, ("./pan", "-c0", f"-m{depth}", "-w22"), SEARCH_S))
+
+
+def broken_promises(promela: str, names: Sequence[str], depth: int = DEPTH) -> frozenset[str]:
+    """Searches the model about `leads_to`, once for each promise. Raises SpinError where no search is complete."""
+    found = set()
+    with _made(promela, ("-DNOFAIR",)) as folder:
+        for place, name in enumerate(names):
+            said = _run(folder, ("./pan", "-a", f"-m{depth}", "-w18"), SEARCH_S, {CLAIM: str(place)})
+            if "acceptance cycle" in said:
+                found.add(name)
+            else:
+                read(said)
+    return frozenset(found)
+
+
+@contextmanager
+def _made(promela: str, flags: Sequence[str]) -> Iterator[Path]:
+    """A folder with the search that SPIN and a C compiler make of a text."""
     if missing():
         raise SpinError(f"not installed: {', '.join(missing())}")
     with tempfile.TemporaryDirectory(prefix="turnspec-spin-") as name:
@@ -55,13 +78,16 @@ def second_opinion(promela: str, depth: int = DEPTH) -> Opinion:
         said = _run(folder, ("spin", "-a", "model.pml"), TRANSLATE_S)
         if not (folder / "pan.c").is_file() or "Error" in said:
             raise SpinError(f"spin: {said[-2000:]}")
-        _run(folder, ("gcc", *FLAGS, "-o", "pan", "pan.c"), COMPILE_S)
-        return read(_run(folder, ("./pan", "-c0", f"-m{depth}", "-w22"), SEARCH_S))
+        _run(folder, ("gcc", *FLAGS, *flags, "-o", "pan", "pan.c"), COMPILE_S)
+        yield folder
 
 
-def _run(folder: Path, command: Sequence[str], seconds: float) -> str:
+def _run(folder: Path, command: Sequence[str], seconds: float, more: Mapping[str, str] | None = None) -> str:
+    environment = {**os.environ, **(more or {})}
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False, env=environment
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise SpinError(f"{command[0]} took more than {seconds:.0f} s") from None
     if done.returncode != 0:

@@ -2,7 +2,8 @@
 
 Written from the typed spec and the world, not from the explorer's tables, so that a mistake in either shows as another
 number of states or another verdict. One process, one loop; a turn of the loop is one atomic step, so SPIN stores the
-explorer's states and one more, before the call. Only safety: `leads_to` needs the explorer's fairness and is left out.
+explorer's states and one more, before the call. That is the text for safety; `leads_to` has another one, in which every
+state is there once for each place in the round of fair moves (fsm.promela.lasting).
 Never here: running SPIN (adapters.verify.spin).
 """
 
@@ -10,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fsm.language.problem import Place
 from fsm.language.spec import Spec
 from fsm.promela.controller import SpecText
+from fsm.promela.lasting import CLAIM, Lasting, Promise
 from fsm.promela.text import Lines, cases, comment, d_step, expression, identifier, indented, loop, steps, when
 from fsm.promela.world import MAX_EFFECT_SENDS, Way, WorldText
 from fsm.verify.property import Claim, Joint, Properties
@@ -27,10 +30,19 @@ def to_promela(spec: Spec, world: World, properties: Properties, settings: Setti
     return Model(spec, world, properties, settings).text()
 
 
-class Model:
-    """One export. `claims` are the properties the text judges."""
+def to_lasting_promela(spec: Spec, world: World, properties: Properties, settings: Settings) -> tuple[str, list[str]]:
+    """The text about `leads_to`, and the names of the promises in the order in which a search is told their places."""
+    model = Model(spec, world, properties, settings, is_lasting=True)
+    assert model.lasting is not None
+    return model.text(), [promise.name for promise in model.lasting.promises]
 
-    def __init__(self, spec: Spec, world: World, properties: Properties, settings: Settings) -> None:
+
+class Model:
+    """One export. `claims` are the properties the text judges; `lasting`, those of which it is if it is about them."""
+
+    def __init__(
+        self, spec: Spec, world: World, properties: Properties, settings: Settings, is_lasting: bool = False
+    ) -> None:  # fmt: skip
         self.spec, self.settings = spec, settings
         hooked: dict[str, list[str]] = {}
         for kind, name in properties.hooks:
@@ -38,14 +50,29 @@ class Model:
                 hooked.setdefault(name.partition("(")[0], []).append(name.partition("(")[2].rstrip(")"))
         self.controller = SpecText(spec, hooked)
         self.world = WorldText(spec, world, properties, settings)
-        self.claims = [c for c in properties.claims if self._judged(c)]
+        judged = [c for c in properties.claims if self._judged(c)]
+        self.claims = [c for c in judged if c.kind != "leads_to" and not is_lasting]
         self.ways = self.world.ways(self.controller.expr)
+        promises = [p for c in judged if c.kind == "leads_to" for p in self._promises(c)]
+        self.lasting = Lasting(promises, self.ways, self.controller.is_final()) if is_lasting else None
         self.variables = [*self.controller.variables(), *self.world.declared()]
 
     def _judged(self, claim: Claim) -> bool:
         said = not claim.specs or self.spec.name in claim.specs
         known = set(claim.over) <= {variable.name for variable in self.spec.variables}
-        return said and known and claim.kind != "leads_to" and all(self.world.holds(n) for n in claim.needs)
+        return said and known and all(self.world.holds(n) for n in claim.needs)
+
+    def _promises(self, claim: Claim) -> list[Promise]:
+        found = []
+        for state in claim.each or ("",):
+            start, goal = (self._truth(text.replace("each", state) if state else text, at) for text, at in claim.texts)
+            found.append(Promise(f"{claim.name}[{state}]" if state else claim.name, start, goal))
+        return found
+
+    def _truth(self, text: str, place: Place) -> str:
+        joint = Joint(self.spec.variables, self.world.variables)
+        names = [*self.controller.names, *self.world.names]
+        return expression(joint.scope.truth(text, place), names.__getitem__)
 
     def text(self) -> str:
         lines = [
@@ -57,11 +84,16 @@ class Model:
     def _head(self) -> Lines:
         assumed = ", ".join(f"{k} = {v}" for k, v in self.settings.assume.items())
         bounds = ", ".join(f"{k} = {v}" for k, v in self.settings.bounds.items())
+        how = [
+            comment("spin -a FILE && gcc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -c0 -m10000000"),
+            comment(f"states stored are those of `turnspec verify` and {BEFORE} more, before the call"),
+        ]
+        if self.lasting is not None:
+            how = [comment(f"spin -a FILE && gcc -O2 -DNOREDUCE -o pan pan.c && {CLAIM}=0 ./pan -a -m10000000")]
+            how += [comment(f"{CLAIM}={i}: {p.name}") for i, p in enumerate(self.lasting.promises)]
         return [
             comment(f"{self.spec.name}: written by turnspec verify --promela"), comment(f"assumed: {assumed}"),
-            comment(f"bounds: {bounds}"),
-            comment("spin -a FILE && gcc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -c0 -m10000000"),
-            comment(f"states stored are those of `turnspec verify` and {BEFORE} more, before the call"), "",
+            comment(f"bounds: {bounds}"), *how, "",
         ]  # fmt: skip
 
     def _declarations(self) -> Lines:
@@ -76,7 +108,8 @@ class Model:
             lines.append(f"hidden byte x_{name}{f'[{cells}]' if cells else ''};")
         lines += ["hidden int x_t;", comment("SPIN writes C, where these short names are taken")]
         lines += [f"#define {name} x_{name}" for name in ("t", *(name for name, _ in scratch))]
-        return [*lines, *(f"hidden byte {self._said(c)};" for c in self.claims)]
+        lasting = self.lasting.declared() if self.lasting else []
+        return [*lines, *lasting, *(f"hidden byte {self._said(c)};" for c in self.claims)]
 
     @staticmethod
     def _said(claim: Claim) -> str:
@@ -112,10 +145,11 @@ class Model:
         turn = [*missed, *spend, *when("ev != 0 && cut == 0", told, nothing)]
         effects = ["sends = 0; gone = 0; loses = lost_of_effects;", *self._effects()]
         effects += [f"assert(sends <= {MAX_EFFECT_SENDS});", *missed, *spend]
-        end = ["way = 0; lost = 0; lost_of_effects = 0;", *when("cut", self._copied(True), self._judge())]
+        took = self.lasting.took() if self.lasting else []
+        end = [*took, "way = 0; lost = 0; lost_of_effects = 0;", *when("cut", self._copied(True), self._judge())]
         return [
             "skip;", *steps(acts, begin, turn), *self.controller.answer(),
-            "skip;", *d_step(when("cut == 0", effects)), *d_step(end),
+            "skip;", *d_step(when("cut == 0", effects)), *d_step(end), *(self.lasting.judged() if self.lasting else []),
         ]  # fmt: skip
 
     def _acts(self, way: Way) -> Lines:
@@ -128,10 +162,8 @@ class Model:
 
     def _judge(self) -> Lines:
         lines: Lines = []
-        joint = Joint(self.spec.variables, self.world.variables)
-        names = [*self.controller.names, *self.world.names]
         for claim in self.claims:
-            tests = [expression(joint.scope.truth(text, place), names.__getitem__) for text, place in claim.texts]
+            tests = [self._truth(text, place) for text, place in claim.texts]
             broken = " || ".join(f"!({t})" if claim.kind == "always" else t for t in tests)
             said = self._said(claim)
             lines += when(f"{said} == 0 && ({broken})", [f"{said} = 1;", f"assert({said} == 0);"])
@@ -151,8 +183,10 @@ class Model:
             losses = [f":: {left} -> lost_of_effects = {n}" for n in range(1, MAX_EFFECT_SENDS + 1)]
             effects = ["if", ":: true", *losses, "fi;", *effects]
         first = [*self.controller.begin(), "sends = 0; loses = 0;", *self._effects(), *self._judge()]
-        body = ["if", *(f":: !{self.controller.is_final()} && {o}" for o in options), "fi;", *effects]
+        may = f"!{self.controller.is_final()}" + (f" && {self.lasting.may_step()}" if self.lasting else "")
+        body = ["if", *(f":: {may} && {o}" for o in options), "fi;", *effects]
+        begin, beside = (self.lasting.begin(), self.lasting.options()) if self.lasting else ([], [])
         return [
-            "active proctype call() {", *indented(d_step(first)), "end:", "  do",
-            "  :: atomic {", *indented(indented(body)), "    }", "  od", "}",
+            "active proctype call() {", *indented(begin), *indented(d_step(first)), "end:", "  do",
+            "  :: atomic {", *indented(indented(body)), "    }", *indented(beside), "  od", "}",
         ]  # fmt: skip

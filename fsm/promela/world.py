@@ -30,6 +30,7 @@ class Way:
     answers: bool
     sends: int
     tells: bool
+    fair: bool = True
 
 
 class WorldText:
@@ -185,7 +186,7 @@ class WorldText:
         blocked = self._blocked(move.hold_back, move.receive is None)
         return Way(
             move.name, " && ".join(tests), [*lines, *self.acts(acts)], blocked, move.receive is not None,
-            self._most(acts), _tells(acts),
+            self._most(acts), _tells(acts), move.fair is True or self.settings.assumed(str(move.fair)),
         )  # fmt: skip
 
     def deadline(self, deadline: Deadline, condition: str) -> Way:

@@ -119,8 +119,8 @@ def bounded(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def markdown(named: Mapping[str, Sequence[Verdict]]) -> str:
-    """The table of the README: property by spec, over all scenes, what it is said under, and what was visited."""
+def markdown(named: Mapping[str, Sequence[Verdict]], more: Sequence[Sequence[str]] = ()) -> str:
+    """The table of the README: property by spec over all scenes, where it is said, what was visited; more rows."""
     everything = [(f, v) for verdicts in named.values() for v in verdicts for f in v.findings]
     abouts = {f.name.partition("[")[0]: f.about for f, _ in everything}
     features = {n for verdicts in named.values() for n in _never_said(verdicts)}
@@ -134,6 +134,7 @@ def markdown(named: Mapping[str, Sequence[Verdict]]) -> str:
     rows.append(["No cell that a spec calls impossible is reached.", *held, ""])
     rows.append(["scenes", *(str(len(vs)) for vs in named.values()), ""])
     rows.append(["states visited", *(f"{sum(v.states for v in vs):,}" for vs in named.values()), ""])
+    rows += [list(row) for row in more]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 

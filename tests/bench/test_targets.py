@@ -12,7 +12,8 @@ from bench import __main__ as command
 from bench.calls import Found, Run
 from bench.report import Progress
 from bench.step import Measured
-from bench.targets import HAND, OURS, STOCK, Cell, Line, call_lines, markdown, shown, step_lines
+from bench.targets import HAND, OURS, STOCK, Cell, Line, call_lines, markdown, shown, step_lines, verify_lines
+from bench.verify import Searched
 
 
 def a_run(who: str = "turnspec", calls: int = 250, late_ms: float = 1.0, waited_s: float = 0.0, **more: Any) -> Run:
@@ -116,3 +117,14 @@ def test_progress_tells_what_is_left(capsys: pytest.CaptureFixture[str]) -> None
     told = capsys.readouterr().err
     assert "alone: 250 calls ... (about 10 minutes to go)" in told
     assert "steps ... (about 20 s to go)" in told
+
+
+def test_a_search_is_judged_by_what_a_save_waits_for_and_by_its_rate() -> None:
+    found = [
+        Searched("mine", "quick", 50_000, 0.9, 1000.0), Searched("mine", "long", 200_000, 1.9, 400.0),
+        Searched("slow", "quick", 50_000, 1.1, 1000.0), Searched("slow", "long", 200_000, 2.1, 400.0),
+    ]  # fmt: skip
+    quick, long, held = verify_lines(found)
+    assert (quick.cells["mine"].holds, quick.cells["slow"].holds) == (True, False)
+    assert (long.cells["mine"].holds, long.cells["slow"].holds) == (True, False)
+    assert held.cells["mine"].text == "1,000 / 400" and not held.missed

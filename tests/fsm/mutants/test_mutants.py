@@ -166,12 +166,9 @@ def test_mutants_have_names_of_their_own(name: str) -> None:
 
 
 def last_result(name: str) -> dict[str, object]:
-    """What the last full run left beside the spec; the test is skipped, loudly, where there was none."""
+    """What the last full run left beside the spec."""
     kept = kept_result(name)
-    if kept is None:
-        pytest.skip(
-            f"NO MUTATION RESULT IS KEPT for {name}: run `turnspec verify --mutants {name}` and explain survivors"
-        )
+    assert kept is not None, f"run `turnspec verify --mutants {name}`"
     return kept
 
 
@@ -187,9 +184,12 @@ def test_every_survivor_of_the_last_full_run_is_explained_and_enough_are_noticed
 
 @pytest.mark.parametrize("name", house.BUNDLED)
 def test_a_sample_fares_as_in_the_last_full_run(name: str) -> None:
-    kept = last_result(name)
-    survivors = kept["survivors"]
+    """Of quick scenes alone, which notice no more than all of them do: enough of a sample, and no survivor."""
+    survivors = last_result(name)["survivors"]
     assert isinstance(survivors, list)
-    found = mutants(house.spec(name))
-    for mutant in found[7 :: len(found) // SAMPLE]:
-        assert (jury(name).judge(mutant).by == "") == (mutant.id in survivors), mutant.id
+    found = {mutant.id: mutant for mutant in mutants(house.spec(name))}
+    assert {jury(name).judge(found[survivor]).by for survivor in survivors} <= {"", ALIKE}
+    sample = list(found.values())[7 :: len(found) // SAMPLE]
+    noticed = [mutant.id for mutant in sample if jury(name).judge(mutant).by not in ("", ALIKE)]
+    assert len(noticed) >= 0.7 * len(sample)
+    assert not set(noticed) & set(survivors)

@@ -1,4 +1,4 @@
-"""SPIN's second opinion: as many states and the same verdicts, from a text of its own."""
+"""SPIN's second opinion: as many states and the same verdicts, on what must never be and on what must come, too."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from adapters.specs import load_spec
 from adapters.verify.run import load_around
-from adapters.verify.spin import Opinion, SpinError, missing, read, second_opinion
+from adapters.verify.spin import Opinion, SpinError, broken_promises, missing, read, second_opinion
 from fsm.language.expression import Scope, Variable
 from fsm.language.problem import NOWHERE
-from fsm.promela.model import to_promela
+from fsm.promela.model import to_lasting_promela, to_promela
 from fsm.promela.text import expression
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
@@ -33,15 +33,19 @@ def _spin() -> None:
 
 
 def agreed(checked: Verification, said: Properties) -> frozenset[str]:
-    """Asks both; returns the safety properties that both find broken."""
+    """Asks both; returns the properties that both find broken."""
     verdict = checked.run(lambda: 0.0)
     assert not verdict.partial
-    judged = {p.name for p in checked.properties if p.goal is None}
-    broken = frozenset(f.name for f in verdict.findings if f.status == "violated" and f.name in judged)
-    found = second_opinion(to_promela(checked.spec, checked.world, said, checked.settings))
+    violated = frozenset(f.name for f in verdict.findings if f.status == "violated")
+    lasting = frozenset(p.name for p in checked.properties if p.goal is not None)
+    given = (checked.spec, checked.world, said, checked.settings)
+    found = second_opinion(to_promela(*given))
     assert found.states == verdict.states
-    assert found.broken == broken
-    return broken
+    assert found.broken == violated - lasting
+    text, promises = to_lasting_promela(*given)
+    assert set(promises) == lasting
+    assert broken_promises(text, promises) == violated & lasting
+    return violated
 
 
 def test_expressions_mean_the_same_in_promela() -> None:
@@ -59,9 +63,12 @@ def test_expressions_mean_the_same_in_promela() -> None:
 @pytest.mark.parametrize(
     ("limits", "broken"),
     [
-        (Limits(), {"never_bright"}),
-        (Limits(scene="patient", assume={"messages_are_lost": "yes"}), {"never_bright", "patience"}),
-        (Limits(assume={"messages_are_lost": "yes"}, bounds={"presses": 2}), {"never_bright", "asked_once"}),
+        (Limits(), {"never_bright", "lit_at_last"}),
+        (Limits(scene="patient", assume={"messages_are_lost": "yes"}), {"never_bright", "patience", "lit_at_last"}),
+        (
+            Limits(assume={"messages_are_lost": "yes"}, bounds={"presses": 2}),
+            {"never_bright", "asked_once", "lit_at_last"},
+        ),
     ],
 )
 @pytest.mark.usefixtures("_spin")
@@ -76,7 +83,7 @@ SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec
 @pytest.mark.parametrize(("name", "scene"), SCENES)
 @pytest.mark.usefixtures("_spin")
 def test_spin_agrees_on_bundled_specs(name: str, scene: str) -> None:
-    """In every scene, about every property that says what must never or always be so."""
+    """In every scene, about every property."""
     said = load_around().properties
     checked = Verification(house.spec(name), house.world(), said, Limits(scene=scene))
     assert agreed(checked, said) == frozenset()

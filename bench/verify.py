@@ -1,0 +1,72 @@
+"""How fast every run of a spec is visited: states a second and bytes a state, scene by scene, in one process.
+
+A rate hangs on how much of a scene is new (a first state of its kind is worked out, the next is looked up) and on what
+is judged in it; so all scenes of a spec are measured, search and judging together, and the rate is of all of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+
+import attrs
+import click
+
+from adapters.specs import load_spec
+from adapters.verify.run import Around, Watch, Wish, load_around, settled
+from bench.report import console, machine_lines
+from bench.targets import shown, verify_lines
+from fsm.language.spec import Spec
+
+LONGEST = ("turns",)
+"""The scene a rate is promised for: long enough to be about looking up."""
+
+
+@attrs.frozen
+class Searched:
+    """Of one spec and one group of scenes."""
+
+    spec: str
+    scenes: str
+    states: int
+    seconds: float
+    bytes_a_state: float
+
+    @property
+    def rate(self) -> float:
+        return self.states / self.seconds
+
+
+def measure() -> Iterator[Searched]:
+    """The quick scenes of each bundled spec, as on every save, and a long one."""
+    around = load_around()
+    for name in ("server_vad", "owned_turns", "push_to_talk"):
+        spec = load_spec(name).spec
+        yield _searched(spec, around, Wish(), "quick")
+        yield _searched(spec, around, Wish("full", LONGEST), "long")
+
+
+def _searched(spec: Spec, around: Around, wish: Wish, what: str) -> Searched:
+    gc.collect()
+    began = time.perf_counter()
+    verdicts = [settled(spec, around, limits, Watch(quiet=True)) for limits in wish.limits(spec, around.world)]
+    seconds = time.perf_counter() - began
+    states = sum(verdict.states for verdict in verdicts)
+    held = sum(verdict.bytes_per_state * verdict.states for verdict in verdicts)
+    return Searched(spec.name, what, states, seconds, held / states)
+
+
+def show(found: list[Searched]) -> None:
+    console().print(shown("every run of a spec, visited and judged", verify_lines(found)))
+
+
+@click.command(help=__doc__)
+def main() -> None:
+    for line in machine_lines():
+        console().print(line, highlight=False)
+    show(list(measure()))
+
+
+if __name__ == "__main__":
+    main()
