@@ -103,7 +103,7 @@ def step_lines(found: Measured, held: Values) -> list[Line]:
 
 
 def verify_lines(found: Sequence[Searched]) -> list[Line]:
-    """Of `bench.verify`: what a save waits for, and the rate of a long search."""
+    """Of `bench.verify`: what a save waits for, and the rate of a long search; one of fewer states is not long."""
     quick = {each.spec: each for each in found if each.scenes == "quick"}
     long = {each.spec: each for each in found if each.scenes == "long"}
     return [
@@ -119,7 +119,10 @@ def verify_lines(found: Sequence[Searched]) -> list[Line]:
             "a long search, states a second (states)",
             f"at least {STATES_A_SECOND:,}",
             {
-                spec: Cell(f"{each.rate:,.0f} ({each.states:,})", each.rate >= STATES_A_SECOND)
+                spec: Cell(
+                    f"{each.rate:,.0f} ({each.states:,})",
+                    each.rate >= STATES_A_SECOND if each.states >= STATES_A_SECOND else None,
+                )
                 for spec, each in long.items()
             },
         ),

@@ -14,7 +14,7 @@ import attrs
 import click
 
 from adapters.specs import load_spec
-from adapters.verify.run import Around, Watch, Wish, load_around, settled
+from adapters.verify.run import Around, Watch, Wish, all_searched, load_around
 from bench.report import console, machine_lines
 from bench.targets import shown, verify_lines
 from fsm.language.spec import Spec
@@ -50,7 +50,7 @@ def measure() -> Iterator[Searched]:
 def _searched(spec: Spec, around: Around, wish: Wish, what: str) -> Searched:
     gc.collect()
     began = time.perf_counter()
-    verdicts = [settled(spec, around, limits, Watch(quiet=True)) for limits in wish.limits(spec, around.world)]
+    verdicts = all_searched(spec, around, wish, Watch(quiet=True))
     seconds = time.perf_counter() - began
     states = sum(verdict.states for verdict in verdicts)
     held = sum(verdict.bytes_per_state * verdict.states for verdict in verdicts)

@@ -38,6 +38,7 @@ class Explorer:
         self.bad: dict[int, int] = {}
         self.uses: dict[int, tuple[int, int]] = {}
         self.deepest = 0
+        self._timers_wait = tables.binding.timers_wait
         self._received: dict[int, list[Action]] = {}
         self._fired: dict[tuple[tuple[int, ...], int], list[Action]] = {}
         self._changed: dict[int, int] = {}
@@ -68,7 +69,7 @@ class Explorer:
                 actions = self._received[key] = tables.received(world, head)
             groups.append(actions)
         timers = tables.timers[control]
-        if timers:
+        if timers and (queues == EMPTY or not self._timers_wait):
             found = self._fired.get((timers, world))
             if found is None:
                 found = self._fired[timers, world] = tables.fired(world, timers)

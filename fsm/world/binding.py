@@ -193,6 +193,11 @@ class Binding:
         ready.held_told = self._held(timers.hold_back, True)
         return ready
 
+    @property
+    def timers_wait(self) -> bool:
+        """Does no deadline fire while anything is in flight?"""
+        return all(ready.held_told is None for ready in self._deadlines.values())
+
     def _check(self) -> None:
         alphabet = self.spec.vocabulary.events
         for move in self.moves:

@@ -128,3 +128,5 @@ def test_a_search_is_judged_by_what_a_save_waits_for_and_by_its_rate() -> None:
     assert (quick.cells["mine"].holds, quick.cells["slow"].holds) == (True, False)
     assert (long.cells["mine"].holds, long.cells["slow"].holds) == (True, False)
     assert held.cells["mine"].text == "1,000 / 400" and not held.missed
+    short = verify_lines([Searched("mine", "quick", 500, 0.1, 9.0), Searched("mine", "long", 5_000, 0.1, 9.0)])
+    assert short[1].cells["mine"].holds is None
