@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import Around, Watch, Wish, all_searched, load_around, searched, switched
 from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
+from fsm.machine.machine import TurnSpecMachine
 from fsm.promela.model import to_lasting_promela, to_promela
+from fsm.scenario.replay import Differs, replayed
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
 from fsm.verify.sequence_diagram import mermaid
@@ -46,6 +49,8 @@ turns, calls, losses, faults. A verdict is as good as its assumptions and bounds
   turnspec verify --mutants server_vad              is the net tight? breaks the spec in every way, says who notices
   turnspec verify --allow-broken specs/broken/update_before_created.yaml --diagram run.mmd
                                                     what would a spec do that the type check refuses?
+  turnspec verify mine.yaml --scenario fails.yaml; turnspec test fails.yaml
+                                                    a counterexample as a scenario, to keep as a test
 
 \b
 How to read a counterexample: one step a line, what moved first (the caller, the provider, a timer), `<-` what it
@@ -71,6 +76,8 @@ Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong us
 @click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
 @click.option("--diagram", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the first counterexample (or explanation) as a Mermaid sequence diagram.")  # fmt: skip
+@click.option("--scenario", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write it as a scenario, too, that `turnspec test` replays.")  # fmt: skip
 @click.option("--promela", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the model of one SPEC in one --scene for SPIN, a second opinion, and beside it the one about "
               "leads_to; no search.")  # fmt: skip
@@ -80,7 +87,7 @@ Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong us
 def command(
     specs: tuple[str, ...], full: bool, scenes: tuple[str, ...], assume: tuple[str, ...], bound: tuple[str, ...],
     assumptions: bool, explain: tuple[str, str] | None, mutants: bool, allow_broken: bool, diagram: Path | None,
-    as_json: bool, readme: bool, check: bool, promela: Path | None,
+    as_json: bool, readme: bool, check: bool, promela: Path | None, scenario: Path | None,
 ) -> None:  # fmt: skip
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and say what holds.
 
@@ -113,6 +120,8 @@ def command(
         _print(loaded, around, named, wish, watch)
     if diagram:
         _draw(diagram, verdict_text.failures(v for verdicts in named.values() for v in verdicts))
+    if scenario:
+        _replay(scenario, specs or BUNDLED, loaded, named, " --allow-broken" if allow_broken else "")
     stale = _readme(named, check) if readme and not watch.stopped else 0
     good = all(v.passed for verdicts in named.values() for v in verdicts) and not watch.stopped
     sys.exit(stale if good else 1)
@@ -315,6 +324,25 @@ def _draw(path: Path, runs: Sequence[tuple[str, Counterexample]]) -> None:
     text = mermaid(run, head.partition("\n")[0])
     path.write_text(f"```mermaid\n{text}```\n" if path.suffix == ".md" else text, encoding="utf-8")
     click.echo(f"wrote {path}", err=True)
+
+
+def _replay(
+    path: Path, names: Sequence[str], loaded: Sequence[Spec], named: dict[str, tuple[Verdict, ...]], also: str
+) -> None:  # fmt: skip
+    """The first counterexample, if there is one, as the machine of its spec goes it."""
+    for name, spec in zip(names, loaded, strict=True):
+        runs = verdict_text.failures(named[spec.name])
+        if not runs:
+            continue
+        written = name if name in BUNDLED else Path(os.path.relpath(name, path.parent)).as_posix()
+        head = runs[0][0].partition("\n")[0].partition(";")[0]
+        try:
+            path.write_text(replayed(TurnSpecMachine(spec), runs[0][1], head, written), encoding="utf-8")
+        except Differs as differs:
+            raise click.ClickException(f"{path} is not written: {differs}") from None
+        click.echo(f"wrote {path}; replay it with: turnspec test{also} {path}", err=True)
+        return
+    click.echo(f"nothing to replay: {path} is not written", err=True)
 
 
 def _readme(named: dict[str, tuple[Verdict, ...]], check: bool) -> int:

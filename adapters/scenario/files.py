@@ -71,6 +71,7 @@ class Suite:
     files: Sequence[tuple[Path, ScenarioFile]]
     only: str | None = None
     specs: dict[str, Loaded] = attrs.field(factory=dict)
+    typestate: bool = True
     machines: dict[str, TurnSpecMachine] = attrs.field(factory=dict)
 
     def cases(self, name_part: str = "") -> list[Case]:
@@ -104,7 +105,7 @@ class Suite:
 
     def loaded(self, name: str) -> Loaded:
         if name not in self.specs:
-            self.specs[name] = load_spec(name)
+            self.specs[name] = load_spec(name, typestate=self.typestate)
         return self.specs[name]
 
     def machine(self, name: str) -> TurnSpecMachine:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from adapters.specs import shown, specs_folder
 from fsm.language.spec import Spec
+from fsm.verify.explore import MAX_STATES
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
@@ -25,6 +26,8 @@ from fsm.world.world import World
 
 WORLD: Final = "worlds/realtime.yaml"
 FEW, MANY = 30_000, 1_000_000
+QUICK = 500_000
+"""States of a quick scene, many times those of a sound spec: what is more is left out, and said so."""
 ROOMY, MOST = 16, 32
 """Room in each queue that a verdict begins with, and what it is raised to while a full queue still cuts a move."""
 PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml", "worlds/books.yaml")
@@ -71,7 +74,8 @@ class Wish:
     def limits(self, spec: Spec, world: World) -> tuple[Limits, ...]:
         """One for each scene that says something about the spec."""
         names = self.scenes or scenes(spec, world, self.size)
-        return tuple(Limits(name, self.size, self.assume, self._bounds(name, world)) for name in names)
+        most = QUICK if self.size == "quick" else MAX_STATES
+        return tuple(Limits(n, self.size, self.assume, self._bounds(n, world), max_states=most) for n in names)
 
     @staticmethod
     def roomy(limits: Limits, world: World) -> Limits:

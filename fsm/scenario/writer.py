@@ -129,7 +129,12 @@ def _scenario(draft: Draft, lines: Sequence[Line], names: dict[str, int]) -> Ite
     more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
     name = f"{lines[0].before} / {lines[0].steps[0].variant}{more}"
     names[name] = names.get(name, 0) + 1
-    yield f'  "{name}{f" ({names[name]})" if names[name] > 1 else ""}":'
+    yield from scenario_lines(f"{name}{f' ({names[name]})' if names[name] > 1 else ''}", draft, lines)
+
+
+def scenario_lines(name: str, draft: Draft, lines: Sequence[Line]) -> Iterator[str]:
+    """One scenario of a file."""
+    yield f'  "{name}":'
     if draft.given:
         yield from _wrapped("    given: [", draft.given, "]")
     yield "    steps:"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
-from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, Macro, Tables
+from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, Macro, Tables, TooMany
 from fsm.world.binding import Label
 
 Tick = Callable[[int, int], bool]
@@ -52,7 +52,11 @@ class Explorer:
     def run(self, tick: Tick) -> None:
         """Expands states until all are, `tick` says no, or there are too many."""
         while not self.done and len(self.order) < self.max_states and tick(len(self.first), len(self.order)):
-            self._expand(len(self.first), min(len(self.first) + TICK_STATES, len(self.order)))
+            try:
+                self._expand(len(self.first), min(len(self.first) + TICK_STATES, len(self.order)))
+            except TooMany:  # a queue that grows and grows, say: what was found by then is a partial result
+                self.first.pop()
+                self.max_states = len(self.order)
         if self.done:
             self.first.append(len(self.targets))  # the end of the last one's edges
             self.first.pop()

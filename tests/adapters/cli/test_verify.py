@@ -51,6 +51,24 @@ def test_what_the_type_check_refuses_runs_only_on_demand() -> None:
     assert "specs/broken/update_before_created.yaml:" in allowed.output
 
 
+def test_a_counterexample_is_written_as_a_scenario_that_can_be_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    told = run("--scene", "turns", "--allow-broken", BROKEN, "--scenario", str(path))
+    assert f"wrote {path}; replay it with: turnspec test --allow-broken {path}" in told.output
+    refused = CliRunner().invoke(main, ["test", str(path)])
+    assert refused.exit_code == 2 and "illegal-effect" in refused.output
+    replayed = CliRunner().invoke(main, ["test", "--allow-broken", str(path)])
+    assert replayed.exit_code == 0, replayed.output
+    assert "1 hold, 0 fail" in replayed.output
+
+
+def test_without_a_counterexample_there_is_nothing_to_replay(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    result = run(*QUICK, "--scenario", str(path))
+    assert result.exit_code == 0
+    assert "nothing to replay" in result.output and not path.exists()
+
+
 def test_a_counterexample_is_drawn(tmp_path: Path) -> None:
     for name in ("run.mmd", "run.md"):
         run("--scene", "turns", "--allow-broken", BROKEN, "--diagram", str(tmp_path / name))

@@ -203,3 +203,11 @@ def test_verdicts_compare_and_print() -> None:
     assert verdict.same_as(attrs.evolve(verdict, states=1))
     assert verdict.table()[0][:3] == ("toy / ", "FAIL", "7 states")
     assert verdict.bytes_per_state > 0
+
+
+def test_more_configurations_than_can_be_numbered_leave_a_partial_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue that grows and grows: it is said so, nothing is judged that was not seen."""
+    monkeypatch.setattr("fsm.verify.tables.MASK", 1)
+    verdict = house.toy(Limits()).run(lambda: 0.0)
+    assert verdict.partial
+    assert {f.status for f in verdict.findings} <= {"unjudged", "violated", "not applicable"}
