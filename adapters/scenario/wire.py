@@ -44,6 +44,7 @@ from fsm.scenario.runner import Failure, Mismatch, Result, shown_effect
 from fsm.scenario.scenario import Scenario, WirePlay, fits
 
 MODEL = "gpt-realtime"
+TOOL_DEADLINE_MS = 20_000
 MAX_CALL_S = 600.0  # of virtual time: a scenario that does not end has failed
 _BOUND = re.compile(r"^(<=|<|>=|>)\s*(\d+(?:\.\d+)?)$")
 _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -110,14 +111,15 @@ def _plain(value: object) -> object:
 
 
 def _tool(name: str, value: object) -> Tool:
-    if not isinstance(value, Mapping) or not set(value) <= {"output", "after_ms"}:
-        raise ValueError(f"tools.{name}: a tool is {{output: text, after_ms: n}}")
+    if not isinstance(value, Mapping) or not set(value) <= {"output", "after_ms", "deadline_ms"}:
+        raise ValueError(f"tools.{name}: a tool is {{output: text, after_ms: n, deadline_ms: n}}")
+    deadline_s = float(value.get("deadline_ms", TOOL_DEADLINE_MS)) / 1000
 
     async def answer(**_arguments: object) -> object:
         await asyncio.sleep(float(value.get("after_ms", 0)) / 1000)
         return value.get("output", "done")
 
-    return Tool(name, answer, parameters={"type": "object"})
+    return Tool(name, answer, parameters={"type": "object"}, deadline_s=deadline_s)
 
 
 def _turn_detection(spec: Spec, given: object) -> Mapping[str, object] | Unset | None:

@@ -101,7 +101,8 @@ class Deadline:
 class WirePlay:
     """A scenario over the wire: the simulators' own formats as plain values, and what must come of the call.
 
-    `tools`: what each tool gives, `{name: {output: text, after_ms: n}}`. `session`: settings of the provider session.
+    `tools`: what each tool gives, `{name: {output: text, after_ms: n, deadline_ms: n}}`. `session`: settings of the
+    provider session.
     `places`: of `states` and of each number of the summary.
     """
 
