@@ -31,8 +31,8 @@ TEACHES = """
 \b
 What is done: the spec runs against a model of everything around it (specs/worlds/realtime.yaml: a provider, a caller,
 playout, tools, deadlines, queues in which messages cross), and every state that any order of events leads to is
-visited. What must hold is written in specs/worlds/properties.yaml. The runs come in scenes: which assumptions, how many
-turns, calls, losses, faults. A verdict is as good as its assumptions and bounds, so both are printed.
+visited. What must hold is written beside it (properties.yaml, manners.yaml, books.yaml). The runs come in scenes: which
+assumptions, how many turns, calls, losses, faults. A verdict is as good as its assumptions and bounds; both are told.
 
 \b
   turnspec verify                                   all bundled specs, quick bounds
@@ -202,9 +202,9 @@ def _print_one(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:
         click.echo(f"{text}\n")
     if len(verdicts) > 1:
         _print_unused(spec, verdicts, full)
-    spent = list(dict.fromkeys(s for v in verdicts for s in v.spent))
-    if spent:
-        click.echo("deadlines that fire and leave the wait as it is: " + ", ".join(spent) + "\n")
+    in_vain = list(dict.fromkeys(name for v in verdicts for name in v.in_vain))
+    if in_vain:
+        click.echo("deadlines that fire and leave the wait as it is: " + ", ".join(in_vain) + "\n")
 
 
 def _print_unused(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:
@@ -243,7 +243,7 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "cut": dict(verdict.cut), "states": verdict.states, "steps": verdict.transitions, "depth": verdict.depth,
         "seconds": round(verdict.seconds, 3), "states_per_second": verdict.states_per_second,
         "bytes_per_state": verdict.bytes_per_state, "findings": findings,
-        "impossible": [str(p) for p in verdict.problems], "spent": list(verdict.spent),
+        "impossible": [str(p) for p in verdict.problems], "in_vain": list(verdict.in_vain),
     }  # fmt: skip
 
 

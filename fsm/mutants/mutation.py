@@ -162,7 +162,7 @@ class Jury:
         new = [f.name for f in verdict.violated if f.name not in known]
         if not new and {p.message for p in verdict.problems} - {p.message for p in sound.problems}:
             new = ["cannot_happen"]
-        if not new and set(verdict.spent) - set(sound.spent):
+        if not new and set(verdict.in_vain) - set(sound.in_vain):
             new = ["a deadline that settles nothing"]
         return _Outcome(new[0] if new else "", verdict.partial)
 

@@ -58,7 +58,7 @@ class Verdict:
     problems: tuple[Problem, ...]
     cells: Mapping[tuple[str, str], CellUse]
     rows: frozenset[Place]
-    spent: tuple[str, ...] = ()
+    in_vain: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -93,7 +93,7 @@ class Verification:
             self.spec.name, self.world.name, self.limits.scene, self.settings.assume, self.settings.bounds,
             self.settings.capacities, not explorer.done, len(explorer.order), len(explorer.targets), explorer.depth(),
             self.seconds, explorer.bytes_per_state(), dict(zip(channels, explorer.cut, strict=True)), findings,
-            (*self._impossible(cells), *self._repeated()), cells, self._rows(), tuple(self._spent()),
+            (*self._impossible(cells), *self._repeated()), cells, self._rows(), tuple(self._in_vain()),
         )  # fmt: skip
 
     # --- judging ------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class Verification:
         macros = self.tables.macros.values()
         return frozenset(row.place for macro in macros for reaction in macro.reactions for row in reaction.path)
 
-    def _spent(self) -> Iterable[str]:
+    def _in_vain(self) -> Iterable[str]:
         """Deadlines that fired and settled nothing: what they wait for is as it was, and they would fire for ever."""
         for key in self.explorer.uses:
             event = self.tables.events[key >> BITS]

@@ -33,8 +33,8 @@ def test_all_properties_hold(name: str, scene: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "scene"), SCENES)
-def test_no_deadline_is_spent_while_its_condition_lasts(name: str, scene: str) -> None:
-    assert not verification(name, scene)[1].spent
+def test_no_deadline_fires_and_settles_nothing(name: str, scene: str) -> None:
+    assert not verification(name, scene)[1].in_vain
 
 
 @pytest.mark.parametrize(("name", "scene"), SCENES)
