@@ -56,6 +56,15 @@ def test_a_problem_is_told_with_its_place_what_would_be_right_and_how_the_slots_
         assert words in result.output, result.output
 
 
+def test_the_readme_shows_what_is_printed(tmp_path: Path) -> None:
+    """Its example asks for an answer that the provider owes by itself."""
+    old = "caller.silent:                         {to: next_floor}"
+    path = copy(tmp_path, old, old.replace("{to:", "{do: [create_response(turn)], to:"))
+    told = turnspec("check", path).output.replace(str(path), "specs/mine.yaml")
+    assert "error[illegal-effect]" in told
+    assert f"```\n{told}```" in (specs_folder().parent / "README.md").read_text()
+
+
 def test_a_word_that_is_none_is_told_with_those_there_are(tmp_path: Path) -> None:
     path = copy(tmp_path, *TYPO)
     result = turnspec("check", path)
