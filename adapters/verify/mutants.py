@@ -15,6 +15,7 @@ from typing import Final
 
 import attrs
 import click
+import yaml
 
 from adapters.specs import fetcher, load_spec, shown, spec_path
 from adapters.verify.processes import results
@@ -155,9 +156,11 @@ def tried(name: str, spec: Spec, watch: Watch) -> Trial:
 
 
 def known_of(name: str) -> dict[str, Reason]:
-    """The explanations beside a spec, `mutants/<spec>.yaml`; none where there is no file."""
-    path = _folder(name) / f"{spec_path(name).stem}.yaml"
-    return load_known(path.read_text(encoding="utf-8"), shown(path)) if path.is_file() else {}
+    """The explanations beside a spec, of all files in `mutants/` that are about it; none where there is no file."""
+    found: dict[str, Reason] = {}
+    for path in sorted(_folder(name).glob("*.yaml")):
+        found |= load_known(path.read_text(encoding="utf-8"), shown(path), spec_path(name).stem)
+    return found
 
 
 def _folder(name: str) -> Path:
@@ -177,7 +180,7 @@ def kept_result(name: str) -> dict[str, object] | None:
 
 
 def digest(name: str) -> str:
-    """Of all that a result depends on: spec, parts, vocabularies, world, properties; comments and blank lines aside."""
+    """Of all that a result depends on: spec, parts, vocabularies, world, properties; what only people read aside."""
     path = spec_path(name)
     texts = [path.read_text(encoding="utf-8")]
 
@@ -189,9 +192,15 @@ def digest(name: str) -> str:
     load(texts[0], shown(path), fetch)
     around = path.parent if (path.parent / WORLD).is_file() else None
     texts += [fetcher(around or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
-    lines = (line.strip() for text in texts for line in text.splitlines())
-    said = "\n".join(line for line in lines if line and not line.startswith("#"))
+    said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _without_prose(value: object) -> object:
+    """A YAML text without what says why."""
+    if isinstance(value, dict):
+        return [[key, _without_prose(each)] for key, each in value.items() if key not in ("about", "evidence")]
+    return [_without_prose(each) for each in value] if isinstance(value, list) else value
 
 
 def result_text(name: str, trial: Trial) -> str:

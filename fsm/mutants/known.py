@@ -23,12 +23,19 @@ class Reason:
     place: Place = attrs.field(eq=False)
 
 
-def load_known(text: str, file: str) -> dict[str, Reason]:
-    """Survivor to reason. Raises SpecError; `equivalent:` is a list of {why, mutants}."""
+def load_known(text: str, file: str, spec: str) -> dict[str, Reason]:
+    """Survivor to reason, if `spec` is one of those the file is about. `equivalent:` lists {why, mutants}.
+
+    Raises SpecError.
+    """
     problems = Problems()
     reader = Reader(problems)
     sections = reader.mapping(read(text, file), ("spec", "about", "equivalent"))
     found: dict[str, Reason] = {}
+    if "spec" not in sections:
+        problems.add(Place(file, 1, 1), "missing", "'spec:' says which specs this is about")
+    elif spec not in [reader.text(node) for node in reader.listed(sections["spec"])]:
+        return found
     for item in reader.listed(sections["equivalent"]) if "equivalent" in sections else ():
         fields = reader.mapping(item, ("why", "mutants"))
         if fields.keys() != {"why", "mutants"}:

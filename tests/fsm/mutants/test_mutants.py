@@ -110,17 +110,25 @@ equivalent:
 
 
 def test_explanations_of_what_is_noticed_or_gone_are_problems() -> None:
-    known = load_known(KNOWN, "known.yaml")
+    known = load_known(KNOWN, "known.yaml", "toy")
     found = [notice("a", "totality"), notice("c", "")]
     assert [n.id for n in unexplained(found, known)] == ["c"]
     assert [(p.code, p.place.line) for p in drifted(found, known)] == [("noticed", 5), ("no-mutant", 5)]
     assert not drifted([notice("a", ""), notice("b", "")], known)
 
 
-@pytest.mark.parametrize("text", [KNOWN.replace("why:", "wy:"), KNOWN.replace('"b"', '"a"')])
+@pytest.mark.parametrize(
+    "text", [KNOWN.replace("why:", "wy:"), KNOWN.replace('"b"', '"a"'), KNOWN.replace("spec: toy", "")]
+)
 def test_wrong_explanations_are_refused(text: str) -> None:
     with pytest.raises(SpecError, match=r"known\.yaml:"):
-        load_known(text, "known.yaml")
+        load_known(text, "known.yaml", "toy")
+
+
+def test_explanations_may_be_of_several_specs() -> None:
+    shared = KNOWN.replace("spec: toy", "spec: [toy, other]")
+    assert load_known(shared, "known.yaml", "toy") == load_known(shared, "known.yaml", "other") != {}
+    assert load_known(shared, "known.yaml", "another") == {}
 
 
 # --- the bundled specs ------------------------------------------------------------------------------------------------
