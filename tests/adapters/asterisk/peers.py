@@ -163,7 +163,7 @@ async def stage(
     on_call: OnCall | None = None, sock: socket.socket | None = None, **settings: Any
 ) -> AsyncIterator[Stage]:
     ticker, calls = StandInTicker(), Calls()
-    server = AudioSocketServer(AudioSocketSettings(port=0, **settings), ticker, on_call or calls)
+    server = AudioSocketServer(AudioSocketSettings(**{"port": 0, **settings}), ticker, on_call or calls)
     await server.start(sock)
     playing = Stage(server, ticker, calls)
     try:

@@ -208,6 +208,12 @@ async def test_a_bound_socket_can_be_handed_over() -> None:
 async def test_the_port_can_be_shared_between_processes() -> None:
     async with stage(reuse_port=True) as play:
         await play.call()
+        port = play.server.port
+        async with stage(port=port, reuse_port=True) as beside:
+            assert beside.server.port == port
+        with pytest.raises(OSError, match="in use"):
+            async with stage(port=port):
+                pass
 
 
 async def test_many_at_once() -> None:
