@@ -19,7 +19,7 @@ import structlog
 
 from adapters.call.mailbox import Letter
 from adapters.call.summary import Summary
-from adapters.realtime.protocol import AUDIO_DELTAS, WireEvent
+from adapters.providers.realtime.protocol import AUDIO_DELTAS, WireEvent
 from fsm.journal.scrub import HIDDEN, scrub
 from fsm.machine.machine import Step
 
@@ -30,7 +30,8 @@ _MAX_ITEMS: Final = 50
 _MAX_CHARS: Final = 8_000
 # At DEBUG these print headers, so also the key.
 _HEADER_PRINTERS: Final = (
-    "websockets", "websockets.client", "websockets.server", "adapters.realtime.websockets", "http.client", "asyncio"
+    "websockets", "websockets.client", "websockets.server", "adapters.providers.realtime.websockets", "http.client",
+    "asyncio",
 )  # fmt: skip
 
 

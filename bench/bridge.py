@@ -22,7 +22,7 @@ import click
 
 from adapters import logs
 from adapters.audio.lateness import Lateness
-from adapters.server import TurnspecServer
+from adapters.server.server import TurnspecServer
 from adapters.settings.config import load_settings
 from bench.bare_bridge import BareBridge
 from bench.cpu import used_s, waited_s
@@ -78,7 +78,7 @@ limits: {{calls: 2000}}
 
 @attrs.define
 class Turnspec:
-    """`adapters.server.TurnspecServer`, and the counters of its live calls."""
+    """`adapters.server.server.TurnspecServer`, and the counters of its live calls."""
 
     server: TurnspecServer
     _underruns: int = 0

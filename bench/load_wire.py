@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from adapters.asterisk.protocol import audio_header, encode_uuid
 from adapters.audio.g711 import mulaw_to_pcm16
+from adapters.lines.audiosocket.protocol import audio_header, encode_uuid
 
 FRAME_BYTES: Final = 320
 MESSAGE_BYTES: Final = 323

@@ -17,7 +17,7 @@ from transitions import Machine, State
 from fsm.language.expression import Expr
 from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
 from fsm.language.vocabulary import EventWord, Word
-from fsm.machine.ledger import CLASSIFY, RECIPES, Ledger
+from fsm.machine.ledgers.realtime import CLASSIFY, RECIPES, Ledger
 from fsm.machine.machine import Effect, Event, Timer
 
 logging.getLogger("transitions").setLevel(logging.ERROR)

@@ -29,7 +29,7 @@ from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.call.timers import Timers
 from adapters.call.turn_audio import TurnAudio
-from adapters.realtime.protocol import WireEvent
+from adapters.providers.realtime.protocol import WireEvent
 from adapters.tools import ToolRunner
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
 

@@ -21,10 +21,10 @@ from adapters.call.prompt import PromptPlayer
 from adapters.call.provider_side import ProviderSide
 from adapters.call.settings import CallSettings
 from adapters.call.turn_audio import TurnAudio
-from adapters.realtime.connection import RealtimeConnection
-from adapters.realtime.control import ControlSide
-from adapters.realtime.protocol import ENCODERS, EncodingError, WireEvent, encode, encode_history
-from adapters.realtime.session import SettingsError
+from adapters.providers.realtime.connection import RealtimeConnection
+from adapters.providers.realtime.control import ControlSide
+from adapters.providers.realtime.protocol import ENCODERS, EncodingError, WireEvent, encode, encode_history
+from adapters.providers.realtime.session import SettingsError
 from adapters.tools import ToolRunner
 from fsm.machine.machine import Effect
 

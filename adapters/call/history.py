@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from adapters.realtime.protocol import HistoryItem, HistoryMessage, HistoryToolCall, WireEvent
+from adapters.providers.realtime.protocol import HistoryItem, HistoryMessage, HistoryToolCall, WireEvent
 
 _SAID_BY_AGENT = frozenset(
     {

@@ -24,7 +24,7 @@ from adapters.audio.recorder import RecordingWriter
 from adapters.call.mailbox import Letter
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
-from adapters.realtime.protocol import WireEvent
+from adapters.providers.realtime.protocol import WireEvent
 from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
 from fsm.journal.scrub import HIDDEN
 from fsm.language.spec import Spec

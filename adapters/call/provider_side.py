@@ -12,7 +12,7 @@ import structlog
 from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout
 from adapters.call.mailbox import Mailbox
-from adapters.realtime.protocol import AudioDelta, Problem, WireEvent
+from adapters.providers.realtime.protocol import AudioDelta, Problem, WireEvent
 from fsm.language.vocabulary import Vocabulary
 from fsm.machine.machine import Event
 from fsm.machine.wire import knows, read_wire

@@ -9,9 +9,9 @@ from typing import Final
 import attrs
 
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
-from adapters.realtime.connection import Limits
-from adapters.realtime.endpoint import Endpoint
-from adapters.realtime.session import SessionSettings
+from adapters.providers.realtime.connection import Limits
+from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.session import SessionSettings
 from adapters.tools import Tool
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}

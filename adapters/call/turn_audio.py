@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from adapters.audio.formats import AudioFormat
-from adapters.realtime.protocol import WireEvent
+from adapters.providers.realtime.protocol import WireEvent
 
 ONSET_MS: Final = 1000  # the provider tells of speech when it is sure, and counts from before that
 _OPENS: Final = "input_audio_buffer.speech_started"

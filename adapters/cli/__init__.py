@@ -22,7 +22,6 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "adapters.cli.verify",
         "Visit every run of a spec in its world: what holds, or a shortest run where not.",
     ),
-    "accept": ("adapters.cli.accept", "Could the world that specs are verified in have produced these recorded calls?"),
     "test": ("adapters.cli.test", "Run scenarios: given events, expected states, effects and deadlines; coverage."),
     "audit": ("adapters.cli.audit", "What went wrong in calls, from their logs alone: anybody's, not only ours."),
     "diagram": ("adapters.cli.diagram", "Write the diagrams and tables of specs, or check that they are fresh."),

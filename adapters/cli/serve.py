@@ -16,8 +16,8 @@ import click
 import structlog
 
 from adapters import logs
-from adapters.realtime.session import session_object
-from adapters.server import TurnspecServer
+from adapters.providers.realtime.session import session_object
+from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings, load_settings
 from adapters.specs import shown
 from fsm.language.problem import Place, Problem, SpecError

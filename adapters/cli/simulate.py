@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from adapters.asterisk.protocol import KIND_OF_RATE_HZ
+from adapters.lines.audiosocket.protocol import KIND_OF_RATE_HZ
 
 if TYPE_CHECKING:
-    from adapters.simulator.caller import CallerReport, CallerSettings, Script
-    from adapters.simulator.provider import ProviderServer, SessionStats
+    from adapters.simulator.caller.caller import CallerReport, CallerSettings, Script
+    from adapters.simulator.providers.realtime import ProviderServer, SessionStats
 
 POLL_S: Final = 0.1
 RATES: Final = tuple(map(str, KIND_OF_RATE_HZ))
@@ -76,7 +76,7 @@ def provider(
 
     Exit code: 0 nothing rejected and nothing careless, 1 otherwise, 2 wrong use.
     """
-    from adapters.simulator.provider import (
+    from adapters.simulator.providers.realtime import (
         ProviderServer,
         ProviderSettings,
         ScenarioError,
@@ -246,7 +246,7 @@ def caller(
 
     Exit code: 0 the agent was heard and every wait came true, 1 otherwise, 2 wrong use.
     """
-    from adapters.simulator.caller import run_caller
+    from adapters.simulator.caller.caller import run_caller
 
     _quiet_logs()
     if list_speech:
@@ -279,7 +279,7 @@ def _list_speech() -> None:
 
 
 def _caller_settings(echo: str | None, rate_hz: int, ptime_ms: int, dtx: bool, driver: str) -> CallerSettings:
-    from adapters.simulator.caller_script import CallerSettings, Echo
+    from adapters.simulator.caller.script import CallerSettings, Echo
 
     gain, _, delay = (echo or "").partition(",")
     try:
@@ -298,7 +298,7 @@ def _script(file: Path | None, speech: tuple[str, ...]) -> Script:
     """From a file, or made of lines to say. ValueError, OSError: it cannot be."""
     import yaml
 
-    from adapters.simulator.caller_script import load_script
+    from adapters.simulator.caller.script import load_script
     from adapters.simulator.speech.library import lines
 
     if file is not None:

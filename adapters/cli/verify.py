@@ -17,7 +17,6 @@ from adapters.verify.run import Around, Watch, Wish, all_searched, load_around, 
 from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
 from fsm.machine.machine import TurnSpecMachine
-from fsm.promela.model import to_lasting_promela, to_promela
 from fsm.scenario.replay import Differs, replayed
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
@@ -101,7 +100,7 @@ def command(
         wish = _wish(around, full, scenes, assume, bound)
         loaded = [load_spec(name, typestate=not allow_broken).spec for name in specs or BUNDLED]
         if mutants:
-            from adapters.verify.mutants import report_mutants  # processes: only where somebody asks for them
+            from tools.mutants.run import report_mutants  # processes: only where somebody asks for them
 
             sys.exit(report_mutants(specs or BUNDLED, loaded, around, watch, as_json, check))
         if promela:
@@ -260,6 +259,8 @@ def _run_json(run: Counterexample) -> dict[str, object]:
 
 
 def _promela(loaded: Sequence[Spec], around: Around, wish: Wish, path: Path) -> int:
+    from tools.promela.model import to_lasting_promela, to_promela
+
     if len(loaded) != 1 or len(wish.scenes) != 1:
         example = f"--promela {path} --scene turns server_vad"
         raise click.UsageError(f"--promela writes one spec in one scene; name both, e.g. {example}")
@@ -358,7 +359,7 @@ def _readme(named: dict[str, tuple[Verdict, ...]], check: bool) -> int:
 
 def _kept(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """What the last whole runs of `--mutants` left, as rows."""
-    from adapters.verify.mutants import kept_result
+    from tools.mutants.run import kept_result
 
     kept = [kept_result(name) or {} for name in names]
     if all(kept):

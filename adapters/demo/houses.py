@@ -9,9 +9,6 @@ from typing import Any, Protocol
 
 import attrs
 
-from adapters.asterisk.connection import Connection
-from adapters.asterisk.server import AudioSocketServer
-from adapters.asterisk.settings import AudioSocketSettings
 from adapters.audio.recorder import Recorder, RecordingWriter
 from adapters.audio.tick import Ticker
 from adapters.call.mailbox import Letter
@@ -20,10 +17,13 @@ from adapters.call.summary import Summary
 from adapters.demo.naive import NaiveBridge
 from adapters.demo.plan import TALK_KEY, Plan
 from adapters.demo.story import Story
+from adapters.lines.audiosocket.connection import Connection
+from adapters.lines.audiosocket.server import AudioSocketServer
+from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings
-from adapters.realtime.endpoint import Endpoint
-from adapters.realtime.protocol import WireEvent
-from adapters.server import TurnspecServer
+from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.protocol import WireEvent
+from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings
 from fsm.language.problem import NOWHERE
 from fsm.machine.machine import Step
@@ -48,7 +48,7 @@ class House(Protocol):
 
 
 class TurnspecHouse:
-    """`adapters.server` as it is deployed, with settings made here instead of read from a file."""
+    """`adapters.server.server` as it is deployed, with settings made here instead of read from a file."""
 
     def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
         settings = Settings(

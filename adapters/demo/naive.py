@@ -25,8 +25,8 @@ from adapters.audio.recorder import Recorder
 from adapters.call.call import Leg
 from adapters.call.settings import CallSettings
 from adapters.demo.story import NOISE, Story
-from adapters.realtime.protocol import AudioDelta, WireEvent, append_event, decode, wire_text
-from adapters.realtime.session import session_object
+from adapters.providers.realtime.protocol import AudioDelta, WireEvent, append_event, decode, wire_text
+from adapters.providers.realtime.session import session_object
 
 log = structlog.get_logger(__name__)
 

@@ -16,12 +16,12 @@ import attrs
 from adapters.call.settings import CallSettings
 from adapters.demo.script import Patience, demo_script, read_turns
 from adapters.demo.tools import demo_tools
-from adapters.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
-from adapters.realtime.session import UNSET, SessionSettings, Unset
+from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
+from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.fit import misfits
-from adapters.simulator.caller_script import Script
-from adapters.simulator.provider.scenario import Scenario, ScenarioError, load_scenario
-from adapters.simulator.provider.settings import Latency, ProviderSettings
+from adapters.simulator.caller.script import Script
+from adapters.simulator.providers.realtime.scenario import Scenario, ScenarioError, load_scenario
+from adapters.simulator.providers.realtime.settings import Latency, ProviderSettings
 from adapters.specs import fetcher, load_spec, shown, spec_path
 from fsm.journal.journal import digest
 from fsm.language.loader import load

@@ -10,7 +10,7 @@ import attrs
 import cattrs
 import yaml
 
-from adapters.simulator.caller_script import (
+from adapters.simulator.caller.script import (
     HangUp,
     Interrupt,
     Press,

@@ -17,12 +17,12 @@ from adapters.demo.houses import House, NaiveHouse, Numbers, TurnspecHouse
 from adapters.demo.moments import Tell
 from adapters.demo.plan import TALK_KEY, Plan
 from adapters.demo.story import Story
-from adapters.realtime.endpoint import Endpoint, openai_endpoint
-from adapters.simulator.caller import run_caller
-from adapters.simulator.caller_report import CallerReport
-from adapters.simulator.caller_script import CallerSettings
-from adapters.simulator.provider.server import ProviderServer
-from adapters.simulator.provider.stats import SessionStats
+from adapters.providers.realtime.endpoint import Endpoint, openai_endpoint
+from adapters.simulator.caller.caller import run_caller
+from adapters.simulator.caller.report import CallerReport
+from adapters.simulator.caller.script import CallerSettings
+from adapters.simulator.providers.realtime.server import ProviderServer
+from adapters.simulator.providers.realtime.stats import SessionStats
 
 _SETTLE_S: Final = 10.0
 """How long a call may take to end after the caller has left."""

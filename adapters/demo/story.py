@@ -10,7 +10,7 @@ import orjson
 from adapters.call.mailbox import Letter
 from adapters.call.summary import Summary
 from adapters.demo.moments import Kind, Moment, Tell
-from adapters.realtime.protocol import WireEvent
+from adapters.providers.realtime.protocol import WireEvent
 from fsm.machine.machine import Step
 
 NOISE = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})
@@ -188,7 +188,7 @@ class Story:
     # --- the caller ---------------------------------------------------------------------------------------------------
 
     def caller(self, name: str, data: Mapping[str, object]) -> None:
-        """An event of the simulated caller (adapters.simulator.caller.run_caller)."""
+        """An event of the simulated caller (adapters.simulator.caller.caller.run_caller)."""
         at_ms = data.get("at_ms")
         self._at_ms = round(at_ms) if isinstance(at_ms, int | float) else self._at_ms
         if name in ("began_speaking", "spoke"):

@@ -17,9 +17,6 @@ from typing import Any
 import attrs
 import yaml
 
-from adapters.asterisk.connection import Connection
-from adapters.asterisk.server import AudioSocketServer
-from adapters.asterisk.settings import AudioSocketSettings
 from adapters.audio.recorder import RecordingWriter
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, Shared
@@ -27,14 +24,17 @@ from adapters.call.mailbox import Letter
 from adapters.call.prompt import load_prompts
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
-from adapters.realtime.endpoint import openai_endpoint
-from adapters.realtime.protocol import WireEvent
-from adapters.realtime.session import UNSET, SessionSettings, Unset
-from adapters.simulator.caller import run_caller
-from adapters.simulator.caller_report import CallerReport
-from adapters.simulator.caller_script import CallerSettings, Script, load_script
-from adapters.simulator.provider import ProviderServer, ScenarioError, parse_scenario
-from adapters.simulator.provider import Scenario as ProviderScenario
+from adapters.lines.audiosocket.connection import Connection
+from adapters.lines.audiosocket.server import AudioSocketServer
+from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.providers.realtime.endpoint import openai_endpoint
+from adapters.providers.realtime.protocol import WireEvent
+from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
+from adapters.simulator.caller.caller import run_caller
+from adapters.simulator.caller.report import CallerReport
+from adapters.simulator.caller.script import CallerSettings, Script, load_script
+from adapters.simulator.providers.realtime import ProviderServer, ScenarioError, parse_scenario
+from adapters.simulator.providers.realtime import Scenario as ProviderScenario
 from adapters.tools import Tool
 from adapters.virtual_time import VirtualTimeLoop
 from fsm.language.problem import Problem, SpecError

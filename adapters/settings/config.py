@@ -16,8 +16,8 @@ from typing import Final
 
 import attrs
 
-from adapters.asterisk.settings import AudioSocketSettings
 from adapters.call.settings import CallSettings
+from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings, Redactor
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import SectionsReader

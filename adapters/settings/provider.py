@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 import attrs
 
 from adapters.call.settings import WIRE_FORMATS
-from adapters.realtime.endpoint import (
+from adapters.providers.realtime.endpoint import (
     AZURE_PREVIEW_VERSION,
     OPENAI_URL,
     Endpoint,
@@ -23,7 +23,7 @@ from adapters.realtime.endpoint import (
     azure_preview_endpoint,
     openai_endpoint,
 )
-from adapters.realtime.session import SessionSettings, SettingsError, session_object
+from adapters.providers.realtime.session import SessionSettings, SettingsError, session_object
 from adapters.settings.reader import SettingsReader
 from adapters.settings.turns import read_turn_detection
 from adapters.tools import Tool

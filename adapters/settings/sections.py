@@ -12,11 +12,11 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 
-from adapters.asterisk.protocol import DIGITS
 from adapters.call.settings import CallLimits
-from adapters.realtime.connection import Limits
-from adapters.realtime.endpoint import Endpoint
-from adapters.realtime.session import SessionSettings
+from adapters.lines.audiosocket.protocol import DIGITS
+from adapters.providers.realtime.connection import Limits
+from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.fit import misfits
 from adapters.settings.folders import reason_of, unusable
 from adapters.settings.provider import ProviderReader

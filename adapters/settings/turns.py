@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from adapters.realtime.session import UNSET, Unset
+from adapters.providers.realtime.session import UNSET, Unset
 from adapters.settings.reader import SettingsReader, scalar
 from fsm.language.problem import Place, suggestion
 from fsm.language.source import Node

@@ -14,7 +14,7 @@ from fsm.language.spec_reader import ANSWERS, GROUP_KEYS, REASON_KINDS, ROW_KEYS
 from fsm.language.vocabulary_reader import _EVENT_KEYS as EVENT_KEYS
 from fsm.language.vocabulary_reader import _SECTIONS as VOCABULARY_SECTIONS
 from fsm.language.vocabulary_reader import _SOURCES as SOURCES
-from fsm.machine.ledger import IDENTITIES, RECIPES
+from fsm.machine.ledgers.realtime import IDENTITIES, RECIPES
 
 Schema = Mapping[str, object]
 

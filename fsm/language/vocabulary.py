@@ -1,7 +1,7 @@
 """What events, effects and presumptions mean: the slots they need and move. The typed form.
 
 A slot is a thing a conversation has exactly one of (the provider session, the response, our create in flight ...). Only
-what stands here moves a slot; a spec reads them. Never here: states, transitions, ids (see fsm.machine.ledger).
+what stands here moves a slot; a spec reads them. Never here: states, transitions, ids (see fsm.machine.ledgers).
 """
 
 from __future__ import annotations

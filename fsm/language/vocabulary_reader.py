@@ -9,7 +9,7 @@ from fsm.language.problem import Place, Problems, suggestion
 from fsm.language.reading import Reader
 from fsm.language.source import Node
 from fsm.language.vocabulary import EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
-from fsm.machine.ledger import IDENTITIES, RECIPES
+from fsm.machine.ledgers.realtime import IDENTITIES, RECIPES
 
 _SECTIONS = ("vocabulary", "about", "slots", "events", "effects", "presumptions", "errors", "noise")
 _EVENT_KEYS = (

@@ -1,6 +1,6 @@
 """`step(snapshot, event)`: the one decision of a call. Pure, total and synchronous; effects come out as data.
 
-Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the event's data (fsm.machine.ledger).
+Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the event's data (fsm.machine.ledgers).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import attrs
 
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
-from fsm.machine.ledger import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger, Recipe
+from fsm.machine.ledgers.realtime import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger, Recipe
 from fsm.machine.reaction import Control, Outcome, Reaction, begin, control_of
 from fsm.machine.table import StrictEvent, TurnMachine
 

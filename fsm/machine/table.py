@@ -2,7 +2,7 @@
 
 The only module that imports `transitions`. One machine per loaded spec serves every call; it holds no model. A
 reaction is a pure function of the configuration, so it is worked out once and kept: a step of a call is a lookup.
-Never here: what a row means (fsm.machine.reaction), ids (fsm.machine.ledger).
+Never here: what a row means (fsm.machine.reaction), ids (fsm.machine.ledgers.realtime).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from fsm.language.vocabulary import Vocabulary, WireForm
-from fsm.machine.ledger import effect_of
+from fsm.machine.ledgers.realtime import effect_of
 from fsm.machine.machine import Event
 
 Wire = Mapping[str, object]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from fsm.machine.ledger import CLASSIFY, FATAL_CODES, UNKNOWN_RESPONSE, Ledger
+from fsm.machine.ledgers.realtime import CLASSIFY, FATAL_CODES, UNKNOWN_RESPONSE, Ledger
 
 Data = Mapping[str, object]
 Fresh = Callable[[str], str]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
-from fsm.machine.ledger import UNKNOWN_RESPONSE
+from fsm.machine.ledgers.realtime import UNKNOWN_RESPONSE
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
 from fsm.scenario.coverage import Target, reached
 from fsm.scenario.roles import role_data

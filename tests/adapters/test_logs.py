@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters import logs
 from adapters.logs import LogSettings, Redactor, WireLog, configure
-from tests.adapters.realtime.scripted_server import KEY, connected, scripted
+from tests.adapters.providers.realtime.scripted_server import KEY, connected, scripted
 
 SECRET = "plainsecret-without-a-pattern"
 
@@ -163,7 +163,7 @@ async def test_a_connection_at_debug_prints_no_key() -> None:
     async def nothing(_: object) -> None:
         return
 
-    logging.getLogger("adapters.realtime.websockets").setLevel(logging.DEBUG)
+    logging.getLogger("adapters.providers.realtime.websockets").setLevel(logging.DEBUG)
     async with scripted(nothing) as endpoint, connected(endpoint):
         pass
     text = stream.getvalue()

@@ -10,9 +10,6 @@ from typing import Any
 
 import attrs
 
-from adapters.asterisk.connection import Connection
-from adapters.asterisk.server import AudioSocketServer
-from adapters.asterisk.settings import AudioSocketSettings
 from adapters.audio.recorder import RecordingWriter
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, Shared
@@ -20,14 +17,17 @@ from adapters.call.mailbox import Letter
 from adapters.call.prompt import load_prompts
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
-from adapters.realtime.endpoint import openai_endpoint
-from adapters.realtime.protocol import WireEvent
-from adapters.realtime.session import SessionSettings
-from adapters.simulator.caller import run_caller
-from adapters.simulator.caller_report import CallerReport
-from adapters.simulator.caller_script import CallerSettings, load_script
-from adapters.simulator.provider import ProviderServer, ProviderSettings, Scenario
-from adapters.simulator.provider.stats import SessionStats
+from adapters.lines.audiosocket.connection import Connection
+from adapters.lines.audiosocket.server import AudioSocketServer
+from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.providers.realtime.endpoint import openai_endpoint
+from adapters.providers.realtime.protocol import WireEvent
+from adapters.providers.realtime.session import SessionSettings
+from adapters.simulator.caller.caller import run_caller
+from adapters.simulator.caller.report import CallerReport
+from adapters.simulator.caller.script import CallerSettings, load_script
+from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings, Scenario
+from adapters.simulator.providers.realtime.stats import SessionStats
 from fsm.language.loader import load
 from fsm.machine.machine import Step, TurnSpecMachine
 

@@ -17,12 +17,12 @@ from adapters.call.executor import Executor, Parts
 from adapters.call.mailbox import Mailbox
 from adapters.call.provider_side import ProviderSide
 from adapters.call.settings import CallLimits
-from adapters.realtime.connection import Limits
-from adapters.realtime.protocol import AudioDelta, WireEvent
-from adapters.simulator.caller_script import CallerSettings
-from adapters.simulator.provider import Scenario, parse_scenario
+from adapters.providers.realtime.connection import Limits
+from adapters.providers.realtime.protocol import AudioDelta, WireEvent
+from adapters.simulator.caller.script import CallerSettings
+from adapters.simulator.providers.realtime import Scenario, parse_scenario
 from adapters.tools import Tool
-from fsm.machine.ledger import TOOL_OVERDUE
+from fsm.machine.ledgers.realtime import TOOL_OVERDUE
 from fsm.machine.machine import Effect
 from tests.adapters.call.rig import Played, machine, play
 

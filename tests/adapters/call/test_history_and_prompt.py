@@ -3,7 +3,7 @@
 from adapters.audio.formats import LEG_8K
 from adapters.call.history import History
 from adapters.call.prompt import PromptPlayer, load_prompts
-from adapters.realtime.protocol import HistoryMessage, HistoryToolCall
+from adapters.providers.realtime.protocol import HistoryMessage, HistoryToolCall
 
 
 def test_history_keeps_what_was_said_and_answered_in_order_and_bounded() -> None:

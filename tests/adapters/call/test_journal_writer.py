@@ -19,8 +19,8 @@ from adapters.call.journal_writer import HAND_OVER_S, CallJournal, JournalWriter
 from adapters.call.mailbox import Letter
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
-from adapters.realtime.endpoint import openai_endpoint
-from adapters.realtime.session import SessionSettings
+from adapters.providers.realtime.endpoint import openai_endpoint
+from adapters.providers.realtime.session import SessionSettings
 from fsm.journal.journal import EndLine, Journal, LostLine, StepLine, WireLine, read
 from fsm.machine.machine import Event
 from tests.adapters.call.rig import machine

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.audio.formats import PCMU
 from adapters.call.turn_audio import TurnAudio
-from adapters.simulator.provider import parse_scenario
+from adapters.simulator.providers.realtime import parse_scenario
 from tests.adapters.call.rig import play
 
 ONE_TURN = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.simulator.caller_script import CallerSettings
+from adapters.simulator.caller.script import CallerSettings
 from tests.adapters.call.rig import play
 
 pytestmark = pytest.mark.virtual_time

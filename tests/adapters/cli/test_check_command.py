@@ -150,7 +150,7 @@ def test_schemas_are_fresh_and_found_stale(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("name", ["demo", "serve", "check", "diagram", "schema", "replay", "simulate provider",
-                                  "simulate caller", "verify", "accept", "test", "audit", "diff"])  # fmt: skip
+                                  "simulate caller", "verify", "test", "audit", "diff"])  # fmt: skip
 def test_every_command_teaches_its_use_and_its_exit_codes(name: str) -> None:
     result = turnspec(*name.split(), "--help")
     assert result.exit_code == 0

@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
-from adapters.asterisk.connection import Connection
-from adapters.asterisk.server import AudioSocketServer
-from adapters.asterisk.settings import AudioSocketSettings
 from adapters.audio.tick import Ticker
 from adapters.cli import main
+from adapters.lines.audiosocket.connection import Connection
+from adapters.lines.audiosocket.server import AudioSocketServer
+from adapters.lines.audiosocket.settings import AudioSocketSettings
 
 ROOT = Path(__file__).parents[3]
 

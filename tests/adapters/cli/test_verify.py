@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
-from adapters.verify.mutants import Trial, digest, summed_up
 from adapters.verify.run import Watch, Wish, all_searched, load_around
 from fsm.language.problem import NOWHERE
-from fsm.mutants.known import Reason
-from fsm.mutants.mutation import Notice
 from tests.fsm.verify import house
+from tools.mutants.known import Reason
+from tools.mutants.mutation import Notice
+from tools.mutants.run import Trial, digest, summed_up
 
 QUICK = ("--scene", "turns", "push_to_talk")
 BROKEN = "specs/broken/update_before_created.yaml"

@@ -16,7 +16,7 @@ from adapters.demo.moments import Moment
 from adapters.demo.plan import PlanError
 from adapters.demo.run import run_demo
 from adapters.demo.stage import Stage
-from adapters.simulator.provider.server import ProviderServer
+from adapters.simulator.providers.realtime.server import ProviderServer
 from adapters.virtual_time import VirtualTimeLoop
 from fsm.journal.journal import read
 from tests.adapters.demo.theatre import Evening, planned, play

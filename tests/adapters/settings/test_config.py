@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.realtime.session import UNSET, session_object
+from adapters.providers.realtime.session import UNSET, session_object
 from adapters.settings import sections as settings_sections
 from adapters.settings.config import Settings, load_settings
 from adapters.settings.reader import scalar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.machine.ledger import CLASSIFY, RECIPES, UNKNOWN_RESPONSE, Ledger
+from fsm.machine.ledgers.realtime import CLASSIFY, RECIPES, UNKNOWN_RESPONSE, Ledger
 
 
 def test_responses_without_an_id_are_each_a_new_one() -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from fsm.machine.ledger import CLASSIFY, IDENTITIES, Ledger
+from fsm.machine.ledgers.realtime import CLASSIFY, IDENTITIES, Ledger
 from fsm.scenario.roles import Fresh, role_data
 
 LEDGER = Ledger(

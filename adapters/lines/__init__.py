@@ -1,0 +1,1 @@
+"""How a caller is heard and spoken to: one package for each kind of line."""

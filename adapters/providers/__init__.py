@@ -1,0 +1,1 @@
+"""How a realtime model is spoken to: one package for each protocol."""

@@ -1,0 +1,327 @@
+"""One Realtime session's socket: opens once, delivers facts to one listener, ends once.  Never: a retry (a new session
+is a new object), a decision about turns, an await or a task per frame.
+
+Policy: audio over its bound is dropped and counted (old speech is worth nothing); control is never dropped: over its
+bound the connection is given up as retryable; what cannot be read is counted, told and skipped; a listener that raises
+is logged. All times by loop.time().
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeVarTuple, Unpack, cast
+
+import attrs
+import structlog
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidState
+
+from adapters.providers.realtime import endings
+from adapters.providers.realtime.control import ControlSide
+from adapters.providers.realtime.endings import Ending
+from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.protocol import AudioDelta, Problem, WireEvent, append_event, decode, wire_text
+from adapters.providers.realtime.wire import WRITE_LIMIT_BYTES, Opening, Wire
+
+log = structlog.get_logger(__name__)
+
+# At DEBUG the library prints every header, so also the key, and formats every frame.
+_library_log: Final = logging.getLogger("adapters.providers.realtime.websockets")
+_library_log.setLevel(logging.WARNING)
+
+# How long an error that cannot be mended explains a close that says nothing itself.
+_ERROR_EXPLAINS_CLOSE_S: Final = 5.0
+# A broken server must not fill the log; the counter goes on.
+_PROBLEMS_LOGGED: Final = 10
+
+_Args = TypeVarTuple("_Args")
+
+
+class RealtimeListener(Protocol):
+    """Told synchronously, in wire order: `on_open`, then anything, then one end. Takes what it is told, and returns."""
+
+    def on_open(self) -> None: ...
+
+    def on_event(self, event: WireEvent) -> None:
+        """Any event but audio, undecided and unchecked beyond having a `type`."""
+
+    def on_audio(self, delta: AudioDelta) -> None: ...
+
+    def on_problem(self, problem: Problem) -> None: ...
+
+    def on_closed(self, code: int | None, reason: str, fatal: bool) -> None:
+        """The end of a connection that had opened, or of any that `close()` ended."""
+
+    def on_unreachable(self, reason: str, fatal: bool) -> None:
+        """The end of one that had not opened."""
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Deadlines in seconds and bounds in bytes. A dead peer is noticed after one ping interval and one timeout."""
+
+    open_s: float = 10.0
+    close_s: float = 2.0
+    ping_interval_s: float = 5.0
+    ping_timeout_s: float = 10.0
+    message_bytes: int = 16 * 1024 * 1024
+    audio_unsent_bytes: int = 256 * 1024
+    control_unsent_bytes: int = 1024 * 1024
+    system_proxy: bool = True
+
+
+@attrs.define
+class Counters:
+    """What went over this connection, and what did not."""
+
+    events: int = 0
+    audio_deltas: int = 0
+    audio_bytes: int = 0
+    problems: int = 0
+    frames_sent: int = 0
+    frames_dropped_stalled: int = 0
+    frames_dropped_closed: int = 0
+    controls_sent: int = 0
+    controls_refused: int = 0
+    listener_failures: int = 0
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Made once a process, best before the first call: reading the CA bundle holds the loop for some 30 ms."""
+    return ssl.create_default_context()
+
+
+class RealtimeConnection:
+    """`open()` returns at once; then the listener hears `on_open` ... `on_closed`, or `on_unreachable`.
+
+    Whoever opens must `await close()`, also after an end was told: only then is nothing left of it.
+    """
+
+    def __init__(self, endpoint: Endpoint, listener: RealtimeListener, limits: Limits | None = None) -> None:
+        self.endpoint = endpoint
+        self.counters = Counters()
+        self._listener = listener
+        self._limits = limits or Limits()
+        self._loop = asyncio.get_running_loop()
+        self._log = log.bind(endpoint=endpoint.shown)
+        self._opening: asyncio.Task[None] | None = None
+        self._attempt: Wire | None = None  # exists from TCP on
+        self._wire: Wire | None = None  # exists from the end of the handshake on
+        self._ending: Ending | None = None  # told to the listener
+        self._cause: Ending | None = None  # why we are ending it ourselves
+        self._last_error: tuple[float, str] | None = None
+        self._control_taken = False
+
+    # --- life
+
+    def open(self) -> None:
+        """Begins the one attempt to connect. Its deadline is `Limits.open_s`."""
+        if self._opening is not None:
+            raise RuntimeError("a RealtimeConnection opens once")
+        self._opening = self._loop.create_task(self._open(), name="realtime-open")
+
+    @property
+    def is_open(self) -> bool:
+        return self._wire is not None and self._ending is None and self._wire.is_writable
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Ends it and waits for that, `Limits.close_s` at the most. The listener hears no event after this call, only
+        the end, if it has not yet. Safe in any state and more than once."""
+        if self._opening is None:
+            return
+        if self._cause is None:
+            self._cause = Ending(None, "closed by us", False)
+        if not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        if self._wire is not None:
+            await self._wire.shut(code, reason, self._limits.close_s)
+        self._tell_closed(self._cause)
+
+    async def _open(self) -> None:
+        limits, secure = self._limits, self.endpoint.url.startswith("wss:")
+        try:
+            wire = await Opening(
+                self.endpoint.url,
+                additional_headers=dict(self.endpoint.headers),
+                compression=None,
+                proxy=True if limits.system_proxy else None,
+                open_timeout=limits.open_s,
+                close_timeout=limits.close_s,
+                ping_interval=limits.ping_interval_s,
+                ping_timeout=limits.ping_timeout_s,
+                max_size=limits.message_bytes,
+                write_limit=WRITE_LIMIT_BYTES,
+                logger=_library_log,
+                create_connection=cast(type[ClientConnection], self._make_wire),
+                ssl=tls_context() if secure else None,
+            )
+        except asyncio.CancelledError:
+            await self._attempt_gone()
+            raise
+        except Exception as exc:
+            await self._attempt_gone()
+            self._tell_unreachable(endings.of_failed_open(exc))
+            return
+        self._wire = cast(Wire, wire)
+        self._log.debug("provider_opened")
+        self._tell(self._listener.on_open)
+        self._wire.attach(self)
+
+    def _make_wire(self, protocol: ClientProtocol, **options: object) -> Wire:
+        self._attempt = Wire(protocol, **options)  # type: ignore[arg-type]
+        self._attempt.linger_s = self._limits.close_s
+        return self._attempt
+
+    async def _attempt_gone(self) -> None:
+        """The library aborts the socket of a failed attempt but does not wait for it to be gone."""
+        attempt = self._attempt
+        if attempt is not None and hasattr(attempt, "transport"):
+            attempt.transport.abort()
+            await asyncio.wait([attempt.connection_lost_waiter])
+
+    # --- out
+
+    def send_audio(self, payload: bytes) -> bool:
+        """One chunk of caller audio in the session's input format: one write, or one more dropped (False)."""
+        wire, counters = self._wire, self.counters
+        if wire is None:
+            counters.frames_dropped_closed += 1
+            return False
+        try:
+            if wire.offer_text(append_event(payload), self._limits.audio_unsent_bytes):
+                counters.frames_sent += 1
+                return True
+            counters.frames_dropped_stalled += 1
+        except InvalidState:
+            counters.frames_dropped_closed += 1
+        except Exception as exc:
+            counters.frames_dropped_closed += 1
+            self._write_failed(wire, exc)
+        return False
+
+    def take_control(self) -> ControlSide:
+        """The only way to send control events. Once: a second taker is a second mind."""
+        if self._control_taken:
+            raise RuntimeError("the control side has been taken")
+        self._control_taken = True
+        return ControlSide(self._send_control)
+
+    def _send_control(self, event: Mapping[str, object]) -> bool:
+        wire = self._wire
+        kind = event.get("type")
+        if wire is None or not wire.is_writable or self._cause is not None:
+            self.counters.controls_refused += 1
+            self._log.info("control_refused", control=kind, why="not connected")
+            return False
+        if wire.unsent_bytes > self._limits.control_unsent_bytes:
+            self.counters.controls_refused += 1
+            self._log.warning("control_refused", control=kind, why="stalled", unsent_bytes=wire.unsent_bytes)
+            self._give_up(wire, "the provider takes nothing any more")
+            return False
+        if not self._write(wire, wire_text(event)):
+            self.counters.controls_refused += 1
+            return False
+        self.counters.controls_sent += 1
+        return True
+
+    def _write(self, wire: Wire, text: bytes) -> bool:
+        try:
+            wire.write_text(text)
+        except InvalidState:  # between two close frames
+            return False
+        except Exception as exc:
+            self._write_failed(wire, exc)
+            return False
+        return True
+
+    def _write_failed(self, wire: Wire, exc: Exception) -> None:
+        """asyncio keeps errors for connection_lost; another event loop may raise them where one writes."""
+        self._log.warning("write_failed", error=type(exc).__name__)
+        self._give_up(wire, f"write failed: {type(exc).__name__}")
+
+    def _give_up(self, wire: Wire, reason: str) -> None:
+        """Not the closing handshake: it would queue behind what is stuck."""
+        self._cause = self._cause or Ending(None, reason, False)
+        wire.transport.abort()
+
+    # --- in (the Sink of the wire)
+
+    def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None:
+        if self._cause is not None or self._ending is not None:
+            return
+        decoded = decode(payload, binary=binary)
+        if isinstance(decoded, AudioDelta):
+            self.counters.audio_deltas += 1
+            self.counters.audio_bytes += len(decoded.payload)
+            self._tell(self._listener.on_audio, decoded)
+        elif isinstance(decoded, Problem):
+            self.counters.problems += 1
+            self._log_problem(decoded)
+            self._tell(self._listener.on_problem, decoded)
+        else:
+            self.counters.events += 1
+            if decoded["type"] in ("error", "response.done"):
+                self._note_error(decoded)
+            self._tell(self._listener.on_event, decoded)
+
+    def _log_problem(self, problem: Problem) -> None:
+        if self.counters.problems <= _PROBLEMS_LOGGED:
+            self._log.warning("message_unreadable", kind=problem.kind, detail=problem.detail, bytes=problem.size_bytes)
+
+    def _note_error(self, event: WireEvent) -> None:
+        code = endings.fatal_error(event)
+        if code is not None:
+            self._last_error = (self._loop.time(), code)
+
+    def ended(self) -> None:
+        wire = self._wire
+        assert wire is not None
+        self._tell_closed(self._cause or self._explained(self._read_ending(wire)))
+
+    def _read_ending(self, wire: Wire) -> Ending:
+        received = wire.protocol.close_rcvd
+        if received is not None:
+            return endings.of_close(int(received.code), received.reason)
+        sent = wire.protocol.close_sent
+        exc = wire.lost_exc or wire.protocol.parser_exc
+        return endings.of_break(exc, sent.reason if sent is not None else "")
+
+    def _explained(self, ending: Ending) -> Ending:
+        """Some closes carry only 1000 or 1006, and the reason came as an error just before."""
+        if ending.fatal or self._last_error is None:
+            return ending
+        at, code = self._last_error
+        if self._loop.time() - at > _ERROR_EXPLAINS_CLOSE_S:
+            return ending
+        return Ending(ending.code, f"{code}; {ending.reason}".rstrip("; "), True)
+
+    # --- to the listener
+
+    def _tell_closed(self, ending: Ending) -> None:
+        if self._ending is None:
+            self._ending = ending
+            self._log.info(
+                "provider_closed", code=ending.code, reason=ending.reason, fatal=ending.fatal,
+                **attrs.asdict(self.counters),
+            )  # fmt: skip
+            self._tell(self._listener.on_closed, ending.code, ending.reason, ending.fatal)
+
+    def _tell_unreachable(self, ending: Ending) -> None:
+        if self._ending is None:
+            self._ending = ending
+            self._log.warning("provider_unreachable", reason=ending.reason, fatal=ending.fatal)
+            self._tell(self._listener.on_unreachable, ending.reason, ending.fatal)
+
+    def _tell(self, listener: Callable[[Unpack[_Args]], None], *args: *_Args) -> None:
+        try:
+            listener(*args)
+        except Exception:
+            self.counters.listener_failures += 1
+            self._log.exception("listener_failed", callback=getattr(listener, "__name__", "?"))

@@ -1,0 +1,1 @@
+"""A simulated caller: what it says, when, and what it heard."""

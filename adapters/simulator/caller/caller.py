@@ -1,0 +1,193 @@
+"""A caller for a simulated call: plays a script over a real AudioSocket connection and reports what it was like.
+
+The wire is `simulator.lines`, the script `script`, what is heard `hearing`, what is said `voice`. Here is only the
+playing: one step after the other, each wait with its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.simulator.caller import script as steps
+from adapters.simulator.caller.hearing import Hearing
+from adapters.simulator.caller.report import CallerReport, Ending, Note, make_report
+from adapters.simulator.caller.script import CallerSettings, Script, Step
+from adapters.simulator.caller.voice import Voice, load_utterances
+from adapters.simulator.lines.audiosocket import CallEnded, Leg, OnEvent
+
+__all__ = ["CallerReport", "CallerSettings", "OnEvent", "Script", "run_caller"]
+
+log = structlog.get_logger(__name__)
+
+ROUNDING_MS = 0.01  # a frame that is due to the float's last digit would cost a wait one more frame
+
+
+async def run_caller(
+    host: str,
+    port: int,
+    script: Script,
+    settings: CallerSettings,
+    on_event: OnEvent | None = None,
+    *,
+    call_id: uuid.UUID | None = None,
+) -> CallerReport:
+    """One call from connect to close. It ends when the script or the server ends it; every wait has a deadline.
+
+    `on_event(name, data)` hears, as it happens: connected, began_speaking {file}, spoke {file, began_ms}, pressed
+    {digit}, heard_agent, agent_silent, waited_in_vain {step, text}, ended {how, dropped}; each with `at_ms`.
+    A server that cannot be reached is a dropped call. ValueError, OSError: a file of the script cannot be read.
+    """
+    utterances = load_utterances(script, settings.rate_hz)
+    call_id = call_id or uuid.uuid4()
+    emit = _safely(on_event)
+    leg = Leg(call_id, settings, emit)
+    connecting = asyncio.get_running_loop().create_connection(lambda: leg, host, port)
+    try:
+        await asyncio.wait_for(connecting, settings.connect_deadline_ms / 1000)
+    except (OSError, TimeoutError) as error:
+        ending = Ending("dropped", 0.0, f"cannot connect: {error or 'no answer in time'}")
+        return make_report(
+            call_id=call_id, settings=settings, ending=ending, hearing=Hearing(settings), voice=Voice(settings)
+        )
+    emit("connected", {"at_ms": 0.0, "call_id": str(call_id)})
+    playing = _Playing(leg, settings, utterances, emit)
+    try:
+        await playing.play(script)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(leg.closed), settings.close_deadline_ms / 1000)
+    finally:
+        leg.abandon()
+    ending = leg.ending or Ending("caller", leg.now_ms)
+    emit("ended", {"at_ms": ending.at_ms, "how": ending.how, "dropped": ending.dropped})
+    return make_report(
+        call_id=call_id,
+        settings=settings,
+        ending=ending,
+        hearing=leg.hearing,
+        voice=leg.voice,
+        notes=tuple(playing.notes),
+        steps_done=playing.steps_done,
+        server_closed_ms=leg.server_closed_ms,
+    )
+
+
+def _safely(on_event: OnEvent | None) -> OnEvent:
+    """A display that fails is logged, and the call goes on."""
+
+    def emit(name: str, data: Mapping[str, object]) -> None:
+        if on_event is None:
+            return
+        try:
+            on_event(name, data)
+        except Exception:
+            log.exception("on_event_failed", name=name)
+
+    return emit
+
+
+class _Playing:
+    """A script and how far it is."""
+
+    def __init__(self, leg: Leg, settings: CallerSettings, utterances: Mapping[Path, bytes], emit: OnEvent) -> None:
+        self.notes: list[Note] = []
+        self.steps_done = 0
+        self._leg = leg
+        self._settings = settings
+        self._utterances = utterances
+        self._emit = emit
+
+    async def play(self, script: Script) -> None:
+        """Returns when the call is over, or as good as over: hung up and the server's FIN still to come."""
+        with contextlib.suppress(CallEnded):
+            for step in script.steps:
+                await _PLAY[type(step)](self, step)
+                self.steps_done += 1
+                if self._leg.ending is not None:
+                    return
+        self._leg.hang_up()
+
+    async def _until(self, is_true: Callable[[], bool], step: Step, within_ms: float) -> bool:
+        """Looks at every frame. False: not within the deadline, which is noted. CallEnded: it never will."""
+        deadline_ms = self._leg.now_ms + within_ms
+        while not is_true():
+            if self._leg.now_ms >= deadline_ms - ROUNDING_MS:
+                self._note(f"{type(step).__name__}: not within {within_ms:g} ms")
+                return False
+            await self._leg.tick()
+        return True
+
+    def _note(self, text: str) -> None:
+        self.notes.append(Note(self._leg.now_ms, self.steps_done, text))
+        log.info("caller_waited_in_vain", step=self.steps_done, what=text)
+        self._emit("waited_in_vain", {"at_ms": self._leg.now_ms, "step": self.steps_done, "text": text})
+
+    async def _speak(self, file: Path) -> None:
+        began_ms = self._leg.now_ms
+        self._emit("began_speaking", {"at_ms": began_ms, "file": file.stem})
+        self._leg.voice.say(self._utterances[file])
+        while self._leg.voice.is_speaking:
+            await self._leg.tick()
+        self._emit("spoke", {"at_ms": self._leg.now_ms, "file": file.stem, "began_ms": began_ms})
+
+    async def _say(self, step: steps.Say) -> None:
+        await self._speak(step.file)
+
+    async def _wait(self, step: steps.WaitMs) -> None:
+        until_ms = self._leg.now_ms + step.ms
+        while self._leg.now_ms < until_ms - ROUNDING_MS:
+            await self._leg.tick()
+
+    async def _wait_speaking(self, step: steps.WaitAgentSpeaking) -> None:
+        await self._until(lambda: self._speaking_ms() is not None, step, step.within_ms)
+
+    async def _wait_silent(self, step: steps.WaitAgentSilent) -> None:
+        speech = self._leg.hearing.speech
+        for_ms = step.for_ms - ROUNDING_MS
+        await self._until(lambda: speech.silent_ms(self._leg.now_ms) >= for_ms, step, step.within_ms)
+
+    async def _press(self, step: steps.Press) -> None:
+        self._leg.is_pressing = True
+        await self._wait(steps.WaitMs(self._settings.digit_ms))
+        self._leg.press(step.digit)
+        self._leg.is_pressing = False
+        self._emit("pressed", {"at_ms": self._leg.now_ms, "digit": step.digit})
+
+    async def _interrupt(self, step: steps.Interrupt) -> None:
+        after_ms = max(step.after_ms - ROUNDING_MS, ROUNDING_MS)
+        if await self._until(lambda: (self._speaking_ms() or 0.0) >= after_ms, step, step.within_ms):
+            await self._speak(step.file)
+
+    async def _hang_up(self, step: steps.HangUp) -> None:
+        del step
+        self._leg.hang_up()
+
+    async def _reset(self, step: steps.Reset) -> None:
+        del step
+        self._leg.reset()
+
+    async def _until_hung_up(self, step: steps.UntilHungUp) -> None:
+        with contextlib.suppress(CallEnded):
+            await self._until(lambda: self._leg.ending is not None, step, step.within_ms)
+
+    def _speaking_ms(self) -> float | None:
+        return self._leg.hearing.speech.speaking_ms(self._leg.now_ms)
+
+
+_PLAY: Mapping[type[Any], Callable[[_Playing, Any], Awaitable[None]]] = {
+    steps.Say: _Playing._say,
+    steps.WaitMs: _Playing._wait,
+    steps.WaitAgentSpeaking: _Playing._wait_speaking,
+    steps.WaitAgentSilent: _Playing._wait_silent,
+    steps.Press: _Playing._press,
+    steps.Interrupt: _Playing._interrupt,
+    steps.HangUp: _Playing._hang_up,
+    steps.Reset: _Playing._reset,
+    steps.UntilHungUp: _Playing._until_hung_up,
+}

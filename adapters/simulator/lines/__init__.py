@@ -1,0 +1,1 @@
+"""The caller's end of each kind of line."""

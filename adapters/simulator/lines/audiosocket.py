@@ -1,0 +1,220 @@
+"""Asterisk's end of an AudioSocket connection: what it sends, when, and what makes it drop a call. It knows no script.
+
+Behaves like Asterisk 23.4.1 (facts/telephony.md section 2): it ends on `00 00 00` and on FIN; any other kind but audio,
+audio of length 0, a stall in a payload, a server that does not read, and (in the app) two seconds without a frame of
+the caller or a byte of the server make it drop the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
+
+from adapters.lines.audiosocket import protocol as wire
+from adapters.simulator.caller.hearing import Hearing
+from adapters.simulator.caller.report import Ended, Ending
+from adapters.simulator.caller.script import CallerSettings
+from adapters.simulator.caller.voice import Voice
+
+OnEvent: TypeAlias = Callable[[str, Mapping[str, object]], None]
+ROUNDING_S = 1e-6
+
+
+class CallEnded(Exception):
+    """Raised to whoever waits for a tick of a call that is over."""
+
+
+class Leg(asyncio.Protocol):
+    """The wire of one call. Times in ms since `connection_made`."""
+
+    def __init__(self, call_id: uuid.UUID, settings: CallerSettings, emit: OnEvent) -> None:
+        self.ending: Ending | None = None
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.hearing = Hearing(settings)
+        self.voice = Voice(settings)
+        self.is_pressing = False
+        self.server_closed_ms: float | None = None
+        self._call_id = call_id
+        self._settings = settings
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._decoder = wire.Decoder()
+        self._began_s = 0.0
+        self._frames = 0
+        self._active_s = 0.0
+        self._agent_audible = False
+        self._ticking: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._pulse: asyncio.Future[None] | None = None
+
+    @property
+    def now_ms(self) -> float:
+        return (self._loop.time() - self._began_s) * 1000
+
+    async def tick(self) -> None:
+        """Until the next frame is due. CallEnded: there will be none."""
+        if self.ending is not None:
+            raise CallEnded
+        if self._pulse is None:
+            self._pulse = self._loop.create_future()
+        await asyncio.shield(self._pulse)
+        if self.ending is not None:
+            raise CallEnded
+
+    def press(self, digit: str) -> None:
+        self._write(wire.encode_dtmf(digit))
+
+    def hang_up(self) -> None:
+        """FIN; the server is expected to close, too."""
+        if self.ending is None:
+            self._end("caller")
+            self._transport.write_eof()
+
+    def reset(self) -> None:
+        """RST."""
+        if self.ending is None:
+            self._end("caller")
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
+
+    def abandon(self) -> None:
+        """Nobody is interested in this call any more."""
+        self._stop()
+        self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._began_s = self._active_s = self._loop.time()
+        self._write(wire.encode_uuid(self._call_id))
+        self._schedule()
+
+    def data_received(self, data: bytes) -> None:
+        if self.ending is not None:  # a caller that hung up, reading to the end
+            return
+        self._active_s = self._loop.time()
+        for message in self._decoder.feed(data):
+            _ON_MESSAGE[type(message)](self, message)
+            if self.ending is not None:
+                return
+        self._watch_stall()
+
+    def eof_received(self) -> bool:
+        if self.ending is None:
+            if self._decoder.awaits_payload:
+                self._drop("the server closed in the middle of a message")
+            else:
+                self._end("fin")
+        elif self.ending.how == "caller":
+            self.server_closed_ms = self.now_ms - self.ending.at_ms
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._end("rst")  # unless it is known better
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    # Inside
+
+    def _on_audio(self, message: wire.Audio) -> None:
+        if not message.pcm:
+            self._drop("an audio message of length 0")
+            return
+        now_ms = self.now_ms
+        self.hearing.hear(now_ms, message.rate_hz, message.pcm)
+        self.voice.hear(now_ms, message.rate_hz, message.pcm)
+
+    def _on_hangup(self, message: wire.Hangup) -> None:
+        del message
+        self._end("hangup")
+        self._transport.close()
+
+    def _on_other(self, message: wire.Message) -> None:
+        kind = f"kind 0x{message.kind:02x}" if isinstance(message, wire.Unknown) else type(message).__name__.upper()
+        self._drop(f"a message Asterisk does not take: {kind}")
+
+    def _watch_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self._decoder.awaits_payload:
+            text = f"a payload stalled for {self._settings.payload_stall_ms:g} ms"
+            self._stall = self._loop.call_later(self._settings.payload_stall_ms / 1000, self._drop, text)
+
+    def _schedule(self) -> None:
+        self._ticking = self._loop.call_at(self._began_s + self._frames * self._settings.ptime_ms / 1000, self._on_tick)
+
+    def _on_tick(self) -> None:
+        now_s = self._loop.time()
+        due = math.floor((now_s - self._began_s + ROUNDING_S) * 1000 / self._settings.ptime_ms) + 1
+        while self._frames < due and self.ending is None:
+            self._send_frame(self._frames * self._settings.ptime_ms)
+            self._frames += 1
+        if self._settings.driver == "app" and (now_s - self._active_s) * 1000 >= self._settings.idle_limit_ms:
+            self._drop(f"nothing from either side for {self._settings.idle_limit_ms:g} ms")
+        if self.ending is None:
+            self._notice_agent()
+            self._schedule()
+            self._wake()
+
+    def _send_frame(self, at_ms: float) -> None:
+        if self.is_pressing:
+            return
+        pcm = self.voice.frame(at_ms)
+        if pcm is not None:
+            self._active_s = self._loop.time()
+            self._write(wire.encode_audio(pcm, self._settings.rate_hz))
+
+    def _write(self, message: bytes) -> None:
+        if self.ending is not None:
+            return
+        self._transport.write(message)
+        if self._transport.get_write_buffer_size() and not self._transport.is_closing():
+            self._drop("the server does not read")  # Asterisk's socket does not block, and a short write is the end
+
+    def _notice_agent(self) -> None:
+        now_ms = self.now_ms
+        is_audible = self.hearing.speech.speaking_ms(now_ms) is not None
+        if is_audible != self._agent_audible:
+            self._agent_audible = is_audible
+            self._emit("heard_agent" if is_audible else "agent_silent", {"at_ms": now_ms})
+
+    def _drop(self, why: str) -> None:
+        if self.ending is None:
+            self._end("dropped", why)
+            self._transport.abort()
+
+    def _end(self, how: Ended, dropped: str | None = None) -> None:
+        if self.ending is None:
+            self.ending = Ending(how, self.now_ms, dropped)
+        self._stop()
+
+    def _stop(self) -> None:
+        for timer in (self._ticking, self._stall):
+            if timer is not None:
+                timer.cancel()
+        self._wake()
+
+    def _wake(self) -> None:
+        pulse, self._pulse = self._pulse, None
+        if pulse is not None and not pulse.done():
+            pulse.set_result(None)
+
+
+_ON_MESSAGE: Mapping[type[Any], Callable[[Leg, Any], None]] = {
+    wire.Audio: Leg._on_audio,
+    wire.Hangup: Leg._on_hangup,
+    wire.Uuid: Leg._on_other,
+    wire.Dtmf: Leg._on_other,
+    wire.Error: Leg._on_other,
+    wire.Unknown: Leg._on_other,
+}

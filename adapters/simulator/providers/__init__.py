@@ -1,0 +1,1 @@
+"""The provider's end of each protocol."""

@@ -1,0 +1,27 @@
+"""A Realtime provider that speaks the real wire, for tests and the demo: a sans-I/O core and a thin server.
+
+Never the truth about what a model says: a scenario file is. Source of every behaviour: facts/realtime_api.md.
+"""
+
+from adapters.simulator.providers.realtime.core import ProviderCore
+from adapters.simulator.providers.realtime.scenario import Scenario, ScenarioError, load_scenario, parse_scenario
+from adapters.simulator.providers.realtime.server import ProviderServer, ProviderSession
+from adapters.simulator.providers.realtime.settings import Latency, ProviderSettings
+from adapters.simulator.providers.realtime.stats import Seen, SessionStats
+from adapters.simulator.providers.realtime.wire import Closing, Outgoing
+
+__all__ = [
+    "Closing",
+    "Latency",
+    "Outgoing",
+    "ProviderCore",
+    "ProviderServer",
+    "ProviderSession",
+    "ProviderSettings",
+    "Scenario",
+    "ScenarioError",
+    "Seen",
+    "SessionStats",
+    "load_scenario",
+    "parse_scenario",
+]

@@ -1,0 +1,49 @@
+"""What an utterance sounds like on the wire: recorded speech or noise in the rhythm of speech, encoded. No timing."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from adapters.audio.g711 import alaw_encode, mulaw_encode
+from adapters.simulator.providers.realtime.words import RATES_HZ
+from adapters.simulator.speech import read_samples
+from adapters.simulator.speech.library import Samples
+
+_SECONDS_PER_CHARACTER = 0.062
+_SHORTEST_S = 0.4
+
+
+@functools.lru_cache(maxsize=256)
+def utterance(text: str, speech: Path | None, wire_format: str) -> bytes:
+    """The whole utterance in a wire format: recorded when there is a file, else made up from the text."""
+    rate_hz = RATES_HZ[wire_format]
+    samples = read_samples(speech, rate_hz) if speech else _murmur(text, rate_hz)
+    if wire_format == "audio/pcmu":
+        return mulaw_encode(samples)
+    if wire_format == "audio/pcma":
+        return alaw_encode(samples)
+    return samples.astype("<i2").tobytes()
+
+
+def _murmur(text: str, rate_hz: int) -> Samples:
+    """A voice-like buzz: a 130 Hz tone with overtones, four syllables a second."""
+    seconds = max(len(text) * _SECONDS_PER_CHARACTER, _SHORTEST_S)
+    time_s = np.arange(int(seconds * rate_hz)) / rate_hz
+    buzz = sum(np.sin(2 * np.pi * 130 * harmonic * time_s) / harmonic for harmonic in range(1, 8))
+    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 4 * time_s)
+    return np.rint(np.asarray(buzz) * syllables * 5000).astype(np.int16)
+
+
+def duration_ms(audio_bytes: int, wire_format: str) -> float:
+    """How long that many bytes of a wire format play."""
+    width = 2 if wire_format == "audio/pcm" else 1
+    return audio_bytes * 1000 / (RATES_HZ[wire_format] * width)
+
+
+def delta_bytes(delta_ms: int, wire_format: str) -> int:
+    """How many bytes of a wire format one delta of this length has; whole samples."""
+    width = 2 if wire_format == "audio/pcm" else 1
+    return RATES_HZ[wire_format] * delta_ms // 1000 * width

@@ -1,0 +1,1 @@
+"""Identities and recipes of each provider protocol: one module for each."""

@@ -1,0 +1,282 @@
+"""Effects to wire events, wire text to decoded events; whatever comes in, nothing is raised."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.realtime import RealtimeClientEvent
+from pydantic import TypeAdapter
+
+from adapters.providers.realtime.protocol import (
+    AUDIO_DELTAS,
+    ENCODERS,
+    AudioDelta,
+    EncodingError,
+    HistoryItem,
+    HistoryMessage,
+    HistoryToolCall,
+    Problem,
+    WireEvent,
+    append_event,
+    decode,
+    encode,
+    encode_history,
+    wire_text,
+)
+from adapters.providers.realtime.session import SessionSettings
+from tests.adapters.providers.realtime.test_session import FULL
+
+CLIENT_EVENT: TypeAdapter[object] = TypeAdapter(RealtimeClientEvent)
+BARE = SessionSettings(model="m")
+
+ENCODED: list[tuple[str, Mapping[str, object], WireEvent]] = [
+    (
+        "create_response",
+        {"event_id": "e1", "cause": "turn", "instructions": None},
+        {"type": "response.create", "response": {"metadata": {"turnspec": "e1"}}},
+    ),
+    (
+        "create_response",
+        {"event_id": "e1", "cause": "greeting", "instructions": "Greet."},
+        {"type": "response.create", "response": {"metadata": {"turnspec": "e1"}, "instructions": "Greet."}},
+    ),
+    (
+        "cancel_response",
+        {"event_id": "e1", "response_id": "resp_1"},
+        {"type": "response.cancel", "response_id": "resp_1"},
+    ),
+    (
+        "truncate_item",
+        {"event_id": "e1", "item_id": "item_1", "content_index": 0, "audio_end_ms": 1250},
+        {"type": "conversation.item.truncate", "item_id": "item_1", "content_index": 0, "audio_end_ms": 1250},
+    ),
+    (
+        "send_tool_output",
+        {"event_id": "e1", "call_id": "call_1", "output": '{"ok":true}'},
+        {
+            "type": "conversation.item.create",
+            "item": {"type": "function_call_output", "call_id": "call_1", "output": '{"ok":true}'},
+        },
+    ),
+    (
+        "send_digits",
+        {"event_id": "e1", "item_id": "e1", "digits": "12#"},
+        {
+            "type": "conversation.item.create",
+            "item": {
+                "id": "e1",
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "The caller pressed 12# on the telephone keypad."}],
+            },
+        },
+    ),
+    ("commit_audio", {"event_id": "e1"}, {"type": "input_audio_buffer.commit"}),
+    ("clear_audio", {"event_id": "e1"}, {"type": "input_audio_buffer.clear"}),
+]
+
+
+def dumped(event: object) -> object:
+    """What the SDK's type makes of an event, less what was not given: nothing may be lost or changed on the way."""
+    return CLIENT_EVENT.dump_python(CLIENT_EVENT.validate_python(event), exclude_unset=True, by_alias=True)
+
+
+@pytest.mark.parametrize(("effect", "args", "wire"), ENCODED, ids=lambda value: value if isinstance(value, str) else "")
+def test_each_effect_is_one_event_with_its_id(effect: str, args: Mapping[str, object], wire: WireEvent) -> None:
+    expected = {**wire, "event_id": "e1"}
+    assert encode(effect, args, BARE, "ga") == expected
+    assert encode(effect, args, BARE, "beta") == expected
+    assert dumped(expected) == expected
+
+
+@pytest.mark.parametrize("settings", [BARE, FULL, SessionSettings(model="m", turn_detection=None, tools=())])
+def test_the_session_update_is_one_the_sdk_knows(settings: SessionSettings) -> None:
+    event = encode("update_session", {"event_id": "e0"}, settings, "ga")
+    assert event["event_id"] == "e0" and event["type"] == "session.update"
+    assert dumped(event) == event
+    beta = encode("update_session", {"event_id": "e0"}, settings, "beta")["session"]
+    assert isinstance(beta, dict) and "type" not in beta and "modalities" in beta
+
+
+def test_every_encoder_is_tested() -> None:
+    assert {effect for effect, _, _ in ENCODED} | {"update_session"} == set(ENCODERS)
+
+
+@pytest.mark.parametrize(
+    ("effect", "args", "message"),
+    [
+        ("sing", {"event_id": "e"}, "sing: not an effect"),
+        ("commit_audio", {}, "commit_audio.event_id: expected text, got NoneType"),
+        ("cancel_response", {"event_id": "e", "response_id": None}, "cancel_response.response_id: expected text"),
+        (
+            "create_response",
+            {"event_id": "e", "instructions": 3},
+            "create_response.instructions: expected text, got int",
+        ),
+        (
+            "truncate_item",
+            {"event_id": "e", "item_id": "i", "content_index": 0, "audio_end_ms": -1},
+            "audio_end_ms: .*-1",
+        ),
+        ("truncate_item", {"event_id": "e", "item_id": "i", "content_index": 0, "audio_end_ms": 1.5}, "audio_end_ms"),
+        ("truncate_item", {"event_id": "e", "item_id": "i", "content_index": True, "audio_end_ms": 1}, "content_index"),
+    ],
+)
+def test_what_cannot_be_encoded_names_the_guilty_argument(effect: str, args: dict[str, object], message: str) -> None:
+    with pytest.raises(EncodingError, match=message):
+        encode(effect, args, BARE, "ga")
+
+
+@pytest.mark.parametrize(("dialect", "assistant"), [("ga", "output_text"), ("beta", "text")])
+def test_history_is_restored_in_order(dialect: str, assistant: str) -> None:
+    assert dialect in ("ga", "beta")
+    history: list[HistoryItem] = [
+        HistoryMessage("user", "Weather?"),
+        HistoryToolCall("call_1", "get_weather", '{"city":"Rome"}', "sunny"),
+        HistoryMessage("assistant", "Sunny."),
+    ]
+    events = encode_history(history, "ga" if dialect == "ga" else "beta", "r7")
+    assert [event["event_id"] for event in events] == ["r7.0", "r7.1", "r7.2", "r7.3"]
+    assert [event["item"] for event in events] == [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Weather?"}]},
+        {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": '{"city":"Rome"}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
+        {"type": "message", "role": "assistant", "content": [{"type": assistant, "text": "Sunny."}]},
+    ]
+    if dialect == "ga":
+        assert [dumped(event) for event in events] == events
+
+
+@given(st.binary(max_size=2000))
+def test_the_append_event_is_json_that_holds_the_audio(payload: bytes) -> None:
+    event = json.loads(append_event(payload))
+    assert base64.b64decode(event.pop("audio"), validate=True) == payload
+    assert event == {"type": "input_audio_buffer.append"}
+
+
+def test_control_text_survives_what_a_tool_may_answer() -> None:
+    assert wire_text({"a": "grüß"}) == '{"a":"grüß"}'.encode()
+    assert json.loads(wire_text({"output": "half \ud83d a pair", "big": 2**70})) == {
+        "output": "half ? a pair",
+        "big": 2**70,
+    }
+
+
+# --- in
+
+
+def delta(**changes: object) -> bytes:
+    event: dict[str, object] = {
+        "type": "response.output_audio.delta",
+        "event_id": "event_1",
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "output_index": 0,
+        "content_index": 0,
+        "delta": "AAEC",
+    }
+    event.update(changes)
+    return json.dumps({key: value for key, value in event.items() if value is not ...}).encode()
+
+
+@pytest.mark.parametrize("kind", sorted(AUDIO_DELTAS))
+def test_audio_deltas_of_both_dialects(kind: str) -> None:
+    expected = AudioDelta("resp_1", "item_1", 0, b"\x00\x01\x02")
+    assert decode(delta(type=kind)) == expected
+    assert decode(delta(type=kind).decode()) == expected
+    assert decode(memoryview(delta(type=kind))) == expected
+
+
+def test_a_missing_content_index_is_the_first() -> None:
+    assert decode(delta(content_index=...)) == AudioDelta("resp_1", "item_1", 0, b"\x00\x01\x02")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"delta": {"audio": "AAEC"}},
+        {"delta": None},
+        {"delta": ...},
+        {"delta": "AAE"},
+        {"delta": "AA=C"},
+        {"delta": "A A E C"},
+        {"delta": "ÄÄÄÄ"},
+        {"response_id": ...},
+        {"response_id": 7},
+        {"item_id": None},
+        {"content_index": "0"},
+        {"content_index": -1},
+        {"content_index": True},
+        {"content_index": None},
+    ],
+    ids=str,
+)
+def test_a_delta_that_is_none_is_a_problem(changes: dict[str, object]) -> None:
+    problem = decode(delta(**changes))
+    assert isinstance(problem, Problem) and problem.kind == "bad_audio_delta"
+    assert "AAEC" not in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"", "malformed_json"),
+        (b"{", "malformed_json"),
+        (b'{"type":"a"} trailing', "malformed_json"),
+        (b'{"type":"\xff"}', "malformed_json"),
+        (b'{"type":"\\ud800"}', "malformed_json"),
+        ('{"type":"\ud800"}', "malformed_json"),
+        (b'{"type":NaN}', "malformed_json"),
+        (b"[" * 100_000, "malformed_json"),
+        (b"null", "not_an_object"),
+        (b"[]", "not_an_object"),
+        (b'"type"', "not_an_object"),
+        (b"{}", "no_type"),
+        (b'{"type":null}', "no_type"),
+        (b'{"type":""}', "no_type"),
+        (b'{"type":["error"]}', "no_type"),
+    ],
+    ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else "",
+)
+def test_what_cannot_be_read_is_a_typed_problem(text: bytes | str, kind: str) -> None:
+    problem = decode(text)
+    assert isinstance(problem, Problem) and problem.kind == kind and problem.size_bytes == len(text)
+
+
+def test_a_binary_frame_is_a_problem_whatever_it_holds() -> None:
+    assert decode(delta(), binary=True) == Problem("binary_frame", "the wire is JSON in text frames", len(delta()))
+
+
+def test_unknown_events_and_fields_pass() -> None:
+    event = {"type": "response.sung", "event_id": "e", "obfuscation": "xx", "deep": [{"a": None}]}
+    assert decode(json.dumps(event)) == event
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300))
+def test_no_message_raises(payload: bytes | str) -> None:
+    assert isinstance(decode(payload), (dict, AudioDelta, Problem))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+WIRE_KEYS = st.sampled_from(["type", "response_id", "item_id", "content_index", "delta", "error", "response", "other"])
+WIRE_VALUES = st.sampled_from([*sorted(AUDIO_DELTAS), "error", "response.done", "AAEC", 0]) | JSON_VALUES
+
+
+@given(st.dictionaries(WIRE_KEYS, WIRE_VALUES, max_size=8))
+def test_no_object_raises_and_none_is_changed(event: dict[str, object]) -> None:
+    text = orjson.dumps(event)
+    decoded = decode(text)
+    if isinstance(decoded, dict):
+        assert decoded == orjson.loads(text) and decoded["type"] not in AUDIO_DELTAS
+    else:
+        assert isinstance(decoded, (AudioDelta, Problem))

@@ -1,0 +1,89 @@
+"""The same connection over TLS: another transport underneath, with its own buffers and its own way to die."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import attrs
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from adapters.providers.realtime import connection as module
+from adapters.providers.realtime.endpoint import openai_endpoint
+from adapters.providers.realtime.wire import READ_BYTES
+from tests.adapters.providers.realtime.scripted_server import DELTA, KEY, LOCAL, connected, resources
+
+pytestmark = pytest.mark.virtual_time
+
+
+@attrs.frozen
+class Certificate:
+    path: Path
+    key: Path
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("NO openssl COMMAND: the connection was not tested over TLS")
+    folder = tmp_path_factory.mktemp("tls")
+    made = Certificate(folder / "cert.pem", folder / "key.pem")
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(made.key), "-out", str(made.path)]
+    subprocess.run([openssl, "req", *kind, *subject, *files], check=True, capture_output=True)
+    return made
+
+
+def server_context(certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.path, certificate.key)
+    return context
+
+
+async def script(ws: ServerConnection) -> None:
+    async for message in ws:
+        assert isinstance(message, str)
+        await ws.send(DELTA)
+        if "response.cancel" in message:
+            await ws.send('{"type":"done"}')
+
+
+async def test_the_whole_way_over_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate.path))
+    monkeypatch.setattr(module, "tls_context", lambda: trusting)
+    tls = server_context(certificate)
+    async with serve(script, "127.0.0.1", 0, ssl=tls, compression=None, ping_interval=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        await asyncio.sleep(0.1)
+        before = resources()
+        async with connected(openai_endpoint("m", KEY, base_url=f"wss://127.0.0.1:{port}"), LOCAL) as (
+            connection,
+            heard,
+        ):
+            for _ in range(50):
+                assert connection.send_audio(b"\xff" * 160)
+            assert connection.take_control().send_control({"type": "response.cancel"})
+            await heard.until("event", "done")
+            assert connection.counters.audio_deltas == 51
+            assert connection._wire is not None
+            assert connection._wire.transport._ssl_protocol.max_size == READ_BYTES  # type: ignore[attr-defined]
+        assert heard.ends == [("closed", None, "closed by us", False)]
+        await asyncio.sleep(2)
+        assert resources() == before
+
+
+async def test_a_certificate_that_is_not_trusted_is_fatal(certificate: Certificate) -> None:
+    tls = server_context(certificate)
+    async with serve(script, "127.0.0.1", 0, ssl=tls, compression=None, ping_interval=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connected(openai_endpoint("m", KEY, base_url=f"wss://127.0.0.1:{port}")) as (_, heard):
+            end = await heard.end()
+            assert end[0] == "unreachable" and end[2] is True
+            assert "certificate not accepted" in str(end[1])
+        await asyncio.sleep(1)

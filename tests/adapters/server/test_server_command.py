@@ -1,0 +1,199 @@
+"""`turnspec serve` as a command: the shipped example, exit codes, what it prints, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from adapters.cli import main, serve
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "turnspec.example.yaml"
+KEY = "sk-proj-COMMAND0123456789"
+
+
+def turnspec(*args: str, **environment: str | None) -> Result:
+    clean: dict[str, str | None] = {name: None for name in os.environ if name.startswith("OPENAI_")}
+    return CliRunner().invoke(main, ["serve", *args], env={**clean, **environment})
+
+
+def test_the_shipped_example_works_as_it_is() -> None:
+    result = turnspec(str(EXAMPLE), "--check", OPENAI_API_KEY=KEY)
+    assert result.exit_code == 0, result.output
+    assert "wss://api.openai.com/v1/realtime?model=gpt-realtime" in result.output
+    assert "server_vad" in result.output and "current_time (20 s)" in result.output
+    assert KEY not in result.output and "warning[" not in result.output
+
+
+def test_the_example_without_a_key_says_which_is_missing() -> None:
+    result = turnspec(str(EXAMPLE), "--check")
+    assert result.exit_code == 1
+    assert "turnspec.example.yaml:" in result.output and "OPENAI_API_KEY is not set" in result.output
+
+
+def test_everything_that_is_commented_out_in_the_example_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("def order_status(order): return 'on its way'\n")
+    lines = []
+    for line in EXAMPLE.read_text().splitlines():
+        inner = line.lstrip().removeprefix("# ")
+        is_example = line.lstrip().startswith("# ") and inner.lstrip("- ").partition(":")[0] in COMMENTED
+        lines.append(line[: len(line) - len(line.lstrip())] + inner if is_example else line)
+    path = tmp_path / "full.yaml"
+    path.write_text("\n".join(lines))
+    result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY)
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.output)
+    assert facts["ok"] and facts["recording"].endswith("recordings") and len(facts["tools"]) == 2
+    assert facts["turn_detection"] == {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500}
+
+
+COMMENTED = {
+    "url", "model", "api_key", "dialect", "format", "turn_detection", "talk_key", "name", "function", "description",
+    "parameters", "type", "properties", "required", "deadline_s", "recording", "handshake_s", "hang_up_s",
+    "connect_s", "ping_interval_s", "ping_timeout_s", "caller_audio_kept_ms", "agent_audio_queued_ms",
+    "silence_hold_ms", "silence_threshold_dbfs", "mailbox_events", "tool_threads", "shutdown_s", "wire", "dir",
+}  # fmt: skip
+
+
+def test_problems_are_listed_and_counted_by_the_exit_code(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("spce: x\nlimits: {calls: x}\nprovider: {model: '${NOPE}'}\n")
+    result = turnspec(str(path), OPENAI_API_KEY=KEY)
+    assert result.exit_code == 1 and result.output.count("error[") == 3
+    result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY)
+    found: dict[str, Any] = json.loads(result.output)
+    assert result.exit_code == 1 and not found["ok"]
+    assert [(each["line"], each["code"]) for each in found["problems"]] == [
+        (1, "unknown-key"), (2, "type"), (3, "environment")
+    ]  # fmt: skip
+
+
+def test_what_a_tool_prints_on_import_is_no_output(tmp_path: Path) -> None:
+    (tmp_path / "prints_of_test_server_command.py").write_text("print('hello')\ndef f(): return 1\n")
+    path = tmp_path / "t.yaml"
+    path.write_text("tools: [{name: a, function: 'prints_of_test_server_command:f'}]\n")
+    result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY)
+    assert json.loads(result.stdout)["ok"] and "hello" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_without_a_traceback() -> None:
+    result = CliRunner().invoke(main, ["diagram", "server_vad", "--out", "/proc/self/x"])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert result.stderr == "turnspec: /proc/self/x: No such file or directory\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_output_is_told_without_a_traceback() -> None:
+    program = "from adapters.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program, "serve", "--check", str(EXAMPLE)],
+            cwd=ROOT,
+            env={**os.environ, "OPENAI_API_KEY": KEY},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "turnspec: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("args", [(), ("no-such-file.yaml",), (str(EXAMPLE), "--json"), (str(EXAMPLE), "--nope")])
+def test_wrong_use_is_2(args: tuple[str, ...]) -> None:
+    assert turnspec(*args, OPENAI_API_KEY=KEY).exit_code == 2
+
+
+def test_help_teaches() -> None:
+    text = turnspec("--help").output
+    for word in ("turnspec.example.yaml", "AudioSocket(", "${NAME:-default}", "SIGTERM", "Exit code", "--check"):
+        assert word in text
+
+
+def config(folder: Path, port: int, shutdown_s: int = 0) -> Path:
+    path = folder / "serve.yaml"
+    path.write_text(
+        f"listen: {{audiosocket: '127.0.0.1:{port}'}}\nprovider: {{url: 'ws://127.0.0.1:1/'}}\njournal: {{dir: j}}\n"
+        f"limits: {{hang_up_s: 0.2, shutdown_s: {shutdown_s}}}\n"
+    )
+    return path
+
+
+def started(path: Path) -> subprocess.Popen[str]:
+    program = "from adapters.cli import main; main()"
+    environment = {**os.environ, "OPENAI_API_KEY": KEY}
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "serve", str(path)],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shutdown_s", "signals"), [(0, [signal.SIGTERM]), (0, [signal.SIGINT]), (3600, [signal.SIGTERM, signal.SIGINT])]
+)
+def test_a_signal_ends_it_in_order_and_a_second_one_at_once(
+    tmp_path: Path, shutdown_s: int, signals: list[signal.Signals]
+) -> None:
+    with started(config(tmp_path, 0, shutdown_s)) as process:
+        assert process.stderr is not None
+        lines = read_to(process.stderr, "ready")
+        port = json.loads(lines[-1])["addresses"][0][1]
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as line_of_a_caller:
+            line_of_a_caller.sendall(b"\x01\x00\x10" + bytes(15) + b"\x01")
+            assert line_of_a_caller.recv(3) == b"\x10\x01\x40"
+            lines += read_to(process.stderr, "call_began")
+            for number in signals:
+                process.send_signal(number)
+                lines += read_to(process.stderr, "closing") if number is signals[0] else []
+            heard = b""
+            while received := line_of_a_caller.recv(65_536):
+                heard += received
+            assert heard.endswith(b"\0\0\0"), "the dialplan goes on"
+        rest = process.stderr.read()
+        assert process.wait(20) == 0
+    assert '"event":"closed"' in rest and '"call_ended"' in rest
+    assert KEY not in "".join(lines) + rest
+    assert len(list(tmp_path.glob("j/*.jsonl"))) == 1
+
+
+def read_to(stream: IO[str], event: str) -> list[str]:
+    """Lines up to the one of this event."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if f'"event":"{event}"' in line:
+            break
+    return lines
+
+
+def test_a_port_that_is_taken_is_told_at_its_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, started(config(tmp_path, taken.getsockname()[1])) as process:
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "serve.yaml:1:23: error[listen]: cannot serve on 127.0.0.1:" in told and "in use" in told
+
+
+def test_a_tool_that_never_returns_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    assert serve._ended(0) == 0 and ends == []
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait, name="tool_0", daemon=True)
+    thread.start()
+    serve._ended(1)
+    release.set()
+    thread.join(5)
+    assert ends == [1]

@@ -1,0 +1,110 @@
+"""SPIN's second opinion: as many states and the same verdicts, on what must never be and on what must come, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.specs import load_spec
+from adapters.verify.run import load_around
+from fsm.language.expression import Scope, Variable
+from fsm.language.problem import NOWHERE
+from fsm.verify.property import Properties
+from fsm.verify.property_reader import load_properties
+from fsm.verify.verify import Limits, Verification, scenes
+from fsm.world.reader import load_world
+from tests.fsm.verify import house
+from tools.promela.model import to_lasting_promela, to_promela
+from tools.promela.spin import Opinion, SpinError, broken_promises, missing, read, second_opinion
+from tools.promela.text import expression
+
+BROKEN = {  # a scene in which each shows what it does, or its safety
+    "answer_tool_twice": "tools", "ask_after_each_tool": "tools", "ask_while_caller_speaks": "turns",
+    "cancel_and_create": "turns", "check_then_send": "turns", "forget_the_owed_answer": "turns",
+    "log_the_rejection": "turns", "update_before_created": "turns", "wait_for_created": "loss",
+}  # fmt: skip
+
+
+@pytest.fixture
+def _spin() -> None:
+    if missing():
+        pytest.skip(f"NO SECOND OPINION: {', '.join(missing()).upper()} NOT INSTALLED (Debian: apt install spin gcc)")
+
+
+def agreed(checked: Verification, said: Properties) -> frozenset[str]:
+    """Asks both; returns the properties that both find broken."""
+    verdict = checked.run(lambda: 0.0)
+    assert not verdict.partial
+    violated = frozenset(f.name for f in verdict.findings if f.status == "violated")
+    lasting = frozenset(p.name for p in checked.properties if p.goal is not None)
+    given = (checked.spec, checked.world, said, checked.settings)
+    found = second_opinion(to_promela(*given))
+    assert found.states == verdict.states
+    assert found.broken == violated - lasting
+    text, promises = to_lasting_promela(*given)
+    assert set(promises) == lasting
+    assert broken_promises(text, promises) == violated & lasting
+    return violated
+
+
+def test_expressions_mean_the_same_in_promela() -> None:
+    colours = ("red", "green", "blue")
+    scope = Scope([Variable("a", colours, 0, 0, "world"), Variable("b", colours, 0, 1, "world")])
+    names = ["w_a", "w_b"]
+    truth = scope.truth("not (a == red and b in (green, blue)) or a not in (blue,)", NOWHERE)
+    assert expression(truth, names.__getitem__) == (
+        "(!(((w_a == 0) && (w_b == 1 || w_b == 2))) || !(w_a == 2))"
+    )  # fmt: skip
+    larger = scope.value("max(a, b)", NOWHERE, scope.variables["a"])
+    assert expression(larger, names.__getitem__) == "(w_a > w_b -> w_a : w_b)"
+
+
+@pytest.mark.parametrize(
+    ("limits", "broken"),
+    [
+        (Limits(), {"never_bright", "lit_at_last"}),
+        (Limits(scene="patient", assume={"messages_are_lost": "yes"}), {"never_bright", "patience", "lit_at_last"}),
+        (
+            Limits(assume={"messages_are_lost": "yes"}, bounds={"presses": 2}),
+            {"never_bright", "asked_once", "lit_at_last"},
+        ),
+    ],
+)
+@pytest.mark.usefixtures("_spin")
+def test_spin_agrees_on_the_world_counted_by_hand(limits: Limits, broken: set[str]) -> None:
+    said = load_properties(house.TOY_PROPERTIES, "toy.yaml", load_world(house.TOY_WORLD, "toy_world.yaml"))
+    assert agreed(house.toy(limits), said) == broken
+
+
+SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec(name), house.world(), "quick")]
+
+
+@pytest.mark.parametrize(("name", "scene"), SCENES)
+@pytest.mark.usefixtures("_spin")
+def test_spin_agrees_on_bundled_specs(name: str, scene: str) -> None:
+    """In every scene, about every property."""
+    said = load_around().properties
+    checked = Verification(house.spec(name), house.world(), said, Limits(scene=scene))
+    assert agreed(checked, said) == frozenset()
+
+
+@pytest.mark.parametrize("path", sorted((house.SPECS / "broken").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.usefixtures("_spin")
+def test_spin_agrees_on_broken_specs(path: Path) -> None:
+    spec = load_spec(path, typestate=False).spec
+    limits = Limits(scene=BROKEN.get(path.stem, "turns"))
+    agreed(Verification(spec, house.world(), house.properties(), limits), house.properties())
+
+
+def test_a_report_is_read() -> None:
+    report = (
+        "pan:1: assertion violated  (((int)said_untold)==0) (at depth 9)\n  11 states, stored\n  12 transitions (= \n"
+    )
+    assert read(report) == Opinion(10, 12, frozenset({"untold"}), 0.0)
+
+
+@pytest.mark.parametrize("trouble", ["error: max search depth too small", "pan:1: invalid end state (at depth 3)"])
+def test_a_search_that_is_not_complete_is_no_opinion(trouble: str) -> None:
+    with pytest.raises(SpinError):
+        read(f"{trouble}\n  11 states, stored\n  12 transitions\n")

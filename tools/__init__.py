@@ -1,0 +1,1 @@
+"""What only maintainers use: the second opinion, mutants, acceptance of recordings, generated pages."""

@@ -1,0 +1,107 @@
+"""`python -m tools.acceptance`: could the world that specs are verified in have produced these recorded calls?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+
+import click
+
+from fsm.language.problem import SpecError, suggestion
+from tools.acceptance import words
+from tools.acceptance.acceptance import Acceptance, Wish, accept
+from tools.acceptance.projection import Projection
+from tools.acceptance.read import bundled_projection, read_log
+
+TEACHES = """
+\b
+What is done: all runs of the world (specs/worlds/realtime.yaml) that show what the log shows are followed at once,
+event by event, with a client that may send anything at any time in the place of ours. What no log shows (what is in
+flight, when the provider looks at something, what the caller does) is free. specs/worlds/projection.yaml says which
+role of the world a wire event stands for, why others say nothing, which dialects there are, and which assumptions a
+log may prove wrong.
+
+\b
+  python -m tools.acceptance trace.jsonl                    any log that `turnspec audit` reads
+  python -m tools.acceptance --dialect sideband trace.jsonl
+                                                 as what it is to be read; without it the log's own marks decide
+  python -m tools.acceptance --lose 1 journal.jsonl         one event may have been lost on the way
+  python -m tools.acceptance --assume events_may_come_twice journal.jsonl
+                                                 with an assumption as you say; what you say is never given up
+  python -m tools.acceptance --strict trace.jsonl           no assumption may go
+
+\b
+An event that is impossible means that the log is damaged, that the projection reads it wrongly, or that the world is
+wrong: what is verified in it is then worth less than it seems.
+
+Exit code: 0 all accepted, 1 some not, 2 wrong use.
+"""
+
+
+@click.command(epilog=TEACHES)
+@click.argument("logs", nargs=-1, metavar="LOG...")
+@click.option("--dialect", metavar="NAME", help="Read every LOG as this dialect (--dialects lists them).")
+@click.option("--dialects", is_flag=True, help="List the dialects and their marks.")
+@click.option(
+    "--assume", multiple=True, metavar="NAME[=VALUE]", help="Hold to this assumption (=yes if no value is given)."
+)
+@click.option("--lose", type=click.IntRange(0, 9), default=0, metavar="N", help="So many events may have been lost.")
+@click.option("--strict", is_flag=True, help="Give up no assumption to accept a log.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def command(
+    logs: tuple[str, ...], dialect: str | None, dialects: bool, assume: tuple[str, ...], lose: int, strict: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say of recorded calls (LOG files, - for standard input) whether the world could have produced them.
+
+    Where it could not, the first event that no run of it has at that place is shown, with its line and with what could
+    have come instead. Where it could only without an assumption, the assumption is named.
+    """
+    try:
+        projection = bundled_projection()
+    except SpecError as error:
+        raise click.UsageError(str(error)) from None
+    if dialects:
+        click.echo(words.dialects(projection))
+        return
+    if not logs:
+        raise click.UsageError("which LOG? e.g. python -m tools.acceptance out/journal.jsonl")
+    if dialect is not None:
+        _known("dialect", dialect, projection.dialects)
+    wish = Wish(_assumed(assume, projection), lose, not strict)
+    found = [_accepted(log, projection, wish, dialect) for log in logs]
+    if as_json:
+        click.echo(json.dumps([words.plain(each) for each in found], indent=2))
+    else:
+        for each in found:
+            click.echo(words.sentence(each, projection))
+    sys.exit(0 if all(each.outcome == "accepted" for each in found) else 1)
+
+
+def _accepted(name: str, projection: Projection, wish: Wish, dialect: str | None) -> Acceptance:
+    try:
+        log = read_log(name, projection)
+    except OSError as error:
+        raise click.UsageError(f"{name} cannot be read: {error.strerror or error}") from None
+    if not log.observations:
+        raise click.UsageError(f"{name}: no event of a Realtime conversation was found")
+    if log.skipped:
+        click.echo(f"{log.file}: {log.skipped} lines hold no event and were passed over", err=True)
+    return accept(log.file, log.observations, projection, wish, dialect)
+
+
+def _assumed(texts: Iterable[str], projection: Projection) -> Mapping[str, str]:
+    found = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        _known("assumption", name, projection.world.assumptions)
+        found[name] = value or "yes"
+        _known(f"value of {name}", found[name], projection.world.assumptions[name].values)
+    return found
+
+
+def _known(what: str, name: str, known: Iterable[str]) -> None:
+    names = list(known)
+    if name not in names:
+        raise click.UsageError(f"there is no {what} '{name}'; {suggestion(name, names)}")

@@ -1,0 +1,76 @@
+"""A log of a call as observations: any log that an audit reads, and of our own journals the socket besides.
+
+Never here: what an event stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import attrs
+import orjson
+
+from adapters.audit import read_journal
+from adapters.audit.events import Recorder
+from adapters.audit.read import records
+from adapters.audit.stream import open_stream
+from adapters.specs import fetcher, shown, specs_folder
+from fsm.audit.record import CLOSED
+from tools.acceptance.projection import Projection
+from tools.acceptance.projection_reader import load_projection
+from tools.acceptance.projector import Observation
+
+PROJECTION: Final = "worlds/projection.yaml"
+
+
+@attrs.frozen
+class Log:
+    """What was found in a file; `skipped` counts what was no event."""
+
+    file: str
+    observations: tuple[Observation, ...]
+    skipped: int = 0
+
+
+def bundled_projection() -> Projection:
+    """The projection of the bundled world. Raises SpecError."""
+    path = specs_folder() / PROJECTION
+    return load_projection(path.read_text(encoding="utf-8"), shown(path), fetcher(path.parent))
+
+
+def read_log(name: str, projection: Projection) -> Log:
+    """A log by its path, `-` for standard input. Raises OSError; a cut gzip gives what was there."""
+    stream = open_stream(name)
+    recorder = Recorder(projection.kinds[-1].vocabulary, stream.name)
+    found: list[Observation] = []
+    try:
+        if read_journal.fits(stream.head):
+            found += _of_journal(stream.lines(), projection)
+        else:
+            for record in records(stream, recorder):
+                wire = {"type": "closed"} if record.type == CLOSED else record.event
+                found.append(Observation(record.line, record.direction, wire))
+    except EOFError:
+        recorder.skipped += 1
+    finally:
+        stream.close()
+    return Log(stream.name, tuple(found), recorder.skipped)
+
+
+def _of_journal(lines: Iterable[tuple[int, bytes]], projection: Projection) -> Iterator[Observation]:
+    """The wire, and what steps tell of the socket: that it opened, that it ended, that we closed it."""
+    known = projection.rules["local"]
+    for number, text in lines:
+        try:
+            line = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue  # the line that a crash cut
+        event = line.get("event")
+        if line.get("kind") == "wire" and isinstance(event, Mapping):
+            yield Observation(number, "client" if line.get("direction") == "out" else "server", event)
+        elif line.get("kind") == "step":
+            effects = [e.get("name") for e in line.get("effects", ()) if isinstance(e, Mapping)]
+            for name in (event, *effects):
+                if name in known:
+                    yield Observation(number, "local", {"type": name})

@@ -1,0 +1,71 @@
+"""Survivors that somebody looked at: why each is equivalent, and whether that is still the list of those there are.
+
+Never here: finding survivors (tools.mutants.mutation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from fsm.language.problem import Place, Problem, Problems
+from fsm.language.reading import Reader
+from fsm.language.source import read
+from tools.mutants.mutation import Notice
+
+
+@attrs.frozen
+class Reason:
+    """Why one survivor behaves as the spec does."""
+
+    why: str
+    place: Place = attrs.field(eq=False)
+
+
+def load_known(text: str, file: str, spec: str) -> dict[str, Reason]:
+    """Survivor to reason, if `spec` is one of those the file is about. `equivalent:` lists {why, mutants}.
+
+    Raises SpecError.
+    """
+    problems = Problems()
+    reader = Reader(problems)
+    sections = reader.mapping(read(text, file), ("spec", "about", "equivalent"))
+    found: dict[str, Reason] = {}
+    if "spec" not in sections:
+        problems.add(Place(file, 1, 1), "missing", "'spec:' says which specs this is about")
+    elif spec not in [reader.text(node) for node in reader.listed(sections["spec"])]:
+        return found
+    for item in reader.listed(sections["equivalent"]) if "equivalent" in sections else ():
+        fields = reader.mapping(item, ("why", "mutants"))
+        if fields.keys() != {"why", "mutants"}:
+            problems.add(item.place, "missing", "an entry needs 'why:' and 'mutants: [...]'")
+            continue
+        for node in reader.listed(fields["mutants"]):
+            name = reader.text(node)
+            if name in found:
+                problems.add(
+                    node.place, "duplicate-key", f"'{name}' is explained twice", f"first at {found[name].place}"
+                )
+            found[name] = Reason(reader.text(fields["why"]), node.place)
+    problems.raise_if_any()
+    return found
+
+
+def unexplained(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple[Notice, ...]:
+    """Survivors without a reason."""
+    return tuple(n for n in notices if not n.by and n.id not in known)
+
+
+def drifted(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple[Problem, ...]:
+    """Reasons for what is noticed now, or is no mutant any more."""
+    by_id = {n.id: n for n in notices}
+    found = []
+    for name, reason in known.items():
+        notice = by_id.get(name)
+        if notice is None:
+            found.append(Problem(reason.place, "no-mutant", f"there is no mutant '{name}'", "take the entry away"))
+        elif notice.by:
+            message = f"'{name}' is noticed by {notice.by}"
+            found.append(Problem(reason.place, "noticed", message, f"it is not equivalent: {notice.how}"))
+    return tuple(found)

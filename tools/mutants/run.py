@@ -1,0 +1,273 @@
+"""`turnspec verify --mutants`: mutants over processes, survivors against what is known of them, the result kept.
+
+Never here: what a mutant is and who notices it (fsm).
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+import click
+import yaml
+
+from adapters.specs import fetcher, load_spec, shown, spec_path
+from adapters.verify.processes import results
+from adapters.verify.run import PROPERTIES, WORLD, Around, Watch, load_around
+from fsm.language.loader import load
+from fsm.language.problem import Place
+from fsm.language.spec import Spec
+from fsm.verify.verdict_text import columns
+from fsm.verify.verify import Limits, scenes
+from tools.mutants.known import Reason, drifted, load_known, unexplained
+from tools.mutants.mutants import Mutant, mutants
+from tools.mutants.mutation import Jury, Notice, Score, score, scores
+
+AIMED: Final = (
+    Limits("loss", "full", bounds={"turns": 0, "says": 1, "leaves": 0}),
+    Limits("loss", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
+    Limits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
+    Limits("faults", "full", bounds={"turns": 2, "calls": 0, "leaves": 0}),
+    Limits("faults", "full", bounds={"turns": 0, "faults": 1, "says": 1, "keys": 1, "leaves": 0}),
+    Limits("faults_again", "full", bounds={"faults": 4, "calls": 0}),
+    Limits("loss_and_fault", "full", bounds={"turns": 0, "calls": 0, "leaves": 1}),
+    Limits("loss_and_fault", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
+    Limits("loss_and_fault", "full", bounds={"turns": 1, "calls": 0, "leaves": 0}),
+    Limits("turns", "full", bounds={"turns": 2, "leaves": 0}),
+    Limits("turns", "full", bounds={"turns": 1, "says": 1, "leaves": 0}),
+    Limits("tools", "full", bounds={"turns": 0, "calls": 5, "leaves": 0}),
+    Limits("tools", "full", {"things_fail": "yes"}, {"turns": 1, "calls": 1, "faults": 1, "leaves": 0}),
+    Limits(
+        "turns",
+        "full",
+        {"auto_create_when_busy": "drops", "things_fail": "yes"},
+        {"turns": 1, "faults": 1, "leaves": 0},
+    ),
+    Limits("strays", "full", bounds={"calls": 0}),
+    Limits("strays", "full", bounds={"turns": 0, "says": 1, "calls": 1}),
+    Limits("hasty", "full"),
+    Limits("hung", "full"),
+    Limits("slow", "full"),
+    Limits("slow_loss", "full"),
+    Limits("unnamed", "full"),
+)
+"""Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
+TARGET: Final = 0.95
+BATCH: Final = 4
+PROPERTY: Final = "property"
+
+
+@attrs.frozen
+class Trial:
+    """All mutants of one spec, looked at. `left` were not, because of Ctrl-C."""
+
+    spec: str
+    notices: tuple[Notice, ...]
+    known: Mapping[str, Reason]
+    left: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Everything looked at, enough noticed, every survivor explained, no explanation out of date."""
+        explained = not unexplained(self.notices, self.known) and not drifted(self.notices, self.known)
+        return explained and not self.left and score(self.notices).share >= TARGET
+
+
+def report_mutants(
+    names: Sequence[str], specs: Sequence[Spec], around: Around, watch: Watch, as_json: bool, check: bool
+) -> int:  # fmt: skip
+    """Breaks each spec and prints who notices; keeps the result beside the explanations, or compares it (`check`)."""
+    del around
+    good = True
+    for name, spec in zip(names, specs, strict=True):
+        if check:
+            good = _is_fresh(name) and good
+            continue
+        trial = tried(name, spec, watch)
+        good = good and trial.good
+        if not trial.left and result_path(name).parent.is_dir():
+            result_path(name).write_text(result_text(name, trial), encoding="utf-8")
+        click.echo(json.dumps(_as_json(trial), indent=2) if as_json else summed_up(trial))
+    return 0 if good else 1
+
+
+def _is_fresh(name: str) -> bool:
+    kept = kept_result(name)
+    if kept is None or kept["digest"] != digest(name):
+        click.echo(f"{shown(result_path(name))}: stale; run `turnspec verify --mutants {name}`", err=True)
+        return False
+    click.echo(f"{shown(result_path(name))} is fresh: {kept['noticed']} of {kept['mutants']} noticed")
+    return True
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+_bench: tuple[Jury, tuple[Mutant, ...]] | None = None  # of a worker process
+
+
+def jury_of(spec: Spec, around: Around) -> Jury:
+    """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
+    world, properties = around.world, around.properties
+    quick = (Limits(scene=name) for name in scenes(spec, world, "quick"))
+    return Jury(spec, world, properties, (*quick, *AIMED))
+
+
+def _prepare(name: str) -> None:
+    global _bench  # noqa: PLW0603  a worker process has one jury
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    spec = load_spec(name).spec
+    gc.disable()  # a search makes millions of tuples and no circles; what a batch leaves is collected after it
+    _bench = jury_of(spec, load_around()), mutants(spec)
+    gc.freeze()
+
+
+def _judge(numbers: Sequence[int]) -> list[Notice]:
+    assert _bench is not None
+    jury, all_mutants = _bench
+    notices = [jury.judge(all_mutants[i]) for i in numbers]
+    gc.collect()
+    return notices
+
+
+def tried(name: str, spec: Spec, watch: Watch) -> Trial:
+    """Every mutant of a spec, one process for each processor; what Ctrl-C leaves is told."""
+    count = len(mutants(spec))
+    order = [range(count)[i : i + BATCH] for i in range(0, count, BATCH)]
+    notices: list[Notice] = []
+    with watch.counting("mutants", count) as told:
+
+        def goes_on() -> bool:
+            return told(len(notices), "")
+
+        for judged in results(_judge, order, _prepare, (name,), goes_on):
+            notices.extend(judged)
+    ranked = {m.id: i for i, m in enumerate(mutants(spec))}
+    return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known_of(name), count - len(notices))
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def known_of(name: str) -> dict[str, Reason]:
+    """The explanations beside a spec, of all files in `mutants/` that are about it; none where there is no file."""
+    found: dict[str, Reason] = {}
+    for path in sorted(_folder(name).glob("*.yaml")):
+        found |= load_known(path.read_text(encoding="utf-8"), shown(path), spec_path(name).stem)
+    return found
+
+
+def _folder(name: str) -> Path:
+    return spec_path(name).parent / "mutants"
+
+
+def result_path(name: str) -> Path:
+    """Where the last whole result is kept."""
+    return _folder(name) / f"{spec_path(name).stem}.json"
+
+
+def kept_result(name: str) -> dict[str, object] | None:
+    """The last whole result; None if there is none."""
+    path = result_path(name)
+    found: dict[str, object] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return found
+
+
+def digest(name: str) -> str:
+    """Of all that a result depends on: spec, parts, vocabularies, world, properties; what only people read aside."""
+    path = spec_path(name)
+    texts = [path.read_text(encoding="utf-8")]
+
+    def fetch(reference: str) -> tuple[str, str]:
+        text, file = fetcher(path.parent)(reference)
+        texts.append(text)
+        return text, file
+
+    load(texts[0], shown(path), fetch)
+    around = path.parent if (path.parent / WORLD).is_file() else None
+    texts += [fetcher(around or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
+    said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _without_prose(value: object) -> object:
+    """A YAML text without what says why."""
+    if isinstance(value, dict):
+        return [[key, _without_prose(each)] for key, each in value.items() if key not in ("about", "evidence")]
+    return [_without_prose(each) for each in value] if isinstance(value, list) else value
+
+
+def result_text(name: str, trial: Trial) -> str:
+    """The result as it is kept."""
+    total = score(trial.notices)
+    found = {
+        "written by": "turnspec verify --mutants", "digest": digest(name), "mutants": total.total,
+        "noticed": total.noticed, "alike": total.alike, "by": dict(sorted(total.by.items())),
+        "kinds": {kind: [each.noticed, each.total] for kind, each in scores(trial.notices).items()},
+        "survivors": [n.id for n in trial.notices if not n.by],
+    }  # fmt: skip
+    return json.dumps(found, indent=1) + "\n"
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+
+def summed_up(trial: Trial) -> str:
+    """The table by kind and the survivors, explained or not."""
+    total = score(trial.notices)
+    lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %"]
+    if total.alike:
+        lines.append(f"  {total.alike} more are none: their steps are the spec's own wherever any scene comes to")
+    lines.append("")
+    lines += [_kinds(trial.notices), "", "  noticed by: " + _by(total), ""]
+    for place, why, names in _explained(trial):
+        lines += [f"  equivalent: {why}  ({place})", *(f"      {name}" for name in names)]
+    missing = unexplained(trial.notices, trial.known)
+    if missing:
+        lines += ["", f"  {len(missing)} survive and nobody says why; a property is missing, or an explanation:"]
+        lines += [f"      {n.place}: {n.id}  ({n.how})" for n in missing]
+    lines += [str(problem) for problem in drifted(trial.notices, trial.known)]
+    if trial.left:
+        lines.append(f"  Interrupted: PARTIAL, {trial.left} mutants were not looked at")
+    return "\n".join(lines) + "\n"
+
+
+def _kinds(notices: Sequence[Notice]) -> str:
+    heads = ("type check", "totality", "impossible cell", PROPERTY, "nobody")
+    rows: list[tuple[str, ...]] = [("broken", "mutants", "noticed", *heads)]
+    for kind, each in scores(notices).items():
+        by = {"type check": each.by.get("typestate", 0), "totality": each.by.get("totality", 0),
+              "impossible cell": each.by.get("cannot_happen", 0), "nobody": each.by.get("", 0)}  # fmt: skip
+        by[PROPERTY] = each.total - sum(by.values())
+        rows.append((kind, str(each.total), f"{100 * each.share:.1f} %", *(str(by[head]) for head in heads)))
+    return columns(rows)
+
+
+def _by(total: Score) -> str:
+    named = sorted(((n, by) for by, n in total.by.items() if by), reverse=True)
+    return ", ".join(f"{by} {n}" for n, by in named)
+
+
+def _explained(trial: Trial) -> Iterable[tuple[Place, str, list[str]]]:
+    reasons: dict[str, tuple[Place, list[str]]] = {}
+    for notice in trial.notices:
+        reason = trial.known.get(notice.id)
+        if reason is not None and not notice.by:
+            reasons.setdefault(reason.why, (reason.place, []))[1].append(notice.id)
+    return [(place, why, names) for why, (place, names) in reasons.items()]
+
+
+def _as_json(trial: Trial) -> dict[str, object]:
+    total = score(trial.notices)
+    return {
+        "spec": trial.spec, "mutants": total.total, "noticed": total.noticed, "alike": total.alike,
+        "left": trial.left, "good": trial.good,
+        "notices": [{"id": n.id, "kind": n.kind, "place": str(n.place), "by": n.by, "how": n.how,
+                     "explained": trial.known[n.id].why if n.id in trial.known else None} for n in trial.notices],
+    }  # fmt: skip
