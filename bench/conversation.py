@@ -1,7 +1,7 @@
 """A realistic call as the machine sees it: a greeting, plain turns, two barge-ins, a round of two tools. Never a clock.
 
-The wire is written as the provider writes it (facts/realtime_api.md section 3) and read by the vocabulary, so that what
-is noise costs no step here either. Ids have the length and the alphabet of real ones.
+The wire is written as the provider writes it (docs/facts/realtime_api.md section 3) and read by the vocabulary, so that
+what is noise costs no step here either. Ids have the length and the alphabet of real ones.
 """
 
 from __future__ import annotations

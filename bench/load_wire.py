@@ -24,7 +24,7 @@ NUMBERS: Final = 64 * 64
 """Frames are numbered modulo this: 82 seconds."""
 
 DELTA_MS: Final = 250
-"""Of audio in one delta, as gpt-realtime sends it (facts/realtime_api.md section 7)."""
+"""Of audio in one delta, as gpt-realtime sends it (docs/facts/realtime_api.md section 7)."""
 DELTA_EVERY_S: Final = 0.025
 """Ten times faster than it plays."""
 

@@ -1,7 +1,7 @@
 """What audio is made of, and the way between the caller's format and the provider's. Never a queue, never a clock.
 
 The cheapest way is chosen once: the same PCM on both sides is handed through, G.711 at the leg's own 8 kHz is a table
-look-up, and only different rates pay for a resampler (facts/performance.md: 24 kHz costs 1.2 to 1.5 times G.711).
+look-up, and only different rates pay for a resampler (docs/facts/performance.md: 24 kHz costs 1.2 to 1.5 times G.711).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Encoding: TypeAlias = Literal["pcm16", "pcmu", "pcma"]
 FRAME_MS: Final = 20
 G711_HZ: Final = 8000
 RATES_HZ: Final = frozenset({8000, 12000, 16000, 24000, 32000, 44100, 48000, 96000, 192000})
-"""What AudioSocket kinds 0x10 to 0x18 carry (facts/telephony.md section 1); all divide into whole 20 ms frames."""
+"""What AudioSocket kinds 0x10 to 0x18 carry (docs/facts/telephony.md section 1); all divide into whole 20 ms frames."""
 
 _SILENCE = {"pcm16": b"\0", "pcmu": bytes([MULAW_SILENCE]), "pcma": bytes([ALAW_SILENCE])}
 _FROM_PCM: dict[Encoding, Callable[[bytes], bytes]] = {"pcmu": pcm16_to_mulaw, "pcma": pcm16_to_alaw}

@@ -1,7 +1,7 @@
 """Silence toward the provider where the caller's phone sends nothing. Never audio that came, never who has the floor.
 
-A muted phone, hold, a pressed key and DTX send no frames at all (facts/telephony.md section 2), and the provider's VAD
-counts the audio it is sent, not seconds: without this it would wait for the end of a turn for ever.
+A muted phone, hold, a pressed key and DTX send no frames at all (docs/facts/telephony.md section 2), and the provider's
+VAD counts the audio it is sent, not seconds: without this it would wait for the end of a turn forever.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The agent's audio of one call: what is queued, what the caller has heard of which item. Never decides what to cut.
 
-The provider delivers about ten times faster than it plays, and Asterisk queues nothing (facts/telephony.md section 2):
-the queue is here, one frame leaves per 20 ms tick, and a barge-in drops it here. Positions count per item what left.
-Time is counted in pulls: one pull is one frame due.
+The provider delivers about ten times faster than it plays, and Asterisk queues nothing (docs/facts/telephony.md section
+2): the queue is here, one frame leaves per 20 ms tick, and a barge-in drops it here. Positions count per item what
+left. Time is counted in pulls: one pull is one frame due.
 
 Facts: `playout.started` {response_id, item_id}, `playout.progressed` {} every 2 s of audio really played,
 `playout.drained` {}, `playout.flushed` {items: [{item_id, response_id, content_index, heard_ms, received_ms}]},

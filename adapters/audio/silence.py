@@ -1,7 +1,7 @@
 """The local watch for a caller who says nothing. Never who has the floor: it only reports that it was quiet.
 
 The clock is the call's 20 ms tick and not the caller's frames: a muted phone, hold and DTX send no frames at all
-(facts/telephony.md section 2), and no frames is silence.
+(docs/facts/telephony.md section 2), and no frames is silence.
 """
 
 from __future__ import annotations

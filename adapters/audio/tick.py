@@ -1,8 +1,8 @@
 """The one 20 ms tick of a process: every call registers a callback here. Never a task, a sleep or a timer per call.
 
 The calls are spread over ten slots 2 ms apart, so that they do not all write at the same instant and a new call need
-not wait half a period for its first frame (facts/performance.md, "Pacing"). Each slot has an absolute schedule on the
-loop's clock, `epoch + slot * 2 ms + n * 20 ms`: a late tick does not shift the next one.
+not wait half a period for its first frame (docs/facts/performance.md, "Pacing"). Each slot has an absolute schedule on
+the loop's clock, `epoch + slot * 2 ms + n * 20 ms`: a late tick does not shift the next one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 PERIOD_S: Final = FRAME_MS / 1000
 SLOTS: Final = 10
 CATCH_UP_FRAMES: Final = 3
-"""At most this many frames are made up for after a stall: the lead Asterisk takes (facts/telephony.md section 2)."""
+"""The most frames made up for after a stall: the lead Asterisk takes (docs/facts/telephony.md section 2)."""
 
 _SLOT_S = PERIOD_S / SLOTS
 _EARLY = 1e-4  # of a period: timers may fire by the loop's clock resolution too early

@@ -13,7 +13,7 @@ from adapters.audio.facts import OnFact
 from adapters.audio.formats import AudioFormat
 
 COMMITTABLE_MS = 100
-"""Below this the provider answers a commit with an error (facts/realtime_api.md: input_audio_buffer_commit_empty)."""
+"""The provider rejects a commit of less (docs/facts/realtime_api.md: input_audio_buffer_commit_empty)."""
 
 _JOINED_MS = 200  # kept frames leave in pieces of this: one write per 20 ms frame would stall the tick of every call
 

@@ -1,6 +1,6 @@
 """What was said so far, as text, for a session that takes over from one that was lost. Bounded; never audio.
 
-Fed with wire events as they pass; asked once after a reconnect. The provider has no resume (facts/realtime_api.md
+Fed with wire events as they pass; asked once after a reconnect. The provider has no resume (docs/facts/realtime_api.md
 section 5), so a new session is told what the old one knew.
 """
 

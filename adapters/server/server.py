@@ -76,7 +76,7 @@ class TurnspecServer:
         self._shared = Shared(self._machine, settings.call, prompts, self._threads, self._recordings)
         await self._listener.start(sock)
         gc.collect()
-        gc.freeze()  # a full collection no longer walks what is here for good (facts/performance.md)
+        gc.freeze()  # a full collection no longer walks what is here for good (docs/facts/performance.md)
         log.info("ready", spec=settings.spec.name, provider=settings.call.endpoint.shown, addresses=self.addresses)
 
     def _warm_up(self) -> None:

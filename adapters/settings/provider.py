@@ -50,7 +50,7 @@ _AZURE_PATHS: Final = {"azure": "/openai/v1/realtime", "azure_preview": "/openai
 
 
 def flavour_of(parts: SplitResult) -> Flavour:
-    """By the form of the URL: Azure's host, then its path or an api-version (facts/realtime_api.md section 2)."""
+    """By the form of the URL: Azure's host, then its path or an api-version (docs/facts/realtime_api.md section 2)."""
     host = (parts.hostname or "").lower()
     if not host.endswith(_AZURE_HOSTS) or not (parts.path in ("", "/") or parts.path.startswith("/openai/")):
         return "ga"

@@ -1,6 +1,6 @@
 """What the provider's error codes and the close codes of a WebSocket mean to an operator. A table; never a judgement.
 
-Sources: facts/realtime_api.md section 4, RFC 6455 section 7.4.
+Sources: docs/facts/realtime_api.md section 4, RFC 6455 section 7.4.
 """
 
 from __future__ import annotations

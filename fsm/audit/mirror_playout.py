@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fsm.machine.machine import Event
 
-_PROGRESS_MS = 2000.0  # between two playout.progressed (notes/CONTRACT.md)
+_PROGRESS_MS = 2000.0  # between two playout.progressed (docs/architecture.md section 6)
 _NEVER = float("inf")
 _KEPT = 64
 _ANSWER_MS = 500.0  # within which a log's playout has answered a flush, if it was told to flush, too

@@ -13,7 +13,7 @@ from fsm.audit.track_creates import claimed, crowd_over
 from fsm.machine.wire import at_path
 
 _SAID = ("output_audio", "audio", "output_text", "text")
-_TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)
+_TOKEN_MS = 50.0  # of audio, each output token (docs/facts/realtime_api.md section 3.10)
 _BELIEVABLE_MS = 20.0  # a delta shorter than this was cut in the log
 
 

@@ -52,7 +52,7 @@ def mermaid(spec: Spec, picture: Picture) -> str:
 
 
 def escape(text: str) -> str:
-    """Text for a quoted label: what Mermaid reads as the end of something (facts/state_machines.md 4) as an entity."""
+    """Text for a quoted label: entities for what ends a label in Mermaid (docs/facts/state_machines.md section 4)."""
     return "".join(_ENTITIES.get(sign, sign) for sign in text)
 
 

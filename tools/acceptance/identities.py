@@ -1,7 +1,7 @@
 """Whom an event of a log is about, by the ids in it: a closed table of words that rules of a projection may ask for.
 
 Anybody's log: nothing of how our own client names things is used. Never here: what follows from a word.
-Sources: facts/realtime_api.md sections 3.6, 3.7, 3.9 and 8.
+Sources: docs/facts/realtime_api.md sections 3.6, 3.7, 3.9 and 8.
 """
 
 from __future__ import annotations

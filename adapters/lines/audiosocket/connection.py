@@ -1,6 +1,6 @@
 """One AudioSocket connection: paced frames out, caller frames in, a polite end. No turns, no queue of agent audio.
 
-Asterisk paces, queues and re-frames nothing (facts/telephony.md section 2). So from accept to hang-up exactly one
+Asterisk paces, queues and re-frames nothing (docs/facts/telephony.md section 2). So from accept to hang-up exactly one
 20 ms message leaves per tick, whatever happens; what it says is asked of a source at that moment, and is silence
 otherwise. Everything here is synchronous, in the loop's callbacks: no task, queue or await per frame.
 """

@@ -1,9 +1,9 @@
 """The AudioSocket wire as a table: bytes in, messages out, and back. No socket, no clock, no opinion about calls.
 
 A message is `kind (1 byte) | payload length (2 bytes, big endian) | payload`; samples are signed 16-bit little endian
-mono (facts/telephony.md section 1). A malformed payload is an `Unknown` message, never an exception: what to do about
-it is for the one who holds the call. Whoever encodes something that would make Asterisk drop the call has a bug, and
-hears of it as `ValueError`.
+mono (docs/facts/telephony.md section 1). A malformed payload is an `Unknown` message, never an exception: what to do
+about it is for the one who holds the call. Whoever encodes something that would make Asterisk drop the call has a bug,
+and hears of it as `ValueError`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Hangup:
 
 @attrs.frozen
 class Error:
-    """Documented, never sent (facts/telephony.md section 1). `code` is the first payload byte, 0 if there is none."""
+    """Documented, never sent (docs/facts/telephony.md section 1). `code` is the first payload byte, or 0."""
 
     code: int
 

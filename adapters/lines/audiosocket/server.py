@@ -1,6 +1,6 @@
 """The AudioSocket listener: who may call, how many at once, and the end of all of them. Never what a call says.
 
-Asterisk is the TCP client, one connection per call leg, without authentication (facts/telephony.md section 1).
+Asterisk is the TCP client, one connection per call leg, without authentication (docs/facts/telephony.md section 1).
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ def _networks(values: Iterable[str | Network]) -> tuple[Network, ...]:
 
 @attrs.frozen(kw_only=True)
 class AudioSocketSettings:
-    """ValueError where a value makes no sense. The reasons are in facts/telephony.md sections 1 and 2."""
+    """ValueError where a value makes no sense. The reasons are in docs/facts/telephony.md sections 1 and 2."""
 
     host: str = "127.0.0.1"
     port: int = attrs.field(default=9019, validator=ge(0))
     backlog: int = attrs.field(default=512, validator=gt(0))
     """Of the listening socket: a burst of calls while the loop is busy. asyncio's 100 is little."""
     reuse_port: bool = False
-    """More cores are more processes on one port (facts/performance.md)."""
+    """More cores are more processes on one port (docs/facts/performance.md)."""
 
     rate_hz: int = attrs.field(default=8_000, validator=in_(KIND_OF_RATE_HZ))
     """Of what we send. What Asterisk sends says its own rate in every message."""
@@ -53,7 +53,7 @@ class AudioSocketSettings:
     early_max_messages: int = attrs.field(default=100, validator=ge(0))
     """Caller messages kept until the call's listener is there; then the oldest go."""
     read_max_bytes: int = attrs.field(default=65_536, validator=gt(0))
-    """Of one socket read: asyncio's 256 KB doubles the cost of a call (facts/performance.md)."""
+    """Of one socket read: asyncio's 256 KB doubles the cost of a call (docs/facts/performance.md)."""
 
     @property
     def frame_bytes(self) -> int:

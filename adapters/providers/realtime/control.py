@@ -1,4 +1,6 @@
-"""The control side of one connection.  Never: in any hands but the effect executor's (wall 4 of DESIGN.md section 4).
+"""The control side of one connection.  Never: in any hands but the effect executor's.
+
+Wall 4 of docs/architecture.md section 4.
 
 Whoever holds the connection can send caller audio and close; whoever holds this can act on the conversation.
 """

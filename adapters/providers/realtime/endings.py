@@ -2,7 +2,7 @@
 
 Fatal is what another attempt cannot mend: the key, the account, the model, the address. Everything unknown is
 retryable: attempts are bounded elsewhere, and a call given up for nothing cannot be taken back.
-Source: facts/realtime_api.md section 4.
+Source: docs/facts/realtime_api.md section 4.
 """
 
 from __future__ import annotations

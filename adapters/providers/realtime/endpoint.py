@@ -1,7 +1,7 @@
 """Where a session is and what opens it: URL and headers.  Never: a connection; a secret in a repr, a log, an error.
 
 An Endpoint is the only value of this package that holds a secret. `shown` is what may be printed.
-Source: facts/realtime_api.md section 2, "Selecting" and "Azure OpenAI".
+Source: docs/facts/realtime_api.md section 2, "Selecting" and "Azure OpenAI".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 a state, or the meaning of an event for a turn (decoded events go to the core as they are).
 
 Guilt: what we are asked to encode and cannot is an EncodingError (ours); what the provider sends and nobody can read is
-a Problem, a value (theirs). Decoding raises nothing. Source: facts/realtime_api.md sections 1, 2, 3 and 5.
+a Problem, a value (theirs). Decoding raises nothing. Source: docs/facts/realtime_api.md sections 1, 2, 3 and 5.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ ProblemKind = Literal["binary_frame", "malformed_json", "not_an_object", "no_typ
 
 @attrs.frozen
 class AudioDelta:
-    """Agent audio in the session's output format, keyed as the playout keys it (CONTRACT, audio ids)."""
+    """Agent audio in the session's output format, keyed as the playout keys it (docs/architecture.md section 6)."""
 
     response_id: str
     item_id: str

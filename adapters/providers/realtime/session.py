@@ -1,7 +1,7 @@
 """What the provider's session is to be, and how either dialect spells it.  Never: an event, a socket.
 
-One row per concept, one column per dialect (facts/realtime_api.md section 2). What is not set is not sent: the update
-is partial, and GA rejects the whole of it for one field it does not know.
+One row per concept, one column per dialect (docs/facts/realtime_api.md section 2). What is not set is not sent: the
+update is partial, and GA rejects the whole of it for one field it does not know.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 # The default of 256 KB makes asyncio allocate and shrink a quarter of a megabyte for each read: 3.6 instead of
-# 2.2 ms of CPU a call-second (facts/performance.md).
+# 2.2 ms of CPU a call-second (docs/facts/performance.md).
 READ_BYTES: Final = 64 * 1024
 # Above every bound of ours: the library's own ping waits for the buffer to drain first, and would then never time out.
 WRITE_LIMIT_BYTES: Final = 64 * 1024 * 1024

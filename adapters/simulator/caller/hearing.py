@@ -1,6 +1,7 @@
 """What a caller hears, measured: speech by its energy, pacing, holes. No socket and no clock: times come in, in ms.
 
-Asterisk hands on what arrives when it arrives (facts/telephony.md section 2), so the time of arrival is the time heard.
+Asterisk hands on what arrives when it arrives (docs/facts/telephony.md section 2), so heard is when it
+arrives.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class CallerReport:
 
 
 def dialplan_continues(how: Ended, settings: CallerSettings) -> bool:
-    """facts/telephony.md section 2: the app's caller is dropped at anything but a polite end, Dial(...,g) goes on."""
+    """Only a polite end spares the app's caller; Dial(...,g) continues anyway (docs/facts/telephony.md section 2)."""
     return how != "caller" and (settings.driver == "dial" or how in ("hangup", "fin"))
 
 

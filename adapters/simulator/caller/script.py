@@ -130,7 +130,7 @@ class Echo:
 
 @attrs.frozen(kw_only=True)
 class CallerSettings:
-    """The caller's telephone and the Asterisk before it (facts/telephony.md section 2); plain values, for cattrs."""
+    """The caller's telephone and the Asterisk before it (docs/facts/telephony.md section 2); plain values."""
 
     rate_hz: int = attrs.field(default=8_000, validator=in_(KIND_OF_RATE_HZ))
     ptime_ms: int = attrs.field(default=20, validator=in_((10, 20, 30, 40)))

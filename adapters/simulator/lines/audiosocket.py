@@ -1,8 +1,8 @@
 """Asterisk's end of an AudioSocket connection: what it sends, when, and what makes it drop a call. It knows no script.
 
-Behaves like Asterisk 23.4.1 (facts/telephony.md section 2): it ends on `00 00 00` and on FIN; any other kind but audio,
-audio of length 0, a stall in a payload, a server that does not read, and (in the app) two seconds without a frame of
-the caller or a byte of the server make it drop the caller.
+Behaves like Asterisk 23.4.1 (docs/facts/telephony.md section 2): it ends on `00 00 00` and on FIN; any other kind but
+audio, audio of length 0, a stall in a payload, a server that does not read, and (in the app) two seconds without a
+frame of the caller or a byte of the server make it drop the caller.
 """
 
 from __future__ import annotations

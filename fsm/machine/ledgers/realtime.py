@@ -2,7 +2,7 @@
 
 Two closed tables live here. IDENTITIES: which variants an event with ids can turn into, and the pure function that
 tells which. RECIPES: how an effect's arguments are made from the ids. Never here: a decision about turns, slots, time.
-Sources: facts/realtime_api.md sections 3 to 5.
+Sources: docs/facts/realtime_api.md sections 3 to 5.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Args = dict[str, object]
 
 UNKNOWN_RESPONSE = "?"
 EVENT_ID_PREFIX = "ts_"
-TRUNCATE_MARGIN_MS = 85  # the server counts this much less of its own audio (facts/realtime_api.md section 4)
+TRUNCATE_MARGIN_MS = 85  # the server counts this much less of its own audio (docs/facts/realtime_api.md section 4)
 FATAL_CODES = frozenset({"insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "invalid_api_key"})
 TOO_MANY_TOOLS = '{"error": "too many tools are running at once; ask again for this one when they are done"}'
 TOOL_OVERDUE = '{"error": "the tool did not answer in time"}'
@@ -304,7 +304,7 @@ def _create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Mad
 def _cancel(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
     serial = ledger.serial + 1
     if ledger.response in (None, UNKNOWN_RESPONSE):
-        return (), ledger  # a bare cancel would hit whatever comes next (facts/realtime_api.md section 5)
+        return (), ledger  # a bare cancel would hit whatever comes next (docs/facts/realtime_api.md section 5)
     args: Args = {"event_id": event_id(effect, serial), "response_id": ledger.response}
     return (args,), _with_serial(ledger, serial)
 

@@ -12,7 +12,7 @@ from adapters.audio.g711 import pcm16_to_alaw, pcm16_to_mulaw
 from adapters.audio.playout import Playout
 from tests.adapters.audio.sound import Facts, Wave, delayed, snr_db, speech_like, to_wave
 
-# Pieces as providers send them: 250 ms on gpt-realtime, odd ones for the rest (facts/realtime_api.md section 7).
+# Pieces as providers send them: 250 ms on gpt-realtime, odd ones for the rest (docs/facts/realtime_api.md section 7).
 PIECE_BYTES = {"pcm16": [12_000, 18_000, 77, 4801], "pcmu": [2000, 3000, 13, 800], "pcma": [2000, 3000, 13, 800]}
 
 

@@ -37,7 +37,7 @@ def test_a_spec_that_holds() -> None:
     assert "no_short_commit" in result.output
     assert "every_wait_ends (10 states)" in result.output
     assert result.output.count("playout_never_stalls") == 1  # an assumption is told once
-    assert "evidence: facts/realtime_api.md" in result.output
+    assert "evidence: docs/facts/realtime_api.md" in result.output
     assert "How far each scene goes" in result.output
 
 

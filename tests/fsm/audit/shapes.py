@@ -1,5 +1,5 @@
 """Calls without a fault as other servers and clients log them: each a hand-made log in a shape of
-facts/realtime_api.md. Deterministic. Never a check."""
+docs/facts/realtime_api.md. Deterministic. Never a check."""
 
 from __future__ import annotations
 

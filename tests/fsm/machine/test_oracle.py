@@ -2,7 +2,7 @@
 
 Nothing of fsm.machine builds it: guards become `conditions`, operations `before`, exit and entry
 operations `on_exit` and `on_enter` of the library; choices are rolled out into paths. A cell without a target is an
-internal transition, and so is one that leads to the state it is in (facts/state_machines.md section 1).
+internal transition, and so is one that leads to the state it is in (docs/facts/state_machines.md section 1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Events of the provider as they are on the wire, GA and beta: shapes from facts/realtime_api.md and the traces.
+"""Events of the provider as they are on the wire, GA and beta: shapes from docs/facts/realtime_api.md and the traces.
 
 Never a machine event: whoever tests the core goes through fsm.machine.wire.
 """

@@ -285,7 +285,7 @@ def test_server_vad_a_commit_that_comes_after_its_answer_owes_no_other() -> None
 
 
 def test_a_response_without_an_id_is_never_cancelled_without_one() -> None:
-    """A bare cancel would hit whatever comes next (facts/realtime_api.md section 5)."""
+    """A bare cancel would hit whatever comes next (docs/facts/realtime_api.md section 5)."""
     story = Story("server_vad", owed="none").ready()
     story.play({"type": "response.created", "response": {"object": "realtime.response"}})
     assert story.state == "responding"

@@ -1,4 +1,5 @@
-"""Hand-made logs after facts/realtime_api.md sections 3, 5, 8 and 9: what other recordings look like, all of them runs.
+"""Hand-made logs after docs/facts/realtime_api.md sections 3, 5, 8 and 9: what other recordings look like, all of
+them runs.
 
 For each: its dialect, and exactly the assumptions that have to go for it.
 """

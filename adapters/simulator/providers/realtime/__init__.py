@@ -1,6 +1,6 @@
 """A Realtime provider that speaks the real wire, for tests and the demo: a sans-I/O core and a thin server.
 
-Never the truth about what a model says: a scenario file is. Source of every behaviour: facts/realtime_api.md.
+Never the truth about what a model says: a scenario file is. Source of every behaviour: docs/facts/realtime_api.md.
 """
 
 from adapters.simulator.providers.realtime.core import ProviderCore

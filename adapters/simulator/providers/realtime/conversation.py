@@ -1,6 +1,6 @@
 """The items of the default conversation, their order, and what a client may put there. No events, no time.
 
-Source: facts/realtime_api.md sections 3.1 (the null previous_item_id), 3.6, 3.11 and 4.
+Source: docs/facts/realtime_api.md sections 3.1 (the null previous_item_id), 3.6, 3.11 and 4.
 """
 
 from __future__ import annotations

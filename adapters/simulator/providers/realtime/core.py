@@ -1,7 +1,7 @@
 """One simulated Realtime session, sans I/O: client frames and the time go in, frames with their times come out.
 
 No socket, no clock, no task. `receive_*` and `advance` return what leaves until then; `next_deadline` says when to
-call `advance` again. Source: facts/realtime_api.md, above all sections 3 and 4.
+call `advance` again. Source: docs/facts/realtime_api.md, above all sections 3 and 4.
 """
 
 from __future__ import annotations

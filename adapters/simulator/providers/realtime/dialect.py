@@ -1,6 +1,7 @@
 """The beta dialect as a translation at the edge: GA events to beta events. The core thinks in GA only.
 
-Source: facts/realtime_api.md sections 1 and 2, traces/beta_openai_webrtc_bargein_after_response_done.jsonl.
+Source: docs/facts/realtime_api.md sections 1 and 2;
+tests/sequences/beta_openai_webrtc_bargein_after_response_done.yaml.
 """
 
 from __future__ import annotations

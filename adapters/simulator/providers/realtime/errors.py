@@ -1,6 +1,6 @@
 """What the server answers to a client in the wrong: codes and messages, verbatim where they are known. No state.
 
-Source: facts/realtime_api.md sections 2 and 4, traces/errors_seen.jsonl. What is not recorded says so.
+Source: docs/facts/realtime_api.md sections 2 and 4, tests/sequences/errors_seen.yaml. What is not recorded says so.
 """
 
 from __future__ import annotations

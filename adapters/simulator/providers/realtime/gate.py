@@ -1,6 +1,7 @@
 """Who is let in: the upgrade request against the settings. Pure; the answer is a refusal or none.
 
-Source: facts/realtime_api.md sections 0 and 4: the upgrade succeeds, then one error event, then close 3000 or 4000.
+Source: docs/facts/realtime_api.md sections 0 and 4: the upgrade succeeds, then one error event, then close 3000 or
+4000.
 """
 
 from __future__ import annotations

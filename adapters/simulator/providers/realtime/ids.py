@@ -1,6 +1,6 @@
 """Identifiers as the real server makes them, from a seed. No clock, no global randomness.
 
-Source: facts/realtime_api.md section 10: event_/sess_/conv_/item_/resp_ and 21 base62 characters, call_ and 16.
+Source: docs/facts/realtime_api.md section 10: event_/sess_/conv_/item_/resp_ and 21 base62 characters, call_ and 16.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The caller's side: the input buffer, turn detection, commits, input transcripts, the idle timeout. No responses.
 
-Source: facts/realtime_api.md sections 3.0, 3.2, 3.4, 3.8, 3.9. All clocks here are milliseconds of received audio.
+Source: docs/facts/realtime_api.md sections 3.0, 3.2, 3.4, 3.8, 3.9. All clocks here are milliseconds of received audio.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a client does to conversation items: create, truncate, delete, retrieve. No audio in, no responses made.
 
-Source: facts/realtime_api.md sections 3.6, 3.11 and 4.
+Source: docs/facts/realtime_api.md sections 3.6, 3.11 and 4.
 """
 
 from __future__ import annotations

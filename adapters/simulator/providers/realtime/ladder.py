@@ -1,7 +1,7 @@
 """The timetable of one response: which step of which item comes when, from `response.created` on. Pure; no ids.
 
-Source: facts/realtime_api.md sections 3.1, 3.6 and 7: transcript ahead of the audio, audio in 250 ms deltas at about
-13 times real time, a call may begin while the message before it is still being spoken.
+Source: docs/facts/realtime_api.md sections 3.1, 3.6 and 7: transcript ahead of the audio, audio in 250 ms deltas at
+about 13 times real time, a call may begin while the message before it is still being spoken.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One response while it lives: its options, its output items as far as they got, its wire object. No time, no sending.
 
-Source: facts/realtime_api.md section 3.10.
+Source: docs/facts/realtime_api.md section 3.10.
 """
 
 from __future__ import annotations

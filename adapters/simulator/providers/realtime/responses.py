@@ -1,6 +1,7 @@
 """The life of responses: one at a time in the default conversation, any number beside it. Creates, cancels, ladders.
 
-Source: facts/realtime_api.md sections 3.1 to 3.7 and 4. What a response says comes from the model; when, from ladder.
+Source: docs/facts/realtime_api.md sections 3.1 to 3.7 and 4. What a response says comes from the model; when,
+from ladder.
 """
 
 from __future__ import annotations

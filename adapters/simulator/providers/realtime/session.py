@@ -1,6 +1,6 @@
 """The session's configuration: its full GA form, and updates that are applied whole or not at all. No events.
 
-Source: facts/realtime_api.md section 2; field order and defaults from the traces.
+Source: docs/facts/realtime_api.md section 2; field order and defaults from the traces.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What is fixed about a simulated provider before the first byte: dialect, keys, delays. No behaviour, no I/O.
 
-Source of the numbers: facts/realtime_api.md sections 3.1, 3.3, 7 and 10. All times in seconds unless named otherwise.
+Source of the numbers: docs/facts/realtime_api.md sections 3.1, 3.3, 7 and 10. All times in seconds unless named
+otherwise.
 """
 
 from __future__ import annotations

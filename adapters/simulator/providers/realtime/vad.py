@@ -1,6 +1,6 @@
 """Voice activity on the buffer's clock: 32 ms frames, their energy, when speech began and ended. No events, no turns.
 
-Source: facts/realtime_api.md section 3.0. The clock is milliseconds of audio received, never wall time.
+Source: docs/facts/realtime_api.md section 3.0. The clock is milliseconds of audio received, never wall time.
 """
 
 from __future__ import annotations

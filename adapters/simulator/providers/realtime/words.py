@@ -1,6 +1,6 @@
 """The wire's vocabulary: names in both dialects, defaults, limits. Constants only.
 
-Source: facts/realtime_api.md sections 1.1, 1.2 and 2; texts from the traces.
+Source: docs/facts/realtime_api.md sections 1.1, 1.2 and 2; texts from the traces.
 """
 
 from __future__ import annotations
