@@ -53,6 +53,50 @@ def test_a_guard_on_the_context_does_not() -> None:
     assert only(found(changed((RANG, guarded))), "illegal-effect").place.column == 48
 
 
+BRANCHES = {  # every half of a branch: where `light` stands, and what the lamp is there
+    "then, the context is unknown": ("{if: tired, do: [light]}", True),
+    "else, the context is unknown": ("{if: tired, do: [], else: [light]}", True),
+    "then, the slots say yes": ("{if: lamp == on, do: [light]}", True),
+    "then, the slots say no": ("{if: lamp != on, do: [light]}", False),
+    "else, the slots say no": ("{if: lamp != on, do: [], else: [light]}", True),
+    "else, the slots say yes": ("{if: lamp == on, do: [], else: [light]}", False),
+    "else of an else": ("{if: lamp != on, do: [], else: [{if: tired, do: [], else: [light]}]}", True),
+    "after a then that makes it illegal": ("{if: lamp != on, do: [light]}, light", True),
+    "after an else that makes it illegal": ("{if: lamp == on, do: [presume(bulb_gone)], else: [light]}, light", True),
+    "after halves that both make it legal": ("{if: lamp == on, do: [presume(bulb_gone)], else: []}, light", False),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_both_halves_of_a_branch_are_followed(name: str) -> None:
+    do, illegal = BRANCHES[name]
+    problems = found(changed((RANG, f"      bell.rang: {{do: [{do}]}}\n")))
+    assert [(p.code, at(p)) for p in problems] == [("illegal-effect", (15, 24 + do.rindex("light")))] * illegal
+
+
+def test_what_else_leaves_behind_goes_where_the_row_goes() -> None:
+    text = changed(
+        (RANG, "      bell.rang: {do: [{if: tired, do: [], else: [{if: lamp != on, do: [light]}]}], to: garden}\n"),
+        ("    about: Outside.\n", "    about: Outside.\n    slots: {lamp: [off, lost]}\n"),
+        ("      bell.rang_twice: {to: garden}\n", "      bell.rang_twice: {do: []}\n"),
+        ("      bulb.lit: {do: []}\n", "      bulb.lit: {to: hall}\n"),
+    )
+    first = next(p for p in found(text) if p.code == "state-slots")
+    assert first.message == "'bell.rang' reaches 'garden' with lamp on"
+    assert first.trail == ("hall: the call starts  (mini.yaml:12:3)",)
+
+
+def test_an_effect_in_an_else_is_checked_in_a_whole_spec() -> None:
+    answer = "      caller.silent:                         {to: next_floor}\n"
+    careless = answer.replace("{to", "{do: [{if: owed == none, do: [], else: [create_response(turn)]}], to")
+    problems = problems_of("server_vad", ("server_vad.yaml", answer, careless))
+    line, column = line_of("server_vad.yaml", answer)
+    column += careless.index("create_response")
+    hits = [p for p in problems if (p.place.file, *at(p)) == ("specs/server_vad.yaml", line, column)]
+    assert [p.code for p in hits] == ["illegal-effect"], "\n".join(map(str, problems))
+    assert hits[0].message.startswith("'create_response(turn)' while ")
+
+
 def test_a_presumption_where_there_is_nothing_to_presume() -> None:
     problem = only(found(changed((RANG, "      bell.rang: {do: [presume(bulb_gone)]}\n"))), "illegal-effect")
     assert problem.message == "'presume(bulb_gone)' while lamp is off"
