@@ -8,20 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.audit.run import Auditor, auditor
+from adapters.audit.run import Auditor
 from fsm.audit.report import LogReport
-from fsm.audit.talk import Options
 from tests.adapters.audit import forms
 from tests.adapters.audit.forms import DAMAGES, FORMS
 from tests.fsm.audit.bench import named
+from tests.fsm.audit.crossing import crossed, flat, pairs
 from tests.fsm.audit.failures import FAILURES
 from tests.fsm.audit.logbook import Row
 from tests.fsm.audit.shapes import CLEAN
-
-
-@pytest.fixture(scope="module")
-def runner() -> Auditor:
-    return auditor("server_vad", Options())
 
 
 def report_of(runner: Auditor, path: Path, log: str | bytes) -> LogReport:
@@ -37,8 +32,7 @@ def without_closes(rows: list[Row]) -> list[Row]:
     return [row for row in rows if "event" in row]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize(("name", "form"), [*crossed(FAILURES, FORMS, times=2), ("played on", "node")])
 def test_a_failure_is_named_in_every_form(runner: Auditor, tmp_path: Path, name: str, form: str) -> None:
     make, rule = FAILURES[name]
     rows = without_closes(make())
@@ -49,8 +43,7 @@ def test_a_failure_is_named_in_every_form(runner: Auditor, tmp_path: Path, name:
     assert (rule in named(report.findings)) is not hidden
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("shape", CLEAN)
+@pytest.mark.parametrize(("shape", "form"), crossed(CLEAN, FORMS, times=2))
 def test_no_form_makes_a_failure(runner: Auditor, tmp_path: Path, shape: str, form: str) -> None:
     rows = without_closes(CLEAN[shape]())
     report = report_of(runner, tmp_path / "log", FORMS[form](rows))
@@ -58,8 +51,7 @@ def test_no_form_makes_a_failure(runner: Auditor, tmp_path: Path, shape: str, fo
     assert report.figures.records >= len(rows) - 3  # pings, in forms that do not say that they are events
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("form", "damage"), crossed(FORMS, DAMAGES, times=2))
 def test_a_damaged_log_is_the_same_call(runner: Auditor, tmp_path: Path, form: str, damage: str) -> None:
     rows = FAILURES["two tools ask"][0]()
     report = report_of(runner, tmp_path / "log", DAMAGES[damage](FORMS[form](rows).encode()))
@@ -70,9 +62,10 @@ def test_a_damaged_log_is_the_same_call(runner: Auditor, tmp_path: Path, form: s
 CUTS = (200, 320, 600)
 
 
-@pytest.mark.parametrize("at", CUTS)
-@pytest.mark.parametrize("form", ["lines", "text", "logfmt", "docker", "pydantic"])
-@pytest.mark.parametrize("shape", CLEAN)
+_CUT = ("lines", "text", "logfmt", "docker", "pydantic")
+
+
+@pytest.mark.parametrize(("shape", "form", "at"), flat(crossed(CLEAN, pairs(_CUT, CUTS), times=2)))
 def test_lines_that_were_cut_make_no_failure(runner: Auditor, tmp_path: Path, shape: str, form: str, at: int) -> None:
     rows = without_closes(CLEAN[shape]())
     assert said(report_of(runner, tmp_path / "log", forms.cut(FORMS[form](rows), at))) == []
@@ -87,8 +80,7 @@ def test_frames_without_their_middle_make_no_failure(runner: Auditor, tmp_path: 
     assert (report.figures.turns, report.figures.responses) == (whole.turns, whole.responses)
 
 
-@pytest.mark.parametrize("form", ["lines", "text"])
-@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize(("name", "form"), crossed(FAILURES, ("lines", "text")))
 def test_a_failure_is_named_where_lines_were_cut(runner: Auditor, tmp_path: Path, name: str, form: str) -> None:
     make, rule = FAILURES[name]
     log = forms.cut(FORMS[form](without_closes(make())), 420)

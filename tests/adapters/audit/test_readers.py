@@ -13,22 +13,16 @@ import pytest
 
 from adapters.audit import read_document, read_journal, read_lines, read_text
 from adapters.audit.events import unwrap
-from adapters.audit.run import Auditor, auditor
+from adapters.audit.run import Auditor
 from adapters.audit.times import Clock, of_text
 from fsm.audit.record import CLOSED
 from fsm.audit.report import LogReport
-from fsm.audit.talk import Options
 from fsm.journal.journal import EffectLine, EndLine, Header, StepLine, WireLine, encode
 from tests.fsm.audit import failures
 from tests.fsm.audit.bench import named
 from tests.fsm.audit.logbook import Row
 
 ROWS = failures.two_tools_ask()
-
-
-@pytest.fixture(scope="module")
-def runner() -> Auditor:
-    return auditor("server_vad", Options())
 
 
 def as_lines(rows: list[Row]) -> str:

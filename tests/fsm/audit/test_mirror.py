@@ -10,6 +10,7 @@ from fsm.audit.talk import Options
 from fsm.audit.track import Tracker
 from tests.fsm.audit import failures
 from tests.fsm.audit.bench import machine, record
+from tests.fsm.audit.crossing import crossed
 from tests.fsm.audit.failures import FAILURES
 from tests.fsm.audit.logbook import Row
 from tests.fsm.audit.shapes import CLEAN, VIEWS
@@ -91,8 +92,7 @@ def test_keys_that_a_journal_knows_of_reach_the_machine() -> None:
     assert effects(found)[-2:] == ["send_digits", "create_response(turn)"]
 
 
-@pytest.mark.parametrize("shape", CLEAN)
-@pytest.mark.parametrize("view", ["all", "cut audio", "provider only", "sample"])
+@pytest.mark.parametrize(("shape", "view"), crossed(CLEAN, ("all", "cut audio", "provider only", "sample")))
 def test_whoever_serves_a_call_nothing_happens_that_cannot(shape: str, view: str) -> None:
     assert [act for act in acts(VIEWS[view](CLEAN[shape]())) if act.outcome == "impossible"] == []
 
