@@ -87,6 +87,22 @@ def test_a_fair_cycle_is_a_violation_and_an_unfair_one_is_not() -> None:
     assert found.status == "holds"
 
 
+def test_a_fair_move_that_is_possible_only_now_and_then_may_never_be_taken() -> None:
+    """Weak fairness: the lamp blinks, and the button works only while it is lit; it need not be pressed then."""
+    blinking = TOY_WORLD.replace("variables:\n", "variables:\n  blink: {values: [off, on]}\n").replace(
+        "press: {class: caller, when: presses_left > 0,",
+        "lights: {class: provider, fair: yes, when: blink == off, do: [blink = on]}\n"
+        "  darkens: {class: provider, fair: yes, when: blink == on, do: [blink = off]}\n"
+        "  press: {class: caller, fair: yes, when: presses_left > 0 and blink == on,",
+    )
+    said = "properties:\n  pressed: {leads_to: {from: presses_left > 0, to: presses_left == 0}}"
+    found = toy(Limits(), world_text=blinking, said=said).run(clock).findings[0]
+    assert found.status == "violated" and found.run is not None
+    assert [s.move for s in found.run.steps[found.run.loop - 1 :]] == ["lights", "darkens"]
+    always = blinking.replace(" and blink == on", "")
+    assert toy(Limits(), world_text=always, said=said).run(clock).findings[0].status == "holds"
+
+
 def test_full_queues_are_counted_and_capacities_raised() -> None:
     spec, world = house.toy_spec(RETRY), load_world(TOY_WORLD, "toy_world.yaml")
     said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", world)
