@@ -14,7 +14,7 @@ import attrs
 import click
 
 from adapters.specs import load_spec
-from adapters.verify.run import Around, Watch, Wish, all_searched, load_around
+from adapters.verify.run import Environment, SearchProgress, VerifyOptions, all_searched, load_environment
 from bench.report import console, machine_lines
 from bench.targets import shown, verify_lines
 from fsm.language.spec import Spec
@@ -40,17 +40,17 @@ class Searched:
 
 def measure() -> Iterator[Searched]:
     """The quick scenes of each bundled spec, as on every save, and a long one."""
-    around = load_around()
+    environment = load_environment()
     for name in ("server_vad", "owned_turns", "push_to_talk"):
         spec = load_spec(name).spec
-        yield _searched(spec, around, Wish(), "quick")
-        yield _searched(spec, around, Wish("full", LONGEST), "long")
+        yield _searched(spec, environment, VerifyOptions(), "quick")
+        yield _searched(spec, environment, VerifyOptions("full", LONGEST), "long")
 
 
-def _searched(spec: Spec, around: Around, wish: Wish, what: str) -> Searched:
+def _searched(spec: Spec, environment: Environment, options: VerifyOptions, what: str) -> Searched:
     gc.collect()
     began = time.perf_counter()
-    verdicts = all_searched(spec, around, wish, Watch(quiet=True))
+    verdicts = all_searched(spec, environment, options, SearchProgress(quiet=True))
     seconds = time.perf_counter() - began
     states = sum(verdict.states for verdict in verdicts)
     held = sum(verdict.bytes_per_state * verdict.states for verdict in verdicts)

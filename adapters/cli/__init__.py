@@ -30,6 +30,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "simulate": ("adapters.cli.simulate", "Run one of the simulators alone: a provider or a caller."),
 }
 
+MOVED: Final[dict[str, str]] = {"accept": "python -m tools.acceptance LOG..., in a checkout"}
+
 
 class LazyGroup(click.Group):
     """Loads a command's module when the command is named."""
@@ -39,7 +41,8 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
+        if cmd_name in MOVED:
+            raise click.UsageError(f"'{cmd_name}' has moved: {MOVED[cmd_name]}", ctx)
         if cmd_name not in COMMANDS:
             return None
         command = importlib.import_module(COMMANDS[cmd_name][0]).command

@@ -12,7 +12,7 @@ import click
 
 from adapters.git_specs import GitError, here, load_named, names_at
 from adapters.specs import BUNDLED, load_spec
-from adapters.verify.run import Watch, load_around
+from adapters.verify.run import SearchProgress, load_environment
 from fsm.diff import report
 from fsm.diff.behaviour import MAX_STATES, Behaviour, Bound, behaviour
 from fsm.diff.markdown import markdown
@@ -78,9 +78,9 @@ def command(
     if as_json and as_markdown:
         raise click.UsageError("--json or --markdown, not both")
     bound = Bound(scenes, "full" if full else "quick", max_states, states)
-    watch = Watch(quiet=as_json or as_markdown)
+    progress = SearchProgress(quiet=as_json or as_markdown)
     try:
-        compare = None if only_structure else _comparer(bound, watch)
+        compare = None if only_structure else _comparer(bound, progress)
         pairs, lone = _pairs(old, new, spec, not allow_broken)
         diffs = [_diff(before, after, compare, calls, states) for before, after in pairs]
     except SpecError as error:
@@ -148,15 +148,15 @@ def _loaded(name: str | None, spec: str, typestate: bool) -> Loaded:
 Comparer = Callable[[Loaded, Loaded], Behaviour]
 
 
-def _comparer(bound: Bound, watch: Watch) -> Comparer:
+def _comparer(bound: Bound, progress: SearchProgress) -> Comparer:
     """Compares what two specs do; UsageError for a scene that is not there."""
-    world = load_around().world
+    world = load_environment().world
     for name in bound.scenes:
         if name not in world.scenes:
             raise click.UsageError(f"there is no scene '{name}'; {suggestion(name, world.scenes)}")
 
     def compare(old: Loaded, new: Loaded) -> Behaviour:
-        with watch.searching(f"{old.spec.name} in lock-step") as tick:
+        with progress.searching(f"{old.spec.name} in lock-step") as tick:
             return behaviour(old.spec, new.spec, world, bound, tick)
 
     return compare

@@ -12,39 +12,41 @@ from collections.abc import Mapping, Sequence
 
 from adapters.specs import load_spec
 from adapters.verify.processes import results
-from adapters.verify.run import Around, Watch, Wish, load_around, settled
+from adapters.verify.run import Environment, SearchProgress, VerifyOptions, load_environment, settled
 from fsm.language.spec import Spec
 from fsm.verify.verdict import Verdict
 
-Task = tuple[str, str, bool, Wish]
+Task = tuple[str, str, bool, VerifyOptions]
 """The name of a spec, a scene, whether the spec is type-checked, and what was wished for."""
 LONGEST_FIRST = ("keys", "tools")
 
 
 def spread(
-    names: Sequence[str], loaded: Sequence[Spec], wish: Wish, watch: Watch, typestate: bool
+    names: Sequence[str], loaded: Sequence[Spec], options: VerifyOptions, progress: SearchProgress, typestate: bool
 ) -> dict[str, tuple[Verdict, ...]]:  # fmt: skip
     """The verdicts of every scene of every spec, by the spec's name; scenes that Ctrl-C left out are missing."""
-    world = load_around().world
+    world = load_environment().world
     tasks: list[Task] = [
-        (name, limits.scene, typestate, wish)
+        (name, limits.scene, typestate, options)
         for name, spec in zip(names, loaded, strict=True)
-        for limits in wish.limits(spec, world)
+        for limits in options.limits(spec, world)
     ]
     tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
     found: dict[tuple[str, str], Verdict] = {}
-    with watch.counting("scenes", len(tasks)) as told:
+    with progress.counting("scenes", len(tasks)) as told:
 
         def goes_on() -> bool:
             return told(len(found), f", {sum(verdict.states for verdict in found.values()):,} states")
 
         for name, verdict in results(_searched, tasks, _quietly, (), goes_on):
             found[name, verdict.scene] = verdict
-    return {spec.name: _in_order(name, spec, wish, found) for name, spec in zip(names, loaded, strict=True)}
+    return {spec.name: _in_order(name, spec, options, found) for name, spec in zip(names, loaded, strict=True)}
 
 
-def _in_order(name: str, spec: Spec, wish: Wish, found: Mapping[tuple[str, str], Verdict]) -> tuple[Verdict, ...]:
-    limits = wish.limits(spec, load_around().world)
+def _in_order(
+    name: str, spec: Spec, options: VerifyOptions, found: Mapping[tuple[str, str], Verdict]
+) -> tuple[Verdict, ...]:
+    limits = options.limits(spec, load_environment().world)
     return tuple(found[name, each.scene] for each in limits if (name, each.scene) in found)
 
 
@@ -54,15 +56,15 @@ def _quietly() -> None:
 
 
 @functools.cache
-def _loaded(name: str, typestate: bool) -> tuple[Spec, Around]:
+def _loaded(name: str, typestate: bool) -> tuple[Spec, Environment]:
     """A process searches many scenes of a spec."""
-    return load_spec(name, typestate=typestate).spec, load_around()
+    return load_spec(name, typestate=typestate).spec, load_environment()
 
 
 def _searched(task: Task) -> tuple[str, Verdict]:
-    name, scene, typestate, wish = task
-    spec, around = _loaded(name, typestate)
-    limits = next(each for each in wish.limits(spec, around.world) if each.scene == scene)
-    verdict = settled(spec, around, limits, Watch(quiet=True))
+    name, scene, typestate, options = task
+    spec, environment = _loaded(name, typestate)
+    limits = next(each for each in options.limits(spec, environment.world) if each.scene == scene)
+    verdict = settled(spec, environment, limits, SearchProgress(quiet=True))
     gc.collect()
     return name, verdict

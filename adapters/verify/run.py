@@ -20,7 +20,7 @@ from fsm.verify.explore import MAX_STATES
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
-from fsm.verify.verify import Limits, Verification, scenes, verify_stable
+from fsm.verify.verify import SearchLimits, Verification, scenes, verify_stable
 from fsm.world.reader import load_world
 from fsm.world.world import World
 
@@ -34,14 +34,14 @@ PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml", "worlds/bo
 
 
 @attrs.frozen
-class Around:
+class Environment:
     """What every spec is verified in."""
 
     world: World
     properties: Properties
 
 
-def load_around() -> Around:
+def load_environment() -> Environment:
     """The bundled world and properties. Raises SpecError."""
     path = specs_folder() / WORLD
     world = load_world(path.read_text(encoding="utf-8"), shown(path))
@@ -50,7 +50,7 @@ def load_around() -> Around:
         path = specs_folder() / name
         properties = _more(properties, path.read_text(encoding="utf-8"), shown(path), world)
     assert properties is not None
-    return Around(world, properties)
+    return Environment(world, properties)
 
 
 def _more(first: Properties | None, text: str, file: str, world: World) -> Properties:
@@ -63,7 +63,7 @@ def _more(first: Properties | None, text: str, file: str, world: World) -> Prope
 
 
 @attrs.frozen
-class Wish:
+class VerifyOptions:
     """What the user asked for: quick or full, only some scenes, assumptions and bounds switched."""
 
     size: str = "quick"
@@ -71,20 +71,20 @@ class Wish:
     assume: Mapping[str, str] = attrs.field(factory=dict)
     bounds: Mapping[str, int] = attrs.field(factory=dict)
 
-    def limits(self, spec: Spec, world: World) -> tuple[Limits, ...]:
+    def limits(self, spec: Spec, world: World) -> tuple[SearchLimits, ...]:
         """One for each scene that says something about the spec."""
         names = self.scenes or scenes(spec, world, self.size)
         most = QUICK if self.size == "quick" else MAX_STATES
-        return tuple(Limits(n, self.size, self.assume, self._bounds(n, world), max_states=most) for n in names)
+        return tuple(SearchLimits(n, self.size, self.assume, self._bounds(n, world), max_states=most) for n in names)
 
     @staticmethod
-    def roomy(limits: Limits, world: World) -> Limits:
+    def roomy(limits: SearchLimits, world: World) -> SearchLimits:
         """The same with queues so long that hardly one is ever full."""
         return attrs.evolve(limits, capacities={c.name: ROOMY for c in world.channels} | dict(limits.capacities))
 
     def _bounds(self, scene: str, world: World) -> dict[str, int]:
         """An assumption that lets something happen is empty where its budget is 0: then it may happen once."""
-        found = dict(Limits(scene, self.size).settings(world).bounds)
+        found = dict(SearchLimits(scene, self.size).settings(world).bounds)
         budgets = {world.variable(name).index: bound for name, bound in world.budgets.items()}
         once = {world.budgets[world.loss[0]]} if world.loss is not None and world.loss[1] in self.assume else set()
         for move in world.moves:
@@ -94,7 +94,7 @@ class Wish:
         return raised | dict(self.bounds)
 
 
-class Watch:
+class SearchProgress:
     """Tells of long searches on stderr, and turns the first Ctrl-C into an end with a partial result."""
 
     def __init__(self, quiet: bool = False) -> None:
@@ -103,10 +103,10 @@ class Watch:
         self.stopped = False
 
     @contextmanager
-    def searching(self, what: str) -> Iterator[Ticker]:
+    def searching(self, what: str) -> Iterator[SearchTick]:
         """For one search; a second Ctrl-C ends the program at once."""
-        with self._interruptible(), self._progress() as progress:
-            yield Ticker(self, progress, what)
+        with self._interruptible(), self._progress() as bar:
+            yield SearchTick(self, bar, what)
 
     @contextmanager
     def counting(self, what: str, total: int) -> Iterator[Callable[[int, str], bool]]:
@@ -148,31 +148,33 @@ class Watch:
         )  # fmt: skip
 
 
-class Ticker:
+class SearchTick:
     """`tick` for the explorer: goes on until Ctrl-C."""
 
-    def __init__(self, watch: Watch, progress: Progress, what: str) -> None:
-        self.watch, self.progress, self.what = watch, progress, what
-        self.task = progress.add_task(what, total=None)
+    def __init__(self, progress: SearchProgress, bar: Progress, what: str) -> None:
+        self.progress, self.bar, self.what = progress, bar, what
+        self.task = bar.add_task(what, total=None)
 
     def __call__(self, expanded: int, found: int) -> bool:
         share = f"{100 * expanded // found} % of what is known" if found else ""
-        self.progress.update(self.task, description=f"{self.what}: {found:,} states, {share} expanded")
-        return not self.watch.stopped
+        self.bar.update(self.task, description=f"{self.what}: {found:,} states, {share} expanded")
+        return not self.progress.stopped
 
 
-def searched(spec: Spec, around: Around, limits: Limits, watch: Watch) -> tuple[Verification, Verdict]:
+def searched(
+    spec: Spec, environment: Environment, limits: SearchLimits, progress: SearchProgress
+) -> tuple[Verification, Verdict]:
     """One scene, with progress."""
-    verification = Verification(spec, around.world, around.properties, limits)
-    with watch.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
+    verification = Verification(spec, environment.world, environment.properties, limits)
+    with progress.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
         return verification, verification.run(time.perf_counter, tick)
 
 
-def settled(spec: Spec, around: Around, limits: Limits, watch: Watch) -> Verdict:
+def settled(spec: Spec, environment: Environment, limits: SearchLimits, progress: SearchProgress) -> Verdict:
     """The verdict of a scene with queues so long that they cut nothing, or that more room changes nothing any more."""
-    roomy = Wish.roomy(limits, around.world)
-    with watch.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
-        return verify_stable(spec, around.world, around.properties, roomy, time.perf_counter, tick, MOST)[-1]
+    roomy = VerifyOptions.roomy(limits, environment.world)
+    with progress.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
+        return verify_stable(spec, environment.world, environment.properties, roomy, time.perf_counter, tick, MOST)[-1]
 
 
 @contextmanager
@@ -187,32 +189,38 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def all_searched(spec: Spec, around: Around, wish: Wish, watch: Watch) -> tuple[Verdict, ...]:
+def all_searched(
+    spec: Spec, environment: Environment, options: VerifyOptions, progress: SearchProgress
+) -> tuple[Verdict, ...]:
     """Every scene that was wished for, until Ctrl-C."""
     verdicts: list[Verdict] = []
     with _without_collector():
-        for limits in wish.limits(spec, around.world):
-            if watch.stopped:
+        for limits in options.limits(spec, environment.world):
+            if progress.stopped:
                 break
-            verdicts.append(settled(spec, around, limits, watch))
+            verdicts.append(settled(spec, environment, limits, progress))
     return tuple(verdicts)
 
 
-def switched(spec: Spec, around: Around, wish: Wish, scene: str, watch: Watch) -> dict[str, Verdict]:
+def switched(
+    spec: Spec, environment: Environment, options: VerifyOptions, scene: str, progress: SearchProgress
+) -> dict[str, Verdict]:
     """The verdict of a scene with each assumption switched, one at a time: `name = value` to verdict.
 
     Without some of them there is no end of states: a search is cut at FEW (quick) or MANY (full) and says so.
     """
-    found = {"": _capped(spec, around, attrs.evolve(wish, scenes=(scene,)), watch)}
-    for each in around.world.assumptions.values():
+    found = {"": _capped(spec, environment, attrs.evolve(options, scenes=(scene,)), progress)}
+    for each in environment.world.assumptions.values():
         for value in each.values:
-            if value == found[""].assumed[each.name] or watch.stopped:
+            if value == found[""].assumed[each.name] or progress.stopped:
                 continue
-            other = attrs.evolve(wish, scenes=(scene,), assume={**wish.assume, each.name: value})
-            found[f"{each.name} = {value}"] = _capped(spec, around, other, watch)
+            other = attrs.evolve(options, scenes=(scene,), assume={**options.assume, each.name: value})
+            found[f"{each.name} = {value}"] = _capped(spec, environment, other, progress)
     return found
 
 
-def _capped(spec: Spec, around: Around, wish: Wish, watch: Watch) -> Verdict:
-    limits = attrs.evolve(wish.limits(spec, around.world)[0], max_states=MANY if wish.size == "full" else FEW)
-    return searched(spec, around, limits, watch)[1]
+def _capped(spec: Spec, environment: Environment, options: VerifyOptions, progress: SearchProgress) -> Verdict:
+    limits = attrs.evolve(
+        options.limits(spec, environment.world)[0], max_states=MANY if options.size == "full" else FEW
+    )
+    return searched(spec, environment, limits, progress)[1]

@@ -16,10 +16,10 @@ import attrs
 from fsm.diff.pair import DEAD, Pair, PairMacro, PairTables
 from fsm.language.problem import Place, SpecError
 from fsm.language.spec import STATE, Spec
-from fsm.verify.counterexample import Answer, Narrator, Step
+from fsm.verify.counterexample import Narrator, RunAnswer, RunStep
 from fsm.verify.explore import Explorer
-from fsm.verify.tables import BITS, Macro, TooMany
-from fsm.verify.verify import Limits, scenes
+from fsm.verify.tables import BITS, MacroStep, StateSpaceTooLarge
+from fsm.verify.verify import SearchLimits, scenes
 from fsm.world.world import World
 
 MAX_STATES = 400_000
@@ -31,9 +31,9 @@ Tick = Callable[[int, int], bool]
 class PairStep:
     """One step of both: what happened, and what each did about it."""
 
-    step: Step
-    old: tuple[Answer, ...]
-    new: tuple[Answer, ...]
+    step: RunStep
+    old: tuple[RunAnswer, ...]
+    new: tuple[RunAnswer, ...]
 
 
 @attrs.frozen
@@ -133,7 +133,7 @@ class _Search:
 
     def __init__(self, old: Spec, new: Spec, world: World, scene: str, bound: Bound) -> None:
         self.bound, self.scene = bound, scene
-        self.settings = Limits(scene, bound.size).settings(world)
+        self.settings = SearchLimits(scene, bound.size).settings(world)
         self.tables = PairTables(old, new, world, self.settings, bound.states_too)
         self.explorer = Explorer(self.tables, bound.max_states)
         self.world = world
@@ -145,7 +145,7 @@ class _Search:
             return iter([Witness(self.scene, "effects", (_first(self.tables),))])
         try:
             self.explorer.run(lambda expanded, found: not self.tables.differing and tick(expanded, found))
-        except TooMany:
+        except StateSpaceTooLarge:
             self.too_many = True
         return self._witnesses()
 
@@ -187,7 +187,7 @@ class _Search:
 
 
 @attrs.frozen
-class _Sided(Answer):
+class _Sided(RunAnswer):
     """An answer, and of which spec."""
 
     side: str
@@ -200,7 +200,7 @@ class _PairNarrator(Narrator):
         del i
         return ()
 
-    def _answers(self, control: int, macro: Macro) -> Iterator[Answer]:
+    def _answers(self, control: int, macro: MacroStep) -> Iterator[RunAnswer]:
         assert isinstance(macro, PairMacro) and isinstance(self.tables, PairTables)
         pair = self.tables.pairs[control]
         yield from answers(self.tables, pair, macro)
@@ -226,7 +226,7 @@ def _nowhere(spec: Spec, state: str) -> Place:
     return spec.states[state].place if state in spec.states else Place(spec.file, 1, 1)
 
 
-def _parted(step: Step) -> PairStep:
+def _parted(step: RunStep) -> PairStep:
     sided = [a for a in step.answers if isinstance(a, _Sided)]
     old, new = (tuple(a for a in sided if a.side == side) for side in ("old", "new"))
     return PairStep(attrs.evolve(step, answers=()), old, new)
@@ -234,7 +234,7 @@ def _parted(step: Step) -> PairStep:
 
 def _first(tables: PairTables) -> PairStep:
     """The start of the call as a step."""
-    step = Step(1, "the call starts", "request", None, (), None, "call.started", (), ())
+    step = RunStep(1, "the call starts", "request", None, (), None, "call.started", (), ())
     blank = tables.begun
     sided = list(answers(tables, (blank[0].after, blank[1].after), PairMacro(DEAD, 0, (blank[0],), (blank[1],))))
     return _parted(attrs.evolve(step, answers=tuple(sided)))

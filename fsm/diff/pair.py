@@ -14,8 +14,8 @@ import attrs
 from fsm.language.spec import Spec
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import StrictEvent, TurnMachine
-from fsm.verify.tables import BITS, MAX_RECALLS, Macro, Tables
-from fsm.world.binding import Binding, Settings
+from fsm.verify.tables import BITS, MAX_RECALLS, MacroStep, Tables
+from fsm.world.binding import Binding, WorldSettings
 from fsm.world.play import Queues
 from fsm.world.world import World
 
@@ -25,7 +25,7 @@ Differs = Literal["effects", "states"]
 
 
 @attrs.frozen
-class PairMacro(Macro):
+class PairMacro(MacroStep):
     """`reactions` are the old spec's, `others` the new one's."""
 
     others: tuple[Reaction, ...]
@@ -46,7 +46,7 @@ class _Silent:
 class PairTables(Tables):
     """Numbers for pairs. `differing` and `waits` are keyed like `macros`, in the order found: the first is nearest."""
 
-    def __init__(self, old: Spec, new: Spec, world: World, settings: Settings, states_too: bool) -> None:
+    def __init__(self, old: Spec, new: Spec, world: World, settings: WorldSettings, states_too: bool) -> None:
         self.old, self.new, self.states_too = old, new, states_too
         Binding(new, world, settings)  # its words fit the world, too
         deadlines = {**new.deadlines, **old.deadlines}
@@ -102,7 +102,7 @@ class PairTables(Tables):
         self._wait(-1, self.begun[:1], self.begun[1:])
         return self.packed(self.pair(first), self.world(values), self.queue(queues))
 
-    def step(self, control: int, event: int) -> Macro:
+    def step(self, control: int, event: int) -> MacroStep:
         """What both do with an event, and with those that waited and need not any longer."""
         name, pair, key = self.events[event], self.pairs[control], event << BITS | control
         told = self._runs(name.removeprefix("timer."), pair) if name.startswith("timer.") else (True, True)

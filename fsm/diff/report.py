@@ -13,7 +13,7 @@ from fsm.diff.structure import Aspect, Change, short_id
 from fsm.diff.traffic import NO_JOURNAL, Aside, Traffic
 from fsm.language.loader import Loaded
 from fsm.language.problem import Place
-from fsm.verify.counterexample import Answer
+from fsm.verify.counterexample import RunAnswer
 
 MOST_CALLS = 3  # of a group, in the text; JSON has them all
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -239,13 +239,13 @@ def sided(step: PairStep) -> Iterator[tuple[str, str]]:
             yield side, "nothing: it does not wait for this"
 
 
-def said(answer: Answer) -> str:
+def said(answer: RunAnswer) -> str:
     """An answer without its place."""
     moved = f"{answer.before} → {answer.after}" if answer.before != answer.after else answer.before
     return f"{answer.event}: {answer.outcome} in {moved}; does {', '.join(answer.effects) or 'nothing'}"
 
 
-def _bare(answer: Answer) -> tuple[object, ...]:
+def _bare(answer: RunAnswer) -> tuple[object, ...]:
     return (answer.event, answer.outcome, answer.before, answer.after, answer.effects)
 
 
@@ -301,7 +301,7 @@ def _witness_json(witness: Witness | None) -> dict[str, object] | None:
     }  # fmt: skip
 
 
-def _answers_json(answers: Iterable[Answer]) -> list[dict[str, object]]:
+def _answers_json(answers: Iterable[RunAnswer]) -> list[dict[str, object]]:
     return [{**attrs.asdict(a, recurse=False), "place": where(a.place)} for a in answers]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from fsm.diff.behaviour import PairStep, Witness
-from fsm.verify.counterexample import Answer, Counterexample
+from fsm.verify.counterexample import Counterexample, RunAnswer
 from fsm.verify.sequence_diagram import escaped, mermaid, note
 
 
@@ -29,7 +29,7 @@ def _ends(witness: Witness, last: PairStep, old: str, new: str) -> Iterator[str]
     yield "    end"
 
 
-def _notes(answers: Sequence[Answer]) -> Iterator[str]:
+def _notes(answers: Sequence[RunAnswer]) -> Iterator[str]:
     if not answers:
         yield "    note over us: nothing"
     for a in answers:

@@ -14,12 +14,12 @@ from fsm.language.problem import Place
 from fsm.language.spec import STATE
 from fsm.machine.reaction import Reaction
 from fsm.verify.explore import Explorer
-from fsm.verify.tables import BITS, MASK, Action, Macro, Tables
-from fsm.world.play import Change
+from fsm.verify.tables import BITS, MASK, Action, MacroStep, Tables
+from fsm.world.play import QueueChange
 
 
 @attrs.frozen
-class Answer:
+class RunAnswer:
     """What the controller did with one event."""
 
     event: str
@@ -32,7 +32,7 @@ class Answer:
 
 
 @attrs.frozen
-class Step:
+class RunStep:
     """One step of a run. `sent` and `received` are (channel, message); `changed` the world's variables that changed."""
 
     number: int
@@ -42,7 +42,7 @@ class Step:
     sent: tuple[tuple[str, str], ...]
     lost: str | None
     event: str | None
-    answers: tuple[Answer, ...]
+    answers: tuple[RunAnswer, ...]
     changed: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Step:
         return "\n".join([head, *(f"      {_said(answer)}" for answer in self.answers)])
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: RunAnswer) -> str:
     where = f"{answer.before} -> {answer.after}" if answer.before != answer.after else answer.before
     effects = f"  do {', '.join(answer.effects)}" if answer.effects else ""
     return f"{answer.event}: {answer.outcome} in {where}{effects}  ({answer.place})"
@@ -66,7 +66,7 @@ def _said(answer: Answer) -> str:
 class Counterexample:
     """A run from the beginning. From step `loop` on it goes round for ever (0: not so); `stuck`: it stands still."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[RunStep, ...]
     loop: int = 0
     stuck: bool = False
     final: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Feed:
     expect_effects: tuple[str, ...] = ()
 
 
-def _feeds(step: Step) -> Iterator[Feed]:
+def _feeds(step: RunStep) -> Iterator[Feed]:
     if step.event is None:
         yield Feed(step.number, f"{step.kind} acts", step.move)
     if step.lost is not None:
@@ -147,7 +147,7 @@ class Narrator:
         values = self.values(i)
         return tuple(f"{v.name} {v.domain[x]}" for v, x in zip(variables, values, strict=True) if x != v.initial)
 
-    def _step(self, number: int, before: int, label: int, after: int) -> Step:
+    def _step(self, number: int, before: int, label: int, after: int) -> RunStep:
         for action, macro, changes in self._takings(before, label):
             w2, result = self._result(before, action, macro, changes)
             if result == after:
@@ -164,13 +164,13 @@ class Narrator:
                 received = (channels[change.channel], names[change.channel, queues[change.channel][0]])
             elif change.kind == "push":
                 sent += [(channels[change.channel], names[change.channel, code]) for code in change.codes]
-        return Step(
+        return RunStep(
             number, why.move, self.kinds.get(why.move, "timer"), received, tuple(sent), why.lost,
             self.tables.events[action[3]] if action[3] >= 0 else None,
             tuple(self._answers(before >> 2 * BITS, macro)) if macro else (), self._changed(before >> BITS & MASK, w2),
         )  # fmt: skip
 
-    def _takings(self, state: int, label: int) -> Iterator[tuple[Action, Macro | None, tuple[Change, ...]]]:
+    def _takings(self, state: int, label: int) -> Iterator[tuple[Action, MacroStep | None, tuple[QueueChange, ...]]]:
         """Each way the label's move can be taken here, with the changes of the queues by it and by our effects."""
         c, w, k = state & MASK, state >> BITS & MASK, state >> 2 * BITS
         move = self.tables.labels[label].move
@@ -186,7 +186,9 @@ class Narrator:
                 for w3, more, _ in self.tables.effects(macro.effects, action[1]):
                     yield (*action[:1], w3, *action[2:]), macro, (*changes, *self.tables.changes[more][0])
 
-    def _result(self, before: int, action: Action, macro: Macro | None, changes: Sequence[Change]) -> tuple[int, int]:
+    def _result(
+        self, before: int, action: Action, macro: MacroStep | None, changes: Sequence[QueueChange]
+    ) -> tuple[int, int]:
         queues = self.tables.queues[before & MASK]
         for change in changes:
             changed = list(queues)
@@ -196,12 +198,12 @@ class Narrator:
         control = macro.control if macro else before >> 2 * BITS
         return action[1], self.tables.packed(control, action[1], number)
 
-    def _answers(self, control: int, macro: Macro) -> Iterator[Answer]:
+    def _answers(self, control: int, macro: MacroStep) -> Iterator[RunAnswer]:
         state = self.tables.machine.spec.variables[STATE]
         before = state.domain[self.tables.controls[control].values[STATE]]
         for reaction in macro.reactions:
             after = state.domain[reaction.after.values[STATE]]
-            yield Answer(
+            yield RunAnswer(
                 reaction.event, reaction.outcome, before, after, reaction.place, tuple(r.id for r in reaction.path),
                 _effects(reaction),
             )  # fmt: skip

@@ -41,7 +41,7 @@ class Cycles:
         no_fair = {label for label, fair in enumerate(self.fair) if fair}.isdisjoint
         bounds = zip(self.first, self.behind, strict=True)
         self.idle = [i for i, (begin, end) in enumerate(bounds) if no_fair(self.labels[begin:end])]
-        self.knots = [tuple(knot) for knot in self._knots(range(self.ends), lambda _: True) if self._turns(knot)]
+        self.sccs = [tuple(scc) for scc in self._components(range(self.ends), lambda _: True) if self._turns(scc)]
 
     def edges(self, i: int) -> Iterator[tuple[int, int]]:
         """(target, label) of each edge of an expanded state."""
@@ -53,16 +53,16 @@ class Cycles:
     def _next(self, i: int) -> Sequence[int]:
         return self.targets[self.first[i] : self.behind[i]] if i < self.ends else ()
 
-    def _turns(self, knot: Sequence[int]) -> bool:
-        return len(knot) > 1 or knot[0] in self._next(knot[0])
+    def _turns(self, scc: Sequence[int]) -> bool:
+        return len(scc) > 1 or scc[0] in self._next(scc[0])
 
     def broken(self, start: Test, goal: Test) -> Lasso | None:
         """A run in which `start` held once and `goal` never after, or None."""
         traps = [frozenset((i,)) for i in self.idle if not goal(i)]
-        for knot in self.knots:
-            inside = [i for i in knot if not goal(i)]
+        for scc in self.sccs:
+            inside = [i for i in scc if not goal(i)]
             if inside:
-                found = self._knots(inside, set(inside).__contains__)
+                found = self._components(inside, set(inside).__contains__)
                 traps += [frozenset(part) for part in found if self._turns(part) and self._is_fair(frozenset(part))]
         return self._reached(traps, start, goal) if traps else None
 
@@ -103,9 +103,9 @@ class Cycles:
         while before is not None:
             approach.append(before)
             j, before = before[0], parent[before[0]]
-        return Lasso(j, i, tuple(approach[::-1]), self._around(i, members), members)
+        return Lasso(j, i, tuple(approach[::-1]), self._shortest_cycle(i, members), members)
 
-    def _around(self, begin: int, members: frozenset[int]) -> tuple[tuple[int, int], ...]:
+    def _shortest_cycle(self, begin: int, members: frozenset[int]) -> tuple[tuple[int, int], ...]:
         """A shortest way around within the set; none where the run stands still."""
         parent: dict[int, tuple[int, int]] = {}
         queue = deque([begin])
@@ -126,7 +126,7 @@ class Cycles:
             steps.append(parent[steps[-1][0]])
         return tuple(steps[::-1])
 
-    def _knots(self, nodes: Sequence[int] | range, inside: Test) -> Iterator[list[int]]:
+    def _components(self, nodes: Sequence[int] | range, inside: Test) -> Iterator[list[int]]:
         """Tarjan's strongly connected sets among `nodes`, without recursion."""
         index = array("i", [0]) * self.count
         low = array("i", [0]) * self.count
@@ -158,9 +158,9 @@ class Cycles:
                     if work:
                         low[work[-1][0]] = min(low[work[-1][0]], low[i])
                     if low[i] == index[i]:
-                        knot = [stack.pop()]
-                        while knot[-1] != i:
-                            knot.append(stack.pop())
-                        for member in knot:
+                        scc = [stack.pop()]
+                        while scc[-1] != i:
+                            scc.append(stack.pop())
+                        for member in scc:
                             on_stack[member] = 0
-                        yield knot
+                        yield scc

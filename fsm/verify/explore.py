@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
-from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, Macro, Tables, TooMany
+from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, MacroStep, StateSpaceTooLarge, Tables
 from fsm.world.binding import Label
 
 Tick = Callable[[int, int], bool]
@@ -54,7 +54,7 @@ class Explorer:
         while not self.done and len(self.order) < self.max_states and tick(len(self.first), len(self.order)):
             try:
                 self._expand(len(self.first), min(len(self.first) + TICK_STATES, len(self.order)))
-            except TooMany:  # a queue that grows and grows, say: what was found by then is a partial result
+            except StateSpaceTooLarge:  # a queue that grows and grows, say: what was found by then is a partial result
                 self.first.pop()
                 self.max_states = len(self.order)
         if self.done:
@@ -153,7 +153,7 @@ class Explorer:
         after = self._changed[change << BITS | queues] = self.tables.changed(queues, change)
         return after
 
-    def _step(self, i: int, label: int, control: int, event: int) -> Macro:
+    def _step(self, i: int, label: int, control: int, event: int) -> MacroStep:
         self.uses[event << BITS | control] = (i, label)
         return self.tables.step(control, event)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from fsm.verify.counterexample import Answer, Counterexample, Step
+from fsm.verify.counterexample import Counterexample, RunAnswer, RunStep
 
 LANES = (
     ("caller", "caller"), ("us", "turnspec"), ("wire", "in flight"), ("provider", "provider"), ("tools", "tools"),
@@ -37,7 +37,7 @@ def mermaid(run: Counterexample, title: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _draw(step: Step, lines: list[str], flying: dict[str, deque[tuple[int, str]]], number: int) -> int:
+def _draw(step: RunStep, lines: list[str], flying: dict[str, deque[tuple[int, str]]], number: int) -> int:
     actor = _ACTORS[step.kind]
     if step.received is None:
         lines.append(f"    note over {actor}: {escaped(step.move)}")
@@ -57,7 +57,7 @@ def _draw(step: Step, lines: list[str], flying: dict[str, deque[tuple[int, str]]
     return number
 
 
-def note(answer: Answer, effects: Sequence[str] = ()) -> str:
+def note(answer: RunAnswer, effects: Sequence[str] = ()) -> str:
     """What the machine did, over several lines: a diagram must not be wider than its lanes need it."""
     arrow = f"{answer.before} to {answer.after}" if answer.before != answer.after else f"stays in {answer.before}"
     where = f"{answer.place.file.rpartition('/')[2]}:{answer.place.line}"

@@ -14,8 +14,8 @@ import attrs
 from fsm.language.spec import MAX_CHOICES, STATE
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
-from fsm.world.binding import Binding, Label, Option, Way
-from fsm.world.play import Change, Queues
+from fsm.world.binding import Binding, Label, MoveWay, Option
+from fsm.world.play import QueueChange, Queues
 
 BITS = 20
 MASK = (1 << BITS) - 1
@@ -36,7 +36,7 @@ class Judge(Protocol):
 
 
 @attrs.frozen
-class Macro:
+class MacroStep:
     """An event and all that comes of it before the next: its reaction and those of events that had waited."""
 
     control: int
@@ -44,7 +44,7 @@ class Macro:
     reactions: tuple[Reaction, ...]
 
 
-class TooMany(Exception):
+class StateSpaceTooLarge(Exception):
     """More configurations, worlds or queues than twenty bits can number."""
 
 
@@ -68,8 +68,8 @@ class Tables:
         self.labels: list[Label] = []
         self.label_ids: dict[Label, int] = {}
         self.fair: list[bool] = []
-        self.changes: list[tuple[tuple[Change, ...], bool]] = [((), False)]
-        self.change_ids: dict[tuple[tuple[Change, ...], bool], int] = {((), False): 0}
+        self.changes: list[tuple[tuple[QueueChange, ...], bool]] = [((), False)]
+        self.change_ids: dict[tuple[tuple[QueueChange, ...], bool], int] = {((), False): 0}
         self.holds: list[frozenset[tuple[int, int]]] = [frozenset()]
         self.hold_ids: dict[frozenset[str] | None, int] = {frozenset(): -1, None: ANYTHING}
         self.events: list[str] = []
@@ -79,8 +79,8 @@ class Tables:
         self._strict = machine.strict_events()
         self.deadlines = tuple(machine.spec.deadlines.values())
         self.names = {(m.channel, m.code): m.name for m in binding.world.messages.values()}
-        self.macros: dict[int, Macro] = {}
-        self._numbered: dict[Way, tuple[int, int, int, int]] = {}
+        self.macros: dict[int, MacroStep] = {}
+        self._numbered: dict[MoveWay, tuple[int, int, int, int]] = {}
         world, settings = binding.world, binding.settings
         capacities = [settings.capacities.get(c.name, c.capacity) for c in world.channels]
         self.limits = [
@@ -133,7 +133,7 @@ class Tables:
             self.events.append(name)
         return self.event_ids[name]
 
-    def _change(self, changes: tuple[Change, ...], answers: bool) -> int:
+    def _change(self, changes: tuple[QueueChange, ...], answers: bool) -> int:
         if not changes:
             return 0
         key = (changes, answers)
@@ -188,7 +188,7 @@ class Tables:
             made.append((label, self.world(values), change, event, hold))
         return made
 
-    def _number(self, way: Way) -> tuple[int, int, int, int]:
+    def _number(self, way: MoveWay) -> tuple[int, int, int, int]:
         event = -1 if way.event is None else self.event(way.event)
         change = self._change(way.changes, way.answers)
         numbers = self._numbered[way] = (self.label(way.label, way.fair), change, event, self._hold(way.held_by))
@@ -204,7 +204,7 @@ class Tables:
         after = self.applied(self.queues[queues], changes, answers)
         return after if isinstance(after, int) else self.queue(after)
 
-    def applied(self, queues: Queues, changes: Sequence[Change], answers: bool) -> Queues | int:
+    def applied(self, queues: Queues, changes: Sequence[QueueChange], answers: bool) -> Queues | int:
         after = list(queues)
         for change in changes:
             after[change.channel] = change.on(after[change.channel])
@@ -212,7 +212,7 @@ class Tables:
                 return -1 - change.channel
         return tuple(after)
 
-    def step(self, control: int, event: int) -> Macro:
+    def step(self, control: int, event: int) -> MacroStep:
         """The machine's reaction to an event, and to those that waited and need not any longer."""
         here = self.controls[control]
         reactions = [self._strict[self.events[event]].trigger(here)]
@@ -226,7 +226,7 @@ class Tables:
         if effects not in self.sequence_ids:
             self.sequence_ids[effects] = len(self.sequences)
             self.sequences.append(effects)
-        macro = Macro(self.control(here), self.sequence_ids[effects], tuple(reactions))
+        macro = MacroStep(self.control(here), self.sequence_ids[effects], tuple(reactions))
         self.macros[event << BITS | control] = macro
         return macro
 
@@ -249,7 +249,7 @@ class Tables:
 
 def _next(known: Sequence[object]) -> int:
     if len(known) > MASK:
-        raise TooMany
+        raise StateSpaceTooLarge
     return len(known)
 
 

@@ -18,7 +18,7 @@ from fsm.verify.explore import MAX_STATES, Explorer, Tick
 from fsm.verify.property import Claim, Joint, Judgement, Properties, Property
 from fsm.verify.tables import BITS, MASK, Tables
 from fsm.verify.verdict import CellUse, Finding, Verdict
-from fsm.world.binding import Binding, Settings
+from fsm.world.binding import Binding, WorldSettings
 from fsm.world.play import Hooks
 from fsm.world.world import World
 
@@ -30,7 +30,7 @@ def _always(_expanded: int, _found: int) -> bool:
 
 
 @attrs.frozen
-class Limits:
+class SearchLimits:
     """How far a verification goes: a scene of the world, its quick or full bounds, and what overrides them."""
 
     scene: str = ""
@@ -40,14 +40,14 @@ class Limits:
     capacities: Mapping[str, int] = attrs.field(factory=dict)
     max_states: int = MAX_STATES
 
-    def settings(self, world: World) -> Settings:
+    def settings(self, world: World) -> WorldSettings:
         """The assumptions, bounds and capacities that hold. Raises KeyError for a scene the world lacks."""
         scene = world.scenes[self.scene] if self.scene else None
         assume = {a.name: a.default for a in world.assumptions.values()} | dict(scene.assume if scene else {})
         bounds = {b.name: b.full if self.size == "full" else b.quick for b in world.bounds.values()}
         bounds |= {k: v[self.size] for k, v in (scene.bounds if scene else {}).items()}
         capacities = {c.name: c.capacity for c in world.channels} | dict(scene.capacities if scene else {})
-        return Settings(
+        return WorldSettings(
             assume | dict(self.assume), bounds | dict(self.bounds), capacities | dict(self.capacities)
         )  # fmt: skip
 
@@ -55,7 +55,7 @@ class Limits:
 class Verification:
     """One exploration and what it says; kept, so that cells can be explained and runs told afterwards."""
 
-    def __init__(self, spec: Spec, world: World, properties: Properties, limits: Limits) -> None:
+    def __init__(self, spec: Spec, world: World, properties: Properties, limits: SearchLimits) -> None:
         self.spec, self.world, self.limits = spec, world, limits
         self.settings = limits.settings(world)
         hooks = Hooks()
@@ -196,7 +196,7 @@ class Verification:
 
 
 def verify(
-    spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always
+    spec: Spec, world: World, properties: Properties, limits: SearchLimits, clock: Clock, tick: Tick = _always
 ) -> Verdict:
     """One exploration, judged."""
     return Verification(spec, world, properties, limits).run(clock, tick)
@@ -216,12 +216,18 @@ def verify_all(
     spec: Spec, world: World, properties: Properties, size: str, clock: Clock, tick: Tick = _always
 ) -> tuple[Verdict, ...]:
     """Every scene of a size, each judged: what `verify` prints and CI runs."""
-    limits = (Limits(scene=name, size=size) for name in scenes(spec, world, size))
+    limits = (SearchLimits(scene=name, size=size) for name in scenes(spec, world, size))
     return tuple(verify(spec, world, properties, each, clock, tick) for each in limits)
 
 
 def verify_stable(
-    spec: Spec, world: World, properties: Properties, limits: Limits, clock: Clock, tick: Tick = _always, most: int = 8
+    spec: Spec,
+    world: World,
+    properties: Properties,
+    limits: SearchLimits,
+    clock: Clock,
+    tick: Tick = _always,
+    most: int = 8,
 ) -> tuple[Verdict, ...]:
     """Doubles the capacities of full queues until nothing is cut, verdict and cuts do not change, or to `most`."""
     verdicts = [verify(spec, world, properties, limits, clock, tick)]

@@ -16,14 +16,14 @@ from fsm.language.problem import Problem, Problems, suggestion
 from fsm.language.spec import Deadline
 from fsm.language.vocabulary import Vocabulary
 from fsm.world.code import Code, Path, guards
-from fsm.world.play import Change, Hooks
+from fsm.world.play import Hooks, QueueChange
 from fsm.world.world import Act, Move, Need, Tell, Test, World
 
 Held = frozenset[str] | None
 """Messages that hold a move back while they are in flight; None: any message does."""
 
 
-class Speaker(Protocol):
+class SpecInterface(Protocol):
     """Whoever is on our side of the world, by its words: a spec, or a client that is free to say what it likes."""
 
     @property
@@ -35,7 +35,7 @@ class Speaker(Protocol):
 
 
 @attrs.frozen
-class Settings:
+class WorldSettings:
     """What a run takes for granted and how far it goes."""
 
     assume: Mapping[str, str]
@@ -58,18 +58,18 @@ class Label:
 
 
 @attrs.frozen(eq=False)
-class Way:
+class MoveWay:
     """One way a move can go: why, what it does to the queues, what it tells, what holds it back. Equal if identical."""
 
     label: Label
-    changes: tuple[Change, ...]
+    changes: tuple[QueueChange, ...]
     event: str | None
     held_by: Held
     fair: bool
     answers: bool
 
 
-Option = tuple[Way, tuple[int, ...]]
+Option = tuple[MoveWay, tuple[int, ...]]
 """A way, and the world's variables after it."""
 
 
@@ -84,9 +84,9 @@ class _Ready:
         self._binding = binding
         self._acts = tuple(acts)
         message = binding.world.messages[move.receive] if move is not None and move.receive is not None else None
-        self._received = (Change("pop", message.channel),) if message is not None else ()
+        self._received = (QueueChange("pop", message.channel),) if message is not None else ()
         self._codes: list[Code] = []  # made when the move is first taken: many a scene comes to few of them
-        self._ways: dict[Path, Way] = {}
+        self._ways: dict[Path, MoveWay] = {}
 
     def _code(self, lose: int) -> Code:
         binding = self._binding
@@ -111,13 +111,13 @@ class _Ready:
                 after[budget] -= 1
                 yield self._way(lossy_path), tuple(after)
 
-    def _way(self, path: Path) -> Way:
+    def _way(self, path: Path) -> MoveWay:
         way = self._ways.get(path)
         if way is None:
             move, told = self.move, path.event is not None
             assumed = move is not None and isinstance(move.fair, str) and self._binding.settings.assumed(move.fair)
             fair = (move is None or move.fair is True or assumed) and path.lost is None
-            way = self._ways[path] = Way(
+            way = self._ways[path] = MoveWay(
                 Label(self.name, path.lost), path.changes, path.event, self.held_told if told else self.held, fair,
                 bool(self._received) or move is None,
             )  # fmt: skip
@@ -129,9 +129,9 @@ class Binding:
 
     def __init__(
         self,
-        spec: Speaker,
+        spec: SpecInterface,
         world: World,
-        settings: Settings,
+        settings: WorldSettings,
         ghosts: Sequence[Variable] = (),
         hooks: Hooks | None = None,
     ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from fsm.language.expression import Expr
-from fsm.world.play import Change, Hooks, pushed, renamed
+from fsm.world.play import Hooks, QueueChange, pushed, renamed
 from fsm.world.world import Act, Clear, Put, Rename, Send, Tell, Test, World
 
 Guards = Callable[[Sequence[int]], list[int]]
@@ -26,7 +26,7 @@ _BUILTINS = {"__builtins__": {"max": max, "min": min}}
 class Path:
     """What is fixed about a way through operations: `lost` names the message lost, `sends` counts lossy sends."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[QueueChange, ...]
     event: str | None
     lost: str | None
     sends: int
@@ -65,9 +65,14 @@ class Code:
     """
 
     def __init__(
-        self, world: World, hooks: Hooks, acts: Sequence[Act], received: Sequence[Change] = (), lossy: bool = False,
+        self,
+        world: World,
+        hooks: Hooks,
+        acts: Sequence[Act],
+        received: Sequence[QueueChange] = (),
+        lossy: bool = False,
         lose: int = -1,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.world, self.hooks, self.lossy, self.lose = world, hooks, lossy, lose
         self.paths: list[Path | None] = []
         self._lines = ["def made(v):"]
@@ -102,7 +107,7 @@ class Code:
                 path = attrs.evolve(path, event=act.event)
                 acts = (*acts, *self.hooks.of("event", act.event))
             elif isinstance(act, Clear):
-                path = attrs.evolve(path, changes=(*path.changes, Change("clear", act.channel)))
+                path = attrs.evolve(path, changes=(*path.changes, QueueChange("clear", act.channel)))
             elif isinstance(act, Rename):
                 path = attrs.evolve(path, changes=(*path.changes, renamed(self.world, act)))
         self._lines.append(f"{indent}return {len(self.paths)}")

@@ -18,7 +18,7 @@ Queues = tuple[bytes, ...]
 
 
 @attrs.frozen(cache_hash=True)
-class Change:
+class QueueChange:
     """A change of one queue. `codes`: what is pushed, or of a rename (old, new or 0, then those it stops before)."""
 
     kind: Literal["push", "pop", "clear", "rename"]
@@ -42,7 +42,7 @@ class Outcome:
     """What came of operations: the variables, the changes of the queues in order, the event told, what was lost."""
 
     values: tuple[int, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[QueueChange, ...]
     event: str | None
     lost: str | None
 
@@ -64,7 +64,7 @@ class Play:
         self.world = world
         self.hooks = hooks
         self.values = list(values)
-        self.changes: list[Change] = []
+        self.changes: list[QueueChange] = []
         self.event: str | None = None
         self.lost: str | None = None
         self.sends = 0
@@ -82,12 +82,12 @@ class Play:
             elif isinstance(act, Tell):
                 self.event = act.event
             elif isinstance(act, Clear):
-                self.changes.append(Change("clear", act.channel))
+                self.changes.append(QueueChange("clear", act.channel))
             elif isinstance(act, Rename):
                 self.changes.append(renamed(self.world, act))
 
     def receive(self, message: str) -> None:
-        self.changes.append(Change("pop", self.world.messages[message].channel))
+        self.changes.append(QueueChange("pop", self.world.messages[message].channel))
 
     def outcome(self) -> Outcome:
         return Outcome(tuple(self.values), tuple(self.changes), self.event, self.lost)
@@ -108,17 +108,17 @@ class Play:
         self.run(self.hooks.of("sent", name))
 
 
-def pushed(message: Message) -> Change:
+def pushed(message: Message) -> QueueChange:
     """A message at the end of its queue."""
-    return Change("push", message.channel, bytes((message.code,)))
+    return QueueChange("push", message.channel, bytes((message.code,)))
 
 
-def renamed(world: World, act: Rename) -> Change:
+def renamed(world: World, act: Rename) -> QueueChange:
     """Another role for a message in flight."""
     messages = world.messages
     new = messages[act.new].code if act.new is not None else 0
     codes = (messages[act.old].code, new, *(messages[m].code for m in act.before))
-    return Change("rename", messages[act.old].channel, bytes(codes))
+    return QueueChange("rename", messages[act.old].channel, bytes(codes))
 
 
 def names_in(world: World, queues: Queues) -> Mapping[str, tuple[str, ...]]:

@@ -14,22 +14,22 @@ from fsm.world.world import (
     CLASSES,
     Act,
     Assumption,
-    Bound,
     Channel,
     Clear,
+    DeadlinePatience,
     Feature,
     Message,
     Move,
     Need,
-    Patience,
     Put,
     Rename,
     Scene,
     Send,
     Tell,
     Test,
-    Timers,
     World,
+    WorldBound,
+    WorldTimers,
 )
 
 TOP = 9  # a budget's largest value
@@ -175,11 +175,11 @@ class WorldReader(ActReader):
             root.place,
         )  # fmt: skip
 
-    def _bound(self, key: Node, node: Node) -> Bound:
+    def _bound(self, key: Node, node: Node) -> WorldBound:
         fields = self.mapping(node, ("quick", "full", "about"))
         quick = self.number(fields["quick"]) if "quick" in fields else 0
         full = self.number(fields["full"]) if "full" in fields else quick
-        return Bound(key.text or "", quick, full, self._optional(fields.get("about")), key.place)
+        return WorldBound(key.text or "", quick, full, self._optional(fields.get("about")), key.place)
 
     def _feature(self, key: Node, node: Node) -> Feature:
         fields = self.mapping(node, ("vocabulary", "about"))
@@ -268,7 +268,7 @@ class WorldReader(ActReader):
             found[name] = None if everything else tuple(self.message(v, self.text(v)) for v in self.listed(value))
         return found
 
-    def _timers(self, node: Node | None, moves: Sequence[str]) -> Timers:
+    def _timers(self, node: Node | None, moves: Sequence[str]) -> WorldTimers:
         fields = self.mapping(node, ("hold_back", "patience")) if node is not None else {}
         patience = []
         for item in fields.get("patience", ()):
@@ -278,8 +278,8 @@ class WorldReader(ActReader):
                 continue
             named = tuple(self.text(n) for n in (self.listed(part["deadlines"]) if "deadlines" in part else ()))
             waits_for = tuple(self.one_of(n, moves) for n in self.listed(part["moves"]))
-            patience.append(Patience(self.one_of(part["assume"], tuple(self.assumptions)), named, waits_for))
-        return Timers(self._hold_back(fields.get("hold_back")), tuple(patience))
+            patience.append(DeadlinePatience(self.one_of(part["assume"], tuple(self.assumptions)), named, waits_for))
+        return WorldTimers(self._hold_back(fields.get("hold_back")), tuple(patience))
 
     def _loss(self, node: Node | None, budgets: Sequence[str]) -> tuple[str, str] | None:
         if node is None:
@@ -290,7 +290,7 @@ class WorldReader(ActReader):
             return None
         return self.one_of(fields["budget"], budgets), self.one_of(fields["needs"], tuple(self.assumptions))
 
-    def _scene(self, key: Node, node: Node, bounds: Mapping[str, Bound]) -> Scene:
+    def _scene(self, key: Node, node: Node, bounds: Mapping[str, WorldBound]) -> Scene:
         fields = self.mapping(node, ("about", "assume", "bounds", "sizes", "capacities", "needs"))
         assume = {}
         for name, value in self.entries(fields.get("assume")):

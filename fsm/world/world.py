@@ -146,7 +146,7 @@ class Assumption:
 
 
 @attrs.frozen
-class Bound:
+class WorldBound:
     """A limit on how often something happens in a run."""
 
     name: str
@@ -166,7 +166,7 @@ class Feature:
 
 
 @attrs.frozen
-class Patience:
+class DeadlinePatience:
     """Under `assume`, these deadlines (none named: all) do not fire while one of these moves can be taken."""
 
     assume: str
@@ -175,11 +175,11 @@ class Patience:
 
 
 @attrs.frozen
-class Timers:
+class WorldTimers:
     """When deadlines fire: as soon as they run, but held back under assumptions as a move is."""
 
     hold_back: Mapping[str, tuple[str, ...] | None] = attrs.field(factory=dict, eq=False)
-    patience: tuple[Patience, ...] = ()
+    patience: tuple[DeadlinePatience, ...] = ()
 
 
 @attrs.frozen
@@ -211,9 +211,9 @@ class World:
     effects: Mapping[str, tuple[Act, ...]]
     features: Mapping[str, Feature]
     assumptions: Mapping[str, Assumption]
-    bounds: Mapping[str, Bound]
+    bounds: Mapping[str, WorldBound]
     scenes: Mapping[str, Scene]
-    timers: Timers
+    timers: WorldTimers
     loss: tuple[str, str] | None
     place: Place = attrs.field(default=NOWHERE, eq=False)
 

@@ -14,11 +14,11 @@ import attrs
 
 from fsm.language.spec import Deadline
 from fsm.language.vocabulary import Vocabulary
-from fsm.world.binding import Binding, Settings
+from fsm.world.binding import Binding, WorldSettings
 from fsm.world.reader import TOP
 from tools.acceptance.projection import ANY, Dialect, Projection, marks_of
 from tools.acceptance.projector import Meaning, Observation, Projector, Terms, first_terms
-from tools.acceptance.search import MOST_STATES, Moves, Search, TooMany, frame_of
+from tools.acceptance.search import MOST_STATES, AcceptanceSearch, Moves, TooManyRuns, frame_of
 
 Outcome = Literal["accepted", "refused", "unknown", "gave up"]
 
@@ -33,7 +33,7 @@ class FreeClient:
 
 
 @attrs.frozen
-class Wish:
+class AcceptOptions:
     """What is taken for granted by whoever asks: assumptions, which stay as they are said, and how many may be lost."""
 
     assume: Mapping[str, str] = attrs.field(factory=dict)
@@ -73,16 +73,17 @@ class Acceptance:
 
 
 def accept(
-    file: str, log: Sequence[Observation], projection: Projection, wish: Wish = Wish(), dialect: str | None = None
+    file: str, log: Sequence[Observation], projection: Projection, options: AcceptOptions = AcceptOptions(),
+    dialect: str | None = None,
 ) -> Acceptance:  # fmt: skip
     """One log, whole; without a dialect the first that it has the marks of. KeyError for one that is not there."""
     marks = {mark for o in log for mark in marks_of(o.wire)}
     chosen = projection.dialects[dialect] if dialect else projection.recognised(marks)
-    trial = _Trial(file, log, projection, chosen, wish, marks)
+    trial = _Trial(file, log, projection, chosen, options, marks)
     first = trial.run({})
-    if first.outcome != "refused" or not wish.relax:
+    if first.outcome != "refused" or not options.relax:
         return first
-    all_gone = {k: v for k, v in projection.relaxes.items() if k not in wish.assume and trial.settled.get(k) != v}
+    all_gone = {k: v for k, v in projection.relaxes.items() if k not in options.assume and trial.settled.get(k) != v}
     best = trial.run(all_gone)
     if best.outcome != "accepted":
         return first if best.stop == first.stop or _line(best) == _line(first) else best
@@ -100,15 +101,15 @@ class _Trial:
     """A log, to be tried under one set of assumptions after another."""
 
     def __init__(
-        self, file: str, log: Sequence[Observation], projection: Projection, dialect: Dialect, wish: Wish,
+        self, file: str, log: Sequence[Observation], projection: Projection, dialect: Dialect, options: AcceptOptions,
         marks: Collection[str],
     ) -> None:  # fmt: skip
-        self.file, self.log, self.projection, self.dialect, self.wish = file, log, projection, dialect, wish
+        self.file, self.log, self.projection, self.dialect, self.options = file, log, projection, dialect, options
         world, recorded = projection.world, projection.recorded(marks)
-        lossy = {world.loss[1]: "yes"} if wish.losses and world.loss is not None else {}
+        lossy = {world.loss[1]: "yes"} if options.losses and world.loss is not None else {}
         self.defaults = {a.name: a.default for a in world.assumptions.values()}
-        self.settled = {**self.defaults, **recorded, **dialect.assume, **lossy, **wish.assume}
-        self.frame = frame_of(world, projection.resets, projection.cleared, tuple(self._unseen()), wish.most_states)
+        self.settled = {**self.defaults, **recorded, **dialect.assume, **lossy, **options.assume}
+        self.frame = frame_of(world, projection.resets, projection.cleared, tuple(self._unseen()), options.most_states)
         self.tops = {v.index: len(v.domain) - 1 for v in map(world.variable, projection.counters)}
 
     def _unseen(self) -> Iterator[str]:
@@ -150,7 +151,7 @@ class _Run:
             while self._pass(self.ahead[: at + 1]).states:
                 at += 1
             instead = self._instead(at)
-        except TooMany:
+        except TooManyRuns:
             most = self.trial.frame.most
             return self._found("gave up", None, f"more than {most} states would have to be held at once")
         meaning, roles = self.arrivals[at]
@@ -163,11 +164,11 @@ class _Run:
         anything = frozenset(m.code for m in self.world.messages.values() if m.channel == incoming)
         return self._pass([*self.ahead[:at], anything], at).next_roles()
 
-    def _pass(self, ahead: Sequence[frozenset[int]], last: int | None = None) -> Search:
+    def _pass(self, ahead: Sequence[frozenset[int]], last: int | None = None) -> AcceptanceSearch:
         """The runs of the log as far as `ahead` looks, up to where arrival `last` would come. There may be none."""
         last = len(ahead) if last is None else last
         begin = self._moves_in(first_terms(self.trial.projection))
-        search = Search(self.trial.frame, begin, self._beginnings(begin), ahead)
+        search = AcceptanceSearch(self.trial.frame, begin, self._beginnings(begin), ahead)
         for meaning in self.meanings:
             search.go_on(self._moves_in(meaning.terms))
             if meaning.do:
@@ -185,12 +186,12 @@ class _Run:
         """The moves there are in a kind of session. What was wished beats what the session's settings say."""
         found = self._moves.get(terms)
         if found is None:
-            said = {k: v for k, v in terms.assume if k not in self.trial.wish.assume}
+            said = {k: v for k, v in terms.assume if k not in self.trial.options.assume}
             bounds = dict.fromkeys(self.world.bounds, TOP)
             if self.world.loss is not None:
-                bounds[self.world.budgets[self.world.loss[0]]] = self.trial.wish.losses
+                bounds[self.world.budgets[self.world.loss[0]]] = self.trial.options.losses
             client = FreeClient(terms.kind.name, terms.kind.vocabulary)
-            binding = Binding(client, self.world, Settings({**self.assume, **said}, bounds, {}))
+            binding = Binding(client, self.world, WorldSettings({**self.assume, **said}, bounds, {}))
             found = self._moves[terms] = Moves(binding, self.trial.frame)
         return found
 

@@ -10,7 +10,7 @@ import click
 
 from fsm.language.problem import SpecError, suggestion
 from tools.acceptance import words
-from tools.acceptance.acceptance import Acceptance, Wish, accept
+from tools.acceptance.acceptance import Acceptance, AcceptOptions, accept
 from tools.acceptance.projection import Projection
 from tools.acceptance.read import bundled_projection, read_log
 
@@ -69,8 +69,8 @@ def command(
         raise click.UsageError("which LOG? e.g. python -m tools.acceptance out/journal.jsonl")
     if dialect is not None:
         _known("dialect", dialect, projection.dialects)
-    wish = Wish(_assumed(assume, projection), lose, not strict)
-    found = [_accepted(log, projection, wish, dialect) for log in logs]
+    options = AcceptOptions(_assumed(assume, projection), lose, not strict)
+    found = [_accepted(log, projection, options, dialect) for log in logs]
     if as_json:
         click.echo(json.dumps([words.plain(each) for each in found], indent=2))
     else:
@@ -79,7 +79,7 @@ def command(
     sys.exit(0 if all(each.outcome == "accepted" for each in found) else 1)
 
 
-def _accepted(name: str, projection: Projection, wish: Wish, dialect: str | None) -> Acceptance:
+def _accepted(name: str, projection: Projection, options: AcceptOptions, dialect: str | None) -> Acceptance:
     try:
         log = read_log(name, projection)
     except OSError as error:
@@ -88,7 +88,7 @@ def _accepted(name: str, projection: Projection, wish: Wish, dialect: str | None
         raise click.UsageError(f"{name}: no event of a Realtime conversation was found")
     if log.skipped:
         click.echo(f"{log.file}: {log.skipped} lines hold no event and were passed over", err=True)
-    return accept(log.file, log.observations, projection, wish, dialect)
+    return accept(log.file, log.observations, projection, options, dialect)
 
 
 def _assumed(texts: Iterable[str], projection: Projection) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """All runs of a world at once that have shown what a log has shown so far: a set of states, moved on event by event.
 
 What no log shows (moves of the provider, of the caller, what is in flight) is free and closed over. Bounded: with more
-states than `most` it is TooMany, which is no answer. Never here: what an event stands for (.projector).
+states than `most` it is TooManyRuns, which is no answer. Never here: what an event stands for (.projector).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
-from fsm.world.binding import Binding, Option, Way
+from fsm.world.binding import Binding, MoveWay, Option
 from fsm.world.play import Queues
 from fsm.world.world import World
 
@@ -19,7 +19,7 @@ State = tuple[tuple[int, ...], Queues]
 """The variables of a world and what is in flight."""
 
 
-class TooMany(Exception):
+class TooManyRuns(Exception):
     """More states than may be held at once."""
 
 
@@ -95,7 +95,7 @@ class Moves:
             after[index] = value
         return tuple(after)
 
-    def _after(self, way: Way, queues: Queues) -> Queues | None:
+    def _after(self, way: MoveWay, queues: Queues) -> Queues | None:
         """The queues after a step; None where it is held back, or one of them is full."""
         if self._is_held(way, queues):
             return None
@@ -108,13 +108,13 @@ class Moves:
             after[channel] = b""
         return tuple(after)
 
-    def _is_held(self, way: Way, queues: Queues) -> bool:
+    def _is_held(self, way: MoveWay, queues: Queues) -> bool:
         if way.held_by is None:
             return any(queues)
         return any(code in queues[channel] for channel, code in map(self._codes.__getitem__, way.held_by))
 
 
-class Search:
+class AcceptanceSearch:
     """The states a log may have led to. `most` is how many were held at once.
 
     `ahead` is what the log says reaches the client from here on, one of these codes each, as far as is looked at: a run
@@ -185,7 +185,7 @@ class Search:
                     self.states.add(after)
                     waiting.append(after)
             if len(self.states) > self.frame.most:
-                raise TooMany
+                raise TooManyRuns
         self.most = max(self.most, len(self.states))
 
     def _fits(self, queue: bytes) -> bool:

@@ -18,7 +18,7 @@ Question = tuple[Control, str]
 
 
 @attrs.frozen
-class Answer:
+class ObservedStep:
     """What can be told from outside about one step; not by which rows it came about.
 
     Taken back to the same state, or stayed there: nobody can tell, neither leaves it.
@@ -31,11 +31,11 @@ class Answer:
     rest: tuple[object, ...]
 
 
-def told(reaction: Reaction) -> Answer:
+def told(reaction: Reaction) -> ObservedStep:
     effects = tuple((word.name, literal) for word, literal in reaction.effects)
     rest = (effects, reaction.raised, reaction.start, reaction.stop, reaction.admitted)
     outcome = "taken" if reaction.outcome == "stayed" else reaction.outcome
-    return Answer(outcome, reaction.event, tuple(reaction.after.values), tuple(reaction.after.waiting), rest)
+    return ObservedStep(outcome, reaction.event, tuple(reaction.after.values), tuple(reaction.after.waiting), rest)
 
 
 def asked(explorer: Explorer) -> Iterable[Question]:

@@ -15,7 +15,7 @@ from fsm.language.spec import Row, Spec
 from fsm.language.typestate import Node, Typestate
 from fsm.verify.property import Properties
 from fsm.verify.verdict import Verdict
-from fsm.verify.verify import Limits, Verification
+from fsm.verify.verify import SearchLimits, Verification
 from fsm.world.world import World
 from tools.mutants.alike import Question, Steps, asked
 from tools.mutants.mutants import KINDS, Mutant
@@ -75,7 +75,7 @@ class _Found(Exception):
         self.problem = problem
 
 
-class _First(Problems):
+class _FirstProblem(Problems):
     """Stops at the first problem."""
 
     def __init__(self, known: frozenset[str]) -> None:
@@ -101,7 +101,7 @@ class _WithoutTrails(Typestate):
 class Jury:
     """The type check and the scenes of one sound spec, ready to look at its mutants."""
 
-    def __init__(self, spec: Spec, world: World, properties: Properties, scenes: Iterable[Limits]) -> None:
+    def __init__(self, spec: Spec, world: World, properties: Properties, scenes: Iterable[SearchLimits]) -> None:
         self.spec, self.world, self.properties = spec, world, properties
         verdicts: list[Verdict] = []
         questions: list[Question] = []
@@ -123,7 +123,7 @@ class Jury:
 
     def _typestate(self, broken: Spec) -> tuple[str, str] | None:
         try:
-            _WithoutTrails(broken, _First(self.warnings)).check()
+            _WithoutTrails(broken, _FirstProblem(self.warnings)).check()
         except _Found as found:
             problem = found.problem
             return "totality" if problem.code in TOTALITY else "typestate", f"{problem.code}: {problem.message}"
@@ -137,7 +137,7 @@ class Jury:
             return ALIKE, f"the same step in each of {len(self.steps.answers)} cases"
         for verdict in reached:
             searched += 1
-            limits = Limits(
+            limits = SearchLimits(
                 verdict.scene, bounds=verdict.bounds, capacities=verdict.capacities, assume=verdict.assumed,
                 max_states=max(ROOM_AT_LEAST, ROOM * verdict.states),
             )  # fmt: skip
@@ -150,7 +150,7 @@ class Jury:
             return "", f"too many states in {', '.join(cut)}"
         return "", f"{searched} scenes come to it" if searched else "no scene comes to it"
 
-    def _scene(self, broken: Spec, sound: Verdict, limits: Limits) -> _Outcome:
+    def _scene(self, broken: Spec, sound: Verdict, limits: SearchLimits) -> _SceneOutcome:
         known = {f.name for f in sound.violated}
         verification = Verification(broken, self.world, self.properties, limits)
         clauses = verification.judgement.clauses
@@ -164,11 +164,11 @@ class Jury:
             new = ["cannot_happen"]
         if not new and set(verdict.in_vain) - set(sound.in_vain):
             new = ["a deadline that settles nothing"]
-        return _Outcome(new[0] if new else "", verdict.partial)
+        return _SceneOutcome(new[0] if new else "", verdict.partial)
 
 
 @attrs.frozen
-class _Outcome:
+class _SceneOutcome:
     new: str
     cut: bool
 

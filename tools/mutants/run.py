@@ -1,4 +1,4 @@
-"""`turnspec verify --mutants`: mutants over processes, survivors against what is known of them, the result kept.
+"""`python -m tools.mutants`: mutants over processes, survivors against what is known of them, the result kept.
 
 Never here: what a mutant is and who notices it (fsm).
 """
@@ -19,43 +19,43 @@ import yaml
 
 from adapters.specs import fetcher, load_spec, shown, spec_path
 from adapters.verify.processes import results
-from adapters.verify.run import PROPERTIES, WORLD, Around, Watch, load_around
+from adapters.verify.run import PROPERTIES, WORLD, Environment, SearchProgress, load_environment
 from fsm.language.loader import load
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
 from fsm.verify.verdict_text import columns
-from fsm.verify.verify import Limits, scenes
+from fsm.verify.verify import SearchLimits, scenes
 from tools.mutants.known import Reason, drifted, load_known, unexplained
 from tools.mutants.mutants import Mutant, mutants
 from tools.mutants.mutation import Jury, Notice, Score, score, scores
 
 AIMED: Final = (
-    Limits("loss", "full", bounds={"turns": 0, "says": 1, "leaves": 0}),
-    Limits("loss", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
-    Limits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
-    Limits("faults", "full", bounds={"turns": 2, "calls": 0, "leaves": 0}),
-    Limits("faults", "full", bounds={"turns": 0, "faults": 1, "says": 1, "keys": 1, "leaves": 0}),
-    Limits("faults_again", "full", bounds={"faults": 4, "calls": 0}),
-    Limits("loss_and_fault", "full", bounds={"turns": 0, "calls": 0, "leaves": 1}),
-    Limits("loss_and_fault", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
-    Limits("loss_and_fault", "full", bounds={"turns": 1, "calls": 0, "leaves": 0}),
-    Limits("turns", "full", bounds={"turns": 2, "leaves": 0}),
-    Limits("turns", "full", bounds={"turns": 1, "says": 1, "leaves": 0}),
-    Limits("tools", "full", bounds={"turns": 0, "calls": 5, "leaves": 0}),
-    Limits("tools", "full", {"things_fail": "yes"}, {"turns": 1, "calls": 1, "faults": 1, "leaves": 0}),
-    Limits(
+    SearchLimits("loss", "full", bounds={"turns": 0, "says": 1, "leaves": 0}),
+    SearchLimits("loss", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
+    SearchLimits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
+    SearchLimits("faults", "full", bounds={"turns": 2, "calls": 0, "leaves": 0}),
+    SearchLimits("faults", "full", bounds={"turns": 0, "faults": 1, "says": 1, "keys": 1, "leaves": 0}),
+    SearchLimits("faults_again", "full", bounds={"faults": 4, "calls": 0}),
+    SearchLimits("loss_and_fault", "full", bounds={"turns": 0, "calls": 0, "leaves": 1}),
+    SearchLimits("loss_and_fault", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
+    SearchLimits("loss_and_fault", "full", bounds={"turns": 1, "calls": 0, "leaves": 0}),
+    SearchLimits("turns", "full", bounds={"turns": 2, "leaves": 0}),
+    SearchLimits("turns", "full", bounds={"turns": 1, "says": 1, "leaves": 0}),
+    SearchLimits("tools", "full", bounds={"turns": 0, "calls": 5, "leaves": 0}),
+    SearchLimits("tools", "full", {"things_fail": "yes"}, {"turns": 1, "calls": 1, "faults": 1, "leaves": 0}),
+    SearchLimits(
         "turns",
         "full",
         {"auto_create_when_busy": "drops", "things_fail": "yes"},
         {"turns": 1, "faults": 1, "leaves": 0},
     ),
-    Limits("strays", "full", bounds={"calls": 0}),
-    Limits("strays", "full", bounds={"turns": 0, "says": 1, "calls": 1}),
-    Limits("hasty", "full"),
-    Limits("hung", "full"),
-    Limits("slow", "full"),
-    Limits("slow_loss", "full"),
-    Limits("unnamed", "full"),
+    SearchLimits("strays", "full", bounds={"calls": 0}),
+    SearchLimits("strays", "full", bounds={"turns": 0, "says": 1, "calls": 1}),
+    SearchLimits("hasty", "full"),
+    SearchLimits("hung", "full"),
+    SearchLimits("slow", "full"),
+    SearchLimits("slow_loss", "full"),
+    SearchLimits("unnamed", "full"),
 )
 """Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
@@ -80,16 +80,15 @@ class Trial:
 
 
 def report_mutants(
-    names: Sequence[str], specs: Sequence[Spec], around: Around, watch: Watch, as_json: bool, check: bool
+    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, check: bool
 ) -> int:  # fmt: skip
     """Breaks each spec and prints who notices; keeps the result beside the explanations, or compares it (`check`)."""
-    del around
     good = True
     for name, spec in zip(names, specs, strict=True):
         if check:
             good = _is_fresh(name) and good
             continue
-        trial = tried(name, spec, watch)
+        trial = tried(name, spec, progress)
         good = good and trial.good
         if not trial.left and result_path(name).parent.is_dir():
             result_path(name).write_text(result_text(name, trial), encoding="utf-8")
@@ -100,7 +99,7 @@ def report_mutants(
 def _is_fresh(name: str) -> bool:
     kept = kept_result(name)
     if kept is None or kept["digest"] != digest(name):
-        click.echo(f"{shown(result_path(name))}: stale; run `turnspec verify --mutants {name}`", err=True)
+        click.echo(f"{shown(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
         return False
     click.echo(f"{shown(result_path(name))} is fresh: {kept['noticed']} of {kept['mutants']} noticed")
     return True
@@ -112,10 +111,10 @@ def _is_fresh(name: str) -> bool:
 _bench: tuple[Jury, tuple[Mutant, ...]] | None = None  # of a worker process
 
 
-def jury_of(spec: Spec, around: Around) -> Jury:
+def jury_of(spec: Spec, environment: Environment) -> Jury:
     """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
-    world, properties = around.world, around.properties
-    quick = (Limits(scene=name) for name in scenes(spec, world, "quick"))
+    world, properties = environment.world, environment.properties
+    quick = (SearchLimits(scene=name) for name in scenes(spec, world, "quick"))
     return Jury(spec, world, properties, (*quick, *AIMED))
 
 
@@ -124,7 +123,7 @@ def _prepare(name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     spec = load_spec(name).spec
     gc.disable()  # a search makes millions of tuples and no circles; what a batch leaves is collected after it
-    _bench = jury_of(spec, load_around()), mutants(spec)
+    _bench = jury_of(spec, load_environment()), mutants(spec)
     gc.freeze()
 
 
@@ -136,12 +135,12 @@ def _judge(numbers: Sequence[int]) -> list[Notice]:
     return notices
 
 
-def tried(name: str, spec: Spec, watch: Watch) -> Trial:
+def tried(name: str, spec: Spec, progress: SearchProgress) -> Trial:
     """Every mutant of a spec, one process for each processor; what Ctrl-C leaves is told."""
     count = len(mutants(spec))
     order = [range(count)[i : i + BATCH] for i in range(0, count, BATCH)]
     notices: list[Notice] = []
-    with watch.counting("mutants", count) as told:
+    with progress.counting("mutants", count) as told:
 
         def goes_on() -> bool:
             return told(len(notices), "")
@@ -190,8 +189,8 @@ def digest(name: str) -> str:
         return text, file
 
     load(texts[0], shown(path), fetch)
-    around = path.parent if (path.parent / WORLD).is_file() else None
-    texts += [fetcher(around or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
+    environment = path.parent if (path.parent / WORLD).is_file() else None
+    texts += [fetcher(environment or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
     said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
@@ -207,7 +206,7 @@ def result_text(name: str, trial: Trial) -> str:
     """The result as it is kept."""
     total = score(trial.notices)
     found = {
-        "written by": "turnspec verify --mutants", "digest": digest(name), "mutants": total.total,
+        "written by": "python -m tools.mutants", "digest": digest(name), "mutants": total.total,
         "noticed": total.noticed, "alike": total.alike, "by": dict(sorted(total.by.items())),
         "kinds": {kind: [each.noticed, each.total] for kind, each in scores(trial.notices).items()},
         "survivors": [n.id for n in trial.notices if not n.by],

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import attrs
 
 from tools.promela.text import Lines, d_step, indented, loop, when
-from tools.promela.world import Way
+from tools.promela.world import PromelaWay
 
 CLAIM = "TURNSPEC_CLAIM"
 """The variable of the environment that names a promise by its place in the list."""
@@ -34,7 +34,7 @@ class Lasting:
     """The parts of a model that are about promises. `ways` are numbered from 1, as the model numbers them."""
 
     promises: Sequence[Promise]
-    ways: Sequence[Way]
+    ways: Sequence[PromelaWay]
     is_final: str
 
     @property

@@ -14,34 +14,36 @@ from collections.abc import Sequence
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
 from fsm.verify.property import Claim, Joint, Properties
-from fsm.world.binding import Settings
+from fsm.world.binding import WorldSettings
 from fsm.world.world import World
 from tools.promela.controller import SpecText
 from tools.promela.lasting import CLAIM, Lasting, Promise
 from tools.promela.text import Lines, cases, comment, d_step, expression, identifier, indented, loop, steps, when
-from tools.promela.world import MAX_EFFECT_SENDS, Way, WorldText
+from tools.promela.world import MAX_EFFECT_SENDS, PromelaWay, WorldText
 
 SCRATCH = ("ev", "wide", "cut", "gone", "sends", "loses", "i", "j", "k", "z", "open", "held")
 BEFORE = 1  # states SPIN stores that the explorer has not: the one before the call
 
 
-def to_promela(spec: Spec, world: World, properties: Properties, settings: Settings) -> str:
+def to_promela(spec: Spec, world: World, properties: Properties, settings: WorldSettings) -> str:
     """The text. `spin -a` and a C compiler make a search of it; an assertion on `said_<name>` fails with a property."""
-    return Model(spec, world, properties, settings).text()
+    return PromelaModel(spec, world, properties, settings).text()
 
 
-def to_lasting_promela(spec: Spec, world: World, properties: Properties, settings: Settings) -> tuple[str, list[str]]:
+def to_lasting_promela(
+    spec: Spec, world: World, properties: Properties, settings: WorldSettings
+) -> tuple[str, list[str]]:
     """The text about `leads_to`, and the names of the promises in the order in which a search is told their places."""
-    model = Model(spec, world, properties, settings, is_lasting=True)
+    model = PromelaModel(spec, world, properties, settings, is_lasting=True)
     assert model.lasting is not None
     return model.text(), [promise.name for promise in model.lasting.promises]
 
 
-class Model:
+class PromelaModel:
     """One export. `claims` are the properties the text judges; `lasting`, those of which it is if it is about them."""
 
     def __init__(
-        self, spec: Spec, world: World, properties: Properties, settings: Settings, is_lasting: bool = False
+        self, spec: Spec, world: World, properties: Properties, settings: WorldSettings, is_lasting: bool = False
     ) -> None:  # fmt: skip
         self.spec, self.settings = spec, settings
         hooked: dict[str, list[str]] = {}
@@ -152,7 +154,7 @@ class Model:
             "skip;", *d_step(when("cut == 0", effects)), *d_step(end), *(self.lasting.judged() if self.lasting else []),
         ]  # fmt: skip
 
-    def _acts(self, way: Way) -> Lines:
+    def _acts(self, way: PromelaWay) -> Lines:
         """What is told without having been received waits in the mailbox, too."""
         wide = ["wide = 1;"] if way.answers else []
         if not way.tells or way.told_blocked == "(false)":

@@ -12,7 +12,7 @@ import attrs
 from fsm.language.expression import Expr
 from fsm.language.spec import Deadline, Spec
 from fsm.verify.property import Properties
-from fsm.world.binding import Settings
+from fsm.world.binding import WorldSettings
 from fsm.world.world import Act, Clear, Move, Need, Put, Rename, Send, Tell, Test, World
 from tools.promela.text import Lines, cases, clamped, expression, identifier, loop, when
 
@@ -20,7 +20,7 @@ MAX_EFFECT_SENDS = 8  # lossy sends of all effects of one event; the model asser
 
 
 @attrs.frozen
-class Way:
+class PromelaWay:
     """A move or a deadline: when it is there, what it does, what holds it back if it tells something."""
 
     name: str
@@ -36,7 +36,7 @@ class Way:
 class WorldText:
     """The parts of a model that are the world's. `event` names an event of the controller."""
 
-    def __init__(self, spec: Spec, world: World, properties: Properties, settings: Settings) -> None:
+    def __init__(self, spec: Spec, world: World, properties: Properties, settings: WorldSettings) -> None:
         self.spec, self.world, self.settings, self.hooks = spec, world, settings, properties.hooks
         self.variables = (*world.variables, *properties.ghosts)
         self.names = [identifier("w_", v.name) for v in self.variables]
@@ -174,7 +174,7 @@ class WorldText:
 
     # --- ways ---------------------------------------------------------------------------------------------------------
 
-    def move(self, move: Move) -> Way:
+    def move(self, move: Move) -> PromelaWay:
         acts = (*move.acts, *self.hooks.get(("move", move.name), ()))
         names = {n for assumption, ways in move.gives_way.items() if self.settings.assumed(assumption) for n in ways}
         tests = [self.expr(move.when), *self._yields(names), f"!{self._blocked(move.hold_back, False)}"]
@@ -184,18 +184,20 @@ class WorldText:
             tests.insert(0, f"q_{message.channel}[0] == {identifier('M_', message.name)}")
             lines = self._pop(message.channel)
         blocked = self._blocked(move.hold_back, move.receive is None)
-        return Way(
+        return PromelaWay(
             move.name, " && ".join(tests), [*lines, *self.acts(acts)], blocked, move.receive is not None,
             self._most(acts), _tells(acts), move.fair is True or self.settings.assumed(str(move.fair)),
         )  # fmt: skip
 
-    def deadline(self, deadline: Deadline, condition: str) -> Way:
+    def deadline(self, deadline: Deadline, condition: str) -> PromelaWay:
         timers = self.world.timers
         patience = [p for p in timers.patience if self.settings.assumed(p.assume)]
         names = {m for p in patience if not p.deadlines or deadline.name in p.deadlines for m in p.moves}
         blocked = self._blocked(timers.hold_back, True)
         guard = " && ".join([condition, *self._yields(names), f"!{blocked}"])
-        return Way(deadline.event, guard, [f"ev = {identifier('E_', deadline.event)};"], "(false)", True, 0, True)
+        return PromelaWay(
+            deadline.event, guard, [f"ev = {identifier('E_', deadline.event)};"], "(false)", True, 0, True
+        )
 
     def _yields(self, names: Iterable[str]) -> Lines:
         """Not while one of these could be taken."""
@@ -212,7 +214,7 @@ class WorldText:
                 count += max(self._most(act.then), self._most(act.otherwise))
         return count
 
-    def ways(self, expr: Callable[[Expr], str]) -> list[Way]:
+    def ways(self, expr: Callable[[Expr], str]) -> list[PromelaWay]:
         """All that can happen: moves, then deadlines. `expr` writes a condition of the controller."""
         return [
             *(self.move(m) for m in self.moves),

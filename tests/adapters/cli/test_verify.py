@@ -9,12 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
-from adapters.verify.run import Watch, Wish, all_searched, load_around
-from fsm.language.problem import NOWHERE
+from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from tests.fsm.verify import house
-from tools.mutants.known import Reason
-from tools.mutants.mutation import Notice
-from tools.mutants.run import Trial, digest, summed_up
 
 QUICK = ("--scene", "turns", "push_to_talk")
 BROKEN = "specs/broken/update_before_created.yaml"
@@ -95,11 +91,11 @@ def test_json_is_for_programs() -> None:
 
 
 def test_a_cell_is_explained() -> None:
-    result = run(*QUICK, "--explain", "connecting", "provider.opened")
+    result = run("explain", "connecting", "provider.opened", *QUICK)
     assert result.exit_code == 0
     assert "first in scene 'turns' after 2 steps" in result.output
     assert "provider.opened: taken in connecting -> awaiting_session_created" in result.output
-    never = run(*QUICK, "--explain", "connecting", "timer.tools_overdue")
+    never = run("explain", "connecting", "timer.tools_overdue", *QUICK)
     assert never.exit_code == 1
     assert "no run within the bounds" in never.output
 
@@ -112,8 +108,13 @@ def test_a_cell_is_explained() -> None:
         (("--assume", "auto_create_when_busy"), "known: drops, queues"),
         (("--bound", "turns"), "a number from 0 to 9"),
         (("--bound", "truns=1"), "did you mean 'turns'?"),
-        (("--explain", "conecting", "provider.opened"), "did you mean 'connecting'?"),
-        (("--check",), "--check goes with"),
+        (("explain", "conecting", "provider.opened"), "did you mean 'connecting'?"),
+        (("--explain", "connecting", "provider.opened"), "turnspec verify explain STATE EVENT"),
+        (("--assumptions", "server_vad"), "turnspec verify assumptions"),
+        (("--mutants", "--check"), "python -m tools.mutants"),
+        (("server_vad", "--promela=model.pml"), "python -m tools.promela"),
+        (("--readme",), "python -m tools.pages verified"),
+        (("--check",), "python -m tools.mutants --check"),
         (("nowhere.yaml",), "cannot be read"),
     ],
 )
@@ -124,16 +125,16 @@ def test_wrong_use_is_told_with_what_would_be_right(args: tuple[str, ...], hint:
 
 
 def test_an_assumption_switched_on_gets_its_budget() -> None:
-    around, spec = load_around(), house.spec("push_to_talk")
-    failing = Wish(scenes=("turns",), assume={"things_fail": "yes"}).limits(spec, around.world)[0]
+    around, spec = load_environment(), house.spec("push_to_talk")
+    failing = VerifyOptions(scenes=("turns",), assume={"things_fail": "yes"}).limits(spec, around.world)[0]
     assert failing.settings(around.world).bounds["faults"] == 1
-    losing = Wish(scenes=("turns",), assume={"events_may_be_lost": "yes"}, bounds={"losses": 2})
+    losing = VerifyOptions(scenes=("turns",), assume={"events_may_be_lost": "yes"}, bounds={"losses": 2})
     assert losing.limits(spec, around.world)[0].settings(around.world).bounds["losses"] == 2
-    assert Wish(scenes=("turns",)).limits(spec, around.world)[0].settings(around.world).bounds["losses"] == 0
+    assert VerifyOptions(scenes=("turns",)).limits(spec, around.world)[0].settings(around.world).bounds["losses"] == 0
 
 
 def test_each_assumption_can_be_switched() -> None:
-    result = run(*QUICK, "--assumptions")
+    result = run("assumptions", *QUICK)
     assert result.exit_code == 0
     assert "as assumed" in result.output
     assert "old_socket_is_silent = no" in result.output and "holds, " in result.output
@@ -142,39 +143,21 @@ def test_each_assumption_can_be_switched() -> None:
 
 
 def test_ctrl_c_leaves_a_partial_result() -> None:
-    watch = Watch(quiet=True)
+    watch = SearchProgress(quiet=True)
     watch.stopped = True
-    around, spec = load_around(), house.spec("push_to_talk")
-    assert all_searched(spec, around, Wish(scenes=("turns",)), watch) == ()
+    around, spec = load_environment(), house.spec("push_to_talk")
+    assert all_searched(spec, around, VerifyOptions(scenes=("turns",)), watch) == ()
 
 
-def test_the_readme_has_a_place_for_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "README.md").write_text(
-        "before\n<!-- verify: written by `turnspec verify --readme` -->\nold\n<!-- end verify -->\nafter\n"
-    )
-    assert run(*QUICK, "--readme", "--check").exit_code == 1
-    assert run(*QUICK, "--readme").exit_code == 0
-    text = (tmp_path / "README.md").read_text()
-    assert "| No session.update before session.created. | holds |" in text
-    assert text.startswith("before\n") and text.endswith("after\n")
-    assert run(*QUICK, "--readme", "--check").exit_code == 0
-    (tmp_path / "README.md").write_text("no place\n")
-    assert run(*QUICK, "--readme").exit_code == 2
+def test_help_shows_what_else_can_be_asked() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "verify [OPTIONS] [SPEC]..." in result.output
+    assert "explain" in result.output and "assumptions" in result.output
+    assert "verify explain [OPTIONS] STATE EVENT [SPEC]..." in run("explain", "--help").output
 
 
-def test_mutants_are_told_by_kind_and_survivors_with_their_reason() -> None:
-    notices = (
-        Notice("timer removed: a", "timer removed", NOWHERE, "typestate"),
-        Notice("timer removed: b", "timer removed", NOWHERE, "", "3 scenes come to it"),
-        Notice("timer removed: c", "timer removed", NOWHERE, "", "no scene comes to it"),
-    )
-    text = summed_up(Trial("toy", notices, {"timer removed: b": Reason("it is never seen", NOWHERE)}))
-    assert "1 of 3 (33.3 %)" in text
-    assert "equivalent: it is never seen" in text
-    assert "1 survive and nobody says why" in text
-    assert "timer removed: c  (no scene comes to it)" in text
-
-
-def test_a_result_is_of_the_texts_it_was_made_from() -> None:
-    assert digest("server_vad") == digest("server_vad") != digest("owned_turns")
+def test_a_command_that_has_moved_says_where_it_is() -> None:
+    result = CliRunner().invoke(main, ["accept", "journal.jsonl"])
+    assert result.exit_code == 2
+    assert "python -m tools.acceptance" in result.output

@@ -11,10 +11,10 @@ import pytest
 
 from adapters.verify.parallel import spread
 from adapters.verify.processes import results
-from adapters.verify.run import Watch, Wish, all_searched, load_around
+from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from tests.fsm.verify import house
 
-SHORT = Wish(size="full", scenes=("hung", "hasty"))
+SHORT = VerifyOptions(size="full", scenes=("hung", "hasty"))
 
 
 def nothing() -> bool:
@@ -36,9 +36,9 @@ def test_it_ends_when_it_is_asked_to() -> None:
 
 
 def test_scenes_over_processes_say_what_they_say_in_one() -> None:
-    around, spec = load_around(), house.spec("push_to_talk")
-    found = spread(["push_to_talk"], [spec], SHORT, Watch(quiet=True), typestate=True)
-    alone = all_searched(spec, around, SHORT, Watch(quiet=True))
+    around, spec = load_environment(), house.spec("push_to_talk")
+    found = spread(["push_to_talk"], [spec], SHORT, SearchProgress(quiet=True), typestate=True)
+    alone = all_searched(spec, around, SHORT, SearchProgress(quiet=True))
     assert [v.scene for v in found["push_to_talk"]] == ["hung", "hasty"]
     for one, other in zip(found["push_to_talk"], alone, strict=True):
         assert (one.outcome, one.states, one.transitions) == (other.outcome, other.states, other.transitions)
@@ -46,7 +46,7 @@ def test_scenes_over_processes_say_what_they_say_in_one() -> None:
 
 
 def test_ctrl_c_leaves_out_what_is_not_judged() -> None:
-    watch = Watch(quiet=True)
+    watch = SearchProgress(quiet=True)
     watch.stopped = True
     found = spread(["push_to_talk"], [house.spec("push_to_talk")], SHORT, watch, typestate=True)
     assert found == {"push_to_talk": ()}

@@ -7,7 +7,7 @@ from functools import cache
 import attrs
 import pytest
 
-from adapters.verify.run import load_around
+from adapters.verify.run import load_environment
 from fsm.diff.behaviour import Behaviour, Bound, behaviour
 from fsm.diff.report import Diff, behaviour_verdict, text
 from fsm.diff.sequence import sequence
@@ -23,7 +23,7 @@ TURNS = Bound(scenes=("turns",))
 
 @cache
 def world() -> World:
-    return load_around().world
+    return load_environment().world
 
 
 @cache

@@ -13,7 +13,7 @@ from fsm.scenario.reader import read_scenarios
 from fsm.scenario.replay import Differs, replayed
 from fsm.scenario.runner import run_scenario
 from fsm.verify.counterexample import Counterexample
-from fsm.verify.verify import Limits, Verification
+from fsm.verify.verify import SearchLimits, Verification
 from tests.fsm.verify import house
 
 TOOLS = {"answer_tool_twice", "ask_after_each_tool", "check_then_send", "forget_the_owed_answer"}
@@ -22,7 +22,7 @@ TOOLS = {"answer_tool_twice", "ask_after_each_tool", "check_then_send", "forget_
 def refuted(path: Path) -> tuple[TurnSpecMachine, dict[str, Counterexample]]:
     spec = load_spec(path, typestate=False).spec
     scene = "loss" if path.stem == "wait_for_created" else "tools" if path.stem in TOOLS else "turns"
-    limits = Limits(scene=scene, max_states=20_000)
+    limits = SearchLimits(scene=scene, max_states=20_000)
     verdict = Verification(spec, house.world(), house.properties(), limits).run(lambda: 0.0)
     return TurnSpecMachine(spec), {f.name: f.run for f in verdict.violated if f.run is not None}
 

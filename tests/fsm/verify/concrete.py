@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from fsm.machine.machine import Effect, Event, TurnSpecMachine
 from fsm.machine.reaction import Reaction
-from fsm.verify.tables import BITS, MASK, Action, Macro
+from fsm.verify.tables import BITS, MASK, Action, MacroStep
 from fsm.verify.verify import Verification
 from fsm.world.binding import Label
-from fsm.world.play import Change
+from fsm.world.play import QueueChange
 
 Data = dict[str, object]
 WIRE_EFFECTS = {
@@ -126,7 +126,7 @@ class Lockstep:
         self.count += 1
         return f"{kind}_{self.count}"
 
-    def _provider(self, move: str, lost: str | None, changes: Sequence[Change]) -> tuple[Data | None, Data | None]:
+    def _provider(self, move: str, lost: str | None, changes: Sequence[QueueChange]) -> tuple[Data | None, Data | None]:
         """Keeps the ids of a move; returns what was received, and the data of what is told by itself."""
         popped: Data | None = None
         if changes and changes[0].kind == "pop":
@@ -157,7 +157,7 @@ class Lockstep:
         if message == "call":
             self.hidden.append(made)
 
-    def _change(self, change: Change, move: str, popped: Data) -> None:
+    def _change(self, change: QueueChange, move: str, popped: Data) -> None:
         queue = self.queues[change.channel]
         if change.kind == "push":
             queue.append(self._data(self.tables.names[change.channel, change.codes[0]], popped))
@@ -167,7 +167,7 @@ class Lockstep:
             self._rename(change, queue)
         assert move
 
-    def _rename(self, change: Change, queue: list[Data]) -> None:
+    def _rename(self, change: QueueChange, queue: list[Data]) -> None:
         old, new, stops = change.codes[0], change.codes[1], change.codes[2:]
         codes = [self.tables.names[change.channel, code] for code in stops]
         name = self.tables.names[change.channel, old]
@@ -214,7 +214,7 @@ class Lockstep:
 
     # --- the machine --------------------------------------------------------------------------------------------------
 
-    def _machine(self, told: str, macro: Macro, data: Data | None, changes: Sequence[Change]) -> None:
+    def _machine(self, told: str, macro: MacroStep, data: Data | None, changes: Sequence[QueueChange]) -> None:
         """Steps the machine through an event and those that had waited, and takes its effects into the queues."""
         made: list[Effect] = []
         event = self._event(told, data or {})
@@ -259,7 +259,7 @@ class Lockstep:
         assert not step.effects, self._sad(f"{data} has effects")
         self.snapshot = step.snapshot
 
-    def _send(self, effects: list[Effect], changes: Sequence[Change]) -> None:
+    def _send(self, effects: list[Effect], changes: Sequence[QueueChange]) -> None:
         """Puts the ids of our effects on what the world sends for them."""
         waiting = list(effects)
         for change in changes:

@@ -9,7 +9,7 @@ from fsm.language.loader import load
 from fsm.language.spec import Spec
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
-from fsm.verify.verify import Limits, Verification
+from fsm.verify.verify import SearchLimits, Verification
 from fsm.world.reader import load_world
 from fsm.world.world import World
 
@@ -121,6 +121,8 @@ def toy_spec(text: str = TOY_SPEC, words: str = TOY_WORDS) -> Spec:
     return load(text, "toy.yaml", lambda _reference: (words, "toy_words.yaml")).spec
 
 
-def toy(limits: Limits, text: str = TOY_SPEC, world_text: str = TOY_WORLD, said: str = TOY_PROPERTIES) -> Verification:
+def toy(
+    limits: SearchLimits, text: str = TOY_SPEC, world_text: str = TOY_WORLD, said: str = TOY_PROPERTIES
+) -> Verification:
     around = load_world(world_text, "toy_world.yaml")
     return Verification(toy_spec(text), around, load_properties(said, "toy_properties.yaml", around), limits)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from adapters.specs import load_spec
-from adapters.verify.run import Around, load_around
+from adapters.verify.run import Environment, load_environment
 from fsm.language.problem import SpecError
 from fsm.verify.sequence_diagram import mermaid
 from fsm.verify.verdict import Verdict
-from fsm.verify.verify import Limits, verify
+from fsm.verify.verify import SearchLimits, verify
 from tests.fsm.verify import house
 
 # controller: scene, turns, the property that fails, and the steps of its shortest run
@@ -36,13 +36,13 @@ BROKEN = house.SPECS / "broken"
 
 
 @functools.cache
-def around() -> Around:
-    return load_around()
+def around() -> Environment:
+    return load_environment()
 
 
 def verdict(path: Path, scene: str, turns: int) -> Verdict:
     spec = load_spec(path, typestate=False).spec
-    limits = Limits(scene, bounds={"turns": turns})
+    limits = SearchLimits(scene, bounds={"turns": turns})
     return verify(spec, around().world, around().properties, limits, lambda: 0.0)
 
 

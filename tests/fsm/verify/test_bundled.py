@@ -9,7 +9,7 @@ import pytest
 
 from fsm.verify.sequence_diagram import escaped, mermaid
 from fsm.verify.verdict import Verdict, matrix
-from fsm.verify.verify import Limits, Verification, scenes, unused_rows
+from fsm.verify.verify import SearchLimits, Verification, scenes, unused_rows
 from tests.fsm.verify import house
 
 # (spec, scene): properties.
@@ -19,7 +19,7 @@ SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec
 
 @functools.cache
 def verification(name: str, scene: str) -> tuple[Verification, Verdict]:
-    made = Verification(house.spec(name), house.world(), house.properties(), Limits(scene=scene))
+    made = Verification(house.spec(name), house.world(), house.properties(), SearchLimits(scene=scene))
     return made, made.run(lambda: 0.0)
 
 
@@ -70,7 +70,7 @@ def test_unused_rows_are_told(name: str) -> None:
 def test_the_generated_code_does_what_the_text_says() -> None:
     """fsm.world.code against fsm.world.play, for every move on every world of a search with losses and failures."""
     from fsm.world.code import Code
-    from fsm.world.play import Change, Play
+    from fsm.world.play import Play, QueueChange
 
     assume = {"events_may_be_lost": "yes", "things_fail": "yes"}
     bounds = {"calls": 1, "losses": 1, "faults": 1, "keys": 1}
@@ -78,17 +78,17 @@ def test_the_generated_code_does_what_the_text_says() -> None:
         house.spec("server_vad"),
         house.world(),
         house.properties(),
-        Limits(assume=assume, bounds=bounds, max_states=5000),
+        SearchLimits(assume=assume, bounds=bounds, max_states=5000),
     )
     made.run(lambda: 0.0)
     compared = 0
     for move in made.binding.moves:
         acts = (*move.acts, *made.binding.hooks.of("move", move.name))
         for lose in (-1, 0, 1):
-            code = Code(made.world, made.binding.hooks, acts, (Change("pop", 0),), True, lose)
+            code = Code(made.world, made.binding.hooks, acts, (QueueChange("pop", 0),), True, lose)
             for values in made.tables.worlds[::37]:
                 play = Play(made.world, made.binding.hooks, values, True, lose)
-                play.changes.append(Change("pop", 0))
+                play.changes.append(QueueChange("pop", 0))
                 play.run(acts)
                 if play.event is not None:
                     play.run(made.binding.hooks.of("event", play.event))

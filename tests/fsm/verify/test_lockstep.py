@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fsm.verify.verify import Limits, Verification
+from fsm.verify.verify import SearchLimits, Verification
 from tests.fsm.verify import house
 from tests.fsm.verify.concrete import Lockstep
 
@@ -22,7 +22,7 @@ FEW = {"turns": 1, "calls": 1, "losses": 1, "faults": 1, "keys": 0, "says": 0, "
 
 
 def verification(name: str, assume: dict[str, str], bounds: dict[str, int]) -> Verification:
-    limits = Limits(assume=assume, bounds=bounds, max_states=20_000)
+    limits = SearchLimits(assume=assume, bounds=bounds, max_states=20_000)
     return Verification(house.spec(name), house.world(), house.properties(), limits)
 
 

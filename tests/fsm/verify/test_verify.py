@@ -9,7 +9,7 @@ from fsm.language.problem import SpecError
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
 from fsm.verify.verdict_text import outcome
-from fsm.verify.verify import Limits, unused_rows, verify_stable
+from fsm.verify.verify import SearchLimits, unused_rows, verify_stable
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_SPEC, TOY_WORLD, toy
@@ -24,7 +24,7 @@ def statuses(verdict: Verdict) -> dict[str, str]:
 
 
 def test_all_states_are_found_and_counted() -> None:
-    verdict = toy(Limits()).run(clock)
+    verdict = toy(SearchLimits()).run(clock)
     # dark; waiting with ask / lit in flight; bright; dark again with ask / lit / nothing in flight
     assert (verdict.states, verdict.transitions) == (7, 7)
     assert verdict.depth == 4
@@ -32,13 +32,13 @@ def test_all_states_are_found_and_counted() -> None:
 
 
 def test_an_assumption_takes_runs_away() -> None:
-    verdict = toy(Limits(scene="patient")).run(clock)
+    verdict = toy(SearchLimits(scene="patient")).run(clock)
     assert (verdict.states, verdict.transitions) == (4, 3)
     assert verdict.assumptions_used == ("timers_are_long",)
 
 
 def test_properties_hold_and_are_violated_with_shortest_runs() -> None:
-    hasty, patient = toy(Limits()).run(clock), toy(Limits(scene="patient")).run(clock)
+    hasty, patient = toy(SearchLimits()).run(clock), toy(SearchLimits(scene="patient")).run(clock)
     assert statuses(hasty) == {
         "lit_at_last": "violated", "left_at_last": "holds", "never_bright": "violated", "asked_once": "holds",
         "patience": "not applicable", "elsewhere": "not applicable",
@@ -52,14 +52,14 @@ def test_properties_hold_and_are_violated_with_shortest_runs() -> None:
 
 
 def test_always_is_violated_when_its_contrary_is_reached() -> None:
-    verdict = toy(Limits(bounds={"presses": 2})).run(clock)
+    verdict = toy(SearchLimits(bounds={"presses": 2})).run(clock)
     found = next(f for f in verdict.findings if f.name == "asked_once")
     assert found.status == "violated" and found.run is not None
     assert found.run.final[0] == "state waiting"
 
 
 def test_a_loss_is_one_more_way() -> None:
-    verdict = toy(Limits(scene="patient", assume={"messages_are_lost": "yes"})).run(clock)
+    verdict = toy(SearchLimits(scene="patient", assume={"messages_are_lost": "yes"})).run(clock)
     # one more: waiting with nothing in flight (lost), where the deadline fires, to dark
     assert (verdict.states, verdict.transitions) == (6, 5)
     lost = next(f for f in verdict.findings if f.name == "lit_at_last").run
@@ -79,18 +79,34 @@ def test_a_fair_cycle_is_a_violation_and_an_unfair_one_is_not() -> None:
         .replace("to_lamp: {capacity: 1, reserve: 0}", "to_lamp: {capacity: 1, reserve: 0}")
         .replace("light: [send(ask)]", "light: [remove(ask), send(ask)]")
     )
-    found = next(f for f in toy(Limits(), RETRY, deaf).run(clock).findings if f.name == "lit_at_last")
+    found = next(f for f in toy(SearchLimits(), RETRY, deaf).run(clock).findings if f.name == "lit_at_last")
     assert found.status == "violated" and found.run is not None
     assert found.run.loop and [s.move for s in found.run.steps[found.run.loop - 1 :]] == ["timer.overdue"]
     hearing = deaf.replace("fair: no,", "")
-    found = next(f for f in toy(Limits(), RETRY, hearing).run(clock).findings if f.name == "lit_at_last")
+    found = next(f for f in toy(SearchLimits(), RETRY, hearing).run(clock).findings if f.name == "lit_at_last")
     assert found.status == "holds"
+
+
+def test_a_fair_move_that_is_possible_only_now_and_then_may_never_be_taken() -> None:
+    """Weak fairness: the lamp blinks, and the button works only while it is lit; it need not be pressed then."""
+    blinking = TOY_WORLD.replace("variables:\n", "variables:\n  blink: {values: [off, on]}\n").replace(
+        "press: {class: caller, when: presses_left > 0,",
+        "lights: {class: provider, fair: yes, when: blink == off, do: [blink = on]}\n"
+        "  darkens: {class: provider, fair: yes, when: blink == on, do: [blink = off]}\n"
+        "  press: {class: caller, fair: yes, when: presses_left > 0 and blink == on,",
+    )
+    said = "properties:\n  pressed: {leads_to: {from: presses_left > 0, to: presses_left == 0}}"
+    found = toy(SearchLimits(), world_text=blinking, said=said).run(clock).findings[0]
+    assert found.status == "violated" and found.run is not None
+    assert [s.move for s in found.run.steps[found.run.loop - 1 :]] == ["lights", "darkens"]
+    always = blinking.replace(" and blink == on", "")
+    assert toy(SearchLimits(), world_text=always, said=said).run(clock).findings[0].status == "holds"
 
 
 def test_full_queues_are_counted_and_capacities_raised() -> None:
     spec, world = house.toy_spec(RETRY), load_world(TOY_WORLD, "toy_world.yaml")
     said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", world)
-    narrow, *wider = verify_stable(spec, world, said, Limits(), clock, most=4)
+    narrow, *wider = verify_stable(spec, world, said, SearchLimits(), clock, most=4)
     assert narrow.cut["to_lamp"] > 0
     assert any("to_lamp of 1 full" in text for text in narrow.bounded_by)
     assert wider and wider[-1].capacities["to_lamp"] > 1
@@ -99,7 +115,7 @@ def test_full_queues_are_counted_and_capacities_raised() -> None:
 
 def test_a_cell_that_cannot_happen_but_does_is_an_error() -> None:
     wrong = TOY_SPEC.replace("ignore:\n      we wait already:", "cannot_happen:\n      we wait already:")
-    verdict = toy(Limits(bounds={"presses": 2}), wrong).run(clock)
+    verdict = toy(SearchLimits(bounds={"presses": 2}), wrong).run(clock)
     assert [p.message for p in verdict.problems] == ["'button.pressed' does happen in 'waiting'"]
     assert len(verdict.problems[0].trail) == 2
     assert verdict.outcome == "FAIL"
@@ -107,13 +123,13 @@ def test_a_cell_that_cannot_happen_but_does_is_an_error() -> None:
 
 def test_an_unused_ignore_is_a_warning() -> None:
     spec = house.toy_spec()
-    once, twice = (toy(Limits(bounds={"presses": n})).run(clock) for n in (1, 2))
+    once, twice = (toy(SearchLimits(bounds={"presses": n})).run(clock) for n in (1, 2))
     assert {str(p.place) for p in unused_rows(spec, [once])} == {"toy.yaml:15:25", "toy.yaml:19:20"}
     assert {str(p.place) for p in unused_rows(spec, [once, twice])} == {"toy.yaml:19:20"}
 
 
 def test_a_cell_is_explained_by_its_shortest_run() -> None:
-    verification = toy(Limits())
+    verification = toy(SearchLimits())
     verification.run(clock)
     run = verification.explain("dark", "lamp.lit")
     assert run is not None
@@ -123,7 +139,7 @@ def test_a_cell_is_explained_by_its_shortest_run() -> None:
 
 
 def test_an_interrupted_search_is_partial_and_goes_on() -> None:
-    verification = toy(Limits())
+    verification = toy(SearchLimits())
     verdict = verification.run(clock, lambda _expanded, _found: False)
     assert verdict.partial and verdict.outcome in ("PARTIAL", "FAIL")
     assert statuses(verdict)["lit_at_last"] == "unjudged"
@@ -132,11 +148,11 @@ def test_an_interrupted_search_is_partial_and_goes_on() -> None:
 
 
 def test_a_bound_on_states_leaves_a_partial_result() -> None:
-    assert toy(Limits(max_states=1)).run(clock).partial
+    assert toy(SearchLimits(max_states=1)).run(clock).partial
 
 
 def test_runs_name_the_lines_that_decided() -> None:
-    verdict = toy(Limits()).run(clock)
+    verdict = toy(SearchLimits()).run(clock)
     run = next(f.run for f in verdict.findings if f.name == "never_bright")
     assert run is not None
     assert [str(place) for place in run.places] == ["toy.yaml:8:23", "toy.yaml:12:17"]
@@ -164,13 +180,13 @@ def test_wrong_worlds_are_refused_with_their_place(old: str, new: str, where: st
 
 def test_a_world_that_tells_what_the_vocabulary_lacks_is_refused() -> None:
     with pytest.raises(SpecError, match=r"no event 'lamp\.litt' in 'toy'"):
-        toy(Limits(), world_text=TOY_WORLD.replace("tell(lamp.lit)", "tell(lamp.litt)"))
+        toy(SearchLimits(), world_text=TOY_WORLD.replace("tell(lamp.lit)", "tell(lamp.litt)"))
 
 
 def test_a_world_that_does_not_answer_an_effect_is_refused() -> None:
     with pytest.raises(SpecError, match="does not answer the effect 'light'"):
         toy(
-            Limits(),
+            SearchLimits(),
             world_text=TOY_WORLD.replace("  light: [send(ask)]\n", ""),
             said="properties:\n  a: {never: lamp == on}",
         )
@@ -178,28 +194,28 @@ def test_a_world_that_does_not_answer_an_effect_is_refused() -> None:
 
 def test_properties_with_wrong_words_are_refused() -> None:
     with pytest.raises(SpecError, match=r"toy_properties\.yaml:"):
-        toy(Limits(), said="properties:\n  a: {never: lmap == on}")
+        toy(SearchLimits(), said="properties:\n  a: {never: lmap == on}")
 
 
 def test_a_property_over_what_a_spec_lacks_says_nothing_of_it() -> None:
     said = "properties:\n  counted: {over: [lamps], never: lamps == 3}\n  lit: {over: [lamp], never: lamp == asked}"
-    found = {f.name: f for f in toy(Limits(), said=said).run(clock).findings}
+    found = {f.name: f for f in toy(SearchLimits(), said=said).run(clock).findings}
     assert (found["counted"].status, found["counted"].reason) == ("not applicable", "the spec has no lamps")
     assert found["lit"].status == "violated"
 
 
 def test_there_is_no_pass_while_a_scene_is_missing() -> None:
     passed = toy(
-        Limits(scene="patient"), said="properties:\n  a: {never: asked == 2}\nghosts:\n  asked: {range: 0..2}"
+        SearchLimits(scene="patient"), said="properties:\n  a: {never: asked == 2}\nghosts:\n  asked: {range: 0..2}"
     ).run(clock)
     assert passed.outcome == "PASS"
     assert [outcome([passed], wanted) for wanted in (1, 2)] == ["PASS", "PARTIAL"]
-    assert outcome([passed, toy(Limits()).run(clock)], 3) == "FAIL"
+    assert outcome([passed, toy(SearchLimits()).run(clock)], 3) == "FAIL"
     assert outcome([], 3) == "not searched"
 
 
 def test_verdicts_compare_and_print() -> None:
-    verdict = toy(Limits()).run(clock)
+    verdict = toy(SearchLimits()).run(clock)
     assert verdict.same_as(attrs.evolve(verdict, states=1))
     assert verdict.table()[0][:3] == ("toy / ", "FAIL", "7 states")
     assert verdict.bytes_per_state > 0
@@ -208,6 +224,6 @@ def test_verdicts_compare_and_print() -> None:
 def test_more_configurations_than_can_be_numbered_leave_a_partial_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue that grows and grows: it is said so, nothing is judged that was not seen."""
     monkeypatch.setattr("fsm.verify.tables.MASK", 1)
-    verdict = house.toy(Limits()).run(lambda: 0.0)
+    verdict = house.toy(SearchLimits()).run(lambda: 0.0)
     assert verdict.partial
     assert {f.status for f in verdict.findings} <= {"unjudged", "violated", "not applicable"}

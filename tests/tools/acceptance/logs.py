@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fsm.bundle import SPECS
-from tools.acceptance.acceptance import Acceptance, Wish, accept
+from tools.acceptance.acceptance import Acceptance, AcceptOptions, accept
 from tools.acceptance.projection import Projection
 from tools.acceptance.projection_reader import load_projection
 from tools.acceptance.projector import Observation, Side
@@ -57,9 +57,9 @@ def observed(log: list[Row]) -> list[Observation]:
 
 
 def accepted(
-    log: list[Row], wish: Wish | None = None, dialect: str | None = None, by: Projection | None = None
+    log: list[Row], wish: AcceptOptions | None = None, dialect: str | None = None, by: Projection | None = None
 ) -> Acceptance:
-    return accept("log", observed(log), by or projection(), wish or Wish(), dialect)
+    return accept("log", observed(log), by or projection(), wish or AcceptOptions(), dialect)
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from fsm.journal.journal import WAITED, Journal, StepLine
 from fsm.language.spec import Spec
 from fsm.machine.table import TurnMachine
 from fsm.verify.tables import BITS, MASK, Tables
-from fsm.world.binding import Binding, Settings, Way, tells
-from fsm.world.play import Change, Queues
+from fsm.world.binding import Binding, MoveWay, WorldSettings, tells
+from fsm.world.play import QueueChange, Queues
 from fsm.world.reader import TOP
 from fsm.world.world import World
 from tools.acceptance.search import State
@@ -37,7 +37,7 @@ class Stepwise:
         defaults = {a.name: a.default for a in world.assumptions.values()}
         capacities = {c.name: c.capacity for c in world.channels}
         bounds = {**dict.fromkeys(world.bounds, TOP), "losses": losses}
-        self.binding = Binding(spec, world, Settings({**defaults, **assume}, bounds, capacities))
+        self.binding = Binding(spec, world, WorldSettings({**defaults, **assume}, bounds, capacities))
         self.tables = Tables(TurnMachine(spec), self.binding, _NoJudge())
         first = self.tables.start()
         self.control = first >> 2 * BITS
@@ -73,7 +73,7 @@ class Stepwise:
 
     # --- the world ----------------------------------------------------------------------------------------------------
 
-    def _ways(self, state: State) -> Iterator[tuple[Way, State]]:
+    def _ways(self, state: State) -> Iterator[tuple[MoveWay, State]]:
         values, queues = state
         options = list(self.binding.options(values))
         for channel, code in enumerate(q[0] if q else 0 for q in queues):
@@ -84,11 +84,11 @@ class Stepwise:
             if moved is not None:
                 yield way, (self._refilled(after), moved)
 
-    def _is_held(self, way: Way, queues: Queues) -> bool:
+    def _is_held(self, way: MoveWay, queues: Queues) -> bool:
         names = {self.tables.names[channel, code] for channel, queue in enumerate(queues) for code in queue}
         return bool(names) if way.held_by is None else bool(names & way.held_by)
 
-    def _moved(self, queues: Queues, changes: tuple[Change, ...], answers: bool) -> Queues | None:
+    def _moved(self, queues: Queues, changes: tuple[QueueChange, ...], answers: bool) -> Queues | None:
         after = self.tables.applied(queues, changes, answers)
         return None if isinstance(after, int) else after
 

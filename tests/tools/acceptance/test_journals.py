@@ -18,7 +18,7 @@ from tests.adapters.demo.theatre import play
 from tests.fsm.verify.house import spec as spec_of
 from tests.fsm.verify.house import world
 from tests.tools.acceptance.stepwise import compared
-from tools.acceptance.acceptance import Acceptance, Wish, accept
+from tools.acceptance.acceptance import Acceptance, AcceptOptions, accept
 from tools.acceptance.projection import Projection
 from tools.acceptance.read import bundled_projection, read_log
 
@@ -68,9 +68,9 @@ def played(folder: Path, spec: str, scenario: str) -> Path:
     return folder / "out" / "journal.jsonl"
 
 
-def accepted(path: Path, wish: Wish | None = None) -> Acceptance:
+def accepted(path: Path, wish: AcceptOptions | None = None) -> Acceptance:
     log = read_log(str(path), projection())
-    return accept(path.name, log.observations, projection(), wish or Wish())
+    return accept(path.name, log.observations, projection(), wish or AcceptOptions())
 
 
 def journal_of(path: Path) -> Journal:
@@ -82,7 +82,7 @@ def journal_of(path: Path) -> Journal:
 def test_a_journal_is_a_run_of_the_world(spec: str, name: str, tmp_path: Path) -> None:
     scenario, relaxed, losses = CALLS[name]
     path = played(tmp_path, spec, scenario)
-    found = accepted(path, Wish(losses=losses))
+    found = accepted(path, AcceptOptions(losses=losses))
     assert (found.outcome, found.stop, found.dialect) == ("accepted", None, "journal")
     assert found.relaxed == relaxed | RELAXED_TOO.get((spec, name), {})
     assert found.events >= 2
@@ -98,7 +98,7 @@ def test_what_the_provider_tells_twice(spec: str, tmp_path: Path) -> None:
     found = accepted(path)
     assert found.outcome == "refused" and found.stop is not None
     assert found.stop.type == "response.done"
-    assert accepted(path, Wish(assume={"events_may_come_twice": "yes"})).outcome == "accepted"
+    assert accepted(path, AcceptOptions(assume={"events_may_come_twice": "yes"})).outcome == "accepted"
     assert compared(journal_of(path), spec_of(spec), world()).stop is None  # for our ledger it is stale
 
 
@@ -113,7 +113,7 @@ def test_a_response_that_nobody_asked_for(spec: str, tmp_path: Path) -> None:
     found = accepted(path)
     assert found.outcome == "refused" and found.stop is not None
     assert found.stop.type == "error" and "rejected" in found.stop.roles
-    assert accepted(path, Wish(assume={"client_is_recorded": "no"})).outcome == "accepted"
+    assert accepted(path, AcceptOptions(assume={"client_is_recorded": "no"})).outcome == "accepted"
 
 
 def test_an_order_that_no_wire_makes(spec: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from tests.tools.acceptance.logs import SAMPLES, accepted, at, projection, sample
-from tools.acceptance.acceptance import Wish
+from tools.acceptance.acceptance import AcceptOptions
 
 FAILS = {"things_fail": "yes"}
 RELAXED: dict[str, dict[str, str]] = {
@@ -53,8 +53,10 @@ def test_a_sample_is_a_run_of_the_world(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, relaxed in RELAXED.items() if relaxed])
 def test_without_what_has_to_go_it_is_none(name: str) -> None:
-    strict = accepted(sample(name), Wish(relax=False))
-    held = accepted(sample(name), Wish(assume={k: "no" if v == "yes" else "queues" for k, v in RELAXED[name].items()}))
+    strict = accepted(sample(name), AcceptOptions(relax=False))
+    held = accepted(
+        sample(name), AcceptOptions(assume={k: "no" if v == "yes" else "queues" for k, v in RELAXED[name].items()})
+    )
     assert strict.outcome == held.outcome == "refused"
     assert strict.stop == held.stop
 
@@ -111,7 +113,7 @@ def test_a_log_that_begins_in_the_middle_has_to_be_named() -> None:
     log = sample("ga_barge_in")
     middle = log[at(log, "response.output_audio.delta") :]
     assert accepted(middle).outcome == "refused"
-    found = accepted(middle, Wish(assume={"client_is_recorded": "yes"}), dialect="excerpt")
+    found = accepted(middle, AcceptOptions(assume={"client_is_recorded": "yes"}), dialect="excerpt")
     assert found.outcome == "accepted"
     assert found.assumed["things_fail"] == "yes"
 

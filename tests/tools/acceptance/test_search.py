@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from tests.tools.acceptance.logs import Row, accepted, at, projection, sample, twice, without
-from tools.acceptance.acceptance import Wish
+from tools.acceptance.acceptance import AcceptOptions
 
 LOST = {
     "response.created": "ga_barge_in",
@@ -23,25 +23,25 @@ LOST = {
 def test_one_lost_event_is_a_run_where_one_may_be_lost(kind: str) -> None:
     log = without(sample(LOST[kind]), kind)
     assert accepted(log).outcome == "refused"
-    found = accepted(log, Wish(losses=1))
+    found = accepted(log, AcceptOptions(losses=1))
     assert found.outcome == "accepted"
     assert found.assumed == {"events_may_be_lost": "yes"}
 
 
 def test_two_lost_events_are_not_one() -> None:
     log = without(without(sample("ga_barge_in"), "input_audio_buffer.speech_stopped", 2), "response.created", 3)
-    assert accepted(log, Wish(losses=1)).outcome == "refused"
-    assert accepted(log, Wish(losses=2)).outcome == "accepted"
+    assert accepted(log, AcceptOptions(losses=1)).outcome == "refused"
+    assert accepted(log, AcceptOptions(losses=2)).outcome == "accepted"
 
 
 def test_an_end_that_is_told_twice_is_a_run_only_where_it_may_be() -> None:
     log = twice(sample("ga_barge_in"), "response.done")
     assert accepted(log).outcome == "refused"
-    assert accepted(log, Wish(assume={"events_may_come_twice": "yes"})).outcome == "accepted"
+    assert accepted(log, AcceptOptions(assume={"events_may_come_twice": "yes"})).outcome == "accepted"
 
 
 def test_too_many_states_is_no_answer() -> None:
-    found = accepted(sample("ga_history_seeding"), Wish(most_states=20))
+    found = accepted(sample("ga_history_seeding"), AcceptOptions(most_states=20))
     assert found.outcome == "gave up" and found.stop is not None
     assert "20 states" in found.stop.why
     assert accepted(sample("ga_history_seeding")).most_states > 20
@@ -88,12 +88,12 @@ def _renamed(value: object, names: dict[str, str]) -> Row:
 
 
 def test_what_the_user_says_is_not_given_up() -> None:
-    found = accepted(sample("ga_no_interrupt"), Wish(assume={"auto_create_when_busy": "queues"}))
+    found = accepted(sample("ga_no_interrupt"), AcceptOptions(assume={"auto_create_when_busy": "queues"}))
     assert found.outcome == "refused"
-    found = accepted(sample("ga_no_interrupt"), Wish(assume={"auto_create_when_busy": "drops"}))
+    found = accepted(sample("ga_no_interrupt"), AcceptOptions(assume={"auto_create_when_busy": "drops"}))
     assert (found.outcome, found.relaxed) == ("accepted", {})
     assert found.assumed == {"auto_create_when_busy": "drops"}
-    found = accepted(sample("ga_no_interrupt"), Wish(assume={"provider_interrupts": "yes"}))
+    found = accepted(sample("ga_no_interrupt"), AcceptOptions(assume={"provider_interrupts": "yes"}))
     assert found.outcome == "refused"
 
 

@@ -7,19 +7,19 @@ from collections import Counter
 
 import pytest
 
-from adapters.verify.run import load_around
+from adapters.verify.run import load_environment
 from fsm.language.loader import load
 from fsm.language.problem import NOWHERE, SpecError
 from fsm.language.spec import Spec
 from fsm.verify.property_reader import load_properties
-from fsm.verify.verify import Limits, scenes
+from fsm.verify.verify import SearchLimits, scenes
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_WORLD
-from tools.mutants.known import drifted, load_known, unexplained
+from tools.mutants.known import Reason, drifted, load_known, unexplained
 from tools.mutants.mutants import KINDS, Mutant, commute, mutants
 from tools.mutants.mutation import ALIKE, Jury, Notice, score, scores
-from tools.mutants.run import kept_result, known_of
+from tools.mutants.run import Trial, digest, kept_result, known_of, summed_up
 
 SAMPLE = 9  # mutants of each bundled spec that are looked at anew in each test run
 
@@ -37,7 +37,7 @@ def toy_jury() -> Jury:
         "p.yaml",
         world,
     )
-    return Jury(spec, world, said, [Limits(scene=name) for name in scenes(spec, world, "quick")])
+    return Jury(spec, world, said, [SearchLimits(scene=name) for name in scenes(spec, world, "quick")])
 
 
 def test_a_toy_has_these_mutants() -> None:
@@ -131,14 +131,33 @@ def test_explanations_may_be_of_several_specs() -> None:
     assert load_known(shared, "known.yaml", "another") == {}
 
 
+def test_mutants_are_told_by_kind_and_survivors_with_their_reason() -> None:
+    notices = (
+        Notice("timer removed: a", "timer removed", NOWHERE, "typestate"),
+        Notice("timer removed: b", "timer removed", NOWHERE, "", "3 scenes come to it"),
+        Notice("timer removed: c", "timer removed", NOWHERE, "", "no scene comes to it"),
+    )
+    text = summed_up(Trial("toy", notices, {"timer removed: b": Reason("it is never seen", NOWHERE)}))
+    assert "1 of 3 (33.3 %)" in text
+    assert "equivalent: it is never seen" in text
+    assert "1 survive and nobody says why" in text
+    assert "timer removed: c  (no scene comes to it)" in text
+
+
+def test_a_result_is_of_the_texts_it_was_made_from() -> None:
+    assert digest("server_vad") == digest("server_vad") != digest("owned_turns")
+
+
 # --- the bundled specs ------------------------------------------------------------------------------------------------
 
 
 @functools.cache
 def jury(name: str) -> Jury:
-    around = load_around()
+    around = load_environment()
     spec: Spec = load(*house.fetch(f"{name}.yaml"), house.fetch).spec
-    return Jury(spec, around.world, around.properties, [Limits(scene=n) for n in scenes(spec, around.world, "quick")])
+    return Jury(
+        spec, around.world, around.properties, [SearchLimits(scene=n) for n in scenes(spec, around.world, "quick")]
+    )
 
 
 JUDGED = {
@@ -176,17 +195,17 @@ def test_mutants_have_names_of_their_own(name: str) -> None:
 def last_result(name: str) -> dict[str, object]:
     """What the last full run left beside the spec."""
     kept = kept_result(name)
-    assert kept is not None, f"run `turnspec verify --mutants {name}`"
+    assert kept is not None, f"run `python -m tools.mutants {name}`"
     return kept
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)
 def test_every_survivor_of_the_last_full_run_is_explained_and_enough_are_noticed(name: str) -> None:
-    """The full run is `turnspec verify --mutants`; `--check` tells whether it is of this spec, world and properties."""
+    """The full run is `python -m tools.mutants`; `--check` tells whether it is of this spec, world and properties."""
     kept, known = last_result(name), known_of(name)
     survivors = kept["survivors"]
     assert isinstance(survivors, list)
-    assert set(survivors) == set(known), "run `turnspec verify --mutants`"
+    assert set(survivors) == set(known), "run `python -m tools.mutants`"
     assert len(survivors) <= 0.05 * len(mutants(house.spec(name)))
 
 

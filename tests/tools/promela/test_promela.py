@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from adapters.specs import load_spec
-from adapters.verify.run import load_around
+from adapters.verify.run import load_environment
 from fsm.language.expression import Scope, Variable
 from fsm.language.problem import NOWHERE
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
-from fsm.verify.verify import Limits, Verification, scenes
+from fsm.verify.verify import SearchLimits, Verification, scenes
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tools.promela.model import to_lasting_promela, to_promela
@@ -63,16 +63,19 @@ def test_expressions_mean_the_same_in_promela() -> None:
 @pytest.mark.parametrize(
     ("limits", "broken"),
     [
-        (Limits(), {"never_bright", "lit_at_last"}),
-        (Limits(scene="patient", assume={"messages_are_lost": "yes"}), {"never_bright", "patience", "lit_at_last"}),
+        (SearchLimits(), {"never_bright", "lit_at_last"}),
         (
-            Limits(assume={"messages_are_lost": "yes"}, bounds={"presses": 2}),
+            SearchLimits(scene="patient", assume={"messages_are_lost": "yes"}),
+            {"never_bright", "patience", "lit_at_last"},
+        ),
+        (
+            SearchLimits(assume={"messages_are_lost": "yes"}, bounds={"presses": 2}),
             {"never_bright", "asked_once", "lit_at_last"},
         ),
     ],
 )
 @pytest.mark.usefixtures("_spin")
-def test_spin_agrees_on_the_world_counted_by_hand(limits: Limits, broken: set[str]) -> None:
+def test_spin_agrees_on_the_world_counted_by_hand(limits: SearchLimits, broken: set[str]) -> None:
     said = load_properties(house.TOY_PROPERTIES, "toy.yaml", load_world(house.TOY_WORLD, "toy_world.yaml"))
     assert agreed(house.toy(limits), said) == broken
 
@@ -84,8 +87,8 @@ SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec
 @pytest.mark.usefixtures("_spin")
 def test_spin_agrees_on_bundled_specs(name: str, scene: str) -> None:
     """In every scene, about every property."""
-    said = load_around().properties
-    checked = Verification(house.spec(name), house.world(), said, Limits(scene=scene))
+    said = load_environment().properties
+    checked = Verification(house.spec(name), house.world(), said, SearchLimits(scene=scene))
     assert agreed(checked, said) == frozenset()
 
 
@@ -93,7 +96,7 @@ def test_spin_agrees_on_bundled_specs(name: str, scene: str) -> None:
 @pytest.mark.usefixtures("_spin")
 def test_spin_agrees_on_broken_specs(path: Path) -> None:
     spec = load_spec(path, typestate=False).spec
-    limits = Limits(scene=BROKEN.get(path.stem, "turns"))
+    limits = SearchLimits(scene=BROKEN.get(path.stem, "turns"))
     agreed(Verification(spec, house.world(), house.properties(), limits), house.properties())
 
 

@@ -1,0 +1,36 @@
+"""`python -m tools.mutants [SPEC]...`: is the net tight? Specs are broken in every systematic way; who notices?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from adapters.specs import BUNDLED, load_spec
+from adapters.verify.run import SearchProgress
+from fsm.language.problem import SpecError
+from tools.mutants.run import report_mutants
+
+
+@click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.option("--check", is_flag=True, help="Break nothing; exit 1 if a kept result is not of what is there now.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def command(specs: tuple[str, ...], check: bool, as_json: bool) -> None:
+    """Break SPEC files (or bundled names; without any, all bundled specs) and report who notices, over all processors.
+
+    The result is kept beside the explanations of survivors, in specs/mutants.
+
+    Exit code: 0 enough is noticed and every survivor is explained (or: the kept results are fresh), 1 not, 2 wrong use.
+    """
+    names = specs or BUNDLED
+    try:
+        loaded = [load_spec(name).spec for name in names]
+        sys.exit(report_mutants(names, loaded, SearchProgress(quiet=as_json), as_json, check))
+    except SpecError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    command()

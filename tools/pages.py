@@ -1,0 +1,63 @@
+"""`python -m tools.pages verified`: the pages of docs/ that are made from what the product finds out about itself.
+
+Never here: docs/measured.md, which `python -m bench` writes: what was measured cannot be compared with a second run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from adapters.cli.diagram import report_stale, write
+from adapters.specs import BUNDLED, load_spec
+from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
+from fsm.verify import verdict_text
+from tools.mutants.run import kept_result
+
+VERIFIED: Final = """\
+# Verified
+
+Written by `python -m tools.pages verified`; `make drift` checks that it is fresh. Every run of the bundled specs in the
+model of everything around a call ([specs/worlds](../specs/worlds)), within the quick bounds of `turnspec verify`;
+`turnspec verify --full` searches further. What was assumed, with its evidence, is printed with every verdict.
+
+"""
+
+
+def verified(names: Sequence[str] = BUNDLED, scenes: Sequence[str] = ()) -> str:
+    """What must hold, by spec. Raises SpecError; KeyboardInterrupt where Ctrl-C left something open."""
+    environment, progress = load_environment(), SearchProgress()
+    found = {
+        name: all_searched(load_spec(name).spec, environment, VerifyOptions(scenes=scenes), progress) for name in names
+    }
+    if progress.stopped:
+        raise KeyboardInterrupt
+    return VERIFIED + verdict_text.markdown(found, tuple(_kept(names))) + "\n"
+
+
+def _kept(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """What the last whole runs of `python -m tools.mutants` left, as rows."""
+    kept = [kept_result(name) or {} for name in names]
+    if all(kept):
+        noticed = (f"{result['noticed']} of {result['mutants']}" for result in kept)
+        yield ("broken versions noticed, of those that differ (the others: specs/mutants)", *noticed, "")
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {"verified": verified}
+
+
+@click.command()
+@click.argument("page", type=click.Choice(list(PAGES)))
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is not what would be written.")
+def command(page: str, check: bool) -> None:
+    """Write docs/PAGE.md of this folder."""
+    wanted = {Path(f"docs/{page}.md"): PAGES[page]()}
+    sys.exit(report_stale(wanted, f"python -m tools.pages {page}") if check else write(wanted))
+
+
+if __name__ == "__main__":
+    command()
