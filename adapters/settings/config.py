@@ -21,7 +21,7 @@ from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings, Redactor
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import SectionsReader
-from adapters.specs import shown
+from adapters.specs import display_path
 from fsm.language.problem import Place, Problem, Problems, SpecError
 from fsm.language.source import read
 from fsm.language.spec import Spec
@@ -55,7 +55,7 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
     sections = None
     text = _text(path)
     try:
-        root = read(text, shown(path), problems)
+        root = read(text, display_path(path), problems)
         if root.pairs is None:
             problems.add(root.place, "type", f"a configuration is a mapping, this is a {root.kind}")
         else:
@@ -99,7 +99,7 @@ def _text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         message = f"the configuration cannot be read: {reason}"
-        raise SpecError([Problem(Place(shown(path), 1, 1), "no-file", message)]) from None
+        raise SpecError([Problem(Place(display_path(path), 1, 1), "no-file", message)]) from None
 
 
 def _explained(problem: Problem, text: str) -> Problem:

@@ -17,12 +17,12 @@ from adapters.lines.audiosocket.protocol import DIGITS
 from adapters.providers.realtime.connection import Limits
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.session import SessionSettings
-from adapters.settings.fit import misfits
+from adapters.settings.compat import incompatibilities
 from adapters.settings.folders import reason_of, unusable
 from adapters.settings.provider import ProviderReader
 from adapters.settings.reader import SettingsReader
 from adapters.settings.tools import read_tools
-from adapters.specs import BUNDLED, fetcher, shown
+from adapters.specs import BUNDLED, display_path, fetcher
 from adapters.specs import spec_path as bundled_path
 from adapters.tools import Tool
 from fsm.journal.journal import digest
@@ -113,7 +113,7 @@ class SectionsReader:
 
         try:
             texts.append(path.read_text(encoding="utf-8"))
-            self.spec = load(texts[0], shown(path), fetched).spec
+            self.spec = load(texts[0], display_path(path), fetched).spec
             self.spec_digest = digest(texts)
         except (OSError, ValueError) as error:
             reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
@@ -125,7 +125,7 @@ class SectionsReader:
     def _check_fit(self, node: Node | None) -> None:
         if self.spec is not None:
             place = node.place if node is not None else self._root.place
-            for complaint in misfits(self.spec, self.call.get("greeting") is not None):
+            for complaint in incompatibilities(self.spec, self.call.get("greeting") is not None):
                 self._reader.problems.add(place, "spec-fit", f"spec {self.spec.name}: {complaint}")
 
     # --- listen -------------------------------------------------------------------------------------------------------
