@@ -42,12 +42,12 @@ def git(*arguments: str) -> str:
 def commit_of(revision: str) -> str:
     """The commit a revision names. Raises GitError."""
     if not revision or revision.startswith("-"):
-        raise GitError(f"'{revision}' is no revision")
+        raise GitError(f"'{revision}' is not a revision")
     try:
         return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     except GitError as error:
         if "exited" in str(error) or "ended with" in str(error):
-            raise GitError(f"'{revision}' is no revision of this repository") from None
+            raise GitError(f"'{revision}' is not a revision of this repository") from None
         raise
 
 
@@ -153,6 +153,6 @@ def load_named(name: str, spec: str | None, typestate: bool = True) -> Loaded:
             raise GitError(f"'{name}' is a revision: name the spec, as {name}:specs/NAME.yaml or with --spec NAME")
         where = path_in_repository(spec or "") if not colon else path_in_repository(path) if path in BUNDLED else path
     except GitError as error:
-        what = f"'{name}' is no file, no bundled spec ({', '.join(BUNDLED)}), and not found by git: {error}"
+        what = f"'{name}' is not a file, not a bundled spec ({', '.join(BUNDLED)}), and not found by git: {error}"
         raise SpecError([Problem(Place(name, 1, 1), "no-file", what)]) from None
     return load_at(revision, where, typestate)

@@ -7,21 +7,16 @@ written; whatever goes wrong on the way is counted and swallowed. Never here: wh
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final, Literal, TextIO, cast
+from typing import Any, Final, Literal, TextIO
 
 import attrs
 import orjson
 import structlog
 
-from adapters.call.mailbox import Letter
-from adapters.call.summary import Summary
-from adapters.providers.realtime.protocol import AUDIO_DELTAS, WireEvent
 from fsm.journal.scrub import HIDDEN, scrub
-from fsm.machine.machine import Step
 
 # An exact secret shorter than this would take letters out of everything.
 _SECRET_CHARS: Final = 6
@@ -113,58 +108,52 @@ class _Counter:
     def __init__(self) -> None:
         self.failures = 0
 
-    def note(self, name: object, error: BaseException) -> None:
+    def note(self, error: BaseException) -> None:
         self.failures += 1
         if self.failures == 1:
             with contextlib.suppress(Exception):
                 sys.stderr.write(f'{{"event": "log_line_lost", "error": "{type(error).__name__}"}}\n')
-        del name
 
 
 lost = _Counter()
 
+_RANKS: Final = {"debug": 10, "info": 20, "msg": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40,
+                 "critical": 50, "fatal": 50}  # fmt: skip
+_LEVELS: Final = {"msg": "info", "warn": "warning", "exception": "error", "fatal": "critical"}
+# Names that processors put into a line themselves.
+_TAKEN: Final = frozenset({"event", "level", "timestamp"})
 
-def _safe_method(write: Callable[..., object], is_enabled: bool) -> Callable[..., None]:
-    """A log method that takes any keys, `event` and `level` too, and raises nothing."""
 
-    def method(self: Any, event: object = "", /, *args: object, **values: object) -> None:
-        if not is_enabled:
+class SafeLogger(structlog.BoundLoggerBase):
+    """structlog's own loggers raise where a key is called `event` or a text cannot be interpolated; this one never
+    does. It takes any keys and values, and does nothing below the level of its process."""
+
+    _logger: _Lines
+
+    def _write(self, name: str, event: object, args: tuple[object, ...], values: dict[str, object]) -> None:
+        if _RANKS[name] < self._logger.least:
             return
         try:
-            safe = {f"{key}_" if key in _METHOD_NAMES else key: value for key, value in values.items()}
-            text = str(event)
-            if args:
-                text = f"{text} {args!r}"  # structlog would interpolate, and raise where that fails
-            write(self, text, **safe)
+            safe = {f"{key}_" if key in _TAKEN else key: value for key, value in values.items()}
+            if name == "exception":
+                safe.setdefault("exc_info", True)
+            text = f"{event} {args!r}" if args else str(event)  # structlog would interpolate, and raise if that fails
+            (line,), _ = self._process_event(_LEVELS.get(name, name), text, safe)
+            self._logger.write(line)
         except Exception as error:
-            lost.note(event, error)
+            lost.note(error)
 
-    return method
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """`info`, `warning` ... and structlog's `ainfo`, `awarning` ..., which return at once as well."""
+        if name in _RANKS:
+            return lambda event="", /, *args, **values: self._write(name, event, args, values)
+        if name[:1] == "a" and name[1:] in _RANKS:
 
+            async def later(event: object = "", /, *args: object, **values: object) -> None:
+                self._write(name[1:], event, args, values)
 
-# Names that structlog's own functions take (a TypeError as keys of a line), or put into a line themselves.
-_METHOD_NAMES: Final = frozenset({"self", "event", "method_name", "level", "timestamp"})
-
-
-def safe_logger_class(level: str) -> type[structlog.typing.FilteringBoundLogger]:
-    """structlog's filtering logger with methods that never raise."""
-    base = structlog.make_filtering_bound_logger(level)
-    least = logging.getLevelNamesMapping()[level.upper()]
-    ranks = {"debug": 10, "info": 20, "msg": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40,
-             "critical": 50, "fatal": 50}  # fmt: skip
-    methods = {name: _safe_method(_writer(name), rank >= least) for name, rank in ranks.items()}
-    return cast(type[structlog.typing.FilteringBoundLogger], type("SafeLogger", (base,), methods))
-
-
-def _writer(name: str) -> Callable[..., object]:
-    level = {"msg": "info", "warn": "warning", "exception": "error", "fatal": "critical"}.get(name, name)
-
-    def write(self: Any, text: str, /, **values: object) -> object:
-        if name == "exception":
-            values.setdefault("exc_info", True)
-        return self._proxy_to_logger(level, text, **values)
-
-    return write
+            return later
+        raise AttributeError(f"a logger has no '{name}'")
 
 
 def _as_json(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
@@ -173,26 +162,16 @@ def _as_json(_logger: object, _method: str, line: MutableMapping[str, Any]) -> s
 
 
 class _Lines:
-    """Writes whole lines; a stream that fails (a closed pipe) is nobody's end."""
+    """Where whole lines go; a stream that fails (a closed pipe) is nobody's end. `None`: a process without a stderr."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None, least: int) -> None:
         self._stream = stream
+        self.least = least
 
-    def msg(self, text: str) -> None:
-        try:
-            self._stream.write(text + "\n")
+    def write(self, line: str) -> None:
+        if self._stream is not None:
+            self._stream.write(line + "\n")
             self._stream.flush()
-        except Exception as error:
-            lost.note(text, error)
-
-    log = debug = info = warn = warning = error = critical = fatal = msg
-
-
-class _Nowhere(io.TextIOBase):
-    """Takes everything and keeps nothing."""
-
-    def write(self, text: str, /) -> int:
-        return len(text)
 
 
 class _ToStructlog(logging.Handler):
@@ -217,12 +196,11 @@ class _NoHeaders(logging.Filter):
 
 def configure(settings: LogSettings, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's logging for the process. `stream` is stderr unless given."""
-    stream = stream or sys.stderr or cast(TextIO, _Nowhere())  # a process may have been started without a stderr
-    if settings.format == "json":
-        render: Any = _as_json
-    else:
-        formatter = structlog.dev.plain_traceback  # the pretty one prints local variables
-        render = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=formatter)
+    stream = stream or sys.stderr  # None: a process may have been started without one
+    lines = _Lines(stream, _RANKS[settings.level])
+    colours = stream is not None and stream.isatty()
+    formatter = structlog.dev.plain_traceback  # the pretty one prints local variables
+    console = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=formatter)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -230,10 +208,10 @@ def configure(settings: LogSettings, secrets: Iterable[str] = (), stream: TextIO
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             Redactor(secrets),
-            render,
+            _as_json if settings.format == "json" else console,
         ],
-        wrapper_class=safe_logger_class(settings.level),
-        logger_factory=lambda *_: _Lines(stream),
+        wrapper_class=SafeLogger,
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -244,51 +222,3 @@ def configure(settings: LogSettings, secrets: Iterable[str] = (), stream: TextIO
         library.setLevel(logging.WARNING)
         if not any(isinstance(each, _NoHeaders) for each in library.filters):
             library.addFilter(_NoHeaders())
-
-
-# --- the wire, event by event -----------------------------------------------------------------------------------------
-
-_SMALL: Final = (
-    "event_id", "item_id", "response_id", "previous_item_id", "output_index", "content_index", "audio_start_ms",
-    "audio_end_ms", "name", "transcript", "text", "delta",
-)  # fmt: skip
-_INNER: Final[Mapping[str, tuple[str, ...]]] = {
-    "error": ("type", "code", "message", "param", "event_id"),
-    "response": ("id", "status"),
-    "item": ("id", "type", "role", "status", "name", "call_id"),
-    "session": ("id", "model"),
-}
-_FIELD_CHARS: Final = 200
-
-
-class WireLog:
-    """An observer of a call that logs each wire event by its type and small fields. Audio never passes here."""
-
-    def __init__(self, call_id: str) -> None:
-        self._log = structlog.get_logger(__name__).bind(call_id=call_id)
-
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
-        """Steps have a line of their own, at debug."""
-
-    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:
-        self._log.info("wire", direction=direction, at_ms=at_ms, type=event.get("type"), **_small(event))
-
-    def ended(self, summary: Summary) -> None:
-        """The call logs its summary itself."""
-
-
-def _small(event: WireEvent) -> dict[str, object]:
-    found: dict[str, object] = {}
-    is_audio = event.get("type") in AUDIO_DELTAS
-    for key in _SMALL:
-        value = event.get(key)
-        if isinstance(value, str | int) and not (is_audio and key == "delta"):
-            found[key] = value[:_FIELD_CHARS] if isinstance(value, str) else value
-    if isinstance(event.get("call_id"), str):
-        found["tool_call_id"] = event["call_id"]
-    for outer, keys in _INNER.items():
-        inner = event.get(outer)
-        if isinstance(inner, Mapping):
-            small = {key: inner[key] for key in keys if isinstance(inner.get(key), str | int)}
-            found[outer] = {key: v[:_FIELD_CHARS] if isinstance(v, str) else v for key, v in small.items()}
-    return found

@@ -22,7 +22,7 @@ def spec_path(name: str | Path) -> Path:
     return specs_folder() / f"{name}.yaml" if str(name) in BUNDLED else Path(name)
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A path as a person wants to read it: relative to here if it lies below."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
@@ -39,7 +39,7 @@ def fetcher(folder: Path) -> Fetch:
     def fetch(reference: str) -> tuple[str, str]:
         candidates = [folder / reference, specs_folder() / reference]
         path = next((p for p in candidates if p.is_file()), candidates[0])
-        return path.read_text(encoding="utf-8"), shown(path)
+        return path.read_text(encoding="utf-8"), display_path(path)
 
     return fetch
 
@@ -51,5 +51,7 @@ def load_spec(name: str | Path, typestate: bool = True) -> Loaded:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError([Problem(Place(shown(path), 1, 1), "no-file", f"the spec cannot be read: {reason}")]) from None
-    return load(text, shown(path), fetcher(path.parent), typestate=typestate)
+        raise SpecError(
+            [Problem(Place(display_path(path), 1, 1), "no-file", f"the spec cannot be read: {reason}")]
+        ) from None
+    return load(text, display_path(path), fetcher(path.parent), typestate=typestate)

@@ -5,30 +5,38 @@ Exit codes: 0 good, 1 problems found, 2 wrong use. Never here: what a command do
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
-# name: (module, one line of help) - kept here so that `--help` imports no command.
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "demo": ("adapters.cli.demo", "Play a real call between the shipped simulators, about half a minute."),
-    "serve": ("adapters.cli.serve", "Take calls from Asterisk, as a configuration file says."),
-    "diff": ("adapters.cli.diff", "What changes between two versions of a spec: text, behaviour, recorded calls."),
-    "check": ("adapters.cli.check", "Type-check specs: what is wrong, where, and how it comes about."),
-    "verify": (
-        "adapters.cli.verify",
-        "Visit every run of a spec in its world: what holds, or a shortest run where not.",
-    ),
-    "test": ("adapters.cli.test", "Run scenarios: given events, expected states, effects and deadlines; coverage."),
-    "audit": ("adapters.cli.audit", "What went wrong in calls, from their logs alone: anybody's, not only ours."),
-    "diagram": ("adapters.cli.diagram", "Write the diagrams and tables of specs, or check that they are fresh."),
-    "schema": ("adapters.cli.schema", "Write the JSON Schemas of spec files, or check that they are fresh."),
-    "replay": ("adapters.cli.replay", "Step a journal again, through its own spec or another."),
-    "simulate": ("adapters.cli.simulate", "Run one of the simulators alone: a provider or a caller."),
+# Each command's one line of help by its name, which is its module's: kept here so that `--help` imports no command.
+GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Try it, run it": {
+        "demo": "Play a real call between the shipped simulators, about half a minute.",
+        "serve": "Take calls from Asterisk, as a configuration file says.",
+    },
+    "Write a spec": {
+        "check": "Type-check specs: what is wrong, where, and how it comes about.",
+        "verify": "Visit every run of a spec in its world: what holds, or a shortest run where not.",
+        "test": "Run scenarios: given events, expected states, effects and deadlines; coverage.",
+        "diff": "Compare two versions of a spec: text, behaviour, recorded calls.",
+        "diagram": "Draw specs: diagrams and tables, or check that they are fresh.",
+        "schema": "Write the JSON Schemas by which editors complete specs.",
+    },
+    "Look into calls": {
+        "audit": "Find what went wrong in calls from their logs, whoever took them.",
+        "replay": "Step a journal again, through its own spec or another.",
+    },
+    "Test a bridge of your own": {
+        "simulate": "Run one of the simulators alone: a provider or a caller.",
+    },
 }
+COMMANDS: Final = tuple(name for group in GROUPS.values() for name in group)
 
 MOVED: Final[dict[str, str]] = {"accept": "python -m tools.acceptance LOG..., in a checkout"}
 
@@ -36,16 +44,17 @@ MOVED: Final[dict[str, str]] = {"accept": "python -m tools.acceptance LOG..., in
 class LazyGroup(click.Group):
     """Loads a command's module when the command is named."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in MOVED:
             raise click.UsageError(f"'{cmd_name}' has moved: {MOVED[cmd_name]}", ctx)
         if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+            close = difflib.get_close_matches(cmd_name, COMMANDS, 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command '{cmd_name}'; {hint}", ctx)
+        command = importlib.import_module(f"adapters.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -58,17 +67,18 @@ class LazyGroup(click.Group):
             sys.stdout = io.StringIO()  # or Python tries once more at its end
             sys.exit(1)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in group.items()])
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with `turnspec demo`. Then edit a copy of specs/server_vad.yaml, `turnspec check` it, and hear it "
-    "with `turnspec demo --spec FILE`. `turnspec COMMAND --help` tells more about each command.",
+    "with `turnspec demo --spec FILE`. `turnspec COMMAND --help` explains a command.",
 )
 @click.version_option(package_name="turnspec")
 def main() -> None:

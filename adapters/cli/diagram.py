@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from adapters.render import CannotDraw, svg
-from adapters.specs import BUNDLED, load_spec, shown
+from adapters.specs import BUNDLED, display_path, load_spec
 from fsm.draw.dot import to_dot
 from fsm.draw.files import pages
 from fsm.language.loader import Loaded
@@ -77,7 +77,7 @@ def write(files: Mapping[Path, str]) -> int:
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        click.echo(f"wrote {shown(path)}")
+        click.echo(f"wrote {display_path(path)}")
     return 0
 
 
@@ -85,7 +85,7 @@ def report_stale(files: Mapping[Path, str], remedy: str) -> int:
     """Compares generated files with what is there; 1 if any differs."""
     stale = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:
-        click.echo(f"{shown(path)}: stale; run `{remedy}`", err=True)
+        click.echo(f"{display_path(path)}: stale; run `{remedy}`", err=True)
     if not stale:
         click.echo(f"{len(files)} generated files are fresh")
     return 1 if stale else 0

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
+import attrs
 import click
 
 from adapters.git_specs import GitError, here, load_named, names_at
@@ -39,7 +41,7 @@ OLD and NEW may be
   turnspec diff server_vad mine.yaml --states --full      states count, too; wider bounds
 
 \b
-Behaviour: both specs are told the same events in the model of everything around them (specs/worlds/realtime.yaml), in
+Behaviour: both specs get the same events in the model of everything around them (specs/worlds/realtime.yaml), in
 every order within the bounds, and the first effects that differ end a run: the shortest such run is shown. Without one
 the two are equivalent within the bounds and assumptions that are printed. Waits are compared as figures: the search
 knows the order of events, not their time.
@@ -49,50 +51,67 @@ Exit code: 0 the same, 1 different, 2 wrong use (also: a spec has problems, a re
 """
 
 
+@attrs.frozen(kw_only=True)
+class DiffOptions:
+    """The arguments and options of the command, by their names."""
+
+    old: str
+    new: str | None
+    spec: str | None
+    calls: tuple[Path, ...]
+    states: bool
+    full: bool
+    scene: tuple[str, ...]
+    max_states: int
+    structure: bool
+    allow_broken: bool
+    overlay: Path | None
+    markdown: bool
+    json: bool
+
+
 @click.command(epilog=TEACHES)
 @click.argument("old", metavar="OLD")
 @click.argument("new", required=False, metavar="[NEW]")
-@click.option("--spec", help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file.")
+@click.option("--spec", metavar="SPEC",
+              help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file.")  # fmt: skip
 @click.option("--calls", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
               help="Recorded journals (*.jsonl, also below DIR) to step through both specs.")  # fmt: skip
-@click.option("--states", is_flag=True, help="Coming to states of other names counts as a difference, too.")
+@click.option("--states", is_flag=True, help="Reaching states of other names counts as a difference, too.")
 @click.option("--full", is_flag=True, help="Full bounds instead of quick ones.")
-@click.option("--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times.")
+@click.option("--scene", multiple=True, metavar="NAME", help="Only this scene; may be given several times.")
 @click.option("--max-states", type=click.IntRange(1), default=MAX_STATES, show_default=True,
               help="How many states of each scene to visit before it is left undecided.")  # fmt: skip
-@click.option("--structure", "only_structure", is_flag=True, help="Compare only what is written.")
+@click.option("--structure", is_flag=True, help="Compare only what is written.")
 @click.option("--allow-broken", is_flag=True, help="Compare also what the type check refuses.")
-@click.option("--overlay", "drawing", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+@click.option("--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the picture of what was added, removed and changed as Mermaid.")  # fmt: skip
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, ready to be a pull-request comment.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for programs.")
-def command(
-    old: str, new: str | None, spec: str | None, calls: tuple[Path, ...], states: bool, full: bool,
-    scenes: tuple[str, ...], max_states: int, only_structure: bool, allow_broken: bool, drawing: Path | None,
-    as_markdown: bool, as_json: bool,
-) -> None:  # fmt: skip
+@click.option("--markdown", is_flag=True, help="Print Markdown, ready to be a pull-request comment.")
+@click.option("--json", is_flag=True, help="Print the result as JSON, for programs.")
+def command(**given: Any) -> None:
     """Compare two versions of a spec: structure, behaviour, and recorded calls.
 
     Without NEW, what is here is compared with the revision OLD.
     """
-    if as_json and as_markdown:
+    options = DiffOptions(**given)
+    if options.json and options.markdown:
         raise click.UsageError("--json or --markdown, not both")
-    bound = Bound(scenes, "full" if full else "quick", max_states, states)
-    progress = SearchProgress(quiet=as_json or as_markdown)
+    bound = Bound(options.scene, "full" if options.full else "quick", options.max_states, options.states)
+    progress = SearchProgress(quiet=options.json or options.markdown)
     try:
-        compare = None if only_structure else _comparer(bound, progress)
-        pairs, lone = _pairs(old, new, spec, not allow_broken)
-        diffs = [_diff(before, after, compare, calls, states) for before, after in pairs]
+        compare = None if options.structure else _comparer(bound, progress)
+        pairs, lone = _pairs(options.old, options.new, options.spec, not options.allow_broken)
+        diffs = [_diff(before, after, compare, options) for before, after in pairs]
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    if drawing is not None and diffs:
-        drawing.write_text(overlay(diffs[0].old, diffs[0].new, diffs[0].changes), encoding="utf-8")
-        click.echo(f"wrote {drawing}", err=True)
-    if as_json:
+    if options.overlay is not None and diffs:
+        options.overlay.write_text(overlay(diffs[0].old, diffs[0].new, diffs[0].changes), encoding="utf-8")
+        click.echo(f"wrote {options.overlay}", err=True)
+    if options.json:
         found = [*(report.as_json(d) for d in diffs), *map(report.lone_json, lone)]
         click.echo(json.dumps(found, indent=2, default=str))
-    elif as_markdown:
+    elif options.markdown:
         click.echo(markdown(diffs, lone), nl=False)
     else:
         click.echo("\n".join([*map(report.text, diffs), *map(report.lone_text, lone)]), nl=False)
@@ -128,7 +147,7 @@ def _every(old: str, new: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]
     try:
         return names_at(old) or BUNDLED, names_at(new) or BUNDLED
     except GitError as error:
-        what = f"'{old}' is no file, no bundled spec ({', '.join(BUNDLED)}), and not found by git: {error}"
+        what = f"'{old}' is not a file, not a bundled spec ({', '.join(BUNDLED)}), and not found by git: {error}"
         raise SpecError([Problem(Place(old, 1, 1), "no-file", what)]) from None
 
 
@@ -162,10 +181,9 @@ def _comparer(bound: Bound, progress: SearchProgress) -> Comparer:
     return compare
 
 
-def _diff(
-    old: Loaded, new: Loaded, compare: Comparer | None, calls: Sequence[Path], states: bool
-) -> report.Diff:  # fmt: skip
-    found = traffic(_journals(calls), old.spec, new.spec, states) if calls else None
+def _diff(old: Loaded, new: Loaded, compare: Comparer | None, options: DiffOptions) -> report.Diff:
+    calls = options.calls
+    found = traffic(_journals(calls), old.spec, new.spec, options.states) if calls else None
     acts = compare(old, new) if compare is not None else None
     return report.Diff(old, new, structure(old.spec, new.spec), acts, found)
 
@@ -178,7 +196,7 @@ def _journals(folders: Sequence[Path]) -> Iterator[Journal | Aside]:
             with file.open(encoding="utf-8") as lines:
                 first = next(lines, "")
                 if '"header"' not in first:
-                    yield Aside(str(file), "it is no journal")
+                    yield Aside(str(file), "it is not a journal")
                     continue
                 yield read(chain((first,), lines), str(file))
         except (JournalError, OSError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from adapters import logs
 from adapters.providers.realtime.session import session_object
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings, load_settings
-from adapters.specs import shown
+from adapters.specs import display_path
 from fsm.language.problem import Place, Problem, SpecError
 
 _THREAD_S: Final = 0.2
@@ -145,8 +145,8 @@ def _facts(settings: Settings) -> dict[str, object]:
         "transcription": call.session.transcription or "off",
         "greeting": _length(call.greeting),
         "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
-        "journal": shown(call.journal_dir) if call.journal_dir else "none",
-        "recording": shown(call.recording_dir) if call.recording_dir else "none",
+        "journal": display_path(call.journal_dir) if call.journal_dir else "none",
+        "recording": display_path(call.recording_dir) if call.recording_dir else "none",
         "calls at most": audiosocket.max_connections,
         "log": f"{settings.log.format}, {settings.log.level}{', every wire event' if settings.log.wire else ''}",
     }

@@ -7,11 +7,12 @@ import contextlib
 import json
 import signal
 import sys
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import UUID
 
+import attrs
 import click
 
 from adapters.lines.audiosocket.protocol import KIND_OF_RATE_HZ
@@ -41,24 +42,42 @@ def command() -> None:
 # --- the provider -----------------------------------------------------------------------------------------------------
 
 
-@command.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0: any free one.")
+@attrs.frozen(kw_only=True)
+class ProviderOptions:
+    """The options of the command, by their names."""
+
+    host: str
+    port: int
+    scenario: Path | None
+    dialect: Literal["ga", "beta"]
+    seed: int
+    api_key: tuple[str, ...]
+    model: tuple[str, ...]
+    sessions: int | None
+    for_s: float | None
+    quiet: bool
+    json: bool
+
+
+@command.command(short_help="The provider's side: a Realtime server that answers with audible speech.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Where to listen.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, metavar="PORT", help="0: any free one."
+)
 @click.option("--scenario", type=click.Path(path_type=Path), metavar="FILE",
               help="What the model says and what goes wrong (YAML). Without one it answers sensibly.")  # fmt: skip
 @click.option("--dialect", type=click.Choice(["ga", "beta"]), default="ga", show_default=True,
-              help="beta: the wire of before, as some servers still speak it.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the ids: a seed repeats them.")
-@click.option("--api-key", "api_keys", multiple=True, metavar="KEY", help="A key that is let in. [default: any]")
-@click.option("--model", "models", multiple=True, metavar="NAME", help="A model there is. [default: any]")
+              help="beta: the older wire, which some servers still speak.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="For the ids: a seed repeats them.")
+@click.option("--api-key", multiple=True, metavar="KEY", help="A key that is accepted. [default: any]")
+@click.option("--model", multiple=True, metavar="NAME", help="A model that exists. [default: any]")
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="Stop after so many sessions have ended.")
-@click.option("--for", "for_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this.")
+@click.option(
+    "--for", "for_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this long."
+)
 @click.option("--quiet", is_flag=True, help="No line for each event.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; everything else goes to stderr.")
-def provider(
-    host: str, port: int, scenario: Path | None, dialect: str, seed: int, api_keys: tuple[str, ...],
-    models: tuple[str, ...], sessions: int | None, for_s: float | None, quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
+@click.option("--json", is_flag=True, help="Print the report as JSON; everything else goes to stderr.")
+def provider(**given: Any) -> None:
     """A Realtime provider: VAD on the audio it gets, answers with audible speech, tools, the real error codes.
 
     It shows every event (< from the client, > to it) and reports at the end (Ctrl-C) how many response.create there
@@ -83,34 +102,33 @@ def provider(
         load_scenario,
     )
 
+    options = ProviderOptions(**given)
     _quiet_logs()
     try:
-        script = load_scenario(scenario) if scenario is not None else None
+        script = load_scenario(options.scenario) if options.scenario is not None else None
     except ScenarioError as error:
         raise click.UsageError(str(error)) from None
     settings = ProviderSettings(
-        dialect="beta" if dialect == "beta" else "ga", api_keys=api_keys, models=models, seed=seed
+        dialect=options.dialect, api_keys=options.api_key, models=options.model, seed=options.seed
     )
-    server = ProviderServer(settings, script, host, port)
+    server = ProviderServer(settings, script, options.host, options.port)
     try:
-        asyncio.run(_serve(server, sessions, for_s, quiet, as_json))
+        asyncio.run(_serve(server, options))
     except OSError as error:
-        click.echo(f"cannot listen on {host}:{port}: {error.strerror or error}", err=True)
+        click.echo(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}", err=True)
         sys.exit(1)
     stats = server.stats
-    if as_json:
+    if options.json:
         click.echo(json.dumps([_session_json(each) for each in stats], indent=2))
     else:
         for each in stats:
             click.echo(_session_text(each))
         if not stats:
-            click.echo("nobody came")
+            click.echo("nobody connected")
     sys.exit(1 if any(each.rejections or each.violations for each in stats) else 0)
 
 
-async def _serve(
-    server: ProviderServer, sessions: int | None, for_s: float | None, quiet: bool, to_stderr: bool
-) -> None:
+async def _serve(server: ProviderServer, options: ProviderOptions) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -118,20 +136,20 @@ async def _serve(
             loop.add_signal_handler(number, stop.set)
     async with server:
         began_s = loop.time()
-        click.echo(f"listening on {server.url}?model=... ({server.settings.dialect}); Ctrl-C ends it", err=to_stderr)
-        watch = _Watch(server, began_s, quiet, to_stderr)
+        click.echo(f"listening on {server.url}?model=... ({server.settings.dialect}); Ctrl-C ends it", err=options.json)
+        events = _EventPrinter(server, began_s, options.quiet, to_stderr=options.json)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), POLL_S)
-            watch.look()
+            events.print_new()
             ended = sum(session.core.closing is not None for session in server.sessions)
-            is_enough = sessions is not None and ended >= sessions
-            if is_enough or (for_s is not None and loop.time() - began_s >= for_s):
+            is_enough = options.sessions is not None and ended >= options.sessions
+            if is_enough or (options.for_s is not None and loop.time() - began_s >= options.for_s):
                 break
-    watch.look()
+    events.print_new()
 
 
-class _Watch:
+class _EventPrinter:
     """Prints what happened since it last looked; of the deltas of an item the first of each type."""
 
     def __init__(self, server: ProviderServer, began_s: float, quiet: bool, to_stderr: bool) -> None:
@@ -140,9 +158,9 @@ class _Watch:
         self._quiet = quiet
         self._to_stderr = to_stderr
         self._seen: dict[int, tuple[int, int]] = {}
-        self._told: set[tuple[int, str, object]] = set()
+        self._printed: set[tuple[int, str, object]] = set()
 
-    def look(self) -> None:
+    def print_new(self) -> None:
         for stats in self._server.stats:
             received, sent = self._seen.get(stats.connection, (0, 0))
             fresh = [(each.at_s, "<", each) for each in stats.received[received:]]
@@ -150,8 +168,8 @@ class _Watch:
             self._seen[stats.connection] = (len(stats.received), len(stats.sent))
             for at_s, way, each in sorted(fresh, key=lambda one: one[0]):
                 delta = (stats.connection, each.type, each.event.get("item_id"))
-                is_more = each.type.endswith(".delta") and delta in self._told
-                self._told.add(delta)
+                is_more = each.type.endswith(".delta") and delta in self._printed
+                self._printed.add(delta)
                 if not is_more and not self._quiet:
                     what = f"{at_s - self._began_s:8.3f}  {stats.connection} {way} {each.type}"
                     click.echo(f"{what} {_brief(each.event)}".rstrip(), err=self._to_stderr)
@@ -203,31 +221,46 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
     return host.strip("[]"), int(port)
 
 
-@command.command()
+@attrs.frozen(kw_only=True)
+class CallerOptions:
+    """The argument and the options of the command, by their names."""
+
+    address: tuple[str, int] | None
+    script: Path | None
+    speech: tuple[str, ...]
+    list_speech: bool
+    echo: str | None
+    rate_hz: str
+    ptime_ms: str
+    dtx: bool
+    driver: Literal["app", "dial"]
+    uuid: UUID | None
+    save: Path | None
+    json: bool
+
+
+@command.command(short_help="Asterisk's side: a caller who follows a script.")
 @click.argument("address", metavar="HOST:PORT", callback=_address, required=False)
 @click.option(
-    "--script", type=click.Path(path_type=Path), metavar="FILE", help="What the caller does (YAML, see below)."
+    "--script", type=click.Path(path_type=Path), metavar="FILE", help="What the caller does (YAML, see above)."
 )
 @click.option("--speech", multiple=True, metavar="NAME|FILE",
-              help="Something to say: a bundled line or a WAV file. Again for each turn; a script replaces it. "
+              help="Something to say: a bundled line or a WAV file. Repeat it for each turn; a script replaces it. "
               "[default: caller_order_status, caller_weather]")  # fmt: skip
 @click.option("--list-speech", is_flag=True, help="Show the bundled lines and what they say, and end.")
 @click.option("--echo", metavar="GAIN_DB[,DELAY_MS]", help="The agent's voice comes back, e.g. -20 or -20,120.")
-@click.option("--rate", "rate_hz", type=click.Choice(RATES), default="8000", show_default=True,
-              help="Of the caller's audio, in Hz.")  # fmt: skip
-@click.option("--ptime", "ptime_ms", type=click.Choice(["10", "20", "30", "40"]), default="20", show_default=True,
-              help="Of the caller's frames, in ms.")  # fmt: skip
+@click.option("--rate", "rate_hz", metavar="HZ", type=click.Choice(RATES), default="8000", show_default=True,
+              help=f"Of the caller's audio: {', '.join(RATES)}.")  # fmt: skip
+@click.option("--ptime", "ptime_ms", metavar="MS", type=click.Choice(["10", "20", "30", "40"]), default="20",
+              show_default=True, help="Of the caller's frames: 10, 20, 30 or 40.")  # fmt: skip
 @click.option("--dtx", is_flag=True, help="Send nothing while the caller is silent.")
 @click.option("--driver", type=click.Choice(["app", "dial"]), default="app", show_default=True,
-              help="AudioSocket() or Dial(AudioSocket/...): they drop calls for different reasons.")  # fmt: skip
-@click.option("--uuid", "call_id", type=click.UUID, help="Of the call. [default: a random one]")
+              help="AudioSocket() or Dial(AudioSocket/...): each drops calls for reasons of its own.")  # fmt: skip
+@click.option("--uuid", type=click.UUID, help="The id of the call. [default: a random one]")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.wav",
               help="Write what the caller heard.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
-def caller(
-    address: tuple[str, int] | None, script: Path | None, speech: tuple[str, ...], list_speech: bool, echo: str | None,
-    rate_hz: str, ptime_ms: str, dtx: bool, driver: str, call_id: uuid.UUID | None, save: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+@click.option("--json", is_flag=True, help="Print the report as JSON and nothing else.")
+def caller(**given: Any) -> None:
     """Asterisk's end of an AudioSocket connection with a caller who follows a script; as strict as Asterisk is.
 
     It waits for the agent's greeting, says its lines one after the other, each after the answer to the one before, and
@@ -248,26 +281,28 @@ def caller(
     """
     from adapters.simulator.caller.caller import run_caller
 
+    options = CallerOptions(**given)
     _quiet_logs()
-    if list_speech:
+    if options.list_speech:
         _list_speech()
         return
-    if address is None:
+    if options.address is None:
         raise click.UsageError("HOST:PORT is missing, e.g. turnspec simulate caller 127.0.0.1:9019")
-    if save is not None:
-        _check_folder(save)
-    settings = _caller_settings(echo, int(rate_hz), int(ptime_ms), dtx, driver)
+    if options.save is not None:
+        _check_folder(options.save)
+    settings = _caller_settings(options)
+    on_event = None if options.json else _show_event
     try:
-        steps = _script(script, speech)
-        report = asyncio.run(run_caller(*address, steps, settings, None if as_json else _show_event, call_id=call_id))
+        steps = _script(options.script, options.speech)
+        report = asyncio.run(run_caller(*options.address, steps, settings, on_event, call_id=options.uuid))
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
-        click.echo("cut by Ctrl-C", err=True)
+        click.echo("interrupted by Ctrl-C", err=True)
         sys.exit(1)
-    if save is not None:
-        _save(report, save)
-    click.echo(json.dumps(_report_json(report), indent=2) if as_json else _report_text(report))
+    if options.save is not None:
+        _save(report, options.save)
+    click.echo(json.dumps(_report_json(report), indent=2) if options.json else _report_text(report))
     sys.exit(1 if report.dropped or report.notes or not report.agent_speech else 0)
 
 
@@ -278,18 +313,17 @@ def _list_speech() -> None:
         click.echo(f"{line.name:<24} {line.text}")
 
 
-def _caller_settings(echo: str | None, rate_hz: int, ptime_ms: int, dtx: bool, driver: str) -> CallerSettings:
+def _caller_settings(options: CallerOptions) -> CallerSettings:
     from adapters.simulator.caller.script import CallerSettings, Echo
 
-    gain, _, delay = (echo or "").partition(",")
+    gain, _, delay = (options.echo or "").partition(",")
     try:
-        heard = Echo(gain_db=float(gain), delay_ms=float(delay or 120)) if echo else None
+        heard = Echo(gain_db=float(gain), delay_ms=float(delay or 120)) if options.echo else None
     except ValueError:
-        raise click.UsageError(f"--echo: GAIN_DB or GAIN_DB,DELAY_MS is expected, not {echo!r}") from None
+        raise click.UsageError(f"--echo: GAIN_DB or GAIN_DB,DELAY_MS is expected, not {options.echo!r}") from None
+    rate_hz, ptime_ms = int(options.rate_hz), int(options.ptime_ms)
     try:
-        return CallerSettings(
-            rate_hz=rate_hz, ptime_ms=ptime_ms, dtx=dtx, driver="dial" if driver == "dial" else "app", echo=heard
-        )
+        return CallerSettings(rate_hz=rate_hz, ptime_ms=ptime_ms, dtx=options.dtx, driver=options.driver, echo=heard)
     except ValueError as error:
         raise click.UsageError(str(error.args[0] if error.args else error)) from None
 
@@ -345,8 +379,6 @@ def _save(report: CallerReport, path: Path) -> None:
 
 
 def _report_json(report: CallerReport) -> dict[str, Any]:
-    import attrs
-
     given = attrs.asdict(report, filter=lambda attribute, _: attribute.name != "heard")
     plain: dict[str, Any] = json.loads(json.dumps(given, default=str))
     return plain
@@ -359,7 +391,7 @@ def _report_text(report: CallerReport) -> str:
     lines = [
         "",
         f"ended by {report.ended}{f' ({report.dropped})' if report.dropped else ''} after "
-        f"{report.duration_ms / 1000:.1f} s; the dialplan {'goes on' if report.dialplan_continues else 'ends'}",
+        f"{report.duration_ms / 1000:.1f} s; the dialplan {'continues' if report.dialplan_continues else 'ends'}",
         f"the agent spoke {len(report.agent_speech)} times, {spoken_s:.1f} s; reply times in s: {replies}",
         f"longest silence {report.longest_silence_ms / 1000:.1f} s, both at once {report.talk_over_ms / 1000:.1f} s, "
         f"{len(report.holes)} holes in the agent's voice",

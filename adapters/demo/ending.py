@@ -11,7 +11,7 @@ from rich.text import Text
 from adapters.demo.plan import TALK_KEY, Plan
 from adapters.demo.run import Outcome
 from adapters.demo.verdict import in_words, remarks, side_by_side
-from adapters.specs import BUNDLED, shown, spec_path
+from adapters.specs import BUNDLED, display_path, spec_path
 
 FILES: Final = {
     "recording.wav": "what was said: caller left, agent right",
@@ -76,7 +76,7 @@ def _show_next(console: Console, plan: Plan, folder: Path, outcome: Outcome | No
     if not plan.options.scenario:
         ideas[f"{program} demo --scenario lost_response_done"] = "the same with a fault"
     if plan.options.spec in BUNDLED:
-        ideas[f"cp {shown(spec_path(plan.options.spec))} mine.yaml"] = "edit this copy, then"
+        ideas[f"cp {display_path(spec_path(plan.options.spec))} mine.yaml"] = "edit this copy, then"
         ideas[f"{program} check mine.yaml"] = "is it sound? then"
         ideas[f"{program} demo --spec mine.yaml"] = "hear it"
     console.print("\nnext", style="bold")

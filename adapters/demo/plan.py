@@ -18,11 +18,11 @@ from adapters.demo.script import Patience, demo_script, read_turns
 from adapters.demo.tools import demo_tools
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
-from adapters.settings.fit import misfits
+from adapters.settings.compat import incompatibilities
 from adapters.simulator.caller.script import Script
 from adapters.simulator.providers.realtime.scenario import Scenario, ScenarioError, load_scenario
 from adapters.simulator.providers.realtime.settings import Latency, ProviderSettings
-from adapters.specs import fetcher, load_spec, shown, spec_path
+from adapters.specs import display_path, fetcher, load_spec, spec_path
 from fsm.journal.journal import digest
 from fsm.language.loader import load
 from fsm.language.problem import Place, Problem, SpecError
@@ -126,8 +126,11 @@ def read_spec(name: str) -> tuple[Spec, str]:
         texts.append(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return load_spec(name).spec, ""  # says what is wrong
-    spec = load(texts[0], shown(path), fetched).spec
-    complaints = [Problem(Place(shown(path), 1, 1), "spec-fit", each) for each in misfits(spec, has_greeting=True)]
+    spec = load(texts[0], display_path(path), fetched).spec
+    complaints = [
+        Problem(Place(display_path(path), 1, 1), "spec-fit", each)
+        for each in incompatibilities(spec, has_greeting=True)
+    ]
     if complaints:
         raise SpecError(complaints)
     return spec, digest(texts)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from adapters.specs import BUNDLED, load_spec, shown, specs_folder
+from adapters.specs import BUNDLED, display_path, load_spec, specs_folder
 from fsm.language.loader import Loaded
 from fsm.language.problem import Place, Problem, Problems, SpecError
 from fsm.machine.machine import Step, TurnSpecMachine
@@ -46,11 +46,11 @@ def read_files(paths: Iterable[Path]) -> list[tuple[Path, ScenarioFile]]:
     problems, read = Problems(), []
     for path in paths:
         try:
-            read.append((path, read_scenarios(path.read_text(encoding="utf-8"), shown(path))))
+            read.append((path, read_scenarios(path.read_text(encoding="utf-8"), display_path(path))))
         except SpecError as error:
             problems.adopt(error)
         except (OSError, UnicodeDecodeError) as error:
-            problems.add(Place(shown(path), 1, 1), "no-file", f"this cannot be read: {error}")
+            problems.add(Place(display_path(path), 1, 1), "no-file", f"this cannot be read: {error}")
     problems.raise_if_any()
     return read
 

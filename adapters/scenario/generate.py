@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from adapters.scenario.files import Suite, found_files, read_files
-from adapters.specs import BUNDLED, shown
+from adapters.specs import BUNDLED, display_path
 from fsm.scenario.search import Search
 from fsm.scenario.writer import Draft, drafts_in, drafts_of, needed, rendered
 
@@ -26,11 +26,11 @@ def generate_into(suite: Suite, folder: Path, check: bool) -> int:
             continue
         stale += 1
         if check:
-            click.echo(f"{shown(path)} is stale; write it with: turnspec test --generate {shown(folder)}")
+            click.echo(f"{display_path(path)} is stale; write it with: turnspec test --generate {display_path(folder)}")
         else:
             folder.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            click.echo(f"wrote {shown(path)}")
+            click.echo(f"wrote {display_path(path)}")
     return 1 if check and stale else 0
 
 

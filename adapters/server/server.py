@@ -22,9 +22,9 @@ from adapters.audio.tick import Ticker
 from adapters.call.call import Call, Observer, Shared
 from adapters.call.journal_writer import CallJournal, JournalWriter
 from adapters.call.prompt import load_prompts
+from adapters.call.wire_log import WireLog
 from adapters.lines.audiosocket.connection import Connection, Gone
 from adapters.lines.audiosocket.server import AudioSocketServer
-from adapters.logs import WireLog
 from adapters.providers.realtime.connection import tls_context
 from adapters.settings.config import Settings
 from fsm.machine.machine import TurnSpecMachine

@@ -1,30 +1,43 @@
 """The configuration of `turnspec serve`: one YAML file as typed values, or every problem with its place. Never acts.
 
-Keys, all optional: spec, listen {audiosocket, allow}, provider {url, model, api_key, dialect, voice, instructions,
-format, turn_detection, transcription}, greeting, talk_key, tools, journal {dir}, recording {dir}, limits, log {format,
-level, wire}. turnspec.example.yaml explains each. Paths are relative to the file. `${NAME}` and `${NAME:-default}` are
-expanded in every value.
+The file is structured as sections.py says; here is what its keys mean together, for the server and its calls.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from adapters.call.settings import CallSettings
+from adapters.call.settings import CallLimits, CallSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings, Redactor
+from adapters.providers.realtime.connection import Limits
+from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.session import SessionSettings
+from adapters.settings.compat import incompatibilities
+from adapters.settings.folders import reason_of
+from adapters.settings.provider import ProviderReader, is_loopback
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import SectionsReader
-from adapters.specs import shown
-from fsm.language.problem import Place, Problem, Problems, SpecError
+from adapters.settings.sections import ConfigFile, LimitsSection, ListenSection, ToolSection
+from adapters.specs import BUNDLED, display_path, fetcher, spec_path
+from adapters.tools import Tool
+from fsm.journal.journal import digest
+from fsm.language.loader import load
+from fsm.language.problem import Place, Problem, Problems, SpecError, suggestion
 from fsm.language.source import read
 from fsm.language.spec import Spec
+
+_MAX_CHARS: Final = 1_000_000
+_BEGINS_ODDLY: Final = re.compile(r"[:\-,\[{]\s*[*&%@`]")
+_SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+_HANG_UP_MARGIN_S: Final = 3.0
 
 
 @attrs.frozen(kw_only=True)
@@ -49,44 +62,164 @@ class Settings:
 
 def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """Reads and checks a configuration file, its spec and its tools. Raises SpecError with every problem, no secret."""
-    environment = os.environ if environment is None else environment
-    problems = Problems()
-    reader = SettingsReader(problems, environment)
-    sections = None
+    reader = SettingsReader(Problems(), os.environ if environment is None else environment, path.resolve().parent)
     text = _text(path)
+    settings = None
     try:
-        root = read(text, shown(path), problems)
+        root = read(text, display_path(path), reader.problems)
         if root.pairs is None:
-            problems.add(root.place, "type", f"a configuration is a mapping, this is a {root.kind}")
+            reader.problems.add(root.place, "type", f"a configuration is a mapping, this is a {root.kind}")
         else:
-            sections = SectionsReader(reader, root, path.resolve().parent)
-            sections.read()
+            if str(reader.folder) not in sys.path:
+                sys.path.append(str(reader.folder))  # of tools; last: a file beside the configuration hides no module
+            settings = _settings(reader, reader.read(root, ConfigFile))
     except SpecError as error:
-        problems.adopt(SpecError(_explained(each, text) for each in error.problems))
-    secrets = _secrets(environment, reader, sections)
-    clean = [_without_secrets(problem, Redactor(secrets)) for problem in problems]
-    if sections is None or problems.errors:
-        raise SpecError(clean)
-    return _settings(sections, tuple(clean), secrets)
+        reader.problems.adopt(SpecError(_explained(each, text) for each in error.problems))
+    secrets = _secrets(reader)
+    found = tuple(_without_secrets(problem, Redactor(secrets)) for problem in reader.problems)
+    if settings is None or reader.problems.errors:
+        raise SpecError(found)
+    return attrs.evolve(settings, warnings=found, secrets=secrets)
 
 
-def _settings(sections: SectionsReader, warnings: tuple[Problem, ...], secrets: tuple[str, ...]) -> Settings:
-    assert sections.provider is not None and sections.spec is not None  # or there was a problem
-    endpoint, session = sections.provider
-    call = CallSettings(endpoint=endpoint, session=session, tools=sections.tools, **sections.call)
+def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
+    """None where a problem was found that leaves none."""
+    spec, spec_digest = _spec(reader, config)
+    tools = _tools(reader, config.tools)
+    provider = ProviderReader(reader, config.provider).read(spec, list(tools.values()))
+    _warn_of_open_port(reader, config.listen)
+    if spec is None or provider is None:
+        return None
+    _warn_of_short_hold(reader, config.limits, provider[1])
+    limits, (host, port) = config.limits, config.listen.audiosocket
     return Settings(
-        file=sections.file,
-        spec=sections.spec,
-        spec_digest=sections.spec_digest,
-        call=call,
-        audiosocket=AudioSocketSettings(**sections.audiosocket),
-        log=LogSettings(**sections.log),
-        shutdown_s=sections.shutdown_s,
-        tool_threads=sections.tool_threads,
-        listen_place=sections.listen_place,
-        warnings=warnings,
-        secrets=secrets,
+        file=config.written.place.file,
+        spec=spec,
+        spec_digest=spec_digest,
+        call=_call(config, *provider, tools),
+        audiosocket=AudioSocketSettings(
+            host=host,
+            port=port,
+            allowed_peers=config.listen.allow,
+            max_connections=limits.calls,
+            handshake_deadline_s=limits.handshake_s,
+            hang_up_deadline_s=limits.hang_up_s,
+        ),
+        log=LogSettings(format=config.log.format, level=config.log.level, wire=config.log.wire),
+        shutdown_s=limits.shutdown_s,
+        tool_threads=limits.tool_threads,
+        listen_place=config.listen.written.place_of("audiosocket"),
     )
+
+
+def _call(config: ConfigFile, endpoint: Endpoint, session: SessionSettings, tools: Mapping[str, Tool]) -> CallSettings:
+    limits = config.limits
+    return CallSettings(
+        endpoint=endpoint,
+        session=session,
+        greeting=config.greeting.strip() or None,
+        talk_key=config.talk_key,
+        tools=tools,
+        journal_dir=config.journal.dir,
+        recording_dir=config.recording.dir,
+        limits=CallLimits(
+            mailbox_events=limits.mailbox_events,
+            caller_audio_kept_ms=limits.caller_audio_kept_ms,
+            agent_audio_queued_ms=limits.agent_audio_queued_ms,
+            silence_hold_ms=limits.silence_hold_ms,
+            silence_threshold_dbfs=limits.silence_threshold_dbfs,
+            hang_up_s=limits.hang_up_s + _HANG_UP_MARGIN_S,  # what waits for the line waits longer than the line itself
+        ),
+        provider_limits=Limits(
+            open_s=limits.connect_s,
+            ping_interval_s=limits.ping_interval_s,
+            ping_timeout_s=limits.ping_timeout_s,
+        ),
+    )
+
+
+def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]:
+    """The spec, if it is sound and can run calls here, and the digest of its texts."""
+    if "spec" in config.written.rejected:
+        return None, ""
+    place = config.written.place_of("spec")
+    path = spec_path(config.spec) if config.spec in BUNDLED else reader.path(config.spec)
+    texts: list[str] = []
+    fetch = fetcher(path.parent)
+
+    def fetched(reference: str) -> tuple[str, str]:
+        text, file = fetch(reference)
+        texts.append(text)
+        return text, file
+
+    try:
+        texts.append(path.read_text(encoding="utf-8"))
+        spec = load(texts[0], display_path(path), fetched).spec
+    except (OSError, ValueError) as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
+        hint = suggestion(config.spec, BUNDLED) + "; or the path of a file"
+        reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", hint)
+        return None, ""
+    except SpecError as error:
+        reader.problems.adopt(error)
+        return None, ""
+    for complaint in incompatibilities(spec, bool(config.greeting.strip())):
+        reader.problems.add(place, "spec-fit", f"spec {spec.name}: {complaint}")
+    return spec, digest(texts)
+
+
+def _tools(reader: SettingsReader, sections: Sequence[ToolSection]) -> dict[str, Tool]:
+    """Every tool by its name; each function takes what its schema promises."""
+    tools: dict[str, Tool] = {}
+    for each in sections:
+        complaint = "" if "parameters" in each.written.rejected else _mismatch(each.function, each.parameters)
+        if complaint:
+            reader.problems.add(each.written.place_of("function"), "tool-signature", complaint)
+        if each.name in tools:
+            reader.problems.add(each.written.place_of("name"), "duplicate-name", f"there are two tools '{each.name}'")
+        tools[each.name] = Tool(each.name, each.function, each.description, each.parameters, each.deadline_s)
+    return tools
+
+
+def _mismatch(function: Callable[..., object], parameters: Mapping[str, object]) -> str:
+    """Why the function cannot take what the schema promises; "" if it can, or if nobody can say."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C
+        return ""
+    required, offered = parameters.get("required"), parameters.get("properties")
+    least = dict.fromkeys(each for each in required if isinstance(each, str)) if isinstance(required, list) else {}
+    most = least | dict.fromkeys(offered if isinstance(offered, dict) else ())
+    for given, what in ((least, "requires"), (most, "offers")):
+        try:
+            signature.bind(**given)
+        except TypeError as error:
+            return f"the function does not take what the schema {what}: {error}"
+    return ""
+
+
+# --- what works and is seldom meant -----------------------------------------------------------------------------------
+
+
+def _warn_of_open_port(reader: SettingsReader, listen: ListenSection) -> None:
+    if not listen.written.pairs or listen.allow or is_loopback(listen.audiosocket[0]):
+        return
+    place = listen.written.place_of("audiosocket")
+    message = "AudioSocket has no authentication: whoever reaches this port can call"
+    reader.problems.warn(place, "open-port", message, "name your Asterisk: listen.allow: [ADDRESS]")
+
+
+def _warn_of_short_hold(reader: SettingsReader, limits: LimitsSection, session: SessionSettings) -> None:
+    detection = session.turn_detection
+    waits = detection.get("silence_duration_ms") if isinstance(detection, Mapping) else None
+    hold_ms = limits.silence_hold_ms
+    if isinstance(waits, int | float) and waits >= hold_ms:
+        message = f"turns would be cut: the provider waits {waits} ms for the end of one, we {hold_ms} ms"
+        place = limits.written.place_of("silence_hold_ms")
+        reader.problems.warn(place, "short-hold", message, "limits.silence_hold_ms must be longer")
+
+
+# --- the text, and no secret of it in a problem -----------------------------------------------------------------------
 
 
 def _text(path: Path) -> str:
@@ -99,7 +232,7 @@ def _text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         message = f"the configuration cannot be read: {reason}"
-        raise SpecError([Problem(Place(shown(path), 1, 1), "no-file", message)]) from None
+        raise SpecError([Problem(Place(display_path(path), 1, 1), "no-file", message)]) from None
 
 
 def _explained(problem: Problem, text: str) -> Problem:
@@ -114,19 +247,10 @@ def _explained(problem: Problem, text: str) -> Problem:
     return problem
 
 
-_BEGINS_ODDLY: Final = re.compile(r"[:\-,\[{]\s*[*&%@`]")
-_MAX_CHARS: Final = 1_000_000
-_SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-
-
-def _secrets(
-    environment: Mapping[str, str], reader: SettingsReader, sections: SectionsReader | None
-) -> tuple[str, ...]:
-    """The key, and every variable that was asked for and is called like one."""
+def _secrets(reader: SettingsReader) -> tuple[str, ...]:
+    """The keys, and every variable that was asked for and is called like one."""
     named = {value for name, value in reader.used.items() if any(word in name.upper() for word in _SECRET_NAMES)}
-    named.add(environment.get("OPENAI_API_KEY", ""))
-    if sections is not None:
-        named.add(sections.secret)
+    named |= {reader.environment.get("OPENAI_API_KEY", ""), *reader.secrets}
     return tuple(sorted((text.strip() for text in named if text.strip()), key=len, reverse=True))
 
 

@@ -1,19 +1,30 @@
-"""Configuration nodes as values: `${NAME}` expanded, scalars by the rules of YAML 1.2. Never what a key means.
+"""Configuration nodes as values of attrs classes: cattrs structures the marked YAML nodes by the types of the fields.
 
-What is wrong goes to `problems` with its place and its key, and a harmless value comes back, so that all of it is told
-at once. A scalar has the type it is written in: `5` is no text and `"5"` no number; a `${NAME}` has the type that is
-expected. A problem quotes what is written in the file and never what an environment variable holds.
+A section of the file is a subclass of Section; a new section is a new class. What a field may be is its type: `str`,
+`bool`, `Literal[...]`, `tuple[X, ...]`, `X | None`, another Section, `Node` (as it is written), or `Annotated[T, how]`
+with a `how` that reads a T from a node (`Between(1, 10)`, a function). What is wrong goes to `problems` with its
+place and its key, and the field keeps its default, so that all of it is reported at once.
+
+A scalar has the type it is written in, by YAML 1.2: `5` is not a text and `"5"` not a number; a `${NAME}` has the type
+that is expected. A problem quotes what is written in the file and never what an environment variable holds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, Union, get_args, get_origin
 
-from fsm.language.problem import Problems, suggestion
-from fsm.language.reading import Reader
+import attrs
+import cattrs
+
+from fsm.language.problem import NOWHERE, Place, Problems, suggestion
 from fsm.language.source import Node
+
+T = TypeVar("T")
 
 _REFERENCE: Final = re.compile(r"\$(\$(?=\{)|\{([^{}]*)\}|\{)")
 _NAME: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -29,8 +40,10 @@ _INTEGERS: Final = (
 _REAL: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _LOOKS_BOOLEAN: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
+Scalar = str | int | float | bool | None
 
-def scalar(text: str) -> str | int | float | bool | None:
+
+def scalar(text: str) -> Scalar:
     """A plain scalar by the core schema of YAML 1.2: `yes` and `1:30` are texts, `0o17` and `1e3` are numbers."""
     if text in _NULL:
         return None
@@ -42,186 +55,287 @@ def scalar(text: str) -> str | int | float | bool | None:
     return float(text) if _REAL.fullmatch(text) else text
 
 
-class SettingsReader(Reader):
-    """`environment` is where `${NAME}` looks; `used` collects what it found there."""
+# --- sections: what a file is made of ---------------------------------------------------------------------------------
 
-    def __init__(self, problems: Problems, environment: Mapping[str, str]) -> None:
-        super().__init__(problems)
+
+@attrs.frozen
+class Written:
+    """What of a section stands in the file, and where, so that a problem that is found later has its place."""
+
+    place: Place = NOWHERE
+    pairs: Mapping[str, tuple[Node, Node]] = attrs.field(factory=dict)
+    """Key and value of each key that is known."""
+    rejected: frozenset[str] = frozenset()
+    """Keys whose values are reported as problems; their fields hold the defaults."""
+
+    def place_of(self, key: str) -> Place:
+        """Of a value; where it is not written, of the section."""
+        return self.pairs[key][1].place if key in self.pairs else self.place
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """A mapping of the file. Fields without a default are required; with a field `more`, keys that are not known go
+    there with a warning. `example` is a hint for whoever writes something else than a mapping."""
+
+    example: ClassVar[str] = ""
+    written: Written = attrs.field(factory=Written, repr=False, eq=False)
+
+
+class Rejected(Exception):
+    """A node is not what is expected; the problem is reported already."""
+
+
+How = Callable[["SettingsReader", Node], object]
+"""How to read a value of an annotated type. Raises Rejected."""
+
+
+@attrs.frozen
+class Between:
+    """A number within bounds: a whole one where the bounds are written as such."""
+
+    least: int | float
+    most: int | float
+
+    def __call__(self, reader: SettingsReader, node: Node) -> int | float:
+        kind = int if isinstance(self.least, int) and isinstance(self.most, int) else float
+        expected = f"a {'whole ' if kind is int else ''}number from {self.least:.10g} to {self.most:.10g}"
+        value = reader.typed(node, expected)
+        fits = isinstance(value, (int, kind)) and not isinstance(value, bool)
+        if not fits or not self.least <= kind(value or 0) <= self.most:
+            raise reader.rejected(node, "type", f"{_quoted(node)} is not {expected}")
+        return kind(value or 0)
+
+
+# --- the reader -------------------------------------------------------------------------------------------------------
+
+
+class SettingsReader:
+    """`environment` is where `${NAME}` looks, `used` what it found there; paths are relative to `folder`."""
+
+    def __init__(self, problems: Problems, environment: Mapping[str, str], folder: Path) -> None:
+        self.problems = problems
         self.environment = environment
+        self.folder = folder
         self.used: dict[str, str] = {}
-        self._paths: dict[int, str] = {}  # of nodes, by identity: the tree outlives its reader
+        self.secrets: set[str] = set()
+        self._paths: dict[Place, str] = {}  # of values, by where they begin: no two begin at one place
+        self._converter = converter = cattrs.Converter()
+        converter.register_structure_hook(Node, lambda node, _: node)
+        converter.register_structure_hook(str, lambda node, _: self.text(node))
+        converter.register_structure_hook(bool, lambda node, _: self._flag(node))
+        hooks: Sequence[tuple[Callable[[Any], bool], Callable[[Node, Any], object]]] = (
+            (lambda kind: get_origin(kind) is Literal, lambda node, kind: self.choice(node, get_args(kind))),
+            (lambda kind: get_origin(kind) is tuple, lambda node, kind: self._list(node, get_args(kind)[0])),
+            (lambda kind: get_origin(kind) is Annotated, self._annotated),
+            (_is_optional, self._optional),
+            (_is_section, self._section),
+        )
+        for applies, hook in hooks:
+            converter.register_structure_hook_func(applies, hook)
 
-    # --- which key it is ----------------------------------------------------------------------------------------------
+    def read(self, node: Node, kind: type[T]) -> T:
+        """The node as a value of that type. Raises Rejected."""
+        return self._converter.structure(node, kind)
 
-    def mapping(self, node: Node, keys: Sequence[str]) -> dict[str, Node]:
-        """A mapping that may hold only `keys`."""
-        if node.pairs is None and node.text != "":
-            self._mistyped(node, "a mapping")
-            return {}
-        found = super().mapping(node, keys)
-        outer = self._paths.get(id(node))
-        for name, item in found.items():
-            self._paths[id(item)] = f"{outer}.{name}" if outer else name
-        return found
-
-    def listed(self, node: Node) -> tuple[Node, ...]:
-        """The items of a list; none where nothing is written."""
-        if node.items is None:
-            if node.text != "":
-                self._mistyped(node, "a list")
-            return ()
-        for index, item in enumerate(node.items):
-            self._paths[id(item)] = f"{self._paths.get(id(node), '')}[{index}]"
-        return node.items
-
-    def tell(self, node: Node, code: str, message: str, hint: str = "") -> None:
-        """A problem of a node, under the name of its key."""
-        path = self._paths.get(id(node))
+    def rejected(self, node: Node, code: str, message: str, hint: str = "") -> Rejected:
+        """Reports a problem of a node under the name of its key."""
+        path = self._paths.get(node.place)
         self.problems.add(node.place, code, f"{path}: {message}" if path else message, hint)
+        return Rejected(message)
 
-    def _mistyped(self, node: Node, expected: str, hint: str = "") -> None:
-        self.tell(node, "type", f"{expected} is expected here, this is {_a_kind(node)}", hint)
+    def mistyped(self, node: Node, expected: str, hint: str = "") -> Rejected:
+        return self.rejected(node, "type", f"{expected} is expected here, this is {_a_kind(node)}", hint)
 
-    # --- texts --------------------------------------------------------------------------------------------------------
+    # --- mappings and lists -------------------------------------------------------------------------------------------
 
-    def expanded(self, node: Node, expected: str = "a text") -> str | None:
-        """The text of a node with every `${NAME}` and `${NAME:-default}` replaced; `$${` is a literal `${`.
+    def _section(self, node: Node, kind: type[Section]) -> Section:
+        """Each known key by the type of its field."""
+        if node.pairs is None and node.text != "":
+            raise self.mistyped(node, "a mapping", kind.example)
+        attrs.resolve_types(kind)
+        fields = [field for field in attrs.fields(kind) if field.name not in ("written", "more")]
+        pairs = self._known_pairs(node, kind, [field.name for field in fields])
+        unknown = len(node.pairs or ()) - len(pairs)
+        values: dict[str, Any] = {}
+        rejected = set()
+        for field in fields:
+            _, item = pairs.get(field.name, (None, None))
+            try:
+                if item is not None:
+                    values[field.name] = self._converter.structure(item, field.type)
+                elif field.default is attrs.NOTHING:
+                    rejected.add(field.name)
+                    if not unknown:  # which is reported, and may be this one misspelled
+                        self.rejected(node, "missing", f"'{field.name}:' is missing here")
+            except Rejected:
+                rejected.add(field.name)
+            if field.name not in values and _is_section(field.type):
+                values[field.name] = self._section(Node((item or node).place, text=""), field.type)
+        if any(field.default is attrs.NOTHING and field.name in rejected for field in fields):
+            raise Rejected
+        if "more" in attrs.fields_dict(kind):
+            values["more"] = {
+                str(key.text): self.value(item) for key, item in node.pairs or () if key.text not in pairs
+            }
+        return kind(written=Written(node.place, pairs, frozenset(rejected)), **values)
 
-        None where it cannot be, or where it is no text: a problem already.
+    def _known_pairs(self, node: Node, kind: type[Section], names: Sequence[str]) -> dict[str, tuple[Node, Node]]:
+        self._name_children(node)
+        for key, _ in node.pairs or ():
+            name = str(key.text)
+            if name in names:
+                continue
+            if "more" in attrs.fields_dict(kind):
+                message = f"'{name}' is new to us; a provider that does not know it rejects the session"
+                self.problems.warn(key.place, "unknown-name", message, suggestion(name, names))
+            else:
+                self.problems.add(key.place, "unknown-key", f"'{name}' means nothing here", suggestion(name, names))
+        return {str(key.text): (key, item) for key, item in node.pairs or () if key.text in names}
+
+    def _name_children(self, node: Node) -> None:
+        outer = self._paths.get(node.place, "")
+        for key, item in node.pairs or ():
+            self._paths[item.place] = f"{outer}.{key.text}" if outer else str(key.text)
+        for index, item in enumerate(node.items or ()):
+            self._paths[item.place] = f"{outer}[{index}]"
+
+    def _list(self, node: Node, kind: type[object]) -> tuple[object, ...]:
+        """The items that are what they should be; none where nothing is written."""
+        if node.items is None and node.text != "":
+            raise self.mistyped(node, "a list")
+        self._name_children(node)
+        found = []
+        for item in node.items or ():
+            with contextlib.suppress(Rejected):
+                found.append(self.read(item, kind))
+        return tuple(found)
+
+    def _optional(self, node: Node, kind: object) -> object:
+        """What is left empty is None, but for a text, which is empty."""
+        inner = next(each for each in get_args(kind) if each is not types.NoneType)
+        base = get_args(inner)[0] if get_origin(inner) is Annotated else inner
+        if node.text is not None and (_is_section(base) or base in (bool, int, float)):
+            is_plain = not node.quoted or "${" in node.text
+            if is_plain and scalar(self._expanded(node, node.text)) is None:
+                return None
+        return self._converter.structure(node, inner)
+
+    def _annotated(self, node: Node, kind: object) -> object:
+        how: How = get_args(kind)[1]
+        return how(self, node)
+
+    def value(self, node: Node, lenient: bool = False) -> object:
+        """A node of any form as JSON has it: dicts, lists, texts, numbers, true, false, null.
+
+        What is written in quotes or as a block is a text; anything else is what YAML 1.2 says it is, once expanded.
+        `lenient`: a `${NAME}` in quotes, too; inside { } it cannot be written otherwise. What is rejected is null.
         """
-        if node.text is None or not isinstance(_written(node), str | None):
-            self._mistyped(node, expected, "write it in quotes" if node.text is not None else "")
+        self._name_children(node)
+        if node.pairs is not None:
+            return {str(key.text): self.value(item, lenient) for key, item in node.pairs}
+        if node.items is not None:
+            return [self.value(item, lenient) for item in node.items]
+        raw = node.text or ""
+        try:
+            text = self._expanded(node, raw)
+        except Rejected:
             return None
+        return text if node.quoted and not (lenient and "${" in raw) else scalar(text)
+
+    # --- scalars ------------------------------------------------------------------------------------------------------
+
+    def text(self, node: Node, expected: str = "a text") -> str:
+        """The text with every `${NAME}` and `${NAME:-default}` replaced; `$${` is a literal `${`."""
+        if node.text is None or not isinstance(_literal(node), str | None):
+            raise self.mistyped(node, expected, "write it in quotes" if node.text is not None else "")
         return self._expanded(node, node.text)
 
-    def _expanded(self, node: Node, text: str) -> str | None:
-        failed = False
+    def filled(self, node: Node) -> str:
+        """A text with something in it."""
+        text = self.text(node)
+        if not text.strip():
+            raise self.rejected(node, "empty", "a text is expected here, this is empty")
+        return text
+
+    def secret(self, node: Node) -> str:
+        """A text that no message may show."""
+        text = self.text(node)
+        self.secrets.add(text)
+        return text
+
+    def choice(self, node: Node, names: Iterable[str]) -> str:
+        text = self.text(node)
+        if text not in names:
+            raise self.rejected(node, "unknown-name", f"{_quoted(node)} is not known here",
+                                suggestion(node.text or "", names))  # fmt: skip
+        return text
+
+    def path(self, text: str) -> Path:
+        """Relative to the file; a home that is not there stays as it is written, and is not found."""
+        path = Path(text)
+        with contextlib.suppress(RuntimeError):
+            path = path.expanduser()
+        return self.folder / path
+
+    def typed(self, node: Node, expected: str) -> Scalar:
+        """What a plain scalar stands for, once expanded."""
+        if node.text is None:
+            raise self.mistyped(node, expected)
+        if node.quoted and "${" not in node.text:
+            raise self.rejected(node, "type", f"'{node.text}' in quotes is a text; {expected} is expected here")
+        return scalar(self._expanded(node, node.text))
+
+    def _flag(self, node: Node) -> bool:
+        value = self.typed(node, "true or false")
+        if isinstance(value, bool):
+            return value
+        fix = _LOOKS_BOOLEAN.get(str(node.text).lower())
+        hint = f"write {fix}" if fix else ""
+        raise self.rejected(node, "type", f"{_quoted(node)} is neither true nor false", hint)
+
+    def _expanded(self, node: Node, text: str) -> str:
+        if "${" not in text:
+            return text
+        failures: list[Rejected] = []
 
         def replace(match: re.Match[str]) -> str:
-            nonlocal failed
-            if match[1] == "$":
-                return "$"
-            value = self._looked_up(node, match[2])
-            failed |= value is None
-            return value or ""
+            try:
+                return "$" if match[1] == "$" else self._looked_up(node, match[2] or "")
+            except Rejected as failure:
+                failures.append(failure)
+                return ""
 
-        result = _REFERENCE.sub(replace, text) if "${" in text else text
-        return None if failed else result
+        expanded = _REFERENCE.sub(replace, text)
+        if failures:
+            raise failures[0]
+        return expanded
 
-    def _looked_up(self, node: Node, inside: str | None) -> str | None:
-        named = _NAME.fullmatch(inside) if inside is not None else None
+    def _looked_up(self, node: Node, inside: str) -> str:
+        named = _NAME.fullmatch(inside)
         if named is None:
             hint = "write ${NAME} or ${NAME:-default}; $${ is a literal ${"
-            self.tell(node, "environment", "a ${...} here names no variable", hint)
-            return None
+            raise self.rejected(node, "environment", "a ${...} here names no variable", hint)
         name, default = named[1], named[2]
         value = self.environment.get(name)
         if default is not None:
             value = value or default
         if value is None:
             hint = f"set it, or write ${{{name}:-default}}"
-            self.tell(node, "environment", f"the environment variable {name} is not set", hint)
-            return None
+            raise self.rejected(node, "environment", f"the environment variable {name} is not set", hint)
         self.used[name] = value
         return value
 
-    def text(self, node: Node) -> str:
-        """The text of a node, expanded; "" where it is none."""
-        return self.expanded(node) or ""
 
-    def filled(self, node: Node) -> str | None:
-        """A text with something in it."""
-        text = self.expanded(node)
-        if text is not None and not text.strip():
-            self.tell(node, "empty", "a text is expected here, this is empty")
-            return None
-        return text
-
-    def choice(self, node: Node, allowed: Sequence[str]) -> str | None:
-        """One of `allowed`."""
-        text = self.expanded(node)
-        if text is None or text in allowed:
-            return text
-        self._misfit(node, "unknown-name", "is not known here", suggestion(node.text or "", allowed))
-        return None
-
-    # --- numbers, true and false --------------------------------------------------------------------------------------
-
-    def flag(self, node: Node) -> bool | None:
-        """`true` or `false`."""
-        value = self._typed(node, "true or false")
-        if value is _UNTYPED or isinstance(value, bool):
-            return value if isinstance(value, bool) else None
-        fix = _LOOKS_BOOLEAN.get(str(node.text).lower())
-        self._misfit(node, "type", "is neither true nor false", f"write {fix}" if fix else "")
-        return None
-
-    def whole(self, node: Node, least: int, most: int) -> int | None:
-        """A whole number from `least` to `most`."""
-        value = self._typed(node, f"a whole number from {least} to {most}")
-        if value is _UNTYPED:
-            return None
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return value
-        self._misfit(node, "type", f"is no whole number from {least} to {most}")
-        return None
-
-    def real(self, node: Node, least: float, most: float) -> float | None:
-        """A number from `least` to `most`."""
-        value = self._typed(node, f"a number from {least:g} to {most:g}")
-        if value is _UNTYPED:
-            return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
-            return float(value)
-        self._misfit(node, "type", f"is no number from {least:g} to {most:g}")
-        return None
-
-    def _typed(self, node: Node, expected: str) -> object:
-        """What a scalar stands for; _UNTYPED where a problem has been told."""
-        if node.text is None:
-            self._mistyped(node, expected)
-            return _UNTYPED
-        if node.quoted and "${" not in node.text:
-            self.tell(node, "type", f"'{node.text}' in quotes is a text; {expected} is expected here")
-            return _UNTYPED
-        text = self._expanded(node, node.text)
-        return _UNTYPED if text is None else scalar(text)
-
-    def _misfit(self, node: Node, code: str, complaint: str, hint: str = "") -> None:
-        self.tell(node, code, f"'{node.text}' {complaint}" if node.text else f"this {complaint}", hint)
-
-    # --- anything -----------------------------------------------------------------------------------------------------
-
-    def value(self, node: Node, lenient: bool = False) -> object:
-        """A node of any form as JSON has it: dicts, lists, texts, numbers, true, false, null.
-
-        What is written in quotes or as a block is a text; anything else is what YAML 1.2 says it is, once expanded.
-        `lenient`: a `${NAME}` in quotes, too; inside { } it cannot be written otherwise.
-        """
-        if node.pairs is not None:
-            return {str(key.text): self.value(item, lenient) for key, item in node.pairs}
-        if node.items is not None:
-            return [self.value(item, lenient) for item in node.items]
-        raw = node.text or ""
-        text = self._expanded(node, raw)
-        if text is None:
-            return None
-        return text if node.quoted and not (lenient and "${" in raw) else scalar(text)
-
-    def section(self, node: Node | None, keys: Mapping[str, Callable[[Node], None]], needs: Sequence[str] = ()) -> None:
-        """A mapping whose every key has its reader."""
-        found = self.mapping(node, tuple(keys)) if node is not None and node.text != "" else {}
-        for key, read in keys.items():
-            if key in found:
-                read(found[key])
-            elif key in needs and node is not None:
-                self.tell(node, "missing", f"'{key}:' is missing here")
+def _is_optional(kind: object) -> bool:
+    return get_origin(kind) in (Union, types.UnionType) and types.NoneType in get_args(kind)
 
 
-_UNTYPED: Final = object()
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
-def _written(node: Node) -> str | int | float | bool | None:
+def _literal(node: Node) -> Scalar:
     """What a scalar is before anything is expanded."""
     text = node.text or ""
     return text if node.quoted or "${" in text else scalar(text)
@@ -230,5 +344,9 @@ def _written(node: Node) -> str | int | float | bool | None:
 def _a_kind(node: Node) -> str:
     if node.text is None:
         return f"a {node.kind}"
-    written = _written(node)
+    written = _literal(node)
     return "a boolean" if isinstance(written, bool) else "a number" if isinstance(written, int | float) else "a text"
+
+
+def _quoted(node: Node) -> str:
+    return f"'{node.text}'" if node.text else "this"

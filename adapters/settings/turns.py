@@ -5,36 +5,63 @@ A setting that contradicts the spec is a problem here, at its own line, and not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Literal
+
+import attrs
 
 from adapters.providers.realtime.session import UNSET, Unset
-from adapters.settings.reader import SettingsReader, scalar
+from adapters.settings.reader import Between, Rejected, Section, SettingsReader, scalar
 from fsm.language.problem import Place, suggestion
 from fsm.language.source import Node
 from fsm.language.spec import Refusal, Spec
 
 TurnDetection = Mapping[str, object] | Unset | None
+Milliseconds = Annotated[int, Between(0, 3_600_000)]
 
 
-def read_turn_detection(
-    reader: SettingsReader, key: Node | None, node: Node | None, spec: Spec | None
-) -> TurnDetection:
-    """UNSET where nobody says anything, None for manual turns. `key`, `node`: as configured, if it was."""
-    if key is None or node is None:
+# One field the provider does not know, or of a wrong type, costs the whole session.update (facts section 2).
+@attrs.frozen(kw_only=True)
+class ServerVad(Section):
+    """By the energy of the audio."""
+
+    type: str = "server_vad"
+    threshold: Annotated[float, Between(0.0, 1.0)] | None = None
+    prefix_padding_ms: Milliseconds | None = None
+    silence_duration_ms: Milliseconds | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    idle_timeout_ms: Milliseconds | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SemanticVad(Section):
+    """By what the caller says."""
+
+    type: str = "semantic_vad"
+    eagerness: Literal["low", "medium", "high", "auto"] | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+
+
+_KINDS: Final[Mapping[str, type[Section]]] = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
+
+
+def read_turn_detection(reader: SettingsReader, pair: tuple[Node, Node] | None, spec: Spec | None) -> TurnDetection:
+    """UNSET where nobody says anything, None for manual turns. `pair`: key and value as configured, if they were."""
+    if pair is None:
         return _combined({}, spec)
+    key, node = pair
     value = reader.value(node, lenient=True)
     if value == "none" or (isinstance(value, dict) and value.get("type", "") in (None, "none")):
         value = None
     if value is not None and not isinstance(value, dict):
-        reader.tell(node, "type", f"a mapping or 'none' is expected here, this is a {node.kind}")
+        reader.mistyped(node, "a mapping or 'none'")
         return UNSET
-    places = {str(name.text): name.place for name, _ in node.pairs or ()}
-    if spec is not None:
-        _contradictions(reader, spec, value, {"": key.place, **places})
+    contradicted = _contradictions(reader, spec, value, key.place, node) if spec is not None else set()
     if value is None:
         return None
-    _check_fields(reader, value, places)
+    _check_fields(reader, node, contradicted)
     return _combined(value, spec)
 
 
@@ -50,23 +77,23 @@ def _combined(value: Mapping[str, object], spec: Spec | None) -> TurnDetection:
 
 
 def _contradictions(
-    reader: SettingsReader, spec: Spec, value: Mapping[str, object] | None, places: Mapping[str, Place]
-) -> None:
-    said: Mapping[str, object] = {"type": None} if value is None else value
-    known = set()
+    reader: SettingsReader, spec: Spec, value: Mapping[str, object] | None, key: Place, node: Node
+) -> set[str]:
+    """Reports what the spec cannot run with; returns those fields."""
+    places = {str(name.text): name.place for name, _ in node.pairs or ()}
+    given: Mapping[str, object] = {"type": None} if value is None else value
+    found = set()
     for refusal in spec.turn_detection.refuses:
-        if _is_refused(refusal, said):
-            known.add(refusal.key)
-            place = places.get(refusal.key, places[""])
-            shown = _shown(said[refusal.key])
-            reader.problems.add(
-                place, "turn-detection", f"{refusal.key}: {shown} contradicts the spec: {refusal.reason}",
-                f"the spec says so at {refusal.place}",
-            )  # fmt: skip
+        if _is_refused(refusal, given):
+            found.add(refusal.key)
+            message = f"{refusal.key}: {_as_spec(given[refusal.key])} contradicts the spec: {refusal.reason}"
+            place = places.get(refusal.key, key)
+            reader.problems.add(place, "turn-detection", message, f"the spec says so at {refusal.place}")
     for name, complaint in _unmet(spec, value):
-        if name not in known:
-            reader.problems.add(places.get(name, places[""]), "turn-detection", complaint, f"the spec is {spec.file}")
-            known.add(name)
+        if name not in found:
+            reader.problems.add(places.get(name, key), "turn-detection", complaint, f"the spec is {spec.file}")
+            found.add(name)
+    return found
 
 
 def _unmet(spec: Spec, value: Mapping[str, object] | None) -> Iterator[tuple[str, str]]:
@@ -80,72 +107,31 @@ def _unmet(spec: Spec, value: Mapping[str, object] | None) -> Iterator[tuple[str
         yield "type", f"turn detection is switched off, but {spec.name} needs it"
     for name, text in demands.needs.items():
         if value is not None and name in value and value[name] != scalar(text):
-            yield name, f"{name}: {_shown(value[name])} is set, but {spec.name} needs {name}: {text}"
+            yield name, f"{name}: {_as_spec(value[name])} is set, but {spec.name} needs {name}: {text}"
 
 
-def _is_refused(refusal: Refusal, said: Mapping[str, object]) -> bool:
-    if refusal.key not in said:
+def _is_refused(refusal: Refusal, given: Mapping[str, object]) -> bool:
+    if refusal.key not in given:
         return False
-    value = said[refusal.key]
-    return value is not None if refusal.value is None else _shown(value) == refusal.value
+    value = given[refusal.key]
+    return value is not None if refusal.value is None else _as_spec(value) == refusal.value
 
 
-def _shown(value: object) -> str:
+def _as_spec(value: object) -> str:
     """A value as a spec writes it."""
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _as_written(value: object) -> str:
-    return f"'{value}' in quotes" if isinstance(value, str) and not isinstance(scalar(value), str) else _shown(value)
-
-
-def _check_fields(reader: SettingsReader, value: Mapping[str, object], places: Mapping[str, Place]) -> None:
-    """One field the provider does not know, or of a wrong type, costs the whole session.update (facts section 2)."""
-    kind = value.get("type", "server_vad")
-    if not isinstance(kind, str):
-        reader.problems.add(places["type"], "type", f"type is a name, not {_shown(kind)}")
+def _check_fields(reader: SettingsReader, node: Node, contradicted: set[str]) -> None:
+    """What is left, by the class of its kind; of a kind that is not known the provider decides."""
+    rest = attrs.evolve(node, pairs=tuple(pair for pair in node.pairs or () if pair[0].text not in contradicted))
+    named = node.get("type")
+    try:
+        kind = reader.text(named) if named is not None else "server_vad"
+        if kind in _KINDS:
+            reader.read(rest, _KINDS[kind])
+        elif named is not None:
+            message = f"'{named.text}' is new to us; a provider that does not know it rejects the session"
+            reader.problems.warn(named.place, "unknown-name", message, suggestion(str(named.text), _KINDS))
+    except Rejected:
         return
-    fields = _FIELDS.get(kind)
-    if fields is None:
-        message = f"'{kind}' is new to us; a provider that does not know it rejects the session"
-        reader.problems.warn(places["type"], "unknown-name", message, suggestion(kind, _FIELDS))
-        return
-    told = {problem.place for problem in reader.problems}
-    for name, given in value.items():
-        if places[name] in told or given in ("", None):  # what a variable that is not set leaves behind
-            continue
-        if name not in fields:
-            hint = suggestion(name, fields)
-            reader.problems.add(places[name], "unknown-key", f"'{name}' means nothing to {kind}", hint)
-        elif not fields[name][1](given):
-            reader.problems.add(places[name], "type", f"{name} is {fields[name][0]}, not {_as_written(given)}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-_Check = tuple[str, Callable[[object], bool]]
-_YES_NO: Final[_Check] = ("true or false", lambda v: isinstance(v, bool))
-_MS: Final[_Check] = ("a number of milliseconds", _is_whole)
-_FIELDS: Final[Mapping[str, Mapping[str, _Check]]] = {
-    "server_vad": {
-        "type": ("a name", lambda v: isinstance(v, str)),
-        "threshold": ("a number from 0 to 1", _is_share),
-        "prefix_padding_ms": _MS,
-        "silence_duration_ms": _MS,
-        "create_response": _YES_NO,
-        "interrupt_response": _YES_NO,
-        "idle_timeout_ms": ("a number of milliseconds, or null", lambda v: v is None or _is_whole(v)),
-    },
-    "semantic_vad": {
-        "type": ("a name", lambda v: isinstance(v, str)),
-        "eagerness": ("low, medium, high or auto", lambda v: v in ("low", "medium", "high", "auto")),
-        "create_response": _YES_NO,
-        "interrupt_response": _YES_NO,
-    },
-}

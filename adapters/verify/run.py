@@ -14,7 +14,7 @@ import attrs
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from adapters.specs import shown, specs_folder
+from adapters.specs import display_path, specs_folder
 from fsm.language.spec import Spec
 from fsm.verify.explore import MAX_STATES
 from fsm.verify.property import Properties
@@ -44,11 +44,11 @@ class Environment:
 def load_environment() -> Environment:
     """The bundled world and properties. Raises SpecError."""
     path = specs_folder() / WORLD
-    world = load_world(path.read_text(encoding="utf-8"), shown(path))
+    world = load_world(path.read_text(encoding="utf-8"), display_path(path))
     properties: Properties | None = None
     for name in PROPERTIES:
         path = specs_folder() / name
-        properties = _more(properties, path.read_text(encoding="utf-8"), shown(path), world)
+        properties = _more(properties, path.read_text(encoding="utf-8"), display_path(path), world)
     assert properties is not None
     return Environment(world, properties)
 

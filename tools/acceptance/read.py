@@ -15,7 +15,7 @@ from adapters.audit import read_journal
 from adapters.audit.events import Recorder
 from adapters.audit.read import records
 from adapters.audit.stream import open_stream
-from adapters.specs import fetcher, shown, specs_folder
+from adapters.specs import display_path, fetcher, specs_folder
 from fsm.audit.record import CLOSED
 from tools.acceptance.projection import Projection
 from tools.acceptance.projection_reader import load_projection
@@ -36,7 +36,7 @@ class Log:
 def bundled_projection() -> Projection:
     """The projection of the bundled world. Raises SpecError."""
     path = specs_folder() / PROJECTION
-    return load_projection(path.read_text(encoding="utf-8"), shown(path), fetcher(path.parent))
+    return load_projection(path.read_text(encoding="utf-8"), display_path(path), fetcher(path.parent))
 
 
 def read_log(name: str, projection: Projection) -> Log:

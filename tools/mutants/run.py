@@ -17,7 +17,7 @@ import attrs
 import click
 import yaml
 
-from adapters.specs import fetcher, load_spec, shown, spec_path
+from adapters.specs import display_path, fetcher, load_spec, spec_path
 from adapters.verify.processes import results
 from adapters.verify.run import PROPERTIES, WORLD, Environment, SearchProgress, load_environment
 from fsm.language.loader import load
@@ -99,9 +99,9 @@ def report_mutants(
 def _is_fresh(name: str) -> bool:
     kept = kept_result(name)
     if kept is None or kept["digest"] != digest(name):
-        click.echo(f"{shown(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
+        click.echo(f"{display_path(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
         return False
-    click.echo(f"{shown(result_path(name))} is fresh: {kept['noticed']} of {kept['mutants']} noticed")
+    click.echo(f"{display_path(result_path(name))} is fresh: {kept['noticed']} of {kept['mutants']} noticed")
     return True
 
 
@@ -158,7 +158,7 @@ def known_of(name: str) -> dict[str, Reason]:
     """The explanations beside a spec, of all files in `mutants/` that are about it; none where there is no file."""
     found: dict[str, Reason] = {}
     for path in sorted(_folder(name).glob("*.yaml")):
-        found |= load_known(path.read_text(encoding="utf-8"), shown(path), spec_path(name).stem)
+        found |= load_known(path.read_text(encoding="utf-8"), display_path(path), spec_path(name).stem)
     return found
 
 
@@ -188,7 +188,7 @@ def digest(name: str) -> str:
         texts.append(text)
         return text, file
 
-    load(texts[0], shown(path), fetch)
+    load(texts[0], display_path(path), fetch)
     environment = path.parent if (path.parent / WORLD).is_file() else None
     texts += [fetcher(environment or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
     said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from adapters.cli import main
+from adapters import cli
+from adapters.cli import COMMANDS, main
 from adapters.specs import BUNDLED, specs_folder
 
 
@@ -163,5 +164,8 @@ def test_the_command_by_itself_lists_what_there_is_and_an_unknown_one_is_wrong_u
     for name in ("demo", "serve", "check", "diagram", "replay", "simulate"):
         assert f"  {name} " in text
     assert "Start with `turnspec demo`" in text
-    assert turnspec("chekc").exit_code == 2
+    assert set(COMMANDS) == {each.stem for each in Path(cli.__file__).parent.glob("*.py")} - {"__init__"}
+    unknown = turnspec("chekc")
+    assert unknown.exit_code == 2 and "there is no command 'chekc'; did you mean 'check'?" in unknown.stderr
+    assert "there are: demo, serve, check" in turnspec("xyz").stderr
     assert ", version " in turnspec("--version").output

@@ -71,7 +71,7 @@ def test_parts_come_from_the_revision_too(here: Path) -> None:
         (("nowhere:specs/server_vad.yaml", "server_vad"), "nowhere"),
         (("HEAD:specs/none.yaml", "server_vad"), "specs/none.yaml"),
         (("HEAD:--output=x", "server_vad"), "cannot be read"),
-        (("--", "--output=x", "server_vad"), "is no revision"),
+        (("--", "--output=x", "server_vad"), "is not a revision"),
         (("server_vad",), "compare 'server_vad' with what?"),
         (("server_vad", "server_vad", "--scene", "turn"), "did you mean 'turns'?"),
         (("server_vad", "server_vad", "--json", "--markdown"), "not both"),

@@ -84,7 +84,7 @@ async def test_the_provider_shows_events_and_ends_politely_at_ctrl_c() -> None:
 
 def test_the_provider_stops_after_a_time_and_says_that_nobody_came() -> None:
     result = run("provider", "--port", "0", "--for", "0.05")
-    assert result.exit_code == 0 and "nobody came" in result.output
+    assert result.exit_code == 0 and "nobody connected" in result.output
 
 
 def test_a_scenario_that_is_wrong_is_wrong_use(tmp_path: Path) -> None:

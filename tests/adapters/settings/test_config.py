@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.providers.realtime.session import UNSET, session_object
-from adapters.settings import sections as settings_sections
+from adapters.settings import config as settings_config
 from adapters.settings.config import Settings, load_settings
 from adapters.settings.reader import scalar
 from fsm.language.loader import Fetch, Loaded, load
@@ -22,7 +22,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": KEY}
 @pytest.fixture(autouse=True)
 def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundled spec is type-checked once a test process, not once a case."""
-    monkeypatch.setattr(settings_sections, "load", load_once)
+    monkeypatch.setattr(settings_config, "load", load_once)
 
 
 LOADED: dict[tuple[str, str], Loaded] = {}
@@ -217,7 +217,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
     [
         ("listen: {audiosocket: '0.0.0.0:9019'}", "1:23", "open-port"),
         ("provider: {url: 'ws://model.example/v1'}", "1:17", "clear-text"),
-        ("provider:\n  turn_detection: {type: azure_semantic_vad}", "2:20", "unknown-name"),
+        ("provider:\n  turn_detection: {type: azure_semantic_vad}", "2:26", "unknown-name"),
         ("provider:\n  turn_detection: {silence_duration_ms: 3000}", "1:1", "short-hold"),
         ("limits: {silence_hold_ms: 500}\nprovider:\n  turn_detection: {silence_duration_ms: 500}", "1:27",
          "short-hold"),

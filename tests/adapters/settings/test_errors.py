@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.settings import sections as settings_sections
+from adapters.settings import config as settings_config
 from adapters.settings.config import load_settings
 from fsm.language.problem import Problem, SpecError
 from tests.adapters.settings.test_config import load_once
@@ -23,7 +23,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": KEY}
 @pytest.fixture(autouse=True)
 def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundled spec is type-checked once a test process, not once a case."""
-    monkeypatch.setattr(settings_sections, "load", load_once)
+    monkeypatch.setattr(settings_config, "load", load_once)
 
 
 def problems(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> list[Problem]:
@@ -38,8 +38,10 @@ TOOL = "tools:\n  - name: t\n    function: {}\n    parameters: {}\n"
 
 CASES = [
     ("provider:\n  turn_detection: {treshold: 0.5}", "2:20", "unknown-key", "did you mean 'threshold'"),
-    ("provider:\n  turn_detection: {threshold: 9}", "2:20", "type", "a number from 0 to 1, not 9"),
-    ("provider:\n  turn_detection: {type: semantic_vad, eagerness: hi}", "2:40", "type", "low, medium, high or auto"),
+    ("provider:\n  turn_detection: {threshold: 9}",
+     "2:31", "type", "provider.turn_detection.threshold: '9' is not a number from 0 to 1"),
+    ("provider:\n  turn_detection: {type: semantic_vad, eagerness: hi}",
+     "2:51", "unknown-name", "did you mean 'high'?"),
     # the file itself
     ("a: ]", "1:4", "yaml", "not YAML"),
     ("provider: {api_key: ${X}}", "1:22", "yaml", "write \"${NAME}\" in quotes"),
@@ -59,16 +61,16 @@ CASES = [
     ("tools: [{name: a, function: 'time:ctime', deadline: 3}]", "1:43", "unknown-key", "did you mean 'deadline_s'?"),
     # types
     ("provider: 3", "1:11", "type", "a mapping is expected here"),
-    ("tools: {}", "1:8", "type", "a list of tools"),
+    ("tools: {}", "1:8", "type", "tools: a list is expected here, this is a mapping"),
     ("tools: [x]", "1:9", "type", "a mapping is expected here"),
     ("greeting: [a]", "1:11", "type", "greeting: a text is expected here, this is a list"),
-    ("limits: {calls: many}", "1:17", "type", "'many' is no whole number from 1 to 100000"),
-    ("limits: {calls: 0}", "1:17", "type", "'0' is no whole number"),
-    ("limits: {calls: 1.5}", "1:17", "type", "'1.5' is no whole number"),
-    ("limits: {calls: true}", "1:17", "type", "'true' is no whole number"),
-    ("limits: {handshake_s: soon}", "1:23", "type", "'soon' is no number from 0.1 to 60"),
-    ("limits: {handshake_s: .inf}", "1:23", "type", "'.inf' is no number"),
-    ("limits: {calls: }", "1:17", "type", "this is no whole number"),
+    ("limits: {calls: many}", "1:17", "type", "'many' is not a whole number from 1 to 100000"),
+    ("limits: {calls: 0}", "1:17", "type", "'0' is not a whole number"),
+    ("limits: {calls: 1.5}", "1:17", "type", "'1.5' is not a whole number"),
+    ("limits: {calls: true}", "1:17", "type", "'true' is not a whole number"),
+    ("limits: {handshake_s: soon}", "1:23", "type", "'soon' is not a number from 0.1 to 60"),
+    ("limits: {handshake_s: .inf}", "1:23", "type", "'.inf' is not a number"),
+    ("limits: {calls: }", "1:17", "type", "this is not a whole number"),
     ("log: {wire: yes}", "1:13", "type", "'yes' is neither true nor false"),
     ("log: {wire: yes}", "1:13", "type", "write true"),
     ("log: {level: verbose}", "1:14", "unknown-name", "'verbose' is not known here"),
@@ -95,10 +97,13 @@ CASES = [
     ("provider: {transcription: {model: 5}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {model: [x]}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {}}", "1:27", "missing", "'model:' is missing here"),
-    ("provider: {turn_detection: {type: 5}}", "1:29", "type", "type is a name, not 5"),
-    ("provider: {turn_detection: {threshold: '0.5'}}", "1:29", "type", "is a number from 0 to 1, not '0.5' in quotes"),
-    ("provider: {turn_detection: {create_response: 'true'}}", "1:29", "type", "true or false, not 'true' in quotes"),
-    ("provider: {turn_detection: {silence_duration_ms: 0.5s}}", "1:29", "type", "a number of milliseconds, not 0.5s"),
+    ("provider: {turn_detection: {type: 5}}", "1:35", "type", "provider.turn_detection.type: a text is expected here"),
+    ("provider: {turn_detection: {threshold: '0.5'}}",
+     "1:40", "type", "threshold: '0.5' in quotes is a text; a number from"),
+    ("provider: {turn_detection: {create_response: 'true'}}",
+     "1:46", "type", "'true' in quotes is a text; true or false is expected"),
+    ("provider: {turn_detection: {silence_duration_ms: 0.5s}}",
+     "1:50", "type", "'0.5s' is not a whole number from 0 to 3600000"),
     ("spec: 1", "1:7", "type", "spec: a text is expected here, this is a number"),
     ("greeting: true", "1:11", "type", "greeting: a text is expected here, this is a boolean"),
     ("talk_key: 5", "1:11", "type", "talk_key: a text is expected here, this is a number"),
@@ -112,13 +117,14 @@ CASES = [
     ("tools: [{name: a, function: 5}]", "1:29", "type", "tools[0].function: a text is expected here, this is a number"),
     ("tools: [{name: a, function: 'time:ctime', description: 5}]", "1:56", "type", "tools[0].description: a text is"),
     ("tools: [{name: a, function: 'time:ctime', deadline_s: '5'}]", "1:55", "type", "tools[0].deadline_s: '5' in"),
-    ("tools: [{name: a, function: 'time:ctime', deadline_s: 5s}]", "1:55", "type", "tools[0].deadline_s: '5s' is no"),
+    ("tools: [{name: a, function: 'time:ctime', deadline_s: 5s}]",
+     "1:55", "type", "tools[0].deadline_s: '5s' is not a number"),
     ("limits: {calls: '5'}", "1:17", "type", "limits.calls: '5' in quotes is a text; a whole number from 1 to 100000"),
     ("limits: {calls: [5]}", "1:17", "type", "limits.calls: a whole number from 1 to 100000 is expected here, this is"),
     ("limits: {connect_s: '5'}", "1:21", "type", "limits.connect_s: '5' in quotes is a text; a number from 0.1 to 60"),
-    ("limits: {connect_s: 5s}", "1:21", "type", "limits.connect_s: '5s' is no number from 0.1 to 60"),
-    ("limits: {connect_s: .nan}", "1:21", "type", "limits.connect_s: '.nan' is no number from 0.1 to 60"),
-    ("limits: {silence_hold_ms: 2e3}", "1:27", "type", "limits.silence_hold_ms: '2e3' is no whole number"),
+    ("limits: {connect_s: 5s}", "1:21", "type", "limits.connect_s: '5s' is not a number from 0.1 to 60"),
+    ("limits: {connect_s: .nan}", "1:21", "type", "limits.connect_s: '.nan' is not a number from 0.1 to 60"),
+    ("limits: {silence_hold_ms: 2e3}", "1:27", "type", "limits.silence_hold_ms: '2e3' is not a whole number"),
     ("limits: [calls]", "1:9", "type", "limits: a mapping is expected here, this is a list"),
     ("log: {wire: 'true'}", "1:13", "type", "log.wire: 'true' in quotes is a text; true or false is expected"),
     ("log: {wire: 1}", "1:13", "type", "log.wire: '1' is neither true nor false"),
@@ -170,8 +176,8 @@ CASES = [
     ("spec: push_to_talk\nprovider: {turn_detection: {type: server_vad}}", "2:29", "turn-detection", "VAD off"),
     ("spec: push_to_talk\nprovider: {turn_detection: {threshold: 1}}", "2:29", "turn-detection", "threshold is set"),
     # tools
-    ("tools: [{function: 'time:ctime'}]", "1:9", "missing", "a tool needs 'name:'"),
-    ("tools: [{name: a}]", "1:9", "missing", "a tool needs 'function:'"),
+    ("tools: [{function: 'time:ctime'}]", "1:9", "missing", "tools[0]: 'name:' is missing here"),
+    ("tools: [{name: a}]", "1:9", "missing", "tools[0]: 'function:' is missing here"),
     (TOOL.format("nowhere_at_all:f", "{type: object}"), "3:15", "tool-import", "'nowhere_at_all' cannot be imported"),
     (TOOL.format("time:nothing", "{type: object}"), "3:15", "tool-import", "no callable 'nothing'"),
     (TOOL.format("ctime", "{type: object}"), "3:15", "tool-import", "module:function"),
@@ -180,13 +186,14 @@ CASES = [
     (TOOL.format("time:ctime", "{type: nonsense}"), "4:17", "tool-schema", "'type: object'"),
     (TOOL.format("time:ctime", "{type: object, properties: 3}"), "4:17", "tool-schema", "no JSON schema"),
     (TOOL.format("time:ctime", "[a]"), "4:17", "type", "a mapping (a JSON schema)"),
-    (TOOL.format("good_of_test:f", "{type: object}"), "3:15", "tool-signature", "'order' has no default"),
+    (TOOL.format("good_of_test:f", "{type: object}"),
+     "3:15", "tool-signature", "what the schema requires: missing a required argument: 'order'"),
     (TOOL.format("good_of_test:f", "{type: object, properties: {order: {}, x: {}}, required: [order]}"),
-     "3:15", "tool-signature", "offers 'x'"),
+     "3:15", "tool-signature", "the schema offers: got an unexpected keyword argument 'x'"),
     ("tools: [{name: 'a b', function: 'time:ctime'}]", "1:16", "tool-name", "letters, digits"),
     ("tools:\n  - {name: a, function: 'time:ctime'}\n  - {name: a, function: 'time:ctime'}", "3:12",
      "duplicate-name", "two tools 'a'"),
-    ("tools: [{name: a, function: 'time:ctime', deadline_s: 500}]", "1:55", "type", "no number from 0.1 to 120"),
+    ("tools: [{name: a, function: 'time:ctime', deadline_s: 500}]", "1:55", "type", "not a number from 0.1 to 120"),
     # folders
     ("journal:\n  dir: turnspec.yaml", "2:8", "no-folder", "this is a file"),
     ("recording:\n  dir: turnspec.yaml/x", "2:8", "no-folder", "this is a file"),

@@ -12,7 +12,7 @@ ENDINGS: Final = ("caller.hung_up", "operator.hang_up_requested")
 """Without these a call would never be over."""
 
 
-def misfits(spec: Spec, has_greeting: bool) -> Iterator[str]:
+def incompatibilities(spec: Spec, has_greeting: bool) -> Iterator[str]:
     """Why calls of this spec could not be served."""
     for name in ENDINGS:
         if name not in spec.vocabulary.events:
