@@ -17,13 +17,13 @@ import attrs
 import orjson
 import structlog
 
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.providers.realtime.protocol import AUDIO_DELTAS, WireEvent
 from fsm.journal.scrub import HIDDEN, scrub
 from fsm.machine.machine import Step
 
-# An exact secret shorter than this would take letters out of everything.
+# An exact secret shorter than this would take envelopes out of everything.
 _SECRET_CHARS: Final = 6
 _MAX_DEPTH: Final = 5
 _MAX_ITEMS: Final = 50
@@ -267,7 +267,7 @@ class WireLog:
     def __init__(self, call_id: str) -> None:
         self._log = structlog.get_logger(__name__).bind(call_id=call_id)
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         """Steps have a line of their own, at debug."""
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:

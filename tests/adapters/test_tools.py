@@ -170,7 +170,7 @@ class _Schemas(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(schema)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Not on stderr."""
 
 

@@ -20,7 +20,7 @@ import structlog
 
 from adapters import logs
 from adapters.call.call import Call, Observer
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.logs import LogSettings
 from adapters.providers.realtime.connection import tls_context
@@ -82,8 +82,8 @@ class _End:
     ends: Ends
     call_id: str
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
-        del letter, at_ms
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
+        del envelope, at_ms
         for name in (step.snapshot.state, step.variant):
             if name in self.ends.awaited:
                 self.ends.awaited[name].set()
@@ -377,7 +377,7 @@ async def test_closing_ends_what_does_not_end_by_itself(tmp_path: Path) -> None:
     assert summary.end_reason == "operator.hang_up_requested: server_closing"
 
 
-async def test_closing_in_a_hurry(tmp_path: Path) -> None:
+async def test_closing_in_a_forced(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
         live = asyncio.create_task(call(server, LISTEN))
@@ -385,7 +385,7 @@ async def test_closing_in_a_hurry(tmp_path: Path) -> None:
         closing = asyncio.create_task(server.close(drain_s=3600))
         await asyncio.sleep(0.1)
         began_s = loop.time()
-        server.hurry()
+        server.force()
         await closing
         assert loop.time() - began_s < 1
         report = await live
@@ -422,7 +422,7 @@ async def listening(server: TurnspecServer) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_hurry_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> None:
+async def test_a_forced_close_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> None:
     """It neither reads nor closes; nothing is left of it either."""
     loop = asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
@@ -432,7 +432,7 @@ async def test_a_hurry_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> 
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(0.5)
         assert len(server.calls) == 1
-        server.hurry()
+        server.force()
         began_s = loop.time()
         await server.close()
         assert loop.time() - began_s < 2
