@@ -14,7 +14,7 @@ from adapters.audio.formats import FRAME_MS, AudioFormat
 GAP_MS: Final = 200  # later than this no frame is only late
 
 
-class GapFiller:
+class SilenceFiller:
     """`heard` with every caller frame, `tick` every 20 ms; what is missing after 200 ms goes out as silence."""
 
     __slots__ = ("_frame", "_missing", "_send", "_wait")

@@ -15,20 +15,20 @@ import attrs
 import structlog
 
 from adapters.audio.formats import Transcoder
-from adapters.audio.gaps import GapFiller
+from adapters.audio.gaps import SilenceFiller
 from adapters.audio.playout import Playout
 from adapters.audio.recorder import Recorder, RecordingWriter
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
-from adapters.call.executor import Executor, Parts, nowhere
+from adapters.call.executor import CallComponents, Executor, discard
 from adapters.call.history import History
-from adapters.call.mailbox import Letter, Mailbox
+from adapters.call.mailbox import Envelope, Mailbox
 from adapters.call.prompt import PromptPlayer
-from adapters.call.provider_side import ProviderSide
+from adapters.call.provider_listener import ProviderListener
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.call.timers import Timers
-from adapters.call.turn_audio import TurnAudio
+from adapters.call.turn_audio import UncommittedAudio
 from adapters.providers.realtime.protocol import WireEvent
 from adapters.tools import ToolRunner
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
@@ -75,7 +75,7 @@ class Leg(Protocol):
 class Observer(Protocol):
     """Watches a call: the journal, a display. May not slow it down; what it raises is logged and ends nothing."""
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None: ...
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None: ...
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
 
@@ -83,7 +83,7 @@ class Observer(Protocol):
 
 
 @attrs.frozen
-class Shared:
+class CallServices:
     """What the calls of a process share."""
 
     machine: TurnSpecMachine
@@ -96,7 +96,7 @@ class Shared:
 class Call:
     """`await Call(...).run()`: returns the summary when the call is over and all it owned is gone."""
 
-    def __init__(self, call_id: str, leg: Leg, shared: Shared, observers: Iterable[Observer] = ()) -> None:
+    def __init__(self, call_id: str, leg: Leg, shared: CallServices, observers: Iterable[Observer] = ()) -> None:
         self.call_id = call_id
         self.log = log.bind(call_id=call_id)
         self._leg = leg
@@ -124,16 +124,16 @@ class Call:
         self._history = History()
         self._recorder = self._new_recorder()
         self._uplink = Uplink(
-            settings.audio_in, nowhere, self._fact,
+            settings.audio_in, discard, self._fact,
             keep=not manual, keep_ms=limits.caller_audio_kept_ms,
         )  # fmt: skip
-        self._turn_audio = TurnAudio(settings.audio_in, 0 if manual else limits.caller_audio_kept_ms)
-        self._gaps = GapFiller(settings.audio_in, self._send_up)
+        self._turn_audio = UncommittedAudio(settings.audio_in, 0 if manual else limits.caller_audio_kept_ms)
+        self._gaps = SilenceFiller(settings.audio_in, self._send_up)
         tools = ToolRunner(settings.tools, self._tool_returned, self._shared.threads)
-        parts = Parts(
+        parts = CallComponents(
             self._leg, self._playout, self._prompts, self._transcoder, self._uplink, self._turn_audio, self._silence,
-            tools, self._history, self._new_provider_side, lambda event: self._observe_wire("out", event),
-            self._not_heard_of,
+            tools, self._history, self._new_provider_listener, lambda event: self._observe_wire("out", event),
+            self._unseen_response_ids,
         )  # fmt: skip
         self._executor = Executor(settings, parts, self.log)
 
@@ -152,21 +152,21 @@ class Call:
         step = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
         self._leg.listen(self)
         self._leg.play_from(self._next_frame)
-        self._act(step, Letter(step.event, "start"))
+        self._act(step, Envelope(step.event, "start"))
         snapshot = step.snapshot
         while not snapshot.is_final:
             self._snapshot = snapshot
             if self._leaving:
                 self._ask_to_end()
             recalled = self._machine.recall(snapshot)
-            letter = Letter(recalled, "waited") if recalled is not None else await self._mailbox.next()
-            step = self._machine.step(snapshot, letter.event)
+            envelope = Envelope(recalled, "waited") if recalled is not None else await self._mailbox.next()
+            step = self._machine.step(snapshot, envelope.event)
             snapshot = step.snapshot
-            self._act(step, letter)
+            self._act(step, envelope)
 
-    def _act(self, step: Step, letter: Letter) -> None:
+    def _act(self, step: Step, envelope: Envelope) -> None:
         at_ms = self._at_ms()
-        self.summary.count(step, letter, at_ms)
+        self.summary.count(step, envelope, at_ms)
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
@@ -176,7 +176,7 @@ class Call:
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,
             effects=[effect.name for effect in step.effects], at_ms=at_ms,
         )  # fmt: skip
-        self._observe("stepped", step, letter, at_ms)
+        self._observe("stepped", step, envelope, at_ms)
         for name in step.stop:
             self._timers.stop(name)
         for timer in step.start:
@@ -208,7 +208,7 @@ class Call:
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
 
-    def _not_heard_of(self) -> frozenset[str]:
+    def _unseen_response_ids(self) -> frozenset[str]:
         ids = (event.data.get("response_id") for event in self._mailbox.waiting("response.created"))
         return frozenset(identity for identity in ids if isinstance(identity, str))
 
@@ -221,7 +221,7 @@ class Call:
         self._mailbox.put(Event("caller.pressed_key", {"digit": digit}), "line")
 
     def on_gone(self, reason: str) -> None:
-        self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", vital=True)
+        self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", never_drop=True)
 
     def hang_up(self, reason: str) -> None:
         """An operator's wish to end the call politely."""
@@ -261,9 +261,9 @@ class Call:
     def _tool_returned(self, call_id: str, output: str) -> None:
         self._mailbox.put(Event("tool.returned", {"call_id": call_id, "output": output}), f"tool:{call_id}")
 
-    def _new_provider_side(self) -> ProviderSide:
+    def _new_provider_listener(self) -> ProviderListener:
         vocabulary = self._machine.spec.vocabulary
-        return ProviderSide(vocabulary, self._mailbox, self._playout, self._transcoder, self, self.log)
+        return ProviderListener(vocabulary, self._mailbox, self._playout, self._transcoder, self, self.log)
 
     # --- the tick -----------------------------------------------------------------------------------------------------
 

@@ -18,9 +18,9 @@ from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
 from adapters.call.history import History
 from adapters.call.prompt import PromptPlayer
-from adapters.call.provider_side import ProviderSide
+from adapters.call.provider_listener import ProviderListener
 from adapters.call.settings import CallSettings
-from adapters.call.turn_audio import TurnAudio
+from adapters.call.turn_audio import UncommittedAudio
 from adapters.providers.realtime.connection import RealtimeConnection
 from adapters.providers.realtime.control import ControlSide
 from adapters.providers.realtime.protocol import ENCODERS, EncodingError, WireEvent, encode, encode_history
@@ -45,7 +45,7 @@ class Line(Protocol):
 
 
 @attrs.frozen
-class Parts:
+class CallComponents:
     """The parts of a call that effects act on."""
 
     line: Line
@@ -53,30 +53,32 @@ class Parts:
     prompts: PromptPlayer
     transcoder: Transcoder
     uplink: Uplink
-    turn_audio: TurnAudio
+    turn_audio: UncommittedAudio
     silence: SilenceWatch
     tools: ToolRunner
     history: History
-    new_provider_side: Callable[[], ProviderSide]
+    new_provider_listener: Callable[[], ProviderListener]
     wire_out: Callable[[WireEvent], None]
-    not_heard_of: Callable[[], frozenset[str]]
+    unseen_response_ids: Callable[[], frozenset[str]]
     """Responses of which the machine has not been told yet: what it decides now is not about them."""
 
 
-def nowhere(_payload: bytes) -> None:
+def discard(_payload: bytes) -> None:
     """Where caller audio goes while there is no session."""
 
 
 class Executor:
     """One for each call. Effects by name; an effect without hands is a fault of the program and is logged as such."""
 
-    def __init__(self, settings: CallSettings, parts: Parts, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(
+        self, settings: CallSettings, parts: CallComponents, log: structlog.typing.FilteringBoundLogger
+    ) -> None:
         self._settings = settings
         self._parts = parts
         self._log = log
         self._connection: RealtimeConnection | None = None
         self._control: ControlSide | None = None
-        self._side: ProviderSide | None = None
+        self._side: ProviderListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._local: Mapping[str, Callable[[Args], None]] = {
             "connect_provider": self._connect_provider,
@@ -90,7 +92,7 @@ class Executor:
             "play_prompt": lambda args: parts.prompts.play(str(args["name"])),
             "run_tool": self._run_tool,
             "forget_tools": self._forget_tools,
-            "hang_up": lambda _: self._later(parts.line.hang_up(), "hang_up"),
+            "hang_up": lambda _: self._spawn(parts.line.hang_up(), "hang_up"),
         }
         assert self._local.keys() == LOCAL_EFFECTS
 
@@ -121,7 +123,7 @@ class Executor:
 
     def _connect_provider(self, _args: Args) -> None:
         self._leave_provider()
-        self._side = self._parts.new_provider_side()
+        self._side = self._parts.new_provider_listener()
         self._connection = RealtimeConnection(self._settings.endpoint, self._side, self._settings.provider_limits)
         self._control = self._connection.take_control()
         self._parts.uplink.send_to(self._connection.send_audio)
@@ -131,8 +133,8 @@ class Executor:
         if self._side is not None:
             self._side.is_left = True
         if self._connection is not None:
-            self._parts.uplink.send_to(nowhere)
-            self._later(self._connection.close(), "close_provider")
+            self._parts.uplink.send_to(discard)
+            self._spawn(self._connection.close(), "close_provider")
         self._connection = self._control = self._side = None
 
     def _send(self, effect: Effect) -> None:
@@ -179,7 +181,7 @@ class Executor:
         self._parts.transcoder.drop_provider_audio()
         self._parts.prompts.cut()
         named = [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
-        self._parts.playout.flush(named, self._parts.not_heard_of().difference(named))
+        self._parts.playout.flush(named, self._parts.unseen_response_ids().difference(named))
 
     # --- tools --------------------------------------------------------------------------------------------------------
 
@@ -193,7 +195,7 @@ class Executor:
         for call_id in ids if isinstance(ids, list) else []:
             self._parts.tools.cancel(str(call_id))
 
-    def _later(self, work: Awaitable[None], name: str) -> None:
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
         async def run() -> None:
             try:
                 await work

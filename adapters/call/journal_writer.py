@@ -21,7 +21,7 @@ import structlog
 
 from adapters.audio.new_file import opened_new
 from adapters.audio.recorder import RecordingWriter
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.providers.realtime.protocol import WireEvent
@@ -114,9 +114,9 @@ class CallJournal:
 
     # --- as an observer -----------------------------------------------------------------------------------------------
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         self._at_ms = at_ms
-        self._put(step_line(step, self._steps, at_ms, letter.cause))
+        self._put(step_line(step, self._steps, at_ms, envelope.cause))
         self._steps += 1
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:

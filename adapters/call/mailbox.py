@@ -17,7 +17,7 @@ OVERFLOW = Event("operator.hang_up_requested", {"reason": "mailbox_overflow"})
 
 
 @attrs.frozen
-class Letter:
+class Envelope:
     """An event and what put it here: a wire event's id, a timer, a tool, the line."""
 
     event: Event
@@ -28,38 +28,38 @@ class Mailbox:
     """`put` from the loop's thread only; `next` by one consumer."""
 
     def __init__(self, bound: int = 1024) -> None:
-        self._letters: deque[Letter] = deque()
+        self._envelopes: deque[Envelope] = deque()
         self._bound = bound
         self._waiter: asyncio.Future[None] | None = None
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._letters)
+        return len(self._envelopes)
 
-    def put(self, event: Event, cause: str = "", vital: bool = False) -> None:
+    def put(self, event: Event, cause: str = "", never_drop: bool = False) -> None:
         """Never blocks. Over the bound the newest is dropped; the first time the call's end is asked for instead.
 
-        `vital`: never dropped, since the call could not end without it. For what comes a bounded number of times.
+        `never_drop`: never dropped, since the call could not end without it. For what comes a bounded number of times.
         """
-        if len(self._letters) >= self._bound and not vital:
+        if len(self._envelopes) >= self._bound and not never_drop:
             self.dropped += 1
             if self.dropped > 1:
                 return
             event, cause = OVERFLOW, "mailbox"
-        self._letters.append(Letter(event, cause))
+        self._envelopes.append(Envelope(event, cause))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def waiting(self, name: str) -> list[Event]:
         """The events of this name that nobody has taken out yet."""
-        return [letter.event for letter in self._letters if letter.event.name == name]
+        return [envelope.event for envelope in self._envelopes if envelope.event.name == name]
 
-    async def next(self) -> Letter:
-        """The oldest letter; waits for one. The call's deadlines arrive here too: this wait needs none of its own."""
-        while not self._letters:
+    async def next(self) -> Envelope:
+        """The oldest envelope; waits for one. The call's deadlines arrive here too: this wait needs none of its own."""
+        while not self._envelopes:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._letters.popleft()
+        return self._envelopes.popleft()

@@ -10,7 +10,7 @@ from collections import Counter
 import attrs
 
 from adapters.audio.playout import PlayoutStats
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
 
@@ -66,7 +66,7 @@ class Summary:
     _was_audible: bool = False
     _trouble: str = ""
 
-    def count(self, step: Step, letter: Letter, at_ms: int) -> None:
+    def count(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         """Takes one step into account; `at_ms` is milliseconds since the call began."""
         variant = step.variant
         self._count_event(variant, step)
@@ -83,17 +83,17 @@ class Summary:
             self.violations += 1
         if not self.states or self.states[-1] != step.snapshot.state:
             self.states.append(step.snapshot.state)
-        self._note_end(step, letter)
+        self._note_end(step, envelope)
         self._was_audible = self._is_audible(step)
         self._count_silence(step, at_ms)
 
-    def _note_end(self, step: Step, letter: Letter) -> None:
+    def _note_end(self, step: Step, envelope: Envelope) -> None:
         """Why the call ends is what began its end; where attempts ran out, what the last one died of."""
         if step.variant.startswith(_TROUBLE) and step.outcome != "ignored":
-            self._trouble = _reason(step, letter)
+            self._trouble = _reason(step, envelope)
         if not self.end_reason and step.snapshot.state in ("closing", "closed"):
             ran_out = step.variant == "reconnects.overflowed" and self._trouble
-            self.end_reason = self._trouble if ran_out else _reason(step, letter)
+            self.end_reason = self._trouble if ran_out else _reason(step, envelope)
         if step.snapshot.is_final:
             self._count_unended()
 
@@ -170,6 +170,6 @@ class Summary:
         }
 
 
-def _reason(step: Step, letter: Letter) -> str:
-    reason = letter.event.data.get("reason")
+def _reason(step: Step, envelope: Envelope) -> str:
+    reason = envelope.event.data.get("reason")
     return f"{step.variant}: {reason}" if isinstance(reason, str) and reason else step.variant

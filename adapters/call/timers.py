@@ -37,4 +37,4 @@ class Timers:
 
     def _fire(self, name: str, event: Event) -> None:
         self._running.pop(name, None)
-        self._mailbox.put(event, f"timer:{name}", vital=True)
+        self._mailbox.put(event, f"timer:{name}", never_drop=True)

@@ -16,7 +16,7 @@ _OPENS: Final = "input_audio_buffer.speech_started"
 _HELD: Final = frozenset({"input_audio_buffer.committed", "response.created", "response.done"})
 
 
-class TurnAudio:
+class UncommittedAudio:
     """The newest `keep_ms` of the turn under way; 0: nothing is kept."""
 
     def __init__(self, payload_format: AudioFormat, keep_ms: int) -> None:

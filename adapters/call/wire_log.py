@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.providers.realtime.protocol import AUDIO_DELTAS, WireEvent
 from fsm.machine.machine import Step
@@ -31,7 +31,7 @@ class WireLog:
     def __init__(self, call_id: str) -> None:
         self._log = structlog.get_logger(__name__).bind(call_id=call_id)
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         """Steps have a line of their own, at debug."""
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:

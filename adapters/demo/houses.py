@@ -11,7 +11,7 @@ import attrs
 
 from adapters.audio.recorder import Recorder, RecordingWriter
 from adapters.audio.tick import Ticker
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.demo.naive import NaiveBridge
@@ -80,7 +80,7 @@ class _End:
 
     numbers: asyncio.Future[Numbers]
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None: ...
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None: ...
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
 

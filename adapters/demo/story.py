@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.demo.moments import Kind, Moment, Tell
 from adapters.providers.realtime.protocol import WireEvent
@@ -42,8 +42,8 @@ class Story:
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
-        del letter
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
+        del envelope
         self._at_ms = at_ms
         name, data = step.event.name, step.event.data
         if step.variant == "timer.keys_done":

@@ -19,8 +19,8 @@ import yaml
 
 from adapters.audio.recorder import RecordingWriter
 from adapters.audio.tick import Ticker
-from adapters.call.call import Call, Shared
-from adapters.call.mailbox import Letter
+from adapters.call.call import Call, CallServices
+from adapters.call.mailbox import Envelope
 from adapters.call.prompt import load_prompts
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
@@ -67,8 +67,8 @@ class _Watcher:
 
     steps: list[tuple[int, Step]] = attrs.field(factory=list)
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
-        del letter
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
+        del envelope
         self.steps.append((at_ms, step))
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
@@ -162,7 +162,7 @@ async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: Stage) -
                 talk_key=scenario.talk_key or "*",
             )  # fmt: skip
             recordings, ticker = RecordingWriter(), Ticker()
-            shared = Shared(machine, settings, load_prompts(8000), threads, recordings)
+            shared = CallServices(machine, settings, load_prompts(8000), threads, recordings)
 
             async def on_call(connection: Connection) -> None:
                 summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())

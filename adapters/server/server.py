@@ -19,7 +19,7 @@ import structlog
 
 from adapters.audio.recorder import RecordingWriter
 from adapters.audio.tick import Ticker
-from adapters.call.call import Call, Observer, Shared
+from adapters.call.call import Call, CallServices, Observer
 from adapters.call.journal_writer import CallJournal, JournalWriter
 from adapters.call.prompt import load_prompts
 from adapters.call.wire_log import WireLog
@@ -36,8 +36,8 @@ NewObservers = Callable[[str], Iterable[Observer]]
 
 CUT_S: Final = 5.0
 """After the drain of a shutdown: for the goodbyes of the line, and for what holds out against them."""
-HURRY_S: Final = 0.5
-"""The same in a hurry: long enough for a peer that listens, so that its dialplan goes on."""
+FORCED_S: Final = 0.5
+"""The same where it is forced: long enough for a peer that listens, so that its dialplan goes on."""
 
 
 class TurnspecServer:
@@ -51,13 +51,13 @@ class TurnspecServer:
         self._recordings = RecordingWriter()
         self._threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
         self._journals: JournalWriter | None = None
-        self._shared: Shared | None = None
+        self._shared: CallServices | None = None
         self._calls: dict[str, Call] = {}
         self._running = 0
         self._none_left = asyncio.Event()
         self._none_left.set()
         self._is_closing = False
-        self._hurry = asyncio.Event()
+        self._forced = asyncio.Event()
         self._listener = AudioSocketServer(settings.audiosocket, self._ticker, self._on_call)
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class TurnspecServer:
         if settings.call.recording_dir is not None:
             settings.call.recording_dir.mkdir(parents=True, exist_ok=True)
         prompts = load_prompts(settings.audiosocket.rate_hz)
-        self._shared = Shared(self._machine, settings.call, prompts, self._threads, self._recordings)
+        self._shared = CallServices(self._machine, settings.call, prompts, self._threads, self._recordings)
         await self._listener.start(sock)
         gc.collect()
         gc.freeze()  # a full collection no longer walks what is here for good (docs/facts/performance.md)
@@ -102,7 +102,7 @@ class TurnspecServer:
             log.warning("calls_cut_short", calls=sorted(self._calls))
         for call in list(self._calls.values()):
             call.hang_up("server_closing")
-        await self._listener.close(HURRY_S if self._hurry.is_set() else CUT_S)
+        await self._listener.close(FORCED_S if self._forced.is_set() else CUT_S)
         await self._wait_until_empty(CUT_S)
         self._ticker.close()
         for what, written in (("recordings", self._recordings.close()), ("journals", self._close_journals())):
@@ -111,9 +111,9 @@ class TurnspecServer:
         self._threads.shutdown(wait=False, cancel_futures=True)
         log.info("closed")
 
-    def hurry(self) -> None:
+    def force(self) -> None:
         """A `close` under way no longer waits for the calls."""
-        self._hurry.set()
+        self._forced.set()
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT; a second one ends the wait for the calls. OSError: it cannot start."""
@@ -121,7 +121,7 @@ class TurnspecServer:
 
         def on_signal() -> None:
             if stop.is_set():
-                self.hurry()
+                self.force()
             stop.set()
 
         loop = asyncio.get_running_loop()
@@ -140,7 +140,7 @@ class TurnspecServer:
         return self._journals is None or self._journals.close()
 
     async def _wait_until_empty(self, deadline_s: float) -> None:
-        waits = [asyncio.ensure_future(self._none_left.wait()), asyncio.ensure_future(self._hurry.wait())]
+        waits = [asyncio.ensure_future(self._none_left.wait()), asyncio.ensure_future(self._forced.wait())]
         await asyncio.wait(waits, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.server
 import json
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import pytest
 import structlog
@@ -152,6 +155,42 @@ async def test_what_goes_wrong_is_told_to_the_model(
 ) -> None:
     output = json.loads(await told(tool, arguments, threads, name))
     assert expected in output["error"]
+
+
+class _Schemas(http.server.BaseHTTPRequestHandler):
+    """A server that would give the schema it is asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        schema = b'{"type": "string"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(schema)))
+        self.end_headers()
+        self.wfile.write(schema)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Not on stderr."""
+
+
+@pytest.mark.filterwarnings("ignore:Automatically retrieving remote references")
+async def test_a_reference_to_elsewhere_is_not_fetched(threads: ThreadPoolExecutor) -> None:
+    """It would be waited for in the loop of all calls."""
+    with http.server.HTTPServer(("127.0.0.1", 0), _Schemas) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_address[1]}"
+            with urllib.request.urlopen(f"{url}/alive") as alive:  # noqa: ASYNC210  it is there and answers
+                assert alive.status == 200
+            schema = {"type": "object", "properties": {"city": {"$ref": f"{url}/city.json"}}}
+            output = json.loads(await told(Tool("weather", weather, parameters=schema), '{"city": "Rome"}', threads))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert _Schemas.asked == ["/alive"]
+    assert "the arguments cannot be checked" in output["error"] and "city.json" in output["error"]
 
 
 async def test_a_plain_function_may_return_what_is_to_be_awaited(threads: ThreadPoolExecutor) -> None:

@@ -12,8 +12,8 @@ import attrs
 
 from adapters.audio.recorder import RecordingWriter
 from adapters.audio.tick import Ticker
-from adapters.call.call import Call, Shared
-from adapters.call.mailbox import Letter
+from adapters.call.call import Call, CallServices
+from adapters.call.mailbox import Envelope
 from adapters.call.prompt import load_prompts
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
@@ -54,8 +54,8 @@ class Watcher:
     steps: list[tuple[int, Step]] = attrs.field(factory=list)
     wires: list[tuple[int, str, WireEvent]] = attrs.field(factory=list)
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
-        del letter
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
+        del envelope
         self.steps.append((at_ms, step))
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:
@@ -106,7 +106,7 @@ async def play(
                 endpoint=endpoint, session=chosen, **{"greeting": "Greet.", **(settings or {})}
             )
             recordings = RecordingWriter()
-            shared = Shared(machine(spec), call_settings, load_prompts(8000), threads, recordings)
+            shared = CallServices(machine(spec), call_settings, load_prompts(8000), threads, recordings)
             ticker = Ticker()
             summaries: list[Summary] = []
 

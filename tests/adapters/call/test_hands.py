@@ -13,9 +13,9 @@ import structlog
 
 from adapters.audio.formats import PCM_24K, PCMU, Transcoder
 from adapters.audio.playout import Playout
-from adapters.call.executor import Executor, Parts
+from adapters.call.executor import CallComponents, Executor
 from adapters.call.mailbox import Mailbox
-from adapters.call.provider_side import ProviderSide
+from adapters.call.provider_listener import ProviderListener
 from adapters.call.settings import CallLimits
 from adapters.providers.realtime.connection import Limits
 from adapters.providers.realtime.protocol import AudioDelta, WireEvent
@@ -222,9 +222,9 @@ async def test_a_mailbox_that_overflows_ends_the_call_politely_and_is_counted() 
 
 
 def test_a_flush_drops_what_the_filter_holds_and_spares_what_nobody_has_heard_of() -> None:
-    hands = {field.name: MagicMock() for field in attrs.fields(Parts)}
-    hands["not_heard_of"].return_value = frozenset({"r1", "r2"})
-    executor = Executor(MagicMock(), Parts(**hands), structlog.get_logger())
+    hands = {field.name: MagicMock() for field in attrs.fields(CallComponents)}
+    hands["unseen_response_ids"].return_value = frozenset({"r1", "r2"})
+    executor = Executor(MagicMock(), CallComponents(**hands), structlog.get_logger())
     executor.submit(Effect("flush_playout", {"response_ids": ["r1", 5]}))
     hands["transcoder"].drop_provider_audio.assert_called_once_with()
     hands["prompts"].cut.assert_called_once_with()
@@ -235,7 +235,7 @@ async def test_the_end_of_an_answer_at_24_khz_is_heard_to_its_last_sample() -> N
     """What the filter holds back comes when the audio is said to be over."""
     playout = Playout(lambda *_: None)
     transcoder = Transcoder(PCM_24K, PCM_24K, 8000)
-    side = ProviderSide(machine().spec.vocabulary, Mailbox(), playout, transcoder, Tap(), structlog.get_logger())
+    side = ProviderListener(machine().spec.vocabulary, Mailbox(), playout, transcoder, Tap(), structlog.get_logger())
     side.on_audio(AudioDelta("resp_1", "item_1", 0, bytes(24 * 2 * 200)))
     late_bytes = playout._queued_bytes  # as much as came, but later by what the filter holds
     named: WireEvent = {"response_id": "resp_1", "item_id": "item_1", "content_index": 0}
@@ -257,7 +257,7 @@ async def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
     mailbox, tap = Mailbox(), Tap()
     playout = Playout(lambda *_: None)
     vocabulary = machine().spec.vocabulary
-    side = ProviderSide(vocabulary, mailbox, playout, Transcoder(PCMU, PCMU, 8000), tap, structlog.get_logger())
+    side = ProviderListener(vocabulary, mailbox, playout, Transcoder(PCMU, PCMU, 8000), tap, structlog.get_logger())
     created: WireEvent = {"type": "session.created"}
 
     def everything() -> tuple[int, int, int]:

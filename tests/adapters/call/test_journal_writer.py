@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from adapters.audio.recorder import RecordingWriter
-from adapters.call.call import Call, Shared
+from adapters.call.call import Call, CallServices
 from adapters.call.journal_writer import HAND_OVER_S, CallJournal, JournalWriter, header_of
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.providers.realtime.endpoint import openai_endpoint
@@ -53,11 +53,11 @@ def files(folder: Path) -> list[Path]:
 def walk(journal: CallJournal, steps: int = 3) -> None:
     """The first steps of a call, as `Call` tells them."""
     step = machine().start()
-    journal.stepped(step, Letter(step.event, "start"), 0)
+    journal.stepped(step, Envelope(step.event, "start"), 0)
     for index in range(1, steps):
         event = Event("uplink.committable")
         step = machine().step(step.snapshot, event)
-        journal.stepped(step, Letter(event, "audio"), 20 * index)
+        journal.stepped(step, Envelope(event, "audio"), 20 * index)
 
 
 async def test_header_first_end_last_and_the_file_closed(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_a_folder_that_is_gone_or_a_disk_that_is_full_ends_no_call(tmp_pat
     for each in (journal, on_full):
         walk(each, 5)
         each.ended(Summary(machine().spec))
-        each.stepped(machine().start(), Letter(Event("call.started")), 0)  # after the end: counted, nothing more
+        each.stepped(machine().start(), Envelope(Event("call.started")), 0)  # after the end: counted, nothing more
     assert journals.close() and full.close()
     assert journal.dropped == 8 and on_full.dropped == 8
 
@@ -202,7 +202,7 @@ async def test_a_call_that_is_cancelled_has_its_end_line(tmp_path: Path) -> None
     journals = writer(tmp_path)
     journal = journals.open(ID)
     with ThreadPoolExecutor(1) as threads:
-        shared = Shared(machine(), settings(), {}, threads, RecordingWriter())
+        shared = CallServices(machine(), settings(), {}, threads, RecordingWriter())
         task = asyncio.create_task(Call(ID, Leg(), shared, [journal]).run())
         await asyncio.sleep(0)
         await asyncio.sleep(0.5)

@@ -4,21 +4,21 @@ import asyncio
 
 import pytest
 
-from adapters.call.mailbox import OVERFLOW, Letter, Mailbox
+from adapters.call.mailbox import OVERFLOW, Envelope, Mailbox
 from adapters.call.timers import Timers
 from fsm.machine.machine import Event, Timer
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_letters_come_out_in_order_and_a_wait_ends_with_the_next_letter() -> None:
+async def test_envelopes_come_out_in_order_and_a_wait_ends_with_the_next_envelope() -> None:
     mailbox = Mailbox()
     mailbox.put(Event("a"), "first")
-    assert await mailbox.next() == Letter(Event("a"), "first")
+    assert await mailbox.next() == Envelope(Event("a"), "first")
     waiting = asyncio.ensure_future(mailbox.next())
     await asyncio.sleep(1)
     mailbox.put(Event("b"))
-    assert await waiting == Letter(Event("b"), "")
+    assert await waiting == Envelope(Event("b"), "")
 
 
 async def test_over_the_bound_the_newest_is_dropped_and_the_end_of_the_call_is_asked_for_once() -> None:
@@ -37,12 +37,12 @@ async def test_deadlines_and_the_hang_up_come_through_a_full_mailbox() -> None:
     for name in "abcd":
         mailbox.put(Event(name))
     await asyncio.sleep(1)
-    mailbox.put(Event("caller.hung_up"), "line", vital=True)
+    mailbox.put(Event("caller.hung_up"), "line", never_drop=True)
     names = [(await mailbox.next()).event.name for _ in range(len(mailbox))]
     assert names == ["a", "b", OVERFLOW.name, "timer.closing_overdue", "caller.hung_up"]
 
 
-async def test_a_cancelled_wait_loses_no_letter() -> None:
+async def test_a_cancelled_wait_loses_no_envelope() -> None:
     mailbox = Mailbox()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(mailbox.next(), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.audio.playout import PlayoutStats
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from fsm.machine.machine import Effect, Step
 from tests.fsm.bundle import machine
@@ -28,7 +28,7 @@ class Counted(Story):
         super().__init__(spec, **context)
 
     def _take(self, step: Step) -> list[Effect]:
-        self.summary.count(step, Letter(step.event, "story"), self.now_ms)
+        self.summary.count(step, Envelope(step.event, "story"), self.now_ms)
         return super()._take(step)
 
     def numbers(self) -> dict[str, object]:

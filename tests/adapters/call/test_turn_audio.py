@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.audio.formats import PCMU
-from adapters.call.turn_audio import TurnAudio
+from adapters.call.turn_audio import UncommittedAudio
 from adapters.simulator.providers.realtime import parse_scenario
 from tests.adapters.call.rig import play
 
@@ -24,7 +24,7 @@ ONE_TURN = {
 STARTED: dict[str, object] = {"type": "input_audio_buffer.speech_started"}
 
 
-def frames(audio: TurnAudio, first: int, last: int) -> None:
+def frames(audio: UncommittedAudio, first: int, last: int) -> None:
     for number in range(first, last + 1):
         audio.remember(bytes([number]) * 160)
 
@@ -34,7 +34,7 @@ def numbers(pieces: list[bytes]) -> list[int]:
 
 
 def test_the_onset_and_all_that_was_said_since_once() -> None:
-    audio = TurnAudio(PCMU, 8000)
+    audio = UncommittedAudio(PCMU, 8000)
     frames(audio, 1, 100)
     audio.hear(STARTED)
     frames(audio, 101, 150)
@@ -44,7 +44,7 @@ def test_the_onset_and_all_that_was_said_since_once() -> None:
 
 @pytest.mark.parametrize("kind", ["input_audio_buffer.committed", "response.created", "response.done"])
 def test_nothing_of_a_turn_that_the_provider_has(kind: str) -> None:
-    audio = TurnAudio(PCMU, 8000)
+    audio = UncommittedAudio(PCMU, 8000)
     audio.hear(STARTED)
     frames(audio, 1, 50)
     audio.hear({"type": kind})
@@ -53,20 +53,20 @@ def test_nothing_of_a_turn_that_the_provider_has(kind: str) -> None:
 
 
 def test_nothing_where_nobody_spoke() -> None:
-    audio = TurnAudio(PCMU, 8000)
+    audio = UncommittedAudio(PCMU, 8000)
     frames(audio, 1, 100)
     assert audio.take() == []
 
 
 def test_the_newest_of_a_long_turn() -> None:
-    audio = TurnAudio(PCMU, 2000)
+    audio = UncommittedAudio(PCMU, 2000)
     audio.hear(STARTED)
     frames(audio, 1, 200)
     assert numbers(audio.take()) == list(range(101, 201))
 
 
 def test_nothing_where_nothing_is_to_be_kept() -> None:
-    audio = TurnAudio(PCMU, 0)
+    audio = UncommittedAudio(PCMU, 0)
     audio.hear(STARTED)
     frames(audio, 1, 100)
     assert audio.take() == []

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import io
 import json
+import signal
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -19,7 +20,7 @@ import structlog
 
 from adapters import logs
 from adapters.call.call import Call, Observer
-from adapters.call.mailbox import Letter
+from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.logs import LogSettings
 from adapters.providers.realtime.connection import tls_context
@@ -68,9 +69,9 @@ class Ends:
     summaries: dict[str, Summary] = attrs.field(factory=dict)
     awaited: dict[str, asyncio.Event] = attrs.field(factory=dict)
 
-    async def reached(self, state: str) -> None:
-        """Some call is in this state."""
-        await self.awaited.setdefault(state, asyncio.Event()).wait()
+    async def reached(self, state_or_variant: str) -> None:
+        """Some call is in this state, or has taken such an event."""
+        await self.awaited.setdefault(state_or_variant, asyncio.Event()).wait()
 
     def of(self, call_id: str) -> list[Observer]:
         return [_End(self, call_id)]
@@ -81,10 +82,11 @@ class _End:
     ends: Ends
     call_id: str
 
-    def stepped(self, step: Step, letter: Letter, at_ms: int) -> None:
-        del letter, at_ms
-        if step.snapshot.state in self.ends.awaited:
-            self.ends.awaited[step.snapshot.state].set()
+    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
+        del envelope, at_ms
+        for name in (step.snapshot.state, step.variant):
+            if name in self.ends.awaited:
+                self.ends.awaited[name].set()
 
     def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
 
@@ -335,6 +337,21 @@ async def test_closing_waits_for_an_answer_that_the_caller_waits_for(tmp_path: P
     assert summary.end_reason == "operator.hang_up_requested: server_closing"
 
 
+async def test_closing_waits_for_a_deadline_of_a_call_that_is_quiet_otherwise(tmp_path: Path) -> None:
+    """A pressed key is answered a while later; until then nobody has the floor and nothing is heard."""
+    steps = [*SPEAKS["steps"][:2], {"press": "5"}, SPEAKS["steps"][-1]]
+    ends = Ends()
+    async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url), ends) as server:
+        live = asyncio.create_task(call(server, {"steps": steps}))
+        await ends.reached("caller.pressed_key.other")
+        await server.close(drain_s=30)
+        report = await live
+    (summary,) = ends.summaries.values()
+    assert len(report.agent_speech) == 2, "the greeting, and the answer to the key"
+    assert (report.ended, report.dialplan_continues) == ("hangup", True)
+    assert summary.end_reason == "operator.hang_up_requested: server_closing"
+
+
 async def test_closing_ends_a_call_at_rest_at_once(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
@@ -360,7 +377,7 @@ async def test_closing_ends_what_does_not_end_by_itself(tmp_path: Path) -> None:
     assert summary.end_reason == "operator.hang_up_requested: server_closing"
 
 
-async def test_closing_in_a_hurry(tmp_path: Path) -> None:
+async def test_closing_in_a_forced(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
         live = asyncio.create_task(call(server, LISTEN))
@@ -368,14 +385,44 @@ async def test_closing_in_a_hurry(tmp_path: Path) -> None:
         closing = asyncio.create_task(server.close(drain_s=3600))
         await asyncio.sleep(0.1)
         began_s = loop.time()
-        server.hurry()
+        server.force()
         await closing
         assert loop.time() - began_s < 1
         report = await live
         assert (report.ended, report.dialplan_continues) == ("hangup", True)
 
 
-async def test_a_hurry_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]])
+async def test_a_first_signal_waits_for_the_calls_and_a_second_one_does_not(
+    tmp_path: Path, signals: list[signal.Signals]
+) -> None:
+    """The story lasts for half a minute and would be heard to its end."""
+    loop, ends = asyncio.get_running_loop(), Ends()
+    says = "responses: [{output: [{say: A long story, speech: agent_long_story}]}]"
+    async with ProviderServer(None, _scenario(says)) as provider:
+        server = TurnspecServer(settings_for(tmp_path, provider.url, "limits: {shutdown_s: 3600}\n"), ends.of)
+        running = asyncio.create_task(server.run())
+        await listening(server)
+        live = asyncio.create_task(call(server, LISTEN))
+        await ends.reached("playout.started.current")
+        signal.raise_signal(signals[0])
+        await asyncio.sleep(2)
+        assert len(server.calls) == 1 and not running.done(), "the story is heard"
+        began_s = loop.time()
+        signal.raise_signal(signals[1])
+        await running
+        assert loop.time() - began_s < 1
+        assert (await live).dialplan_continues
+    (summary,) = ends.summaries.values()
+    assert summary.played is not None and summary.played.played_ms < summary.played.generated_ms - 1000
+
+
+async def listening(server: TurnspecServer) -> None:
+    while not server.addresses:  # noqa: ASYNC110  the server sets no event
+        await asyncio.sleep(0.01)
+
+
+async def test_a_forced_close_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> None:
     """It neither reads nor closes; nothing is left of it either."""
     loop = asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
@@ -385,7 +432,7 @@ async def test_a_hurry_does_not_wait_for_a_peer_that_is_gone(tmp_path: Path) -> 
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(0.5)
         assert len(server.calls) == 1
-        server.hurry()
+        server.force()
         began_s = loop.time()
         await server.close()
         assert loop.time() - began_s < 2
@@ -402,6 +449,27 @@ async def test_an_operator_reaches_a_call_by_its_id(tmp_path: Path) -> None:
         report = await live
         await asyncio.sleep(GONE_S)
         assert report.ended == "hangup" and server.calls == {}
+
+
+async def test_a_call_that_ends_late_leaves_the_newer_one_of_the_same_id_in_its_place(tmp_path: Path) -> None:
+    """Asterisk may use an id again as soon as its side is closed; the provider's socket takes longer."""
+    call_id, deaf = uuid.uuid4(), "faults: [{fault: stall_reading, connection: 1, at_s: 3.0, for_s: 600}]"
+    hangs_up_early = {"steps": [{"wait_ms": 4000}, "hang_up"]}
+    async with (
+        ProviderServer(None, _scenario(deaf)) as provider,
+        serving(settings_for(tmp_path, provider.url)) as server,
+    ):
+        await call(server, hangs_up_early, call_id)
+        older = server.calls[str(call_id)]
+        live = asyncio.create_task(call(server, LISTEN, call_id))
+        await asyncio.sleep(0.5)
+        newer = server.calls[str(call_id)]
+        assert newer is not older and server._running == 2, "the older one still closes"
+        await asyncio.sleep(8)
+        assert server._running == 1
+        assert dict(server.calls) == {str(call_id): newer}
+        server.calls[str(call_id)].hang_up("enough")
+        assert (await live).ended == "hangup"
 
 
 async def test_more_calls_than_allowed_are_turned_away_politely(tmp_path: Path) -> None:

@@ -284,3 +284,16 @@ async def test_a_peer_that_reads_again_in_time_keeps_its_call() -> None:
         peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert set(await peer.hear(300)) == {SILENCE}
         assert connection.is_live
+
+
+async def test_frames_dropped_hours_apart_do_not_add_up_to_a_caller_who_is_gone() -> None:
+    async with stage(send_buffer_bytes=4096, backlog_max_frames=10, backlog_gone_frames=50) as play:
+        peer = await play.connect(HELLO, receive_buffer_bytes=2048)
+        await until(lambda: bool(play.calls.connections))
+        connection = play.calls.connections[0]
+        for times in range(1, 5):
+            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await until(lambda times=times: connection.stats.frames_dropped >= 30 * times)  # type: ignore[misc]
+            peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            assert set(await peer.hear(300)) == {SILENCE}
+        assert connection.stats.frames_dropped > 2 * 50 and connection.is_live

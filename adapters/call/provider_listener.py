@@ -26,7 +26,7 @@ class WireTap(Protocol):
     def wire_in(self, event: WireEvent) -> None: ...
 
 
-class ProviderSide:
+class ProviderListener:
     """The listener of one RealtimeConnection."""
 
     def __init__(
