@@ -31,7 +31,7 @@ class _Script:
     def __init__(self, machine: TurnSpecMachine, seed: int) -> None:
         self._machine = machine
         self._random = random.Random(seed)
-        self._snapshot: Snapshot = machine.start().snapshot
+        self._snapshot: Snapshot = machine.start()[-1].snapshot
         self._sent: list[Effect] = []
         self.events: list[Event] = []
 
@@ -51,14 +51,14 @@ class _Script:
         return next(str(e.args["event_id"]) for e in reversed(self._sent) if e.name == effect)
 
     def _step(self, event: Event) -> None:
-        step = self._machine.step(self._snapshot, event)
+        step, *waited = self._machine.advance(self._snapshot, event)
         if step.outcome in ("impossible", "refused", "deferred"):
             raise ValueError(f"{event.name} in {step.before}: {step.outcome}, {step.reason}")
         self.events.append(event)
         self._snapshot = step.snapshot
         self._sent += step.effects
-        if self._machine.recall(self._snapshot) is not None:
-            raise ValueError(f"{event.name} in {step.before}: leaves an event waiting")
+        if waited:
+            raise ValueError(f"{event.name} in {step.before}: '{waited[0].event.name}' had waited for it")
 
     # --- what a provider says -----------------------------------------------------------------------------------------
 

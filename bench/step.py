@@ -62,7 +62,7 @@ class Contenders:
 
     def compare(self) -> None:
         """ValueError: a contender does something else."""
-        snapshot, hand, stock = self.ours.start().snapshot, hand_table.start(), self.stock.start()
+        snapshot, hand, stock = self.ours.start()[-1].snapshot, hand_table.start(), self.stock.start()
         names = [variable.name for variable in self.ours.spec.variables]
         for event in self.events:
             step = self.ours.step(snapshot, event)
@@ -90,7 +90,7 @@ class Contenders:
         return Round(self._ours() / each, self._hand() / each, self._stock() / each)
 
     def _ours(self) -> int:
-        step, snapshot = self.ours.step, self.ours.start().snapshot
+        step, snapshot = self.ours.step, self.ours.start()[-1].snapshot
         began = perf_counter_ns()
         for event in self.events:
             snapshot = step(snapshot, event).snapshot
@@ -117,7 +117,7 @@ class Contenders:
         deciding without them.
         """
         events = self.ours.table.strict_events()
-        snapshot = self.ours.start().snapshot
+        snapshot = self.ours.start()[-1].snapshot
         asked = []
         for event in self.events:
             step = self.ours.step(snapshot, event)
@@ -161,7 +161,7 @@ def _values(snapshot: Snapshot, machine: TurnSpecMachine) -> dict[str, str]:
 def _cold_ns(events: Sequence[Event]) -> float:
     """The first conversation of a process, when no reaction is known yet."""
     machine = TurnSpecMachine(load_spec("server_vad").spec)
-    snapshot = machine.start().snapshot
+    snapshot = machine.start()[-1].snapshot
     began = perf_counter_ns()
     for event in events:
         snapshot = machine.step(snapshot, event).snapshot
@@ -197,7 +197,7 @@ def state_bytes(calls: int) -> dict[str, float]:
     ours, stock = contenders.ours, contenders.stock
 
     def by_ours(events: Sequence[Event]) -> object:
-        snapshot = ours.start().snapshot
+        snapshot = ours.start()[-1].snapshot
         for event in events:
             snapshot = ours.step(snapshot, event).snapshot
         return snapshot

@@ -31,6 +31,7 @@ from adapters.call.timers import Timers
 from adapters.call.turn_audio import UncommittedAudio
 from adapters.providers.realtime.protocol import WireEvent
 from adapters.tools import ToolRunner
+from fsm.journal.journal import WAITED
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
 
 log = structlog.get_logger(__name__)
@@ -149,20 +150,23 @@ class Call:
         settings = self._shared.settings
         context = {} if settings.greeting is not None else {"owed": "none"}
         manual = self._machine.spec.turn_detection.manual
-        step = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
+        steps = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
         self._leg.listen(self)
         self._leg.play_from(self._next_frame)
-        self._act(step, Envelope(step.event, "start"))
-        snapshot = step.snapshot
-        while not snapshot.is_final:
+        self._take(steps, Envelope(steps[0].event, "start"))
+        while not (snapshot := steps[-1].snapshot).is_final:
             self._snapshot = snapshot
             if self._leaving:
                 self._ask_to_end()
-            recalled = self._machine.recall(snapshot)
-            envelope = Envelope(recalled, "waited") if recalled is not None else await self._mailbox.next()
-            step = self._machine.step(snapshot, envelope.event)
-            snapshot = step.snapshot
-            self._act(step, envelope)
+            envelope = await self._mailbox.next()
+            steps = self._machine.advance(snapshot, envelope.event)
+            self._take(steps, envelope)
+
+    def _take(self, steps: tuple[Step, ...], envelope: Envelope) -> None:
+        """Acts on an envelope and on what had waited for it."""
+        self._act(steps[0], envelope)
+        for step in steps[1:]:
+            self._act(step, Envelope(step.event, WAITED))
 
     def _act(self, step: Step, envelope: Envelope) -> None:
         at_ms = self._at_ms()
@@ -240,10 +244,9 @@ class Call:
             self._leaving = ""
 
     def _is_at_rest(self, snapshot: Snapshot) -> bool:
-        """Nobody has the floor, nothing has a deadline, nothing is heard, nothing that waited is next."""
+        """Nobody has the floor, nothing has a deadline, nothing is heard."""
         quiet = snapshot.state == QUIET or QUIET not in self._machine.spec.states
-        is_idle = quiet and not snapshot.armed and not self._playout.is_playing
-        return is_idle and self._machine.recall(snapshot) is None
+        return quiet and not snapshot.armed and not self._playout.is_playing
 
     def say(self, text: str) -> None:
         """An application's wish to have something said; it waits until nobody has the floor."""

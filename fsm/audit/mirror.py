@@ -7,6 +7,7 @@ client asked for and the provider rejected is not fed: turnspec did not ask for 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -21,7 +22,8 @@ from fsm.machine.wire import read_wire
 
 _PATIENCE_MS = 2000.0  # for an answer the log may still bring; shorter than any deadline of a bundled spec
 _PROMPT_MS = 3000.0
-_RECALLS = 8
+_FOLLOWUPS = 8  # of the playout, to one event
+_OPENING_STEPS = 8  # at most, until the socket is open
 _LEFT = frozenset({0, 1000, 1005})  # closes after which nobody comes back
 _OPENING = frozenset({"absent", "connecting", "open"})
 _AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
@@ -69,15 +71,16 @@ class Mirror:
         self._begin()
 
     def _begin(self) -> None:
-        first = self._machine.start(self._talk_key, **self._context)
-        self._snapshot: Snapshot = first.snapshot
+        steps = self._machine.start(self._talk_key, **self._context)
+        self._snapshot: Snapshot = steps[-1].snapshot
         self._due: dict[str, tuple[float, int]] = {}
         self._waits = _Waits()
         self._playout = MirrorPlayout()
         self._prompt_until: float | None = None
         self._is_over = False
         self.calls += 1
-        self._take(first)
+        for step in steps:
+            self._take(step)
 
     @property
     def state(self) -> str:
@@ -182,7 +185,7 @@ class Mirror:
 
     def _ready(self, wire_type: str) -> Iterator[Act]:
         """The socket is open when the provider speaks; a log that begins later has lost its session.created."""
-        for _ in range(_RECALLS):
+        for _ in range(_OPENING_STEPS):
             session = self._slot()
             if session == "connecting":
                 yield from self._step(Event("provider.opened"), assumed=True)
@@ -290,20 +293,17 @@ class Mirror:
     # --- steps --------------------------------------------------------------------------------------------------------
 
     def _step(self, event: Event, assumed: bool = False) -> Iterator[Act]:
-        waiting = [event]
-        for _ in range(_RECALLS):
-            step = self._machine.step(self._snapshot, waiting.pop(0))
-            followups = self._take(step)
-            place = step.place or NOWHERE
-            yield Act(
-                self._now_ms, self._line, step.variant, step.outcome, step.before, step.snapshot.state,
-                tuple(_shown(e) for e in step.effects), place, assumed, step.reason,
-            )  # fmt: skip
-            waiting += followups
-            recalled = self._machine.recall(self._snapshot)
-            if recalled is not None and not waiting:
-                waiting.append(recalled)
-            if not waiting or self._snapshot.is_final:
+        """An event, and what the playout answers to its effects."""
+        coming = deque([event])
+        for _ in range(_FOLLOWUPS):
+            for step in self._machine.advance(self._snapshot, coming.popleft()):
+                coming += self._take(step)
+                place = step.place or NOWHERE
+                yield Act(
+                    self._now_ms, self._line, step.variant, step.outcome, step.before, step.snapshot.state,
+                    tuple(_shown(e) for e in step.effects), place, assumed, step.reason,
+                )  # fmt: skip
+            if not coming or self._snapshot.is_final:
                 return
 
     def _take(self, step: Step) -> list[Event]:

@@ -13,8 +13,8 @@ import attrs
 
 from fsm.language.spec import Spec
 from fsm.machine.reaction import Control, Reaction, begin
-from fsm.machine.table import StrictEvent, TurnMachine
-from fsm.verify.tables import BITS, MAX_RECALLS, MacroStep, Tables
+from fsm.machine.table import TurnMachine
+from fsm.verify.tables import BITS, MacroStep, Tables
 from fsm.world.binding import Binding, WorldSettings
 from fsm.world.play import Queues
 from fsm.world.world import World
@@ -137,21 +137,9 @@ class PairTables(Tables):
         events = self._events_of[side]
         if name not in events:
             return ()  # no event of this one's vocabulary
-        reactions = [events[name].trigger(self.machines[side].one(here))]
-        while len(reactions) < MAX_RECALLS:
-            recalled = _recalled(events, reactions[-1].after)
-            if recalled is None:
-                break
-            reactions.append(recalled)
-        return tuple(reactions)
-
-
-def _recalled(events: dict[str, StrictEvent], control: Control) -> Reaction | None:
-    """As TurnSpecMachine.recall, and as the verifier has it: nothing is recalled when the call is over."""
-    if control.is_final:
-        return None
-    tried = (events[name].trigger(control) for name in control.waiting)
-    return next((reaction for reaction in tried if reaction.outcome != "deferred"), None)
+        machine = self.machines[side]
+        first = events[name].trigger(machine.one(here))
+        return (first, *machine.completion(first.after))
 
 
 def _effects(reactions: Sequence[Reaction]) -> tuple[tuple[str, str | None], ...]:

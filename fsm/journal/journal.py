@@ -61,7 +61,7 @@ class StepLine:
     """One step. `serial` counts steps from 0 (the start of the call) without a gap; `place` is `file:line`.
 
     `cause` is what put the event into the mailbox: `start`, `line`, `wire:<event id>`, `tool:<call id>`,
-    `timer:<name>` ...; `waited` (WAITED) for one that the machine itself took up again (TurnSpecMachine.recall).
+    `timer:<name>` ...; `waited` (WAITED) for one that the machine itself took up again (TurnSpecMachine.advance).
     """
 
     serial: int

@@ -7,6 +7,7 @@ Never here: files, clocks, wire events (a journal holds machine events).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 import attrs
@@ -70,6 +71,7 @@ class _Replayer:
         self.machine = machine
         self.compare = compare
         self.epochs: dict[str, int] = {}  # the last epoch of each timer in the journal
+        self.due: deque[Step] = deque()  # steps of the machine that the journal has still to show
 
     def run(self) -> Replay:
         total = len(self.steps)
@@ -95,20 +97,24 @@ class _Replayer:
         for name, value in header.context.items():
             if value not in known.get(name, ()):
                 return f"the call starts with {name} = {value}, which spec '{self.machine.spec.name}' does not have"
-        return self.machine.start(header.talk_key, **header.context)
+        first, *rest = self.machine.start(header.talk_key, **header.context)
+        self.due.extend(rest)
+        return first
 
     def _loss(self) -> str:
         return f" ({self.lost} lines were lost when it was written)" if self.lost else ""
 
     def _step(self, snapshot: Snapshot, line: StepLine) -> tuple[Step, Divergence | None]:
         """One line: an event that had waited must be what the machine itself takes up now, and the other way round."""
-        recalled = self.machine.recall(snapshot)
-        step = self.machine.step(snapshot, recalled or self._event(snapshot, line))
-        if (recalled is not None) != (line.cause == WAITED) or (recalled and recalled.name != line.event):
-            got = f"'{recalled.name}' no longer waits and is next" if recalled else "nothing that waited is next"
+        waited = bool(self.due)
+        if not waited:
+            self.due.extend(self.machine.advance(snapshot, self._event(snapshot, line)))
+        step = self.due.popleft()
+        if waited != (line.cause == WAITED) or (waited and step.event.name != line.event):
+            got = f"'{step.event.name}' no longer waits and is next" if waited else "nothing that waited is next"
             journalled = "'{}' had waited and was next" if line.cause == WAITED else "'{}' came next"
             difference = Difference("step", journalled.format(line.event), got)
-            return step, _diverged(line, step if recalled else None, (difference,))
+            return step, _diverged(line, step if waited else None, (difference,))
         return step, self._differs(line, step)
 
     def _event(self, snapshot: Snapshot, line: StepLine) -> Event:

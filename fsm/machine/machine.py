@@ -1,4 +1,7 @@
-"""`step(snapshot, event)`: the one decision of a call. Pure, total and synchronous; effects come out as data.
+"""`advance(snapshot, event)`: the one decision of a call. Pure, total and synchronous; effects come out as data.
+
+`advance` runs to completion: the step of the event, then those of events that had waited and are due now, in order. The
+next event comes from outside. Their number is bounded (fsm.machine.reaction), whatever a spec says.
 
 Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the event's data (fsm.machine.ledgers).
 """
@@ -164,8 +167,8 @@ class TurnSpecMachine:
             for base, identity in spec.vocabulary.identities.items()
         }
 
-    def start(self, talk_key: str = "", **context: str) -> Step:
-        """A new call. `context` overrides initial values by name, e.g. `owed="none"` for a call without a greeting."""
+    def start(self, talk_key: str = "", **context: str) -> tuple[Step, ...]:
+        """A new call: its first steps. `context` overrides initial values by name, e.g. `owed="none"`: no greeting."""
         values = [v.initial for v in self.spec.variables]
         for name, value in context.items():
             variable = self.spec.variable(name)
@@ -176,11 +179,31 @@ class TurnSpecMachine:
         _, control, makers, to_start, _, _ = _plan(nothing.control, reaction, self._after_ms)
         effects, ledger = _effects(makers, nothing.ledger, _NOTHING)
         armed, start = _armed({}, to_start, (), 1)
-        return Step(Event("call.started"), reaction, nothing, Snapshot(control, ledger, armed, {}, 1), effects, start)
+        after = Snapshot(control, ledger, armed, dict.fromkeys(control.waiting, _NOTHING), 1)
+        return self._completed(Step(Event("call.started"), reaction, nothing, after, effects, start))
+
+    def advance(self, snapshot: Snapshot, event: Event) -> tuple[Step, ...]:
+        """The answer to an event, and to those that had waited and are due now; the last step's snapshot is the next.
+
+        Never raises for what comes in. After the last step nothing is due but what comes from outside.
+        """
+        return self._completed(self.step(snapshot, event))
+
+    def _completed(self, first: Step) -> tuple[Step, ...]:
+        snapshot = first.snapshot
+        if not snapshot.control.waiting:
+            return (first,)
+        steps = [first]
+        for reaction in self.table.completion(snapshot.control):
+            event = Event(reaction.event, snapshot.data.get(reaction.event, _NOTHING))
+            plan = _plan(snapshot.control, reaction, self._after_ms)
+            steps.append(self._step(snapshot, event, plan, snapshot.ledger))
+            snapshot = steps[-1].snapshot
+        return tuple(steps)
 
     def step(self, snapshot: Snapshot, event: Event) -> Step:
-        """The answer to any event in any snapshot; never raises for what comes in."""
-        before, ledger, armed, waiting, serial = snapshot
+        """The answer to this event alone: one step of `advance`."""
+        before, ledger, armed, _, _ = snapshot
         name, data = event
         identity = self._identities.get(name)
         if identity is not None:
@@ -193,7 +216,13 @@ class TurnSpecMachine:
                 return self._nothing(snapshot, event, "a stale timer is no event")
         else:
             return self._nothing(snapshot, event, f"'{name}' is no event of the vocabulary")
-        reaction, control, makers, to_start, to_stop, waits = plans.kept.get(before) or plans.made(before)
+        return self._step(snapshot, event, plans.kept.get(before) or plans.made(before), ledger)
+
+    def _step(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: Ledger) -> Step:
+        """A reaction as a step; `ledger` knows the event's ids."""
+        reaction, control, makers, to_start, to_stop, waits = plan
+        _, data = event
+        _, _, armed, waiting, serial = snapshot
         if not reaction.admitted:
             ledger = snapshot.ledger
         serial += 1
@@ -207,13 +236,6 @@ class TurnSpecMachine:
             waiting = self._waiting_data(snapshot, event, reaction)
         after = _new(Snapshot, (control, ledger, armed, waiting, serial))
         return _new(Step, (event, reaction, snapshot, after, effects, start))
-
-    def recall(self, snapshot: Snapshot) -> Event | None:
-        """The event that waited and need not wait any longer: to be stepped before the next from outside."""
-        for name in snapshot.control.waiting:
-            if self._events[name].trigger(snapshot.control).outcome != "deferred":
-                return Event(name, snapshot.data.get(name, _NOTHING))
-        return None
 
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
         return Step(event, Reaction("ignored", event.name, snapshot.control, reason=reason), snapshot, snapshot, (), ())

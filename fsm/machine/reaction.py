@@ -4,6 +4,11 @@
 A configuration (Control) is a tuple of small integers, so the set of them is finite and every reaction can be kept.
 Never here: ids, data of events, time.
 
+Run to completion: an event that waits (deferred, or raised by a count that overflowed) is answered as soon as it is not
+deferred any longer, before the next event from outside. One event may cause MAX_REACTIONS reactions; what is still due
+then is dropped, with a reaction "impossible" that says so. The verifier reports it like every impossible reaction; a
+call counts it as a protocol violation and continues in the state it is in.
+
 Order within a step, as in stock `transitions`: the event moves slots, the row's operations, the target is resolved,
 exit operations, the state changes, entry operations. Reaching the state one is in runs no exit and no entry.
 """
@@ -18,6 +23,9 @@ import attrs
 from fsm.language.problem import NOWHERE, Place
 from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
 from fsm.language.vocabulary import EffectWord, EventWord, Word
+
+MAX_REACTIONS = 16
+"""To one event and to those that had waited for it. No bundled spec needs more than three."""
 
 Outcome = Literal["taken", "stayed", "deferred", "ignored", "refused", "impossible"]
 _OUTCOMES: dict[str, Outcome] = {
@@ -168,6 +176,13 @@ def begin(spec: Spec, values: Sequence[int]) -> Reaction:
     return _finish(spec, never, "call.started", run, (), "taken")
 
 
+def dropped(spec: Spec, control: Control, event: str) -> Reaction:
+    """An event that is due, after MAX_REACTIONS: it waits no longer, and nothing else comes of it."""
+    reason = f"'{event}' is due after {MAX_REACTIONS} reactions to one event: the spec answers itself without end"
+    after = control_of(spec, control.values, _without(control.waiting, event))
+    return Reaction("impossible", event, after, reason=reason, admitted=False)
+
+
 def _out_of_place(spec: Spec, control: Control, word: EventWord) -> Reaction:
     if word.otherwise is not None:
         return Reaction("ignored", word.name, control, reason=word.otherwise, admitted=False)
@@ -212,6 +227,8 @@ def _finish(
                 stop.append(deadline.name)
         elif not was or deadline.event == event or deadline.name in run.restarted or condition.reads & run.changed:
             start.append(deadline.name)
+    if before.is_final:  # whatever an event says of the slots, nobody waits any more
+        start = []
     return Reaction(
         outcome, event, after, tuple(run.effects), path, path[0].reason if path else "", tuple(run.raised),
         tuple(start), tuple(stop),

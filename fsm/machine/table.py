@@ -15,7 +15,7 @@ import attrs
 from transitions import Event, Machine, Transition
 
 from fsm.language.spec import Cell, Spec
-from fsm.machine.reaction import Control, Reaction, react
+from fsm.machine.reaction import MAX_REACTIONS, Control, Reaction, dropped, react
 
 MAX_KEPT = 200_000  # reactions; past that the memory is dropped and filled anew
 
@@ -61,6 +61,7 @@ class TurnMachine(Machine):
             self.events[name] = StrictEvent(name, self)
         for deadline in spec.deadlines.values():
             self.events[deadline.event] = StrictEvent(deadline.event, self)
+        self._strict = {name: event for name, event in self.events.items() if isinstance(event, StrictEvent)}
         for (state, event), cell in spec.cells.items():
             self.add_transition(event, state, None, cell=cell)
 
@@ -69,11 +70,31 @@ class TurnMachine(Machine):
         if self._count >= MAX_KEPT:
             self._count = 0
             self._controls.clear()
-            for each in self.strict_events().values():
+            for each in self._strict.values():
                 each.kept = {}
         self._count += 1
         reaction = event.kept[control] = attrs.evolve(reaction, after=self.one(reaction.after))
         return reaction
+
+    def completion(self, control: Control) -> tuple[Reaction, ...]:
+        """What comes before the next event from outside: the reactions to events that waited and are due now."""
+        if not control.waiting:
+            return ()
+        made: list[Reaction] = []
+        while (due := self._due(control)) is not None:
+            if len(made) + 1 >= MAX_REACTIONS:
+                due = dropped(self.spec, control, due.event)
+                due = attrs.evolve(due, after=self.one(due.after))
+            made.append(due)
+            control = due.after
+        return tuple(made)
+
+    def _due(self, control: Control) -> Reaction | None:
+        """The reaction to the first waiting event that is not deferred again; none once the call is over."""
+        if control.is_final:
+            return None
+        tried = (self._strict[name].trigger(control) for name in control.waiting)
+        return next((reaction for reaction in tried if reaction.outcome != "deferred"), None)
 
     def one(self, control: Control) -> Control:
         """The one object for an equal configuration."""
@@ -91,4 +112,4 @@ class TurnMachine(Machine):
 
     def strict_events(self) -> Mapping[str, StrictEvent]:
         """Every event by name, as what it is."""
-        return {name: event for name, event in self.events.items() if isinstance(event, StrictEvent)}
+        return self._strict

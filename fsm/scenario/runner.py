@@ -17,7 +17,6 @@ from fsm.machine.wire import read_wire
 from fsm.scenario.roles import role_data
 from fsm.scenario.scenario import EffectMatch, Expect, Scenario, ScenarioStep, plain_text
 
-MAX_RECALLS = 16
 MAX_FIRED = 1000  # deadlines within one line
 
 
@@ -103,10 +102,7 @@ class Runner:
         self.ids: Counter[str] = Counter()
         self.sent: list[Effect] = []
         self.armings = 0
-        first = machine.start(talk_key=scenario.talk_key, **scenario.context)
-        self.snapshot: Snapshot = first.snapshot
-        self._take(first)
-        self._tell("call.started", [first])
+        self._take("call.started", machine.start(talk_key=scenario.talk_key, **scenario.context))
 
     def run(self) -> Result:
         for number, line in enumerate(self.scenario.steps):
@@ -172,7 +168,7 @@ class Runner:
         if line.does == "wire":
             events = read_wire(self.machine.spec.vocabulary, {"type": line.name, **_nested(data)})
             if not events:
-                self._tell(line.name, [])
+                self._take(line.name, ())
             for event in events:
                 self._step(event, line.name)
         elif line.name.startswith("timer."):
@@ -198,28 +194,19 @@ class Runner:
         return f"{kind}_{self.ids[kind]}"
 
     def _step(self, event: Event, what: str) -> None:
-        step = self.machine.step(self.snapshot, event)
-        self._take(step)
-        steps = [step]
-        while len(steps) < MAX_RECALLS and not self.snapshot.is_final:
-            recalled = self.machine.recall(self.snapshot)
-            if recalled is None:
-                break
-            steps.append(self.machine.step(self.snapshot, recalled))
-            self._take(steps[-1])
-        self._tell(what, steps)
+        self._take(what, self.machine.advance(self.snapshot, event))
 
-    def _take(self, step: Step) -> None:
-        self.steps.append(step)
-        self.snapshot = step.snapshot
-        self.sent += step.effects
-        for name in step.stop:
-            self.due.pop(name, None)
-        for timer in step.start:
-            self.armings += 1
-            self.due[timer.name] = (self.now_ms + timer.after_ms, self.armings, timer.epoch)
-
-    def _tell(self, what: str, steps: Sequence[Step]) -> None:
+    def _take(self, what: str, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self.steps.append(step)
+            self.sent += step.effects
+            for name in step.stop:
+                self.due.pop(name, None)
+            for timer in step.start:
+                self.armings += 1
+                self.due[timer.name] = (self.now_ms + timer.after_ms, self.armings, timer.epoch)
+        if steps:
+            self.snapshot: Snapshot = steps[-1].snapshot
         self.told.append(Told(self.now_ms, what, tuple(steps), self.snapshot.state))
 
     # --- time ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ Pass = tuple[int, bool]
 """How many values make a configuration new, and whether they are told apart by state."""
 PASSES: tuple[Pass, ...] = ((2, False), (2, True), (3, False))
 MAX_NODES = 40_000
-MAX_RECALLS = 16
 
 
 @attrs.frozen
@@ -77,7 +76,7 @@ class Search:
         return found
 
     def _search(self, left: set[Target], is_new: Callable[[Snapshot], bool]) -> Iterator[Way]:
-        first = self.machine.start(talk_key=self.talk_key)
+        first = self.machine.start(talk_key=self.talk_key)[-1]
         is_new(first.snapshot)
         queue = deque([_Node(first.snapshot, None, "", Counter())])
         self.nodes = 1
@@ -101,7 +100,7 @@ class Search:
             known = self.reached[key] = reached(self.machine.spec, step)
         return known
 
-    def _moves(self, node: _Node) -> Iterator[tuple[str, Counter[str], list[Step]]]:
+    def _moves(self, node: _Node) -> Iterator[tuple[str, Counter[str], tuple[Step, ...]]]:
         """All that can come next, with all that comes of it."""
         snapshot, machine = node.snapshot, self.machine
         identities = machine.spec.vocabulary.identities
@@ -117,22 +116,13 @@ class Search:
             )
             if data is None:
                 continue
-            step = machine.step(snapshot, Event(base, data))
-            if step.reaction.path and step.outcome != "impossible":
-                yield name, ids, self._with_recalls(step)
+            steps = machine.advance(snapshot, Event(base, data))
+            if steps[0].reaction.path and steps[0].outcome != "impossible":
+                yield name, ids, steps
         for timer, epoch in snapshot.armed.items():
-            step = machine.step(snapshot, Event(f"timer.{timer}", {"epoch": epoch}))
-            if step.outcome != "impossible":
-                yield f"timer.{timer}", node.ids, self._with_recalls(step)
-
-    def _with_recalls(self, step: Step) -> list[Step]:
-        steps = [step]
-        while len(steps) < MAX_RECALLS and not steps[-1].snapshot.is_final:
-            recalled = self.machine.recall(steps[-1].snapshot)
-            if recalled is None:
-                break
-            steps.append(self.machine.step(steps[-1].snapshot, recalled))
-        return steps
+            steps = machine.advance(snapshot, Event(f"timer.{timer}", {"epoch": epoch}))
+            if steps[0].outcome != "impossible":
+                yield f"timer.{timer}", node.ids, steps
 
 
 class _Novelty:

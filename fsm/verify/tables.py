@@ -11,7 +11,7 @@ from typing import Protocol
 
 import attrs
 
-from fsm.language.spec import MAX_CHOICES, STATE
+from fsm.language.spec import STATE
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
 from fsm.world.binding import Binding, Label, MoveWay, Option
@@ -21,7 +21,6 @@ BITS = 20
 MASK = (1 << BITS) - 1
 EMPTY = 0  # the number of empty queues
 ANYTHING = 0  # the number of "held back by any message"
-MAX_RECALLS = 16
 
 Action = tuple[int, int, int, int, int]
 """(label, world after, change of queues, event or -1, what holds it back or -1)."""
@@ -154,14 +153,15 @@ class Tables:
     def start(self) -> int:
         """The first state: the machine's first step, and what the world makes of its effects."""
         spec = self.machine.spec
-        reaction = begin(spec, [v.initial for v in spec.variables])
-        effects = tuple((word.name, literal) for word, literal in reaction.effects)
+        first = begin(spec, [v.initial for v in spec.variables])
+        reactions = (first, *self.machine.completion(first.after))
+        effects = tuple((word.name, literal) for reaction in reactions for word, literal in reaction.effects)
         empty: Queues = tuple(b"" for _ in self.binding.world.channels)
         self.queue(empty)
         way, values = self.binding.effects(self.binding.initial(), effects)[0]
         queues = self.applied(empty, way.changes, True)
         assert not isinstance(queues, int)
-        return self.packed(self.control(reaction.after), self.world(values), self.queue(queues))
+        return self.packed(self.control(reactions[-1].after), self.world(values), self.queue(queues))
 
     @staticmethod
     def packed(control: int, world: int, queues: int) -> int:
@@ -214,32 +214,15 @@ class Tables:
 
     def step(self, control: int, event: int) -> MacroStep:
         """The machine's reaction to an event, and to those that waited and need not any longer."""
-        here = self.controls[control]
-        reactions = [self._strict[self.events[event]].trigger(here)]
-        here = reactions[0].after
-        recalled = self._recalled(here)
-        while recalled is not None and len(reactions) < MAX_RECALLS:
-            reactions.append(recalled)
-            here = recalled.after
-            recalled = self._recalled(here)
+        first = self._strict[self.events[event]].trigger(self.controls[control])
+        reactions = (first, *self.machine.completion(first.after))
         effects = tuple((word.name, literal) for r in reactions for word, literal in r.effects)
         if effects not in self.sequence_ids:
             self.sequence_ids[effects] = len(self.sequences)
             self.sequences.append(effects)
-        macro = MacroStep(self.control(here), self.sequence_ids[effects], tuple(reactions))
+        macro = MacroStep(self.control(reactions[-1].after), self.sequence_ids[effects], reactions)
         self.macros[event << BITS | control] = macro
         return macro
-
-    def _recalled(self, control: Control) -> Reaction | None:
-        """As TurnSpecMachine.recall: the first waiting event that is not deferred again."""
-        spec = self.machine.spec
-        if spec.states[spec.variables[STATE].domain[control.values[STATE]]].final:
-            return None
-        for name in control.waiting:
-            reaction = self._strict[name].trigger(control)
-            if reaction.outcome != "deferred":
-                return reaction
-        return None
 
     def effects(self, sequence: int, world: int) -> list[tuple[int, int, str | None]]:
         """What the world makes of effects: (world, change of queues, message lost) for each way it can go."""
@@ -253,5 +236,4 @@ def _next(known: Sequence[object]) -> int:
     return len(known)
 
 
-assert MAX_CHOICES < MAX_RECALLS
 Caps = Mapping[str, int]

@@ -35,6 +35,7 @@ class CellUse:
     place: Place
     state_number: int
     label: int
+    reason: str = ""
 
 
 @attrs.frozen

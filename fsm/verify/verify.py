@@ -144,7 +144,7 @@ class Verification:
             values = self.tables.controls[key & MASK].values
             for reaction in self.tables.macros[key].reactions:
                 name = state.domain[values[STATE]]
-                use = CellUse(name, reaction.event, reaction.outcome, reaction.place, i, label)
+                use = CellUse(name, reaction.event, reaction.outcome, reaction.place, i, label, reaction.reason)
                 known = found.get((name, reaction.event))
                 if known is None or (known.outcome != "impossible" and reaction.outcome == "impossible"):
                     found[name, reaction.event] = use
@@ -160,8 +160,10 @@ class Verification:
         for (state, event), use in cells.items():
             if use.outcome == "impossible":
                 trail = tuple(str(step) for step in self.narrator.beyond(use.state_number, use.label).steps)
-                place = use.place if use.place.line else self.spec.states[state].place
-                yield Problem(place, "impossible", f"'{event}' does happen in '{state}'", "", trail)
+                place, hint = use.place, ""
+                if not place.line:  # no row says so: the machine does
+                    place, hint = self.spec.states[state].place, use.reason
+                yield Problem(place, "impossible", f"'{event}' does happen in '{state}'", hint, trail)
 
     def _repeated(self) -> Iterable[Problem]:
         """Effects sent twice in one step: the second says nothing new, and hands are not asked to be idempotent."""

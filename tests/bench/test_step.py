@@ -57,7 +57,7 @@ def _opened() -> Iterator[Event]:
 def test_the_table_by_hand_does_the_same_on_random_walks(contenders: Contenders, seed: int) -> None:
     """Also where the conversation does not come by: every cell that the table has, whatever happened before."""
     random_ = random.Random(seed)
-    snapshot, hand, taken = contenders.ours.start().snapshot, hand_table.start(), 0
+    snapshot, hand, taken = contenders.ours.start()[-1].snapshot, hand_table.start(), 0
     for event in _opened():
         step = contenders.ours.step(snapshot, event)
         snapshot, hand = step.snapshot, contenders.same_by_hand(hand, step)

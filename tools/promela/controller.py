@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from fsm.language.expression import Expr
-from fsm.language.spec import Assign, Branch, Emit, Operation, Presume, Row, Spec
+from fsm.language.spec import MAX_CHOICES, Assign, Branch, Emit, Operation, Presume, Row, Spec
 from fsm.language.vocabulary import EventWord, Word
+from fsm.machine.reaction import MAX_REACTIONS
 from tools.promela.text import Lines, cases, clamped, comment, expression, first, identifier, loop, steps, when
 
-MAX_CHOICES = 8  # choices on the way of one step
-MAX_RECALLS = 16  # reactions to one event, with those of events that had waited
 MAX_TIMES = 4  # times one step raises an event; asserted, too
 MAX_EFFECTS = 60  # effects of one event; the model asserts that they are enough
 
@@ -213,7 +212,7 @@ class SpecText:
 
     def _next(self) -> Lines:
         """The oldest event that waits and is not deferred again comes next, until there are too many."""
-        again = f"seek < waits && calls < {MAX_RECALLS} && !{self.is_final()}"
+        again = f"seek < waits && calls < {MAX_REACTIONS} && !{self.is_final()}"
         return [
             *when("recalling && after == WAITS", ["seek++;"], ["calls++;", "seek = 0;"]),
             *when(again, ["ev = wait[seek];", "recalling = 1;"], ["calls = 255;"]),

@@ -52,7 +52,7 @@ def files(folder: Path) -> list[Path]:
 
 def walk(journal: CallJournal, steps: int = 3) -> None:
     """The first steps of a call, as `Call` tells them."""
-    step = machine().start()
+    step = machine().start()[-1]
     journal.stepped(step, Envelope(step.event, "start"), 0)
     for index in range(1, steps):
         event = Event("uplink.committable")
@@ -183,7 +183,7 @@ async def test_a_folder_that_is_gone_or_a_disk_that_is_full_ends_no_call(tmp_pat
     for each in (journal, on_full):
         walk(each, 5)
         each.ended(Summary(machine().spec))
-        each.stepped(machine().start(), Envelope(Event("call.started")), 0)  # after the end: counted, nothing more
+        each.stepped(machine().start()[-1], Envelope(Event("call.started")), 0)  # after the end: counted, nothing more
     assert journals.close() and full.close()
     assert journal.dropped == 8 and on_full.dropped == 8
 

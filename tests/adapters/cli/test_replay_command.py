@@ -24,7 +24,7 @@ def turnspec(*args: object) -> Result:
 def journal_lines() -> list[str]:
     """Header, step 0, a wire line, steps 1 to 4, the end: nine lines of which line 3 is no step."""
     stepper = machine("server_vad")
-    step = stepper.start()
+    step = stepper.start()[-1]
     lines: list[Line] = [HEADER, step_line(step, 0, 0, "start"), WireLine(1, "in", {"type": "session.created"})]
     for serial, name in enumerate(EVENTS, 1):
         step = stepper.step(step.snapshot, Event(name))

@@ -226,7 +226,7 @@ def test_what_only_looks_like_a_secret_stays() -> None:
 
 def test_a_step_of_the_machine_becomes_a_line() -> None:
     core = machine("server_vad")
-    opened = core.step(core.start(owed="none").snapshot, Event("provider.opened"))
+    opened = core.step(core.start(owed="none")[-1].snapshot, Event("provider.opened"))
     step = core.step(opened.snapshot, Event("session.created"))
     line = step_line(step, 2, 310, "wire:event_1")
     assert (line.before, line.after, line.outcome) == ("awaiting_session_created", "configuring", "taken")

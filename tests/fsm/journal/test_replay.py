@@ -41,20 +41,17 @@ CALL: tuple[Cue, ...] = (
 
 def record(core: TurnSpecMachine, cues: tuple[Cue, ...] = CALL, **context: str) -> Journal:
     """A call as the one loop makes it: what waited is taken up before the next event from outside; timers in force."""
-    step = core.start(**context)
-    lines: list[Line] = [step_line(step, 0, 0, "start")]
-    pending = list(cues)
-    while not step.snapshot.is_final and (pending or core.recall(step.snapshot)):
-        recalled = core.recall(step.snapshot)
-        if recalled is None:
-            name, data = pending.pop(0)
-            if name.startswith("timer.") and "epoch" not in data:
-                data = {"epoch": step.snapshot.armed.get(name.removeprefix("timer."), -1)}
-            recalled, cause = Event(name, data), "test"
-        else:
-            cause = WAITED
-        step = core.step(step.snapshot, recalled)
-        lines.append(step_line(step, len(lines), 20 * len(lines), cause))
+    steps = core.start(**context)
+    lines: list[Line] = [step_line(steps[0], 0, 0, "start")]
+    for name, data in cues:
+        snapshot = steps[-1].snapshot
+        if snapshot.is_final:
+            break
+        if name.startswith("timer.") and "epoch" not in data:
+            data = {"epoch": snapshot.armed.get(name.removeprefix("timer."), -1)}
+        steps = core.advance(snapshot, Event(name, data))
+        for step, cause in zip(steps, ("test", *[WAITED] * len(steps)), strict=False):
+            lines.append(step_line(step, len(lines), 20 * len(lines), cause))
     header = Header("server_vad", "specs/server_vad.yaml", "", context=context)
     return Journal(header, tuple(decode(encode(line)) for line in lines))
 

@@ -113,13 +113,19 @@ class Walk:
 
     def __init__(self, spec: str, words: str = WORDS, **context: str) -> None:
         self.machine = TurnSpecMachine(load_mini(spec, words).spec)
-        self.first = self.machine.start(**context)
+        self.first = self.machine.start(**context)[0]
         self.snapshot = self.first.snapshot
 
     def __call__(self, name: str, **data: object) -> Step:
         step = self.machine.step(self.snapshot, Event(name, data))
         self.snapshot = step.snapshot
         return step
+
+    def advance(self, name: str, **data: object) -> tuple[Step, ...]:
+        """Steps to completion."""
+        steps = self.machine.advance(self.snapshot, Event(name, data))
+        self.snapshot = steps[-1].snapshot
+        return steps
 
     def timer(self, name: str) -> Step:
         return self(f"timer.{name}", epoch=self.snapshot.armed[name])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fsm.machine.machine import Event
+from fsm.machine.reaction import MAX_REACTIONS
 from tests.fsm.language.mini import HOUSE, Walk, changed, effects, found, load_mini
 
 RANG = "      bell.rang: {do: [bells += 1, open_door]}\n"
@@ -211,14 +213,11 @@ def test_instead_is_another_event_where_the_slots_say_so() -> None:
 def test_defer_waits_several_become_one_and_the_last_data_counts() -> None:
     walk = Walk(HOUSE)
     for number in (1, 2):
-        step = walk("visit.requested", number=number)
+        (step,) = walk.advance("visit.requested", number=number)
         assert (step.outcome, effects(step)) == ("deferred", [])
     assert walk.snapshot.control.waiting == ("visit.requested",)
-    assert walk.machine.recall(walk.snapshot) is None
-    walk("bell.rang_twice")
-    recalled = walk.machine.recall(walk.snapshot)
-    assert recalled is not None and (recalled.name, recalled.data) == ("visit.requested", {"number": 2})
-    step = walk(recalled.name, **recalled.data)
+    _, step = walk.advance("bell.rang_twice")
+    assert step.event == Event("visit.requested", {"number": 2})
     assert (step.outcome, effects(step)) == ("stayed", ["greet"])
     assert not walk.snapshot.control.waiting
     assert walk.snapshot.data == {}
@@ -229,10 +228,12 @@ def test_what_waits_may_be_refused_in_the_end_and_waits_no_longer() -> None:
     walk("tea.requested")
     walk("visit.requested")
     assert list(walk.snapshot.control.waiting) == ["tea.requested", "visit.requested"]
-    walk("bell.rang_twice")
-    assert walk.machine.recall(walk.snapshot) is not None
-    assert walk("tea.requested").outcome == "refused"
-    assert list(walk.snapshot.control.waiting) == ["visit.requested"]
+    steps = walk.advance("bell.rang_twice")
+    assert [(step.variant, step.outcome) for step in steps[1:]] == [
+        ("tea.requested", "refused"),
+        ("visit.requested", "stayed"),
+    ]
+    assert walk.snapshot.control.waiting == ()
 
 
 # --- context ----------------------------------------------------------------------------------------------------------
@@ -242,9 +243,34 @@ def test_a_count_saturates_and_its_overflow_is_an_event() -> None:
     walk = Walk(HOUSE)
     assert [walk("bell.rang").reaction.raised for _ in range(3)] == [(), (), ("bells.overflowed",)]
     assert (walk.value("bells"), walk.snapshot.control.waiting) == ("2", ("bells.overflowed",))
-    recalled = walk.machine.recall(walk.snapshot)
-    assert recalled is not None and walk(recalled.name).outcome == "ignored"
+    _, step = walk.advance("bell.rang")
+    assert (step.variant, step.outcome) == ("bells.overflowed", "ignored")
     assert walk.snapshot.control.waiting == ()
+
+
+def test_a_spec_that_answers_itself_without_end_is_stopped_and_the_call_continues() -> None:
+    noted = changed(
+        ("bulb.stolen, bells.overflowed, fuse", "bulb.stolen, fuse"),
+        (RANG, RANG + "      bells.overflowed: {do: [bells += 1, open_door]}\n"),
+    )
+    walk = Walk(noted)
+    walk.advance("visit.requested")
+    for _ in range(2):
+        walk.advance("bell.rang")
+    steps = walk.advance("bell.rang")
+    assert [step.outcome for step in steps] == ["stayed"] * MAX_REACTIONS + ["impossible"]
+    assert steps[-1].reason.startswith(f"'bells.overflowed' is due after {MAX_REACTIONS} reactions to one event")
+    assert walk.snapshot.control.waiting == ("visit.requested",)  # what waits rightly is not lost
+    assert [step.variant for step in walk.advance("bell.rang_twice")] == ["bell.rang_twice", "visit.requested"]
+
+
+def test_what_the_entry_of_the_initial_state_raises_is_answered_at_the_start() -> None:
+    text = changed(("    about: Where a call begins.\n", "    entry: [bells += 2, bells += 1]\n"))
+    steps = Walk(text).machine.start()
+    assert [(step.variant, step.outcome) for step in steps] == [
+        ("call.started", "taken"),
+        ("bells.overflowed", "ignored"),
+    ]
 
 
 def test_assignments() -> None:

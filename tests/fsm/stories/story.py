@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from fsm.machine.machine import Effect, Event, Snapshot, Step
+from fsm.machine.machine import Effect, Event, Step
 from fsm.machine.wire import read_wire
 from tests.fsm.bundle import machine
 from tests.fsm.stories.cues import CUES, Said
@@ -77,10 +77,9 @@ class Story:
         self.effects: list[Effect] = []
         self.told: list[str] = [f"--- {spec} {context or ''}"]
         talk = talk_key or ("#" if spec == "push_to_talk" else "")
-        first = self.machine.start(talk_key=talk, **context)
-        self.snapshot: Snapshot = first.snapshot
-        self.steps: list[Step] = [first]
-        self._note("start", self._take(first))
+        self.steps: list[Step] = []
+        steps = self.machine.start(talk_key=talk, **context)
+        self._note("start", [effect for step in steps for effect in self._take(step)])
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -164,18 +163,10 @@ class Story:
         return [e for s in steps for e in s.effects], outcome
 
     def _step(self, event: Event) -> list[Step]:
-        step = self.machine.step(self.snapshot, event)
-        self._take(step)
-        steps = [step]
-        for _ in range(9):
-            recalled = self.machine.recall(self.snapshot)
-            if recalled is None or self.snapshot.is_final:
-                return steps
-            step = self.machine.step(self.snapshot, recalled)
+        steps = self.machine.advance(self.snapshot, event)
+        for step in steps:
             self._take(step)
-            steps.append(step)
-        self.fail("events that wait are recalled without end")
-        return steps
+        return list(steps)
 
     def _take(self, step: Step) -> list[Effect]:
         self.steps.append(step)

@@ -52,7 +52,7 @@ class Lockstep:
         self.variants: set[str] = set()
         self.lost_effect: str | None = None
         self.taste: dict[Label, float] = {}
-        started = self.machine.start(talk_key=TALK_KEY)
+        started = self.machine.start(talk_key=TALK_KEY)[-1]
         self.snapshot = started.snapshot
         self.state = self.tables.start()
 
@@ -218,12 +218,9 @@ class Lockstep:
         """Steps the machine through an event and those that had waited, and takes its effects into the queues."""
         made: list[Effect] = []
         event = self._event(told, data or {})
-        for number, reaction in enumerate(macro.reactions):
-            if number:
-                recalled = self.machine.recall(self.snapshot)
-                assert recalled is not None, self._sad("nothing is recalled")
-                event = recalled
-            step = self.machine.step(self.snapshot, event)
+        steps = self.machine.advance(self.snapshot, event)
+        assert len(steps) == len(macro.reactions), self._sad("another number of events that had waited")
+        for step, reaction in zip(steps, macro.reactions, strict=True):
             self._compare(reaction, step.variant, step.outcome, step.snapshot.control.values)
             wanted = {word.sends or word.name for word, _ in reaction.effects}
             assert {e.name for e in step.effects} <= wanted, self._sad(f"effects {step.effects}")
@@ -232,7 +229,6 @@ class Lockstep:
             made += step.effects
             if {"forget_echoes", "close_provider"} & {word.name for word, _ in reaction.effects}:
                 self.awaiting.clear()
-        assert self.machine.recall(self.snapshot) is None or self.snapshot.is_final, self._sad("more is recalled")
         self._send(made, changes)
 
     def _compare(self, reaction: Reaction, variant: str, outcome: str, values: tuple[int, ...]) -> None:

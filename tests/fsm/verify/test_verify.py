@@ -5,11 +5,12 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from fsm.language.loader import load
 from fsm.language.problem import SpecError
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
 from fsm.verify.verdict_text import outcome
-from fsm.verify.verify import SearchLimits, unused_rows, verify_stable
+from fsm.verify.verify import SearchLimits, Verification, unused_rows, verify_stable
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_SPEC, TOY_WORLD, toy
@@ -119,6 +120,39 @@ def test_a_cell_that_cannot_happen_but_does_is_an_error() -> None:
     assert [p.message for p in verdict.problems] == ["'button.pressed' does happen in 'waiting'"]
     assert len(verdict.problems[0].trail) == 2
     assert verdict.outcome == "FAIL"
+
+
+def test_a_spec_that_answers_itself_without_end_is_an_error_with_its_run() -> None:
+    words = house.TOY_WORDS.replace("  button.pressed:", "  presses.overflowed: {from: internal}\n  button.pressed:")
+    text = """
+spec: toy
+vocabulary: [toy_words]
+initial: dark
+context:
+  presses: {range: 0..1, overflow: presses.overflowed}
+states:
+  dark:
+    on:
+      button.pressed: {do: [light, presses += 1], to: waiting}
+    ignore:
+      nothing yet: [presses.overflowed]
+  waiting:
+    on:
+      button.pressed, presses.overflowed: {do: [presses += 1]}
+      lamp.lit: {to: bright}
+  bright:
+    final: yes
+    ignore:
+      it is done: ["*"]
+"""
+    spec = load(text, "toy.yaml", lambda _reference: (words, "toy_words.yaml"), typestate=False).spec
+    around = load_world(TOY_WORLD, "toy_world.yaml")
+    said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", around)
+    verdict = Verification(spec, around, said, SearchLimits(bounds={"presses": 2})).run(clock)
+    (problem,) = verdict.problems
+    assert problem.message == "'presses.overflowed' does happen in 'waiting'"
+    assert "reactions to one event: the spec answers itself without end" in problem.hint
+    assert len(problem.trail) == 2
 
 
 def test_an_unused_ignore_is_a_warning() -> None:
