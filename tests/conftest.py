@@ -1,4 +1,4 @@
-"""What every room's tests share: the choice of event loop, and where the recorded traces are."""
+"""What every room's tests share: the choice of event loop, and recorded calls."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 
 import pytest
 
+from tests import recordings
 from tests.virtual_time import VirtualTimeLoop
 
 LONGEST_S = {True: 1200, False: 120}  # on a loop whose clock jumps, on a real one
-TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,9 +44,7 @@ def _bounded(test: Callable[..., Awaitable[None]], longest_s: float) -> Callable
     return bounded
 
 
-@pytest.fixture(scope="session")
-def traces() -> Path:
-    """The folder of recorded wire traces; the test is skipped, loudly, where it is not."""
-    if not TRACES.is_dir():
-        pytest.skip(f"NO RECORDED TRACES at {TRACES}: conformance to the real wire was not tested")
-    return TRACES
+@pytest.fixture(params=recordings.SOURCES)
+def recorded(request: pytest.FixtureRequest) -> recordings.Recorded:
+    """A recorded call by name: from its order of events, and from the recording itself where that is."""
+    return recordings.Recorded(request.param)

@@ -1,4 +1,4 @@
-"""An audit of rows as ../shared/traces has them, through the core alone. Never a check."""
+"""An audit of rows as recordings have them, through the core alone. Never a check."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ ALREADY = (
 
 
 class LogBook:
-    """Rows as in ../shared/traces: dir, at (seconds), event."""
+    """Rows as recordings have them: dir, at (seconds), event."""
 
     def __init__(self, vad: bool = True) -> None:
         self.rows: list[Row] = []

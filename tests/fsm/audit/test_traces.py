@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -14,29 +12,14 @@ from fsm.audit.rule import told
 from fsm.audit.talk import Options, Talk
 from fsm.audit.track_errors import fault_of
 from tests.fsm.audit.bench import audited, machine, named, record
-from tests.fsm.audit.logbook import Row
-
-CLEAN = (
-    "beta_openai_webrtc_bargein_after_response_done", "ga_azure_vad_transcription_failed",
-    "ga_openai_client_cancel_text", "ga_openai_server_vad_turn", "ga_openai_text_in_audio_out",
-    "ga_openai_three_server_vad_turns", "ga_openai_tool_call_round", "ga_openai_webrtc_sideband_audio",
-    "voicelive_server_vad_turn",
-)  # fmt: skip
+from tests.recordings import CALLS, Recorded
 
 
-def rows(file: Path) -> list[Row]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-@pytest.mark.parametrize("name", CLEAN)
-def test_a_clean_recording_has_notes_at_most(traces: Path, name: str) -> None:
-    report = audited(rows(traces / f"{name}.jsonl"))
+@pytest.mark.parametrize("name", CALLS)
+def test_a_clean_recording_has_notes_at_most(recorded: Recorded, name: str) -> None:
+    report = audited(recorded(name))
     assert report.findings == []
     assert report.figures.responses > 0
-
-
-def test_no_recording_is_left_out(traces: Path) -> None:
-    assert {file.stem for file in traces.glob("*.jsonl")} <= {*CLEAN, "errors_seen"}
 
 
 NOTES = {
@@ -49,31 +32,31 @@ NOTES = {
 
 
 @pytest.mark.parametrize("name", NOTES)
-def test_what_was_unwise_or_new_is_noted(traces: Path, name: str) -> None:
-    assert named(audited(rows(traces / f"{name}.jsonl")).notes) == NOTES[name]
+def test_what_was_unwise_or_new_is_noted(recorded: Recorded, name: str) -> None:
+    assert named(audited(recorded(name)).notes) == NOTES[name]
 
 
 @pytest.mark.parametrize("silence_ms", [20.0, 100.0])
-@pytest.mark.parametrize("name", CLEAN)
-def test_a_clean_recording_with_times_stays_clean(traces: Path, name: str, silence_ms: float) -> None:
+@pytest.mark.parametrize("name", CALLS)
+def test_a_clean_recording_with_times_stays_clean(recorded: Recorded, name: str, silence_ms: float) -> None:
     """The same events a few milliseconds apart; the caller's audio in its own time."""
     at, timed = 0.0, []
-    for row in rows(traces / f"{name}.jsonl"):
+    for row in recorded(name):
         at += silence_ms / 1000 if row["event"]["type"] == "input_audio_buffer.append" else 0.01
         timed.append({**row, "at": at})
     assert named(audited(timed, options=Options(dead_air_ms=8000)).findings) == []
 
 
-def test_each_error_seen_is_explained(traces: Path) -> None:
-    found = rows(traces / "errors_seen.jsonl")
+def test_each_error_seen_is_explained(recorded: Recorded) -> None:
+    found = recorded("errors_seen")
     assert len(found) == 15
     for line, row in enumerate(found, 1):
         fault = fault_of(Talk(Options()), record(line, row))
-        assert explain.of_fault(fault), row["note"]
+        assert explain.of_fault(fault), line
         assert fault.message in told(fault)
         alone = audited([row])
-        assert len(alone.findings) == 1, row["note"]
-        assert alone.findings[0].rule.id != "error", row["note"]
+        assert len(alone.findings) == 1, line
+        assert alone.findings[0].rule.id != "error", line
 
 
 def test_fields_and_sides_are_those_of_the_published_types() -> None:

@@ -1,10 +1,8 @@
-"""Recorded calls: every server event of the traces through every spec, as far as a call of ours can be made to fit."""
+"""Recorded calls: all server events through every spec, as far as a call of ours can be made to fit."""
 
 from __future__ import annotations
 
 import itertools
-import json
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +10,7 @@ from fsm.machine.wire import at_path
 from tests.fsm.bundle import NAMES
 from tests.fsm.machine.wire_forms import Json
 from tests.fsm.stories.story import Story
-
-FILES = (
-    "ga_openai_server_vad_turn", "ga_openai_three_server_vad_turns", "ga_openai_tool_call_round",
-    "ga_openai_text_in_audio_out", "ga_openai_client_cancel_text", "ga_openai_webrtc_sideband_audio",
-    "ga_azure_vad_transcription_failed", "voicelive_server_vad_turn", "beta_openai_webrtc_bargein_after_response_done",
-)  # fmt: skip
-
-
-def server_events(folder: Path, name: str) -> list[Json]:
-    lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    return [record["event"] for record in records if record["dir"] == "server"]
+from tests.recordings import CALLS, Recorded, sent_by
 
 
 def play(story: Story, events: list[Json], heard: bool) -> list[str]:
@@ -44,26 +31,26 @@ def play(story: Story, events: list[Json], heard: bool) -> list[str]:
     return [step.outcome for step in story.steps[first:]]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("spec", NAMES)
-def test_a_recording_never_surprises(traces: Path, spec: str, name: str) -> None:
+def test_a_recording_never_surprises(recorded: Recorded, spec: str, name: str) -> None:
     """Nothing raises, and nothing happens that the spec calls impossible, heard by the caller or not."""
     for heard in (True, False):
         story = Story(spec, owed="none")
         story.tell("opened")
-        outcomes = play(story, server_events(traces, name), heard)
+        outcomes = play(story, list(sent_by(recorded(name), "server")), heard)
         assert "impossible" not in outcomes, "\n".join(story.told)
         assert not story.snapshot.is_final
         story.tell("hung_up")
         assert story.state == "closed"
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("spec", NAMES)
-def test_a_recording_comes_to_rest(traces: Path, spec: str, name: str) -> None:
+def test_a_recording_comes_to_rest(recorded: Recorded, spec: str, name: str) -> None:
     """After it, deadlines alone bring the call to where nobody waits: idle, or politely over."""
     story = Story(spec, owed="none").tell("opened")
-    play(story, server_events(traces, name), heard=True)
+    play(story, list(sent_by(recorded(name), "server")), heard=True)
     for _ in range(60):
         due = story.next_due()
         if due is None or story.snapshot.is_final:
@@ -77,11 +64,11 @@ def test_a_recording_comes_to_rest(traces: Path, spec: str, name: str) -> None:
     assert story.state in ("configured", "closed"), "\n".join(story.told)
 
 
-@pytest.mark.parametrize("name", FILES[:2])
-def test_server_vad_follows_a_recorded_call_without_a_word_of_its_own(traces: Path, name: str) -> None:
+@pytest.mark.parametrize("name", CALLS[:2])
+def test_server_vad_follows_a_recorded_call_without_a_word_of_its_own(recorded: Recorded, name: str) -> None:
     """Turns found and answered by the provider: we send nothing but the session's settings."""
     story = Story("server_vad", owed="none").tell("opened")
-    events = server_events(traces, name)
+    events = list(sent_by(recorded(name), "server"))
     play(story, events, heard=True)
     turns = sum(e["type"] == "input_audio_buffer.speech_started" for e in events)
     provider = {e.name for e in story.effects} & {"create_response", "cancel_response", "truncate_item", "commit_audio"}
@@ -91,8 +78,8 @@ def test_server_vad_follows_a_recorded_call_without_a_word_of_its_own(traces: Pa
     assert sum(pair == ("response_pending", "responding") for pair in steps) == turns
 
 
-def test_the_tool_round_asks_once(traces: Path) -> None:
+def test_the_tool_round_asks_once(recorded: Recorded) -> None:
     story = Story("server_vad", owed="none").tell("opened")
-    play(story, server_events(traces, "ga_openai_tool_call_round"), heard=False)
+    play(story, list(sent_by(recorded("ga_openai_tool_call_round"), "server")), heard=False)
     assert (story.count("run_tool"), story.count("send_tool_output")) == (1, 1)
     assert story.count("create_response") == 1, "\n".join(story.told)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from fsm.language.vocabulary import Vocabulary
@@ -12,6 +9,7 @@ from fsm.machine.machine import Event
 from fsm.machine.wire import at_path, knows, read_wire
 from tests.fsm.bundle import NAMES, machine
 from tests.fsm.machine import wire_forms as wire
+from tests.recordings import DIALECTS, Recorded, sent_by
 
 
 def vocabulary(spec: str = "server_vad") -> Vocabulary:
@@ -113,15 +111,11 @@ def test_what_is_unknown_is_known_to_be_unknown(spec: str) -> None:
     assert knows(vocabulary(spec), "error")
 
 
-def test_every_server_event_of_both_dialects_is_known(traces: Path) -> None:
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_server_event_of_all_dialects_is_known(recorded: Recorded, name: str) -> None:
     """Nothing that was ever recorded is a stranger to the default vocabulary."""
-    strangers = set()
-    for file in traces.glob("*.jsonl"):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            if record.get("dir", "server") == "server" and not knows(vocabulary(), record["event"]["type"]):
-                strangers.add(record["event"]["type"])
-    assert strangers == set()
+    types = {event["type"] for event in sent_by(recorded(name), "server")}
+    assert {wire_type for wire_type in types if not knows(vocabulary(), wire_type)} == set()
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -189,13 +183,13 @@ RECORDED = {
 }
 
 
-def test_every_error_that_was_ever_recorded(traces: Path) -> None:
-    lines = (traces / "errors_seen.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(lines) > 10
-    for line in lines:
-        body = json.loads(line)["event"]["error"]
+def test_every_error_that_was_ever_recorded(recorded: Recorded) -> None:
+    errors = list(sent_by(recorded("errors_seen"), "server"))
+    assert len(errors) > 10
+    for event in errors:
+        body = event["error"]
         key = next(k for k in RECORDED if k == body.get("code") or body["message"].startswith(k))
-        assert one(json.loads(line)["event"]).name == RECORDED[key], body
+        assert one(event).name == RECORDED[key], body
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------

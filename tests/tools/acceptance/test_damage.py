@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.tools.acceptance.logs import Row, accepted, at, copied, moved, rows, sample, twice, without
+from tests.recordings import Recorded
+from tests.tools.acceptance.logs import Row, accepted, at, copied, moved, sample, twice, without
 
 Log = list[Row]
 VAD, TOOL = "ga_openai_server_vad_turn", "ga_openai_tool_call_round"
@@ -63,9 +63,9 @@ def check(log: Log, kind: str, nth: int) -> None:
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_a_damaged_trace_is_refused_at_the_right_event(traces: Path, name: str) -> None:
+def test_a_damaged_trace_is_refused_at_the_right_event(recorded: Recorded, name: str) -> None:
     trace, damage, kind, nth = TRACES[name]
-    check(damage(rows(traces / f"{trace}.jsonl")), kind, nth)
+    check(damage(recorded(trace)), kind, nth)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

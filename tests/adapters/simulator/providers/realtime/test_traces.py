@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from adapters.simulator.providers.realtime import ProviderSettings
 from tests.adapters.simulator.providers.realtime.driver import Driver, Json, only, silence, tone
+from tests.recordings import Recorded, sent_by
 
 _VOLATILE = {"event_id", "obfuscation", "expires_at", "delta", "limit", "remaining", "reset_seconds"}
 _COUNTED = {"total_tokens", "input_tokens", "output_tokens", "text_tokens", "audio_tokens", "cached_tokens"}
 _ASYNCHRONOUS = "conversation.item.input_audio_transcription."
-
-
-def recorded(traces: Path, name: str) -> list[Json]:
-    return [json.loads(line) for line in (traces / f"{name}.jsonl").read_text().splitlines()]
-
-
-def server_events(trace: list[Json]) -> list[Json]:
-    return [line["event"] for line in trace if line["dir"] == "server"]
 
 
 class Projection:
@@ -61,21 +53,21 @@ def assert_same(simulated: list[Json], real: list[Json]) -> None:
     assert [event["type"] for event in ours[len(theirs) :]] in ([], ["rate_limits.updated"])
 
 
-def test_greeting(traces: Path) -> None:
-    trace = recorded(traces, "ga_openai_text_in_audio_out")
+def test_greeting(recorded: Recorded) -> None:
+    trace = recorded("ga_openai_text_in_audio_out")
     driver = Driver("responses: [{output: [{say: 'Hi there!'}]}]")
     driver.run(0.1)
     for line in trace:
         if line["dir"] == "client":
             driver.feed(line["event"])
     driver.run(5)
-    simulated = driver.events()
-    assert_same(simulated, server_events(trace))
+    simulated = recorded.comparable(driver.events())
+    assert_same(simulated, list(sent_by(trace, "server")))
 
 
-def test_three_turns_found_by_the_server(traces: Path) -> None:
-    trace = recorded(traces, "ga_openai_three_server_vad_turns")
-    real = server_events(trace)
+def test_three_turns_found_by_the_server(recorded: Recorded) -> None:
+    trace = recorded("ga_openai_three_server_vad_turns")
+    real = list(sent_by(trace, "server"))
     said = [event["transcript"] for event in real if event["type"] == "response.output_audio_transcript.done"]
     rules = [{"output": [{"say": text}]} for text in said]
     driver = Driver(json.dumps({"responses": rules, "user_turns": ["Hello, my name is Marcelo."] * 3}))
@@ -88,15 +80,15 @@ def test_three_turns_found_by_the_server(traces: Path) -> None:
         driver.hear(silence(loud_ms - now_ms), tone(quiet_ms - loud_ms), chunk_ms=32)
         now_ms = quiet_ms
     driver.hear(silence(4000))
-    simulated = driver.events()
+    simulated = recorded.comparable(driver.events())
     assert_same(simulated, real)
-    transcripts = [event["transcript"] for event in simulated if event["type"] == f"{_ASYNCHRONOUS}completed"]
+    transcripts = [event["transcript"] for event in driver.events() if event["type"] == f"{_ASYNCHRONOUS}completed"]
     assert transcripts == ["Hello, my name is Marcelo."] * 3
 
 
-def test_tool_round(traces: Path) -> None:
-    trace = recorded(traces, "ga_openai_tool_call_round")
-    real = server_events(trace)
+def test_tool_round(recorded: Recorded) -> None:
+    trace = recorded("ga_openai_tool_call_round")
+    real = list(sent_by(trace, "server"))
     update, question, create, output, again = (line["event"] for line in trace if line["dir"] == "client")
     call = next(event for event in real if event["type"] == "response.function_call_arguments.done")
     driver = Driver(
@@ -121,12 +113,12 @@ def test_tool_round(traces: Path) -> None:
     driver.feed(again)
     driver.run(5)
     simulated = [event for event in driver.events() if event["type"] != "rate_limits.updated"]
-    assert_same(simulated, real)
+    assert_same(recorded.comparable(simulated), real)
 
 
-def test_client_cancel(traces: Path) -> None:
-    trace = recorded(traces, "ga_openai_client_cancel_text")
-    real = [event for event in server_events(trace) if event["type"] != "session.created"]
+def test_client_cancel(recorded: Recorded) -> None:
+    trace = recorded("ga_openai_client_cancel_text")
+    real = [event for event in sent_by(trace, "server") if event["type"] != "session.created"]
     said = "Sure! Here we go: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
     driver = Driver(json.dumps({"responses": [{"output": [{"say": said}]}]}), model="gpt-realtime-mini")
     driver.run(0.1)
@@ -140,12 +132,13 @@ def test_client_cancel(traces: Path) -> None:
     simulated = [event for event in driver.events() if event["type"] != "session.created"]
     text = only(after, "response.output_text.done")["text"]
     assert said.startswith(text)
-    assert_same(json.loads(json.dumps(simulated).replace(text, "Sure! Here we go: 1, 2, 3,")), real)
+    simulated = json.loads(json.dumps(simulated).replace(text, "Sure! Here we go: 1, 2, 3,"))
+    assert_same(recorded.comparable(simulated), real)
 
 
-def test_azure_transcription_failure(traces: Path) -> None:
-    trace = recorded(traces, "ga_azure_vad_transcription_failed")
-    real = server_events(trace)
+def test_azure_transcription_failure(recorded: Recorded) -> None:
+    trace = recorded("ga_azure_vad_transcription_failed")
+    real = list(sent_by(trace, "server"))
     said = next(event["transcript"] for event in real if event["type"] == "response.output_audio_transcript.done")
     model = real[0]["session"]["model"]
     driver = Driver(
@@ -162,14 +155,14 @@ def test_azure_transcription_failure(traces: Path) -> None:
     failed = only(driver.events(), f"{_ASYNCHRONOUS}failed")
     recorded_failure = only(real, f"{_ASYNCHRONOUS}failed")
     assert failed["error"] | {"message": ""} == recorded_failure["error"] | {"message": ""}
-    simulated = driver.events()
+    simulated = recorded.comparable(driver.events())
     for event in real:  # Azure says `part` twice
         event.pop("content", None)
     assert_same(simulated, real)
 
 
-def test_beta_dialect(traces: Path) -> None:
-    real = server_events(recorded(traces, "beta_openai_webrtc_bargein_after_response_done"))
+def test_beta_dialect(recorded: Recorded) -> None:
+    real = list(sent_by(recorded("beta_openai_webrtc_bargein_after_response_done"), "server"))
     greeting, answer = (event["transcript"] for event in real if event["type"] == "response.audio_transcript.done")
     item = next(event["item"] for event in real if event["type"] == "conversation.item.created")
     driver = Driver(
@@ -180,14 +173,15 @@ def test_beta_dialect(traces: Path) -> None:
     driver.run(0.1)
     asked = real[1]["session"]
     transcription = {"model": "whisper-1", "language": "en"}
-    update = {name: asked[name] for name in ("instructions", "tools", "voice", "modalities", "tool_choice")}
+    names = ("instructions", "tools", "voice", "modalities", "tool_choice")
+    update = {name: asked[name] for name in names if name in asked}
     driver.send("session.update", session=update | {"input_audio_transcription": transcription})
     driver.send("conversation.item.create", item={name: item[name] for name in ("id", "type", "role", "content")})
     driver.send("response.create")
     driver.run(3)
     driver.hear(silence(3200 - 64), tone(3520 - 7 * 32 - (3200 - 64)), chunk_ms=32)
     driver.hear(silence(4000))
-    simulated = [event for event in driver.events() if event["type"] != "conversation.created"]
+    simulated = recorded.comparable(e for e in driver.events() if e["type"] != "conversation.created")
     # The recording is of WebRTC, whose server also plays; here the client does.
     real = [
         event

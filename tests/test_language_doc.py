@@ -1,0 +1,108 @@
+"""docs/language.md: every example of it loads (or is refused) and steps as the text below it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fsm.language.loader import load
+from fsm.language.problem import SpecError
+from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "language.md"
+BLOCK = re.compile(r"<!-- (\w+) -->\n```yaml\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
+BLOCKS = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+FILES = {"tiny.yaml": "vocabulary", "part.yaml": "part"}
+EXAMPLES = [(spec, printed) for kind, spec, printed in BLOCKS if kind == "example"]
+
+
+def block(kind: str) -> str:
+    (text,) = [text for found, text, _ in BLOCKS if found == kind]
+    return str(text)
+
+
+def laid_over(base: Any, example: Any) -> Any:
+    """The base with what the example says; mappings are merged."""
+    if not (isinstance(base, dict) and isinstance(example, dict)):
+        return example
+    return base | {key: laid_over(base.get(key), value) for key, value in example.items()}
+
+
+def machine(example: str) -> TurnSpecMachine:
+    read = yaml.BaseLoader
+    whole = laid_over(yaml.load(block("spec"), read), yaml.load(example, read))
+    text = yaml.safe_dump(whole, sort_keys=False, default_flow_style=None)
+    return TurnSpecMachine(load(text, "tiny.yaml", lambda name: (block(FILES[name]), name)).spec)
+
+
+def errors(example: str) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        machine(example)
+    return [f"error[{problem.code}]: {problem.message}" for problem in caught.value.problems]
+
+
+def printed_step(made: TurnSpecMachine, step: Step, prefix: str = "") -> str:
+    """One step as the page prints it."""
+    reason = f": {step.reason}" if step.outcome in ("ignored", "refused") else ""
+    variant = f" as {step.variant}" if step.variant != step.event.name else ""
+    outcome = f" ({step.outcome}{variant}{reason})" if step.event.name != "call.started" else ""
+    name = "start" if step.event.name == "call.started" else step.event.name
+    spec, before, after = made.spec, step.origin.control.values, step.snapshot.control.values
+    effects = [word.name + (f"({literal})" if literal else "") for word, literal in step.reaction.effects]
+    changed = [
+        f"{v.name} = {v.domain[after[v.index]]}" for v in spec.variables[1:] if before[v.index] != after[v.index]
+    ]
+    starts = [timer.name for timer in step.start]
+    parts = [f"{prefix}{name} -> {step.snapshot.state}{outcome}", ", ".join(effects), ", ".join(changed)]
+    parts += [f"starts {', '.join(starts)}" if starts else "", f"stops {', '.join(step.stop)}" if step.stop else ""]
+    return " | ".join(part for part in parts if part)
+
+
+def happened(snapshot: Snapshot, name: str) -> Event:
+    """A timer's event has the epoch of its running deadline."""
+    deadline = name.removeprefix("timer.")
+    return Event(name, {"epoch": snapshot.armed.get(deadline)} if deadline != name else {})
+
+
+def run(made: TurnSpecMachine, lines: list[str]) -> Iterator[str]:
+    """The steps of the events that the lines name, and of those that waited."""
+    first = made.start()
+    if lines[0].startswith("start"):
+        yield printed_step(made, first)
+    snapshot = first.snapshot
+    for line in lines:
+        name = line.split(" -> ")[0]
+        if name == "start" or line.startswith("then "):
+            continue
+        step = made.step(snapshot, happened(snapshot, name))
+        yield printed_step(made, step)
+        while (waiting := made.recall(step.snapshot)) is not None:
+            step = made.step(step.snapshot, waiting)
+            yield printed_step(made, step, "then ")
+        snapshot = step.snapshot
+
+
+@pytest.mark.parametrize(("example", "printed"), EXAMPLES)
+def test_an_example_does_what_the_page_says(example: str, printed: str) -> None:
+    lines = printed.splitlines()
+    assert lines, "what an example prints stands below it"
+    found = errors(example) if lines[0].startswith("error") else list(run(machine(example), lines))
+    assert found == lines
+
+
+def test_every_yaml_block_of_the_page_is_run() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count("```yaml") == len(BLOCKS) == len(EXAMPLES) + 3
+    assert len(EXAMPLES) > 15
+
+
+@pytest.mark.parametrize(
+    "rule", ["else", "restart", "presume", "defer", "Variants", "include", "no entry", "after the event"]
+)
+def test_the_page_has_the_rule(rule: str) -> None:
+    assert rule in PAGE.read_text(encoding="utf-8")
