@@ -92,7 +92,7 @@ CASES = [
     ("provider: {format: 8000}", "1:20", "type", "provider.format: a text is expected here, this is a number"),
     ("provider: {voice: [a]}", "1:19", "type", "provider.voice: a text or {id: ...} is expected here, this is a list"),
     ("provider: {voice: {id: 5}}", "1:24", "type", "provider.voice.id: a text is expected here, this is a number"),
-    ("provider: {voice: {name: x}}", "1:20", "unknown-key", "'name' means nothing here"),
+    ("provider: {voice: {name: x}}", "1:20", "unknown-key", "'name' is not a key of 'provider.voice'"),
     ("provider: {voice: {}}", "1:19", "missing", "'id:' is missing here"),
     ("provider: {transcription: {model: 5}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {model: [x]}}", "1:35", "type", "provider.transcription.model: a text is expected"),
