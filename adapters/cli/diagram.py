@@ -1,4 +1,4 @@
-"""`turnspec diagram`: writes the generated files (diagrams, tables, schemas), or checks that they are fresh."""
+"""`turnspec diagram`: draws specs, or checks that their diagrams are fresh."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> Non
             sys.exit(1)
         drawn = pages(loaded, f"{Path(os.path.relpath(Path.cwd(), out)).as_posix()}/")
         if name in BUNDLED:
-            wanted |= {out / path: text for path, text in drawn.items()} | _in_readme(name, drawn)
+            wanted |= {out / path: text for path, text in drawn.items()}
         else:  # a copy has its original's name inside; its pictures must not take the original's place
             stem = Path(name).stem
             wanted |= {out / f"{stem}{Path(path).suffix}": text for path, text in drawn.items()}
@@ -60,18 +60,6 @@ def _drawn(loaded: Loaded) -> str:
         sys.exit(1)
 
 
-def _in_readme(name: str, drawn: Mapping[str, str]) -> dict[Path, str]:
-    """The README of this folder with its picture of the spec as it should be, where it has a place for one."""
-    readme = Path("README.md")
-    begin, end = f"<!-- diagram {name}: written by `turnspec diagram` -->\n", "<!-- end diagram -->"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        return {}
-    return {readme: f"{before}{begin}```mermaid\n{drawn[f'{name}.mmd'].rstrip()}\n```\n{end}{after}"}
-
-
 def write(files: Mapping[Path, str]) -> int:
     """Writes generated files and says which; 0."""
     for path, text in files.items():
@@ -87,5 +75,5 @@ def report_stale(files: Mapping[Path, str], remedy: str) -> int:
     for path in stale:
         click.echo(f"{display_path(path)}: stale; run `{remedy}`", err=True)
     if not stale:
-        click.echo(f"{len(files)} generated files are fresh")
+        click.echo(f"{len(files)} generated {'file is' if len(files) == 1 else 'files are'} fresh")
     return 1 if stale else 0
