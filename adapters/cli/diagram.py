@@ -6,15 +6,17 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import click
 
-from adapters.render import CannotDraw, svg
 from adapters.specs import BUNDLED, display_path, load_spec
 from fsm.draw.dot import to_dot
 from fsm.draw.files import pages
 from fsm.language.loader import Loaded
 from fsm.language.problem import SpecError
+
+NEEDS: Final = "drawing SVG needs pygraphviz: pip install 'turnspec[draw]'"
 
 
 @click.command()
@@ -58,6 +60,24 @@ def _drawn(loaded: Loaded) -> str:
     except CannotDraw as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+class CannotDraw(Exception):
+    """Graphviz is not installed, or refuses the text."""
+
+
+def svg(dot: str) -> str:
+    """DOT text as SVG by pygraphviz, whose wheel carries Graphviz: no system package. Raises CannotDraw."""
+    try:
+        import pygraphviz  # optional, and half a second to import
+    except ImportError:
+        raise CannotDraw(NEEDS) from None
+    try:
+        drawn = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
+    except (OSError, ValueError, RuntimeError) as error:  # DotError is a ValueError
+        raise CannotDraw(f"Graphviz refuses the picture: {error}") from None
+    assert isinstance(drawn, bytes)
+    return drawn.decode("utf-8")
 
 
 def write(files: Mapping[Path, str]) -> int:
