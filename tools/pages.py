@@ -1,4 +1,4 @@
-"""`python -m tools.pages verified`: the pages of docs/ that are made from what the product finds out about itself.
+"""`python -m tools.pages PAGE`: pages that are made from what the product finds out about itself.
 
 Never here: docs/measured.md, which `python -m bench` writes: what was measured cannot be compared with a second run.
 """
@@ -15,6 +15,7 @@ import click
 from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
+from fsm.draw.files import pages
 from fsm.verify import verdict_text
 from tools.mutants.run import kept_result
 
@@ -47,15 +48,31 @@ def _kept(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield ("broken versions noticed, of those that differ (the others: specs/mutants)", *noticed, "")
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"verified": verified}
+def readme(name: str = "server_vad") -> str:
+    """The README of this folder with its picture of a spec as it should be."""
+    begin, end = f"<!-- diagram {name}: written by `python -m tools.pages readme` -->\n", "<!-- end diagram -->"
+    before, found, rest = README.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise click.UsageError(f"{README} has no place for the picture of {name}: {begin.strip()} {end}")
+    picture = pages(load_spec(name), "../")[f"{name}.mmd"].rstrip()
+    return f"{before}{begin}```mermaid\n{picture}\n```\n{end}{after}"
+
+
+README: Final = Path("README.md")
+PAGES: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
+    "verified": (Path("docs/verified.md"), verified),
+    "readme": (README, readme),
+}
 
 
 @click.command()
 @click.argument("page", type=click.Choice(list(PAGES)))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is not what would be written.")
 def command(page: str, check: bool) -> None:
-    """Write docs/PAGE.md of this folder."""
-    wanted = {Path(f"docs/{page}.md"): PAGES[page]()}
+    """Write a page of this folder: docs/verified.md, or the README's picture of server_vad."""
+    path, text = PAGES[page]
+    wanted = {path: text()}
     sys.exit(report_stale(wanted, f"python -m tools.pages {page}") if check else write(wanted))
 
 

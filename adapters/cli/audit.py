@@ -42,16 +42,16 @@ def command(
     html_file: Path | None,
     quiet: bool,
 ) -> None:
-    """Say what went wrong in the calls of LOGs: files, gzip, or - for standard input.
+    """Find what went wrong in the calls of LOGs: files, gzip, or - for standard input.
 
     Reads wire logs of any Realtime client: turnspec journals, JSON lines with or without direction and time, JSON
     arrays, what collectors wrap around a line, a browser's HAR, and text in which events are embedded as JSON or as
-    Python, pydantic and Node print them; whole, or cut off. Calls that a log names (call_id, session_id, ...) are told
-    apart. A finding needs harm in the log: a rejection, a missing or
-    a second answer, a silence, talk-over. What is merely unwise is a note. For each finding: the evidence, the line of
+    Python, pydantic and Node print them; whole, or cut off. Calls that a log names (call_id, session_id, ...) are
+    separated. A finding needs harm in the log: a rejection, a missing or a second answer, a silence, talk-over. What is
+    merely unwise is a note. For each finding: the evidence, the line of
     the spec that forbids it, and what turnspec's machine does when it is fed the same provider events.
 
-    Exit code: 0 notes at most, 1 findings, 2 wrong use (also: one of several logs cannot be read; the others are told).
+    Exit code: 0 notes at most, 1 findings, 2 wrong use (also: one of several logs cannot be read, and the others can).
     """
     if as_markdown and as_json_:
         raise click.UsageError("--markdown and --json exclude each other")

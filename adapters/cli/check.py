@@ -1,4 +1,4 @@
-"""`turnspec check`: type-checks specs and says everything that is wrong with them."""
+"""`turnspec check`: type-checks specs and reports every problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`turnspec diagram`: writes the generated files (diagrams, tables, schemas), or checks that they are fresh."""
+"""`turnspec diagram`: draws specs, or checks that their diagrams are fresh."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import click
 
-from adapters.render import CannotDraw, svg
 from adapters.specs import BUNDLED, display_path, load_spec
 from fsm.draw.dot import to_dot
 from fsm.draw.files import pages
 from fsm.language.loader import Loaded
 from fsm.language.problem import SpecError
+
+NEEDS: Final = "drawing SVG needs pygraphviz: pip install 'turnspec[draw]'"
 
 
 @click.command()
@@ -42,7 +44,7 @@ def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> Non
             sys.exit(1)
         drawn = pages(loaded, f"{Path(os.path.relpath(Path.cwd(), out)).as_posix()}/")
         if name in BUNDLED:
-            wanted |= {out / path: text for path, text in drawn.items()} | _in_readme(name, drawn)
+            wanted |= {out / path: text for path, text in drawn.items()}
         else:  # a copy has its original's name inside; its pictures must not take the original's place
             stem = Path(name).stem
             wanted |= {out / f"{stem}{Path(path).suffix}": text for path, text in drawn.items()}
@@ -60,16 +62,22 @@ def _drawn(loaded: Loaded) -> str:
         sys.exit(1)
 
 
-def _in_readme(name: str, drawn: Mapping[str, str]) -> dict[Path, str]:
-    """The README of this folder with its picture of the spec as it should be, where it has a place for one."""
-    readme = Path("README.md")
-    begin, end = f"<!-- diagram {name}: written by `turnspec diagram` -->\n", "<!-- end diagram -->"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        return {}
-    return {readme: f"{before}{begin}```mermaid\n{drawn[f'{name}.mmd'].rstrip()}\n```\n{end}{after}"}
+class CannotDraw(Exception):
+    """Graphviz is not installed, or refuses the text."""
+
+
+def svg(dot: str) -> str:
+    """DOT text as SVG by pygraphviz, whose wheel carries Graphviz: no system package. Raises CannotDraw."""
+    try:
+        import pygraphviz  # optional, and half a second to import
+    except ImportError:
+        raise CannotDraw(NEEDS) from None
+    try:
+        drawn = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
+    except (OSError, ValueError, RuntimeError) as error:  # DotError is a ValueError
+        raise CannotDraw(f"Graphviz refuses the picture: {error}") from None
+    assert isinstance(drawn, bytes)
+    return drawn.decode("utf-8")
 
 
 def write(files: Mapping[Path, str]) -> int:
@@ -87,5 +95,5 @@ def report_stale(files: Mapping[Path, str], remedy: str) -> int:
     for path in stale:
         click.echo(f"{display_path(path)}: stale; run `{remedy}`", err=True)
     if not stale:
-        click.echo(f"{len(files)} generated files are fresh")
+        click.echo(f"{len(files)} generated {'file is' if len(files) == 1 else 'files are'} fresh")
     return 1 if stale else 0

@@ -19,7 +19,7 @@ from fsm.machine.machine import TurnSpecMachine
 
 @click.command()
 @click.argument("journal", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--spec", help="Another spec than the journal's own: a bundled name or a file.")
+@click.option("--spec", metavar="SPEC", help="Another spec than the journal's own: a bundled name or a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for programs.")
 def command(journal: Path, spec: str | None, as_json: bool) -> None:
     """Step the events of a JOURNAL again and compare every step: state, outcome, effects, deadlines.
@@ -27,8 +27,8 @@ def command(journal: Path, spec: str | None, as_json: bool) -> None:
     With its own spec a journal matches step for step; if not, the spec has changed since. With --spec it shows what
     another spec would have done with the same call, up to the first step that differs.
 
-    Lines that cannot be read are told as FILE:LINE:COL: error[line]: what is wrong, and passed over; what can be
-    replayed is replayed.
+    Lines that cannot be read are reported as FILE:LINE:COL: error[line]: what is wrong, and skipped; the others are
+    replayed.
 
     Exit code: 0 it matches, 1 it diverges or has lines that cannot be read, 2 wrong use.
     """
@@ -59,8 +59,8 @@ def _own_spec(header: Header) -> str:
 
 def _as_json(result: Replay, recorded: Journal, damage: Problems) -> dict[str, Any]:
     found = [*damage, *recorded.warnings]
-    told = [
+    problems = [
         {"line": each.place.line, "severity": each.severity, "code": each.code, "message": each.message}
         for each in found
     ]
-    return {"matches": result.matches, **attrs.asdict(result), "problems": told}
+    return {"matches": result.matches, **attrs.asdict(result), "problems": problems}

@@ -27,7 +27,7 @@ _THREAD_S: Final = 0.2
 
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--check", is_flag=True, help="Read and check everything, say what would run, and take no calls.")
+@click.option("--check", is_flag=True, help="Read and check everything, print what would run, and take no calls.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: print it as JSON, for programs.")
 def command(config: Path, check: bool, as_json: bool) -> None:
     """Take calls from Asterisk over AudioSocket, as the YAML file CONFIG says.
@@ -42,10 +42,10 @@ def command(config: Path, check: bool, as_json: bool) -> None:
          same => n,Hangup()
 
     ${NAME} and ${NAME:-default} in CONFIG are taken from the environment. The spec, the tools and every value are
-    checked before the first call; all that is wrong is told at once, as FILE:LINE:COL: error[CODE]: what is wrong.
+    checked before the first call; every problem is reported at once, as FILE:LINE:COL: error[CODE]: what is wrong.
 
     SIGTERM or Ctrl-C ends it politely: new calls are turned away, a live one ends as soon as nobody speaks, is heard or
-    waits for an answer, and at the latest after limits.shutdown_s seconds; a second one does not wait.
+    waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal does not wait.
 
     Exit code: 0 good, 1 problems found, 2 wrong use.
     """
@@ -55,7 +55,7 @@ def command(config: Path, check: bool, as_json: bool) -> None:
         with contextlib.redirect_stdout(sys.stderr):  # what a tool's module prints when it is imported
             settings = load_settings(config)
     except SpecError as error:
-        _tell(error.problems, as_json)
+        _report(error.problems, as_json)
         sys.exit(1)
     if check:
         _print_check(settings, as_json)
@@ -70,7 +70,7 @@ def _serve(settings: Settings) -> int:
     try:
         asyncio.run(_run(settings))
     except OSError as error:
-        _tell([_start_problem(settings, error)], as_json=False)
+        _report([_start_problem(settings, error)], as_json=False)
         return _ended(1)
     except Exception:  # a bare traceback would pass by the redaction of the logs
         structlog.get_logger(__name__).exception("server_failed")
@@ -91,7 +91,7 @@ async def _run(settings: Settings) -> None:
 
 
 def _ended(code: int) -> int:
-    """A plain tool that never returns keeps its thread, and Python would wait for it for ever."""
+    """A plain tool that never returns keeps its thread, and Python would never stop waiting for it."""
     tools = [each for each in threading.enumerate() if each.name.startswith("tool")]
     for thread in tools:
         thread.join(_THREAD_S)
@@ -102,7 +102,7 @@ def _ended(code: int) -> int:
     return code
 
 
-def _tell(problems: tuple[Problem, ...] | list[Problem], as_json: bool) -> None:
+def _report(problems: tuple[Problem, ...] | list[Problem], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": False, "problems": [_problem(each) for each in problems]}, indent=2))
         return

@@ -384,13 +384,22 @@ def _report_json(report: CallerReport) -> dict[str, Any]:
     return plain
 
 
+_ENDINGS: Final = {
+    "hangup": "the other side hung up",
+    "fin": "the other side closed the connection",
+    "rst": "the other side reset the connection",
+    "dropped": "Asterisk would have dropped the call",
+    "caller": "the caller hung up",
+}
+
+
 def _report_text(report: CallerReport) -> str:
     replies = ", ".join(f"{each / 1000:.2f}" for each in report.reply_ms) or "none"
     spoken_s = sum(each.duration_ms for each in report.agent_speech) / 1000
     pacing = report.pacing
     lines = [
         "",
-        f"ended by {report.ended}{f' ({report.dropped})' if report.dropped else ''} after "
+        f"{_ENDINGS[report.ended]}{f': {report.dropped}' if report.dropped else ''}; after "
         f"{report.duration_ms / 1000:.1f} s; the dialplan {'continues' if report.dialplan_continues else 'ends'}",
         f"the agent spoke {len(report.agent_speech)} times, {spoken_s:.1f} s; reply times in s: {replies}",
         f"longest silence {report.longest_silence_ms / 1000:.1f} s, both at once {report.talk_over_ms / 1000:.1f} s, "
@@ -398,7 +407,7 @@ def _report_text(report: CallerReport) -> str:
         f"{pacing.messages} messages, {pacing.gap_mean_ms:.1f} ms apart, 99 % within {pacing.gap_p99_ms:.1f} ms, "
         f"lead at most {pacing.lead_max_ms:.0f} ms",
     ]
-    lines += [f"in vain: {note.text} (step {note.step}, {note.at_ms / 1000:.1f} s)" for note in report.notes]
+    lines += [f"waited in vain: {note.text} (step {note.step}, {note.at_ms / 1000:.1f} s)" for note in report.notes]
     return "\n".join(lines)
 
 

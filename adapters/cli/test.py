@@ -25,7 +25,7 @@ A scenario file:
     configured: [provider.opened, session.created, session.updated]
   scenarios:
     the greeting is asked for at once:
-      given: [configured]               # setups and events, without a look at them
+      given: [configured]               # setups and events, whose results are not checked
       steps:
         - {state: response_pending}
         - {event: response.created.ours, state: responding, slots: {response: active}}
@@ -41,7 +41,7 @@ A step does one thing, or none:
   event: timer.X   lets one armed deadline pass at once
 
 \b
-and looks at what came of it:
+and looks at the result:
   state, outcome (taken, stayed, deferred, ignored, refused, impossible), variant, slots, context
   effects          all of them in order; create_response, create_response(turn), create_response: {cause: turn}
   includes         these, in this order, others may stand between
@@ -61,9 +61,8 @@ Over the wire, through both simulators, in virtual time:
         summary: {turns: 1, answers: 1, longest_silence_ms: "< 3000"}
         deadlines: [{of: input_audio_buffer.committed, comes: response.created, within_ms: 500}]
 
-What no run can reach is claimed with a reason, and told false by a scenario that does:
-
 \b
+What no run can reach is claimed with a reason; a scenario that reaches it refutes the claim:
   unreachable:
     "configured / tool.returned.pending": a call with a tool under way is in 'tool_call'
 
@@ -88,7 +87,7 @@ def command(
     paths: tuple[Path, ...], spec: str | None, name_part: str, with_coverage: bool, no_wire: bool,
     generate: Path | None, check: bool, as_json: bool, allow_broken: bool,
 ) -> None:  # fmt: skip
-    """Run scenarios: given events, expected states, effects and deadlines (without FILE: the bundled ones)."""
+    """Run scenarios: given events, expected states, effects and deadlines. Without a FILE: the bundled ones."""
     if check and generate is None:
         raise click.UsageError("--check goes with --generate DIR")
     if allow_broken and (with_coverage or generate is not None):
@@ -101,7 +100,9 @@ def command(
             sys.exit(generate_into(suite, generate, check))
         cases = suite.cases(name_part)
         if not cases:
-            raise click.UsageError(f"no scenario is called anything with '{name_part}'" if name_part else "no scenario")
+            raise click.UsageError(
+                f"no scenario has '{name_part}' in its name" if name_part else "there are no scenarios"
+            )
         ran = suite.run_all(cases, None if no_wire else _player(cases))
     except SpecError as error:
         click.echo(str(error), err=True)

@@ -157,7 +157,7 @@ def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]
         spec = load(texts[0], display_path(path), fetched).spec
     except (OSError, ValueError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
-        hint = suggestion(config.spec, BUNDLED) + "; or the path of a file"
+        hint = f"{suggestion(config.spec, BUNDLED)} or the path of a file"
         reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", hint)
         return None, ""
     except SpecError as error:

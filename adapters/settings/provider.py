@@ -20,7 +20,7 @@ from adapters.providers.realtime.endpoint import (
     azure_preview_endpoint,
     openai_endpoint,
 )
-from adapters.providers.realtime.session import SessionSettings, SettingsError, session_object
+from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import Flavour, ProviderSection, VoiceSection
 from adapters.settings.turns import read_turn_detection
@@ -49,14 +49,7 @@ class ProviderReader:
         key = self._key(parts, flavour)
         session = self._session(model, spec, tools)
         endpoint = self._endpoint(parts, flavour, model, key)
-        if endpoint is None:
-            return None
-        try:
-            session_object(session, endpoint.dialect)
-        except SettingsError as error:
-            self._report(self._written.place, "session", str(error))
-            return None
-        return endpoint, session
+        return (endpoint, session) if endpoint is not None else None
 
     # --- address and key ----------------------------------------------------------------------------------------------
 

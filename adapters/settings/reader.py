@@ -190,7 +190,10 @@ class SettingsReader:
                 message = f"'{name}' is new to us; a provider that does not know it rejects the session"
                 self.problems.warn(key.place, "unknown-name", message, suggestion(name, names))
             else:
-                self.problems.add(key.place, "unknown-key", f"'{name}' means nothing here", suggestion(name, names))
+                section = self._paths.get(node.place)
+                what = f"'{section}'" if section else "a configuration"
+                hint = suggestion(name, names)
+                self.problems.add(key.place, "unknown-key", f"'{name}' is not a key of {what}", hint)
         return {str(key.text): (key, item) for key, item in node.pairs or () if key.text in names}
 
     def _name_children(self, node: Node) -> None:

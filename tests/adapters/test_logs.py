@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -76,6 +76,25 @@ def test_levels(level: str) -> None:
         getattr(log, name)(name)
     names = [line["event"] for line in lines(stream)]
     assert names == ["debug", "info", "warning", "error"][["debug", "info", "warning", "error"].index(level) :]
+
+
+class Unlisted(dict[str, object]):
+    def items(self) -> Any:
+        raise RuntimeError("no items")
+
+
+async def test_a_logger_has_all_names_of_structlogs_and_no_other() -> None:
+    stream = configured(level="info")
+    log = structlog.get_logger()
+    await log.ainfo("said", n=1)
+    await log.adebug("not at this level")
+    log.msg("said", n=2)
+    log.warn("said", n=Unlisted(a=1))
+    with pytest.raises(AttributeError, match="a logger has no 'shout'"):
+        log.bind().shout("said")
+    assert [(line["level"], line["n"]) for line in lines(stream)] == [
+        ("info", 1), ("info", 2), ("warning", "<not loggable: RuntimeError>")
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["json", "console"])

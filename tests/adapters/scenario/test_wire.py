@@ -100,7 +100,7 @@ def test_exit_codes_and_texts(tmp_path: Path) -> None:
         (HOLDS.replace("server_vad", "no_such.yaml"), (), "error[no-file]"),
         (HOLDS.replace("provider.opened", "provider.openend"), (), "did you mean 'provider.opened'?"),
         (HOLDS.replace("steps", "step"), (), "error[unknown-key]"),
-        (HOLDS, ("-k", "nothing"), "no scenario is called anything with 'nothing'"),
+        (HOLDS, ("-k", "nothing"), "no scenario has 'nothing' in its name"),
         (HOLDS, ("--check",), "--check goes with --generate DIR"),
         ("{", (), "this is not YAML"),
     ],

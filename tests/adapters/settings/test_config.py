@@ -219,6 +219,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
         ("provider: {url: 'ws://model.example/v1'}", "1:17", "clear-text"),
         ("provider:\n  turn_detection: {type: azure_semantic_vad}", "2:26", "unknown-name"),
         ("provider:\n  turn_detection: {silence_duration_ms: 3000}", "1:1", "short-hold"),
+        ("provider:\n  transcription: {model: m, diarize: true}", "2:29", "unknown-name"),
         ("limits: {silence_hold_ms: 500}\nprovider:\n  turn_detection: {silence_duration_ms: 500}", "1:27",
          "short-hold"),
     ],

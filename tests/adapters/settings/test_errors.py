@@ -92,7 +92,7 @@ CASES = [
     ("provider: {format: 8000}", "1:20", "type", "provider.format: a text is expected here, this is a number"),
     ("provider: {voice: [a]}", "1:19", "type", "provider.voice: a text or {id: ...} is expected here, this is a list"),
     ("provider: {voice: {id: 5}}", "1:24", "type", "provider.voice.id: a text is expected here, this is a number"),
-    ("provider: {voice: {name: x}}", "1:20", "unknown-key", "'name' means nothing here"),
+    ("provider: {voice: {name: x}}", "1:20", "unknown-key", "'name' is not a key of 'provider.voice'"),
     ("provider: {voice: {}}", "1:19", "missing", "'id:' is missing here"),
     ("provider: {transcription: {model: 5}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {model: [x]}}", "1:35", "type", "provider.transcription.model: a text is expected"),
@@ -173,6 +173,7 @@ CASES = [
     ("spec: owned_turns\nprovider: {turn_detection: {idle_timeout_ms: 5000}}", "2:29", "turn-detection", "idle"),
     ("spec: owned_turns\nprovider: {turn_detection: {create_response: true}}", "2:29", "turn-detection", "server_vad"),
     ("spec: owned_turns\nprovider: {turn_detection: {create_response: 'no'}}", "2:29", "turn-detection", "needs"),
+    ("spec: owned_turns\nprovider: {turn_detection: none}", "2:12", "turn-detection", "use push_to_talk"),
     ("spec: push_to_talk\nprovider: {turn_detection: {type: server_vad}}", "2:29", "turn-detection", "VAD off"),
     ("spec: push_to_talk\nprovider: {turn_detection: {threshold: 1}}", "2:29", "turn-detection", "threshold is set"),
     # tools
@@ -215,6 +216,11 @@ def test_each_kind_of_problem_is_told_at_its_place(
     assert [(f"{each.place.line}:{each.place.column}", each.code) for each in found] == [(place, code)], found
     assert words in str(found[0])
     assert str(found[0]).startswith(f"{tmp_path / 'turnspec.yaml'}:{place}: error[{code}]: ")
+
+
+def test_every_variable_of_a_text_is_looked_up(tmp_path: Path) -> None:
+    found = problems(tmp_path, "greeting: ${NO_A} ${B:-b} ${NO_C} ${")
+    assert ["NO_A" in str(found[1]), "NO_C" in str(found[2]), "names no variable" in str(found[0])] == [True] * 3
 
 
 def test_no_key_anywhere(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from adapters.cli.diagram import command
-from adapters.render import NEEDS, CannotDraw, svg
+from adapters.cli.diagram import NEEDS, CannotDraw, command, svg
 from adapters.specs import specs_folder
 
 
