@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from adapters.verdicts import KeptVerdict
 from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError
 
@@ -44,14 +45,30 @@ def fetcher(folder: Path) -> Fetch:
     return fetch
 
 
+def load_file(path: Path, typestate: bool = True) -> tuple[Loaded, tuple[str, ...]]:
+    """A checked spec and its texts, its own first. Raises SpecError; OSError, UnicodeDecodeError if it cannot be read.
+
+    A verdict of the type check on the very same texts is taken from the user's cache folder.
+    """
+    fetch = fetcher(path.parent)
+    texts = [(display_path(path), path.read_text(encoding="utf-8"))]
+
+    def fetched(reference: str) -> tuple[str, str]:
+        text, file = fetch(reference)
+        texts.append((file, text))
+        return text, file
+
+    file, text = texts[0]
+    loaded = load(text, file, fetched, typestate, KeptVerdict(texts))
+    return loaded, tuple(text for _, text in texts)
+
+
 def load_spec(name: str | Path, typestate: bool = True) -> Loaded:
     """A checked spec by bundled name or path. Raises SpecError, also for a file that cannot be read."""
     path = spec_path(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        return load_file(path, typestate)[0]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(
-            [Problem(Place(display_path(path), 1, 1), "no-file", f"the spec cannot be read: {reason}")]
-        ) from None
-    return load(text, display_path(path), fetcher(path.parent), typestate=typestate)
+        place = Place(display_path(path), 1, 1)
+        raise SpecError([Problem(place, "no-file", f"the spec cannot be read: {reason}")]) from None

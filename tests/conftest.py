@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
@@ -13,6 +14,9 @@ from tests import recordings
 from tests.virtual_time import VirtualTimeLoop
 
 LONGEST_S = {True: 1200, False: 120}  # on a loop whose clock jumps, on a real one
+
+
+os.environ["TURNSPEC_CACHE"] = "off"  # no test counts on what another one has checked, or writes to a user's folder
 
 
 def pytest_configure(config: pytest.Config) -> None:

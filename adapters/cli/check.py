@@ -23,6 +23,10 @@ def command(specs: tuple[str, ...], as_json: bool, strict: bool) -> None:
     slots got there. An effect that its slot forbids, a state reached with slots it does not admit, an event without an
     answer or with two, a wait without a deadline: each is an error here, not in a call.
 
+    The verdict on a spec is kept in your cache folder (turnspec/ in XDG_CACHE_HOME, else in ~/.cache or what the system
+    has for it). It counts as long as no text of the spec, and nothing of turnspec or Python, has changed.
+    TURNSPEC_CACHE=off turns that off.
+
     Exit code: 0 no problem, 1 problems found, 2 wrong use.
     """
     found: list[Problem] = []
@@ -44,11 +48,10 @@ def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
     except SpecError as error:
         return error.problems
     spec = loaded.spec
-    tuples = sum(len(found) for found in loaded.flow.reached.values())
     if not quiet:
         click.echo(
             f"{spec.file}: {spec.name} is sound: {len(spec.states)} states, {len(spec.events)} events, "
-            f"{len(spec.cells)} answered cells, {len(spec.deadlines)} deadlines, {tuples} slot situations"
+            f"{len(spec.cells)} answered cells, {len(spec.deadlines)} deadlines, {loaded.situations} slot situations"
         )
     return loaded.warnings
 

@@ -22,9 +22,8 @@ from adapters.settings.compat import incompatibilities
 from adapters.simulator.caller.script import Script
 from adapters.simulator.providers.realtime.scenario import Scenario, ScenarioError, load_scenario
 from adapters.simulator.providers.realtime.settings import Latency, ProviderSettings
-from adapters.specs import display_path, fetcher, load_spec, spec_path
+from adapters.specs import display_path, load_file, load_spec, spec_path
 from fsm.journal.journal import digest
-from fsm.language.loader import load
 from fsm.language.problem import Place, Problem, SpecError
 from fsm.language.spec import Spec, TurnDetection
 
@@ -114,19 +113,11 @@ def make_plan(options: Options, environment: Mapping[str, str], read: ReadSpec |
 def read_spec(name: str) -> tuple[Spec, str]:
     """A checked spec and the digest of its texts, as the server makes it."""
     path = spec_path(name)
-    fetch = fetcher(path.parent)
-    texts: list[str] = []
-
-    def fetched(reference: str) -> tuple[str, str]:
-        text, file = fetch(reference)
-        texts.append(text)
-        return text, file
-
     try:
-        texts.append(path.read_text(encoding="utf-8"))
+        loaded, texts = load_file(path)
     except (OSError, UnicodeDecodeError):
-        return load_spec(name).spec, ""  # says what is wrong
-    spec = load(texts[0], display_path(path), fetched).spec
+        return load_spec(name).spec, ""  # reports what is wrong
+    spec = loaded.spec
     complaints = [
         Problem(Place(display_path(path), 1, 1), "spec-fit", each)
         for each in incompatibilities(spec, has_greeting=True)

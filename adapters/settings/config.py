@@ -26,10 +26,9 @@ from adapters.settings.folders import reason_of
 from adapters.settings.provider import ProviderReader, is_loopback
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ConfigFile, LimitsSection, ListenSection, ToolSection
-from adapters.specs import BUNDLED, display_path, fetcher, spec_path
+from adapters.specs import BUNDLED, display_path, load_file, spec_path
 from adapters.tools import Tool
 from fsm.journal.journal import digest
-from fsm.language.loader import load
 from fsm.language.problem import Place, Problem, Problems, SpecError, suggestion
 from fsm.language.source import read
 from fsm.language.spec import Spec
@@ -144,17 +143,8 @@ def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]
         return None, ""
     place = config.written.place_of("spec")
     path = spec_path(config.spec) if config.spec in BUNDLED else reader.path(config.spec)
-    texts: list[str] = []
-    fetch = fetcher(path.parent)
-
-    def fetched(reference: str) -> tuple[str, str]:
-        text, file = fetch(reference)
-        texts.append(text)
-        return text, file
-
     try:
-        texts.append(path.read_text(encoding="utf-8"))
-        spec = load(texts[0], display_path(path), fetched).spec
+        loaded, texts = load_file(path)
     except (OSError, ValueError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
         hint = f"{suggestion(config.spec, BUNDLED)} or the path of a file"
@@ -163,6 +153,7 @@ def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]
     except SpecError as error:
         reader.problems.adopt(error)
         return None, ""
+    spec = loaded.spec
     for complaint in incompatibilities(spec, bool(config.greeting.strip())):
         reader.problems.add(place, "spec-fit", f"spec {spec.name}: {complaint}")
     return spec, digest(texts)

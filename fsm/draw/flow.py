@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from fsm.language.loader import Loaded
-from fsm.language.problem import Place, Problems
-from fsm.language.spec import Row, Spec
-from fsm.language.typestate import Node, Slots, Typestate
+from fsm.language.problem import Problems
+from fsm.language.spec import Row
+from fsm.language.typestate import Typestate
 
 
 @attrs.frozen
@@ -27,39 +27,18 @@ class Lead:
     targets: tuple[str, ...]
 
 
-class _Tracer(Typestate):
-    """The type check once more, writing down which row leads where; what is wrong was reported when it was loaded."""
-
-    def __init__(self, spec: Spec) -> None:
-        super().__init__(spec, Problems())
-        self.taken: Row | None = None
-        self.found: dict[tuple[str, str, str], set[str]] = {}
-        self.rows: dict[tuple[str, str, str], Row] = {}
-
-    def _row(self, row: Row, slots: Slots, event: str) -> None:
-        self.taken = row
-        super()._row(row, slots, event)
-
-    def _arrive(self, source: Node | None, state: str, slots: Slots, event: str, place: Place) -> None:
-        if source is not None and self.taken is not None:
-            key = (source[0], event, self.taken.id)
-            self.found.setdefault(key, set()).add(state)
-            self.rows[key] = self.taken
-        super()._arrive(source, state, slots, event, place)
-
-
 def leads(loaded: Loaded) -> tuple[Lead, ...]:
     """Every row that can be taken (go and stay), in the order of states, then events, then rows."""
     spec = loaded.spec
-    tracer = _Tracer(spec)
-    tracer.check()
-    found = []
-    for (state, event), cell in spec.cells.items():
-        for row in cell.rows:
-            key = (state, event, row.id)
-            if key in tracer.found:
-                targets = in_order(spec.states, tracer.found[key])
-                found.append(Lead(state, event, tracer.rows[key], cell.group, targets))
+    check = Typestate(spec, Problems())  # what is wrong was reported when it was loaded
+    check.check()
+    led = check.leads()
+    found = [
+        Lead(state, event, row, cell.group, in_order(spec.states, led[state, event, row.id]))
+        for (state, event), cell in spec.cells.items()
+        for row in cell.rows
+        if (state, event, row.id) in led
+    ]
     states, events = list(spec.states), list(spec.events)
     return tuple(sorted(found, key=lambda lead: (states.index(lead.state), events.index(lead.event))))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Protocol
 
 import attrs
 
@@ -20,29 +22,58 @@ Fetch = Callable[[str], tuple[str, str]]
 
 
 @attrs.frozen
+class Verdict:
+    """What the type check found, and in how many situations."""
+
+    problems: tuple[Problem, ...]
+    situations: int
+
+
+class Verdicts(Protocol):
+    """Where the verdict on the texts that were fetched is kept from one load to the next."""
+
+    def get(self) -> Verdict | None: ...
+
+    def put(self, verdict: Verdict) -> None: ...
+
+
+@attrs.frozen
 class Loaded:
     """A spec that may run, what the type check found out about it, and warnings."""
 
     spec: Spec
-    flow: Flow
     warnings: tuple[Problem, ...]
+    situations: int = 0
+    checked: Flow | None = attrs.field(default=None, repr=False)
+
+    @cached_property
+    def flow(self) -> Flow:
+        return self.checked or Typestate(self.spec, Problems()).check()
 
 
-def load(text: str, file: str, fetch: Fetch, typestate: bool = True) -> Loaded:
+def load(text: str, file: str, fetch: Fetch, typestate: bool = True, verdicts: Verdicts | None = None) -> Loaded:
     """Reads and checks a spec. Raises SpecError with every problem.
 
     `typestate=False` accepts what only the type check refuses: for the verifier, to show what a broken spec would do.
+    With `verdicts`, what is known of these very texts is not worked out again.
     """
     problems = Problems()
     root = read(text, file)
     spec = _spec(root, problems, fetch)
     problems.raise_if_any()
     assert spec is not None
-    found = problems if typestate else Problems()
-    flow = Typestate(spec, found).check()
-    if typestate:
-        found.raise_if_any()
-    return Loaded(spec, flow, tuple(found))
+    if not typestate:
+        return Loaded(spec, tuple(problems))
+    verdict, flow = verdicts.get() if verdicts is not None else None, None
+    if verdict is None:
+        found = Problems()
+        flow = Typestate(spec, found).check()
+        verdict = Verdict(tuple(found), sum(map(len, flow.reached.values())))
+        if verdicts is not None:
+            verdicts.put(verdict)
+    problems.extend(verdict.problems)
+    problems.raise_if_any()
+    return Loaded(spec, tuple(problems), verdict.situations, flow)
 
 
 def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:

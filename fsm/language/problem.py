@@ -76,7 +76,10 @@ class Problems:
 
     def adopt(self, error: SpecError) -> None:
         """Takes over what another reader found."""
-        self._found += error.problems
+        self.extend(error.problems)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        self._found += problems
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(sorted(set(self._found)))

@@ -1,9 +1,23 @@
 """The type check of a spec: which slot values can be found where, and what is therefore wrong at load time.
 
-Sets of slot *tuples* are propagated through every row to a fixpoint: each state starts with what reaches it, guards on
-slots filter, guards on context are taken both ways (context is unknown here). An effect where its slot forbids it, a
-state reached with slots it does not admit, an event without an answer or with two, a wait nobody ends: each is a
-problem with a place and the way the slots got there. Never here: ids, time, the world's rules (fsm.verify.explore).
+Theory of operation. A *situation* is a state together with a value for every slot; the values of the context are not
+known. Beginning where the call starts, each event is taken in each situation, breadth first, until no new situation
+turns up: a fixpoint, which exists because there are finitely many. Whole tuples are propagated, not a set for each
+slot, since independent sets would lose what goes together (a response that is active *and* a create that is sent). The
+result is an upper bound of what a call can come to: a guard on slots filters situations, a guard on context is taken
+both ways. So "nothing is wrong" is a proof, and each problem comes with a way to it from the start of the call, which
+breadth first makes a shortest one.
+
+Most of the work would be done again and again: a row that reads two slots of eight does the same whatever the other six
+are. So whatever reads slots (a word, a guard, a list of rows, an operation) is worked out once for each value of the
+slots it can read and looked up otherwise. For that a situation is one integer, a field of bits for the state and for
+each slot: `situation & mask` is what something reads, `situation & ~mask | bits` is what it makes of it. A target is
+followed once for each situation it is reached from, since a second time nothing new can be found behind it; only where
+a state refuses what arrives, it is followed each time, since each event that leads there is a problem of its own. What
+is reported when something is worked out need not be reported when it is looked up: a problem is the same for all
+values of slots that are not read.
+
+Never here: ids, time, the world's rules (fsm.verify.explore).
 """
 
 from __future__ import annotations
@@ -16,19 +30,18 @@ import attrs
 
 from fsm.language.expression import Expr
 from fsm.language.problem import Place, Problems
-from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Row, Spec, word_for
+from fsm.language.situation import Answer, Condition, Decision, Packing, Readers, RowSteps, Situation, Step
+from fsm.language.spec import MAX_CHOICES, STATE, Operation, Spec
 from fsm.language.vocabulary import Word
 
 Slots = tuple[int, ...]
-Node = tuple[str, Slots]
 
 
 @attrs.frozen
 class Flow:
-    """What the check knows: for each state the slot tuples that reach it, and how each was first reached."""
+    """What the check knows: for each state the slot tuples that reach it, and the cells that can come up."""
 
     reached: Mapping[str, frozenset[Slots]]
-    origin: Mapping[Node, tuple[Node | None, str]]
     live_cells: frozenset[tuple[str, str]]
 
 
@@ -38,164 +51,183 @@ class Typestate:
     def __init__(self, spec: Spec, problems: Problems) -> None:
         self.spec = spec
         self.problems = problems
-        self.slots = spec.slot_index
-        self.count = len(spec.slots)
-        self.origin: dict[Node, tuple[Node | None, str]] = {}
-        self.reached: dict[str, set[Slots]] = {name: set() for name in spec.states}
+        self.states = tuple(spec.states)
+        self.packing = Packing(spec)
+        self.readers = Readers(spec, self.packing)
+        self.origin: dict[Situation, tuple[Situation | None, str, Place]] = {}
+        self.here: Situation | None = None  # None before the call starts
         self.live: set[tuple[str, str]] = set()
         self.left: set[str] = set()
-        self.reported: set[tuple[Place, str]] = set()
-        self.truths: dict[tuple[Expr, Slots], tuple[bool, ...]] = {}
-        self.decided: dict[tuple[int, Slots], tuple[Row, ...]] = {}
-        self.led: dict[tuple[str, str | None, tuple[Operation, ...], Slots], list[tuple[Slots, str | None]]] = {}
-        self.here: Node = ("", ())
+        self.reported: set[tuple[Place, str, str]] = set()
 
     def check(self) -> Flow:
         """Propagates, reports every problem to `problems`, and returns the flow."""
-        spec = self.spec
-        start = tuple(v.initial for v in spec.slots)
-        for slots in self._run(start, spec.states[spec.initial].entry, spec.states[spec.initial].place):
-            self._arrive(None, spec.initial, slots, "the call starts", spec.states[spec.initial].place)
-        queue: deque[Node] = deque(self.origin)
+        initial = self.spec.states[self.spec.initial]
+        start = self.packing.pack([self.states.index(initial.name), *(slot.initial for slot in self.spec.slots)])
+        for situation in self._run(start, self.readers.entry[initial.name], initial.place):
+            self._arrive(situation, "the call starts", initial.place)
+        queue = deque(self.origin)
         while queue:
-            self.here = queue.popleft()
+            self.here = here = queue.popleft()
             known = len(self.origin)
-            for event in spec.events:
-                self._event(event)
+            for answer in self.readers.answers(self._state(here)):
+                taken = answer.known.get(here & answer.mask)
+                for row, moved in self._taken(answer, here) if taken is None else taken:
+                    situation = here & answer.keep | moved
+                    if row.steps or situation not in row.followed:
+                        self._follow(row, situation, answer.event)
             queue.extend(itertools.islice(self.origin, known, None))
-        self._cells()
-        self._states()
+        flow = Flow(self._reached(), frozenset(self.live))
+        self._cells(flow)
+        self._states(flow)
         self._waits()
-        frozen = {state: frozenset(found) for state, found in self.reached.items()}
-        return Flow(frozen, self.origin, frozenset(self.live))
+        return flow
+
+    def leads(self) -> dict[tuple[str, str, str], set[str]]:
+        """After the check: the states that each row (by state, event and id) can lead to."""
+        found: dict[tuple[str, str, str], set[str]] = {}
+        known: dict[tuple[str | None, Situation], frozenset[str]] = {}
+        for here in self.origin:
+            state = self._state(here)
+            for answer in self.readers.answers(state):
+                for row, moved in self._taken(answer, here):
+                    if row.row.kind == "ignore":
+                        continue
+                    leads = found.setdefault((state, answer.event, row.row.id), set())
+                    for after in self._run(here & answer.keep | moved, row.steps, row.row.place):
+                        key = row.row.target, after
+                        if key not in known:
+                            known[key] = frozenset(target or state for _, target in self._targets(after, key[0]))
+                        leads |= known[key]
+        return found
 
     # --- propagation --------------------------------------------------------------------------------------------------
 
-    def _event(self, event: str) -> None:
-        state, slots = self.here
-        v = self._values(state, slots)
-        word, name, possible = word_for(self.spec, event, v)
-        if not possible or (word is not None and (word.noise is not None or name != event)):
+    def _taken(self, answer: Answer, here: Situation) -> tuple[tuple[RowSteps, int], ...]:
+        """The rows that change something when the event happens here, each with the bits that the event moves."""
+        known = answer.known.get(here & answer.mask)
+        if known is None:
+            known = answer.known[here & answer.mask] = tuple(self._answered(answer, here))
+        return known
+
+    def _answered(self, answer: Answer, here: Situation) -> Iterator[tuple[RowSteps, int]]:
+        v = self.packing.values(here)
+        if answer.word is not None and not answer.word.admits(self.spec.slot_index, v):
             return  # where `instead` leads is visited under its own name
-        deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
-        if deadline is not None and True not in self._truth(deadline.condition, v):
+        if answer.running is not None and True not in self._truth(answer.running, here):
             return
-        if word is not None:
-            word.move(self.slots, v)
-        cell = self.spec.cells.get((state, name))
-        if cell is None:
+        state = self._state(here)
+        if answer.decision is None:
             hint = "add it under 'on:', or to a group, or say why not: ignore, cannot_happen"
-            message = f"'{name}' has no answer in state '{state}'"
-            self._once(self.spec.states[state].place, "no-answer", message, hint, self._trail(self.here))
+            message = f"'{answer.event}' has no answer in state '{state}'"
+            self._once(self.spec.states[state].place, "no-answer", message, hint, here)
             return
-        self.live.add((state, name))
-        for row in self._decide(cell.rows, v, f"'{name}' in state '{state}'", cell.place):
-            if row.kind in ("go", "stay"):
-                self._row(row, tuple(v[1 : 1 + self.count]), name)
-            elif row.kind == "ignore":  # nothing is done, but what the event says of the slots is so
-                self._arrive(self.here, state, tuple(v[1 : 1 + self.count]), name, row.place)
+        self.live.add((state, answer.event))
+        after = here
+        if answer.word is not None:
+            answer.word.move(self.spec.slot_index, v)
+            after = self.packing.pack(v[: self.packing.known])
+        for row in self._decide(answer.decision, after):
+            # of an event that is ignored nothing is done, but what it says of the slots is so
+            if row.row.kind in ("go", "stay") or (row.row.kind == "ignore" and after != here):
+                yield row, after & ~answer.keep
 
-    def _row(self, row: Row, slots: Slots, event: str) -> None:
-        state = self.here[0]
-        key = (state, row.target, row.operations, slots)
-        led = self.led.get(key)
-        if led is None:
-            led = self.led[key] = list(dict.fromkeys(self._targets(row, slots, 0)))
-        for after, target in led:
-            if target is None or target == state:
-                self._arrive(self.here, state, after, event, row.place)
+    def _follow(self, row: RowSteps, situation: Situation, event: str) -> None:
+        """A row's operations, the choices behind its target, exit and entry."""
+        place, target = row.row.place, row.row.target
+        fresh = [after for after in self._run(situation, row.steps, place) if after not in row.followed]
+        if not fresh:
+            return
+        here, admitted = self._state(situation), True
+        for after, state in dict.fromkeys(lead for each in fresh for lead in self._targets(each, target)):
+            if state is None or state == here:
+                admitted &= self._arrive(after, event, place)
                 continue
-            self.left.add(state)
-            for left in self._run(after, self.spec.states[state].exit, row.place):
-                for entered in self._run(left, self.spec.states[target].entry, row.place):
-                    self._arrive(self.here, target, entered, event, row.place)
+            self.left.add(here)
+            for left in self._run(after, self.readers.exit[here], place):
+                entering = self.packing.entering(left, self.states.index(state))
+                for entered in self._run(entering, self.readers.entry[state], place):
+                    admitted &= self._arrive(entered, event, place)
+        if admitted:
+            row.followed.update(fresh)
 
-    def _targets(self, row: Row, slots: Slots, depth: int) -> Iterator[tuple[Slots, str | None]]:
-        """Where a row can lead, through its choices."""
-        for after in self._run(slots, row.operations, row.place):
-            choice = self.spec.choices.get(row.target or "")
-            if choice is None:
-                yield after, row.target
-                continue
-            if depth >= MAX_CHOICES:
-                self._once(choice.place, "endless-choice", f"choice '{choice.name}' leads to itself")
-                continue
-            v = self._values(self.here[0], after)
-            for next_row in self._decide(choice.rows, v, f"choice '{choice.name}'", choice.place):
-                yield from self._targets(next_row, after, depth + 1)
+    def _targets(
+        self, situation: Situation, target: str | None, depth: int = 0
+    ) -> Iterator[tuple[Situation, str | None]]:
+        """Where a target can lead, through its choices."""
+        choice = self.spec.choices.get(target or "")
+        if choice is None:
+            yield situation, target
+        elif depth >= MAX_CHOICES:
+            self._once(choice.place, "endless-choice", f"choice '{choice.name}' leads to itself")
+        else:
+            for row in self._decide(self.readers.choice(choice.name), situation):
+                for after in self._run(situation, row.steps, row.row.place):
+                    yield from self._targets(after, row.row.target, depth + 1)
 
-    def _run(self, slots: Slots, operations: Sequence[Operation], place: Place) -> Iterator[Slots]:
-        """Every slot tuple the operations can leave behind."""
-        found = {slots}
-        for op in operations:
-            following: set[Slots] = set()
+    def _run(self, situation: Situation, steps: Sequence[Step], place: Place) -> Sequence[Situation]:
+        """Every situation that the steps can leave behind."""
+        found = [situation]
+        for step in steps:
+            following: dict[Situation, None] = {}
             for each in found:
-                following.update(self._operation(each, op, place))
-            found = following
-        return iter(found)
+                leads = step.known.get(each & step.mask)
+                if leads is None:
+                    leads = step.known[each & step.mask] = tuple(self._stepped(step, each, place))
+                for bits in leads:
+                    following[each & ~step.mask | bits] = None
+            found = list(following)
+        return found
 
-    def _operation(self, slots: Slots, op: Operation, place: Place) -> Iterable[Slots]:
-        if isinstance(op, Branch):
-            v = self._values(self.here[0], slots)
-            outcomes = self._truth(op.condition, v)
-            results: list[Slots] = []
-            if True in outcomes:
-                results += self._run(slots, op.then, place)
-            if False in outcomes:
-                results += self._run(slots, op.otherwise, place)
-            return results
-        if isinstance(op, Assign) or not isinstance(op, Emit | Presume):
-            return (slots,)
-        words = self.spec.vocabulary.effects if isinstance(op, Emit) else self.spec.vocabulary.presumptions
-        word: Word = words[op.effect if isinstance(op, Emit) else op.name]
-        v = self._values(self.here[0], slots)
-        if not word.admits(self.slots, v):
-            self._illegal(op, word, v, place)
-        word.move(self.slots, v)
-        return (tuple(v[1 : 1 + self.count]),)
+    def _stepped(self, step: Step, situation: Situation, place: Place) -> Iterator[int]:
+        if step.condition is not None:
+            outcomes = self._truth(step.condition, situation)
+            for outcome, half in ((True, step.then), (False, step.otherwise)):
+                if outcome in outcomes:
+                    yield from (after & step.mask for after in self._run(situation, half, place))
+        elif step.word is not None:
+            v = self.packing.values(situation)
+            if not step.word.admits(self.spec.slot_index, v):
+                self._illegal(step.op, step.word, v, place)
+            step.word.move(self.spec.slot_index, v)
+            yield self.packing.pack(v[: self.packing.known]) & step.mask
 
-    def _illegal(self, op: Emit | Presume, word: Word, v: Sequence[int], place: Place) -> None:
+    def _illegal(self, op: Operation, word: Word, v: Sequence[int], place: Place) -> None:
         bad = [s for s in self.spec.slots if s.name in word.when and v[s.index] not in word.when[s.name]]
         have = ", ".join(f"{s.name} is {s.domain[v[s.index]]}" for s in bad)
         need = "; ".join(f"{s.name}: {' or '.join(s.domain[i] for i in sorted(word.when[s.name]))}" for s in bad)
         used = "" if op.place.line == place.line else f" (used at {place})"
-        self._once(
-            op.place, "illegal-effect", f"'{op.text}' while {have}{used}",
-            f"it needs {need}; guard it, or send it from where that holds", self._trail(self.here),
-        )  # fmt: skip
+        hint = f"it needs {need}; guard it, or send it from where that holds"
+        self._once(op.place, "illegal-effect", f"'{op.text}' while {have}{used}", hint, self.here, about=op.text)
 
-    def _arrive(self, source: Node | None, state: str, slots: Slots, event: str, place: Place) -> None:
-        bound = self.spec.states[state].bound
+    def _arrive(self, situation: Situation, event: str, place: Place) -> bool:
+        """Is it admitted?"""
+        if situation in self.origin:
+            return True
+        v = self.packing.values(situation)
+        state = self.spec.states[self.states[v[STATE]]]
         for slot in self.spec.slots:
-            value = slots[slot.index - 1]
-            if slot.name in bound and value not in bound[slot.name]:
-                allowed = " or ".join(slot.domain[i] for i in sorted(bound[slot.name]))
-                self._once(
-                    place, "state-slots", f"'{event}' reaches '{state}' with {slot.name} {slot.domain[value]}",
-                    f"'{state}' admits {slot.name} {allowed} ({self.spec.states[state].place})", self._trail(source),
-                )  # fmt: skip
-                return
-        node = (state, slots)
-        if node not in self.origin:
-            self.origin[node] = (source, f"{event}  ({place})")
-            self.reached[state].add(slots)
+            if slot.name in state.bound and v[slot.index] not in state.bound[slot.name]:
+                allowed = " or ".join(slot.domain[i] for i in sorted(state.bound[slot.name]))
+                message = f"'{event}' reaches '{state.name}' with {slot.name} {slot.domain[v[slot.index]]}"
+                hint = f"'{state.name}' admits {slot.name} {allowed} ({state.place})"
+                self._once(place, "state-slots", message, hint, self.here)
+                return False
+        self.origin[situation] = (self.here, event, place)
+        return True
 
     # --- guards -------------------------------------------------------------------------------------------------------
 
-    def _values(self, state: str, slots: Slots) -> list[int]:
-        """A configuration with the slots known; context positions hold -1, nobody may read them directly."""
-        unknown = len(self.spec.variables) - 1 - self.count
-        return [self.spec.variables[STATE].value(state) if state else 0, *slots, *([-1] * unknown)]
-
-    def _truth(self, expr: Expr, v: Sequence[int]) -> tuple[bool, ...]:
-        """The truth values an expression can have over every value of the context it reads."""
-        key = (expr, tuple(v[i] for i in sorted(expr.reads)))
-        known = self.truths.get(key)
+    def _truth(self, condition: Condition, situation: Situation) -> frozenset[bool]:
+        known = condition.known.get(situation & condition.mask)
         if known is None:
-            known = self.truths[key] = tuple({bool(expr.run(each)) for each in self._completions([expr], v)})
+            v, expr = self.packing.values(situation), condition.expr
+            known = frozenset(bool(expr.run(full)) for full in self._completions([expr], v))
+            condition.known[situation & condition.mask] = known
         return known
 
     def _completions(self, exprs: Iterable[Expr], v: Sequence[int]) -> Iterator[list[int]]:
+        """`v` with every value of the context that the expressions read."""
         unknown = sorted({i for e in exprs for i in e.reads if v[i] < 0})
         for values in itertools.product(*(range(len(self.spec.variables[i].domain)) for i in unknown)):
             full = list(v)
@@ -203,102 +235,129 @@ class Typestate:
                 full[index] = value
             yield full
 
-    def _decide(self, rows: Sequence[Row], v: Sequence[int], what: str, place: Place) -> tuple[Row, ...]:
+    def _decide(self, decision: Decision, situation: Situation) -> tuple[RowSteps, ...]:
         """The rows that can be the answer, over every value of the context; checks that there is always exactly one."""
-        if not rows:
-            return ()  # the reader has told why
-        if rows[0].always:
-            return (rows[0],)
-        key = (id(rows), tuple(v[1 : 1 + self.count]))
-        known = self.decided.get(key)
-        if known is not None:
-            return known
-        guarded = [(row, row.guard) for row in rows if row.guard is not None]
+        known = decision.known.get(situation & decision.mask)
+        if known is None:
+            known = tuple(self._decided(decision, situation))
+            decision.known[situation & decision.mask] = known
+        return known
+
+    def _decided(self, decision: Decision, situation: Situation) -> Iterable[RowSteps]:
+        rows, v = decision.rows, self.packing.values(situation)
+        if not rows or rows[0].row.always:  # without any, the reader has reported why
+            return rows[:1]
         fallback = [row for row in rows if row.guard is None]
-        if len(fallback) > 1:
+        possible = [(row, row.guard.expr) for row in rows if row.guard and True in self._truth(row.guard, situation)]
+        found: dict[str, RowSteps] = {}
+        sound = len(fallback) <= 1
+        for full in self._completions([guard for _, guard in possible], v):
+            hits = [row for row, guard in possible if guard.run(full)]
+            sound = sound and len(hits) <= 1 and bool(hits or fallback)
+            for row in hits[:1] or fallback[:1]:
+                found[row.row.id] = row
+        if not sound:
+            self._undecided(decision, v)
+        return found.values()
+
+    def _undecided(self, decision: Decision, v: Sequence[int]) -> None:
+        """Reports where the answer is not exactly one, with the values that show it."""
+        what, place = decision.what, decision.place
+        guarded = [(row.row, row.guard.expr) for row in decision.rows if row.guard is not None]
+        fallbacks = len(decision.rows) - len(guarded)
+        if fallbacks > 1:
             self._once(place, "two-answers", f"{what} has two rows without a guard", "give each row an 'if:'")
-        found: dict[str, Row] = {}
         for full in self._completions([guard for _, guard in guarded], v):
             hits = [row for row, guard in guarded if guard.run(full)]
             if len(hits) > 1:
-                hint = f"rows at {' and '.join(str(r.place) for r in hits)} both hold: {self._show(full)}"
-                self._once(place, "two-answers", f"{what} has two answers", hint, self._trail(self.here))
-            elif not hits and not fallback:
+                hint = f"rows at {' and '.join(str(row.place) for row in hits)} both hold: {self._show(full)}"
+                self._once(place, "two-answers", f"{what} has two answers", hint, self.here)
+            elif not hits and not fallbacks:
                 hint = f"no row holds with {self._show(full)}; add one with 'if: else'"
-                self._once(place, "no-answer", f"{what} has no answer", hint, self._trail(self.here))
-            for row in hits[:1] or fallback[:1]:
-                found[row.id] = row
-        self.decided[key] = tuple(found.values())
-        return self.decided[key]
+                self._once(place, "no-answer", f"{what} has no answer", hint, self.here)
 
     # --- what the whole must have -------------------------------------------------------------------------------------
 
-    def _cells(self) -> None:
-        for (state, event), cell in self.spec.cells.items():
-            if cell.exact and cell.group is None and self.reached[state] and (state, event) not in self.live:
-                self._once(cell.place, "dead-cell", f"'{event}' cannot be in state '{state}'",
-                           "its slots rule it out; take the line away", severity="warning")  # fmt: skip
-        for deadline in self.spec.deadlines.values():
-            if not any(event == deadline.event for _, event in self.live):
-                message = f"deadline '{deadline.name}' never runs"
-                self._once(deadline.place, "dead-deadline", message, "its condition never holds", severity="warning")
+    def _reached(self) -> dict[str, frozenset[Slots]]:
+        found: dict[str, set[Slots]] = {name: set() for name in self.states}
+        for situation in self.origin:
+            state, *slots = self.packing.values(situation)[: self.packing.known]
+            found[self.states[state]].add(tuple(slots))
+        return {name: frozenset(slots) for name, slots in found.items()}
 
-    def _states(self) -> None:
+    def _cells(self, flow: Flow) -> None:
+        for (state, event), cell in self.spec.cells.items():
+            if cell.exact and cell.group is None and flow.reached[state] and (state, event) not in self.live:
+                message = f"'{event}' cannot be in state '{state}'"
+                self.problems.warn(cell.place, "dead-cell", message, "its slots rule it out; take the line away")
+        running = {event for _, event in self.live}
+        for deadline in self.spec.deadlines.values():
+            if deadline.event not in running:
+                message = f"deadline '{deadline.name}' never runs"
+                self.problems.warn(deadline.place, "dead-deadline", message, "its condition never holds")
+
+    def _states(self, flow: Flow) -> None:
         for name, state in self.spec.states.items():
-            if not self.reached[name]:
+            if not flow.reached[name]:
                 self._once(state.place, "unreachable", f"state '{name}' is never reached", "no row leads to it")
             elif not state.final and name not in self.left:
                 self._once(state.place, "no-way-out", f"state '{name}' is never left", "no row leads out of it")
 
     def _waits(self) -> None:
-        """In every reachable tuple that waits for somebody, some deadline runs for certain."""
-        for (state, slots), _ in list(self.origin.items()):
-            waiting = [s for s in self.spec.slots if slots[s.index - 1] in self.spec.vocabulary.waits[s.name]]
-            if not waiting or self.spec.states[state].final:
+        """In every reachable situation that waits for somebody, some deadline runs for certain."""
+        conditions = [self.readers.condition(d.condition) for d in self.spec.deadlines.values()]
+        read = self.packing.mask(i for condition in conditions for i in condition.expr.reads)
+        ends: dict[int, bool] = {}
+        for situation in self.origin:
+            v = self.packing.values(situation)
+            state = self.spec.states[self.states[v[STATE]]]
+            waiting = [s for s in self.spec.slots if v[s.index] in self.spec.vocabulary.waits[s.name]]
+            if not waiting or state.final:
                 continue
-            v = self._values(state, slots)
-            if self._ends(v):
+            if situation & read not in ends:
+                ends[situation & read] = self._ends(conditions, situation)
+            if ends[situation & read]:
                 continue
-            what = ", ".join(f"{s.name} {s.domain[slots[s.index - 1]]}" for s in waiting)
+            what = ", ".join(f"{s.name} {s.domain[v[s.index]]}" for s in waiting)
             hint = "add a deadline whose 'while:' holds here: 'deadlines: {name: {after_ms: .., while: ..}}'"
-            place = self.spec.states[state].place
-            self._once(
-                place, "endless-wait", f"'{state}' can wait for ever ({what})", hint, self._trail((state, slots))
-            )
+            self._once(state.place, "endless-wait", f"'{state.name}' can wait for ever ({what})", hint, situation)
 
-    def _ends(self, v: Sequence[int]) -> bool:
+    def _ends(self, conditions: Sequence[Condition], situation: Situation) -> bool:
         """Does some deadline run here, whatever the context is?"""
-        conditions = [d.condition for d in self.spec.deadlines.values() if True in self._truth(d.condition, v)]
-        return all(any(c.run(full) for c in conditions) for full in self._completions(conditions, v))
+        truths = [self._truth(condition, situation) for condition in conditions]
+        if any(False not in each for each in truths):
+            return True
+        possible = [c.expr for c, each in zip(conditions, truths, strict=True) if True in each]
+        completions = self._completions(possible, self.packing.values(situation))
+        return all(any(expr.run(full) for expr in possible) for full in completions)
 
-    # --- saying it ----------------------------------------------------------------------------------------------------
+    # --- reporting ----------------------------------------------------------------------------------------------------
 
     def _once(
-        self, place: Place, code: str, message: str, hint: str = "", trail: Iterable[str] = (), severity: str = "error"
+        self, place: Place, code: str, message: str, hint: str = "", at: Situation | None = None, *, about: str = ""
     ) -> None:  # fmt: skip
-        """One report for each place and kind of problem: the first slot tuple found stands for all."""
-        if (place, code + message.split(" while ")[0]) in self.reported:
-            return
-        self.reported.add((place, code + message.split(" while ")[0]))
-        if severity == "warning":
-            self.problems.warn(place, code, message, hint)
-        else:
-            self.problems.add(place, code, message, hint, trail)
+        """One report for each place, code and what it is about (else the message); the first that is found stands."""
+        key = (place, code, about or message)
+        if key not in self.reported:
+            self.reported.add(key)
+            self.problems.add(place, code, message, hint, self._trail(at))
 
     def _show(self, v: Sequence[int]) -> str:
         known = [x for x in self.spec.variables[1:] if v[x.index] >= 0]
         return ", ".join(f"{x.name} {x.domain[v[x.index]]}" for x in known)
 
-    def _trail(self, node: Node | None) -> list[str]:
-        """How a tuple was first reached: one step a line, the states and the slots that changed."""
+    def _state(self, situation: Situation) -> str:
+        return self.states[situation >> self.packing.top]
+
+    def _trail(self, situation: Situation | None) -> list[str]:
+        """How a situation was first reached: one step a line, the states and the slots that changed."""
         steps: list[str] = []
-        while node is not None:
-            source, how = self.origin.get(node, (None, ""))
-            if not node[0]:
-                break  # before the first state: nothing led here
-            old = source[1] if source else node[1]
-            changed = [f"{s.name} {s.domain[node[1][s.index - 1]]}" for s in self.spec.slots
-                       if old[s.index - 1] != node[1][s.index - 1]]  # fmt: skip
-            steps.append(f"{node[0]}: {how}" + (f"  -> {', '.join(changed)}" if changed else ""))
-            node = source
+        while situation is not None:
+            source, event, place = self.origin[situation]
+            v = self.packing.values(situation)
+            old = v if source is None else self.packing.values(source)
+            changed = [f"{s.name} {s.domain[v[s.index]]}" for s in self.spec.slots if old[s.index] != v[s.index]]
+            to = f"  -> {', '.join(changed)}" if changed else ""
+            steps.append(f"{self._state(situation)}: {event}  ({place}){to}")
+            situation = source
         return steps[::-1]

@@ -34,6 +34,7 @@ class VocabularyReader(Reader):
         self.noise: dict[str, str] = {}
         self.identities: dict[str, str] = {}
         self.references: list[tuple[str, Place]] = []
+        self.words: list[tuple[str, Place]] = []
 
     def read(self, root: Node) -> None:
         sections = self.mapping(root, _SECTIONS)
@@ -63,6 +64,10 @@ class VocabularyReader(Reader):
             if name not in self.identities and name not in self.events:
                 hint = suggestion(name, (*self.identities, *self.events))
                 self.problems.add(place, "unknown-event", f"'{name}' is no event of the vocabulary", hint)
+        for name, place in self.words:
+            if name not in self.events:
+                hint = suggestion(name, self.events)
+                self.problems.add(place, "unknown-event", f"'{name}' is not an event of the vocabulary", hint)
         for index, (name, variable) in enumerate(self.slots.items()):
             self.slots[name] = Variable(
                 name, variable.domain, variable.initial, index + 1, "slot", place=variable.place
@@ -112,6 +117,8 @@ class VocabularyReader(Reader):
         fields = self.mapping(node, _EVENT_KEYS)
         when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
         known = self.events.get(name) or EventWord(name, place=place, base=base)
+        if "instead" in fields:
+            self.words.append((self.text(fields["instead"]), fields["instead"].place))
         self.events[name] = EventWord(
             name, {**known.when, **when}, self._merged(name, place, known.moves, moves), known.place, base,
             source or known.source,

@@ -12,7 +12,7 @@ import attrs
 
 from fsm.language.problem import Place, Problem, Problems
 from fsm.language.spec import Row, Spec
-from fsm.language.typestate import Node, Typestate
+from fsm.language.typestate import Typestate
 from fsm.verify.property import Properties
 from fsm.verify.verdict import Verdict
 from fsm.verify.verify import SearchLimits, Verification
@@ -90,14 +90,6 @@ class _FirstProblem(Problems):
             raise _Found(Problem(place, code, message, hint, severity="warning"))
 
 
-class _WithoutTrails(Typestate):
-    """Nobody reads how a mutant's slots got there."""
-
-    def _trail(self, node: Node | None) -> list[str]:
-        del node
-        return []
-
-
 class Jury:
     """The type check and the scenes of one sound spec, ready to look at its mutants."""
 
@@ -123,7 +115,7 @@ class Jury:
 
     def _typestate(self, broken: Spec) -> tuple[str, str] | None:
         try:
-            _WithoutTrails(broken, _FirstProblem(self.warnings)).check()
+            Typestate(broken, _FirstProblem(self.warnings)).check()
         except _Found as found:
             problem = found.problem
             return "totality" if problem.code in TOTALITY else "typestate", f"{problem.code}: {problem.message}"

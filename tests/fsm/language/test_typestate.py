@@ -157,6 +157,39 @@ def test_a_choice_that_leads_to_itself() -> None:
     assert (at(problem), problem.message) == ((42, 3), "choice 'where' leads to itself")
 
 
+def test_a_group_that_asks_for_the_state_is_decided_in_each_state() -> None:
+    """The rows are written once; what they decide in one state is not what they decide in another."""
+    rows = "      bell.rang: [{if: state == hall, to: garden}, {if: state == garden, to: cellar}]\n"
+    text = changed((RANG, ""), ("      bell.rang: {to: hall}\n", ""), ("{to: cellar}", "{to: hall}"))
+    assert found(f"{text}groups:\n  house:\n    states: [hall, garden]\n    on:\n{rows}") == ()
+
+
+def test_a_choice_that_asks_for_the_state_is_decided_in_each_state() -> None:
+    text = changed(
+        (RANG, "      bell.rang: {to: where}\n"), ("      bell.rang: {to: hall}\n", "      bell.rang: {to: where}\n")
+    )
+    text += "choices:\n  where:\n    - {if: state == hall, to: garden}\n    - {if: else, do: [open_door], to: cellar}\n"
+    stolen = "      bulb.stolen: {to: cellar}\n"
+    assert found(text.replace(stolen, "      bulb.stolen: {do: []}\n")) == ()
+
+
+def test_what_is_wrong_in_a_group_is_reported_for_each_of_its_states() -> None:
+    rows = "      bell.rang: [{if: tired, do: []}, {if: lamp == on, do: []}, {if: else, do: []}]\n"
+    text = changed((RANG, ""), ("      bell.rang: {to: hall}\n", ""))
+    problems = found(f"{text}groups:\n  house:\n    states: [hall, garden]\n    on:\n{rows}")
+    assert [p.message for p in problems if p.code == "two-answers"] == [
+        "'bell.rang' in state 'garden' has two answers", "'bell.rang' in state 'hall' has two answers",
+    ]  # fmt: skip
+
+
+def test_entry_operations_see_the_state_that_is_entered() -> None:
+    entry = "    entry: [shut_door]\n"
+    here = "    entry: [{if: state == garden and lamp == on, do: [light]}]\n"
+    assert only(found(changed((entry, here))), "illegal-effect").message.startswith("'light' while lamp is on")
+    left = "    entry: [{if: state == hall and lamp == on, do: [light]}]\n"
+    assert found(changed((entry, left))) == ()
+
+
 def test_a_state_that_is_never_reached() -> None:
     problem = only(
         found(changed(("      bulb.stolen: {to: cellar}\n", "      bulb.stolen: {do: []}\n"))), "unreachable"

@@ -1,0 +1,191 @@
+"""A situation, a state and the slots as one integer, and what of a spec reads which of its bits: for the type check.
+
+Each thing that reads slots has a `mask` of the bits it reads, and `known`: what came of it, by the value of these bits.
+Never here: working that out, problems (fsm.language.typestate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from fsm.language.expression import Expr
+from fsm.language.problem import Place
+from fsm.language.spec import STATE, Branch, Emit, Operation, Presume, Row, Spec
+from fsm.language.vocabulary import Word
+
+Situation = int
+
+
+class Packing:
+    """A field of bits for the state and for each slot, the state on top."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.known = 1 + len(spec.slots)
+        self.unknown = [-1] * (len(spec.variables) - self.known)
+        self.shifts, self.masks = [0] * self.known, [0] * self.known
+        shift = 0
+        for index in reversed(range(self.known)):
+            width = max(1, (len(spec.variables[index].domain) - 1).bit_length())
+            self.shifts[index], self.masks[index] = shift, ((1 << width) - 1) << shift
+            shift += width
+        self.top = self.shifts[STATE]
+
+    def pack(self, v: Sequence[int]) -> Situation:
+        """Of a configuration, or of what is known of it."""
+        return sum(value << shift for value, shift in zip(v, self.shifts, strict=False))
+
+    def values(self, situation: Situation) -> list[int]:
+        """A configuration; context positions hold -1, nobody may read them directly."""
+        return [(situation & mask) >> shift for mask, shift in zip(self.masks, self.shifts, strict=True)] + self.unknown
+
+    def mask(self, indexes: Iterable[int]) -> int:
+        """The bits of the state and of the slots among these variables."""
+        return sum(self.masks[index] for index in set(indexes) if index < self.known)
+
+    def entering(self, situation: Situation, state: int) -> Situation:
+        return situation & ~self.masks[STATE] | state << self.top
+
+
+@attrs.frozen(eq=False)
+class Condition:
+    """An expression; known are the truth values it can have over every value of the context it reads."""
+
+    expr: Expr
+    mask: int
+    known: dict[int, frozenset[bool]] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False)
+class Step:
+    """An operation that reads or moves slots, by its word or as a branch; known are the bits it can leave behind."""
+
+    op: Operation
+    mask: int
+    word: Word | None = None
+    condition: Condition | None = None
+    then: tuple[Step, ...] = ()
+    otherwise: tuple[Step, ...] = ()
+    known: dict[int, tuple[int, ...]] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False)
+class RowSteps:
+    """A row; `followed` are the situations from which its target was followed to the end."""
+
+    row: Row
+    guard: Condition | None
+    steps: tuple[Step, ...]
+    followed: set[Situation]
+
+
+@attrs.frozen(eq=False)
+class Decision:
+    """The rows of a cell or a choice; known are those that can be the answer."""
+
+    what: str
+    place: Place
+    rows: tuple[RowSteps, ...]
+    mask: int
+    known: dict[int, tuple[RowSteps, ...]] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False)
+class Answer:
+    """An event in a state; known are the rows to take, each with the bits that the event moves; `keep` are the others.
+
+    `decision` is None where nobody has written an answer; `running` is the condition of a timer.
+    """
+
+    event: str
+    word: Word | None
+    running: Condition | None
+    decision: Decision | None
+    mask: int
+    keep: int
+    known: dict[int, tuple[tuple[RowSteps, int], ...]] = attrs.field(factory=dict)
+
+
+class Readers:
+    """Everything in a spec that reads slots, made when it is first asked for, once each."""
+
+    def __init__(self, spec: Spec, packing: Packing) -> None:
+        self.spec = spec
+        self.packing = packing
+        self._conditions: dict[str, Condition] = {}
+        self._answers: dict[str, tuple[Answer, ...]] = {}
+        self._choices: dict[str, Decision] = {}
+        self._followed: dict[str | None, set[Situation]] = {}
+        self.entry = {name: self._steps(state.entry) for name, state in spec.states.items()}
+        self.exit = {name: self._steps(state.exit) for name, state in spec.states.items()}
+
+    def answers(self, state: str) -> tuple[Answer, ...]:
+        """For each event, in the order of the spec."""
+        found = self._answers.get(state)
+        if found is None:
+            found = self._answers[state] = tuple(self._answer(state, event) for event in self.spec.events)
+        return found
+
+    def choice(self, name: str) -> Decision:
+        found = self._choices.get(name)
+        if found is None:
+            choice = self.spec.choices[name]
+            found = self._choices[name] = self._decision(f"choice '{name}'", choice.rows, choice.place)
+        return found
+
+    def condition(self, expr: Expr) -> Condition:
+        found = self._conditions.get(expr.python)
+        if found is None:
+            found = self._conditions[expr.python] = Condition(expr, self.packing.mask(expr.reads))
+        return found
+
+    def _answer(self, state: str, event: str) -> Answer:
+        spec = self.spec
+        word = spec.vocabulary.events.get(event)
+        deadline = spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
+        running = self.condition(deadline.condition) if deadline is not None else None
+        cell = spec.cells.get((state, event))
+        what = f"'{event}' in state '{state}'"
+        decision = self._decision(what, cell.rows, cell.place) if cell is not None else None
+        masks = [each.mask for each in (running, decision) if each is not None]
+        return Answer(event, word, running, decision, _union([self._mask(word), *masks]), ~self._moved(word))
+
+    def _decision(self, what: str, rows: Sequence[Row], place: Place) -> Decision:
+        made = tuple(self._row(row) for row in rows)
+        return Decision(what, place, made, _union(row.guard.mask for row in made if row.guard is not None))
+
+    def _row(self, row: Row) -> RowSteps:
+        guard = self.condition(row.guard) if row.guard is not None else None
+        return RowSteps(row, guard, self._steps(row.operations), self._followed.setdefault(row.target, set()))
+
+    def _steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
+        return tuple(step for op in operations if (step := self._step(op)) is not None)
+
+    def _step(self, op: Operation) -> Step | None:
+        """None: it neither reads nor moves a slot."""
+        if isinstance(op, Branch):
+            then, otherwise = self._steps(op.then), self._steps(op.otherwise)
+            condition = self.condition(op.condition)
+            mask = _union([condition.mask, *(step.mask for step in (*then, *otherwise))])
+            return Step(op, mask, None, condition, then, otherwise) if then or otherwise else None
+        if not isinstance(op, Emit | Presume):
+            return None
+        vocabulary = self.spec.vocabulary
+        word: Word = vocabulary.effects[op.effect] if isinstance(op, Emit) else vocabulary.presumptions[op.name]
+        return Step(op, self._mask(word), word) if word.when or word.moves else None
+
+    def _mask(self, word: Word | None) -> int:
+        """What a word reads; what it moves is among it."""
+        slots = word.when if word is not None else ()
+        return self._moved(word) | self.packing.mask(self.spec.slot_index[slot] for slot in slots)
+
+    def _moved(self, word: Word | None) -> int:
+        return self.packing.mask(self.spec.slot_index[slot] for slot in (word.moves if word is not None else ()))
+
+
+def _union(masks: Iterable[int]) -> int:
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
