@@ -20,7 +20,7 @@ from fsm.verify.explore import MAX_STATES
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
-from fsm.verify.verify import SearchLimits, Verification, scenes, verify_stable
+from fsm.verify.verify import SearchLimits, Verification, Workbench, scenes, verify_stable
 from fsm.world.reader import load_world
 from fsm.world.world import World
 
@@ -39,6 +39,10 @@ class Environment:
 
     world: World
     properties: Properties
+
+    def workbench(self, spec: Spec) -> Workbench:
+        """For the searches of a spec."""
+        return Workbench(spec, self.world, self.properties)
 
 
 def load_environment() -> Environment:
@@ -170,11 +174,11 @@ def searched(
         return verification, verification.run(time.perf_counter, tick)
 
 
-def settled(spec: Spec, environment: Environment, limits: SearchLimits, progress: SearchProgress) -> Verdict:
+def settled(bench: Workbench, limits: SearchLimits, progress: SearchProgress) -> Verdict:
     """The verdict of a scene with queues so long that they cut nothing, or that more room changes nothing any more."""
-    roomy = VerifyOptions.roomy(limits, environment.world)
-    with progress.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
-        return verify_stable(spec, environment.world, environment.properties, roomy, time.perf_counter, tick, MOST)[-1]
+    roomy = VerifyOptions.roomy(limits, bench.world)
+    with progress.searching(f"{bench.spec.name} / {limits.scene}") as tick, _without_collector():
+        return verify_stable(bench, roomy, time.perf_counter, tick, MOST)[-1]
 
 
 @contextmanager
@@ -194,11 +198,12 @@ def all_searched(
 ) -> tuple[Verdict, ...]:
     """Every scene that was wished for, until Ctrl-C."""
     verdicts: list[Verdict] = []
+    bench = environment.workbench(spec)
     with _without_collector():
         for limits in options.limits(spec, environment.world):
             if progress.stopped:
                 break
-            verdicts.append(settled(spec, environment, limits, progress))
+            verdicts.append(settled(bench, limits, progress))
     return tuple(verdicts)
 
 
