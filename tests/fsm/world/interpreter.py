@@ -1,4 +1,4 @@
-"""The operations of a world, taken one by one as the language reads: plain, slow, and compared with the generated code."""
+"""The operations of a world one by one, as the language reads: plain, slow, and compared with the generated code."""
 
 from __future__ import annotations
 
