@@ -147,10 +147,13 @@ def _bits(clauses: Sequence[Sequence[Check]], split: int) -> Callable[[Sequence[
 
     `split` is how many of the joint variables come before those of this side.
     """
-    lines = ["def made(v):", "    bits = 0"]
+    masks: dict[str, int] = {}
     for bit, literals in enumerate(clauses):
         tests = [f"{'not ' if each.negated else ''}({_shifted(each.expr.python, split)})" for each in literals]
-        lines.append(f"    if {' and '.join(tests) or 'True'}: bits |= {1 << bit}")
+        condition = " and ".join(tests)
+        masks[condition] = masks.get(condition, 0) | 1 << bit
+    lines = ["def made(v):", f"    bits = {masks.pop('', 0)}"]
+    lines += [f"    if {condition}: bits |= {mask}" for condition, mask in masks.items()]
     return _function("\n".join([*lines, "    return bits"]))
 
 

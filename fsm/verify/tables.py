@@ -136,6 +136,7 @@ class Tables:
         self.deadlines = tuple(machine.spec.deadlines.values())
         self.names = {(m.channel, m.code): m.name for m in binding.world.messages.values()}
         self.macros: dict[int, MacroStep] = {}
+        self._change_of: dict[MoveWay, int] = {}
         self._numbered: dict[MoveWay, tuple[int, int, int, int]] = {}
         world, settings = binding.world, binding.settings
         capacities = [settings.capacities.get(c.name, c.capacity) for c in world.channels]
@@ -261,13 +262,16 @@ class Tables:
         return numbers
 
     def held(self, hold: int, queues: int) -> bool:
-        found = self.holds[hold]
-        return any((channel, code) in found for channel, queue in enumerate(self.queues[queues]) for code in queue)
+        found = self.queues[queues]
+        return any(code in found[channel] for channel, code in self.holds[hold])
 
     def changed(self, queues: int, change: int) -> int:
         """The queues after a change; -1 - channel where one is full."""
         after = _applied(self.queues[queues], self._appliers[change])
-        return after if isinstance(after, int) else self.queue(after)
+        if isinstance(after, int):
+            return after
+        number = self.queue_ids.get(after)
+        return self.queue(after) if number is None else number
 
     def applied(self, queues: Queues, changes: Sequence[QueueChange], answers: bool) -> Queues | int:
         """The same for what has no numbers."""
@@ -286,8 +290,13 @@ class Tables:
 
     def effects(self, sequence: int, world: int) -> list[tuple[int, int, str | None]]:
         """What the world makes of effects: (world, change of queues, message lost) for each way it can go."""
-        options = self.binding.effects(self.worlds[world], self.sequences[sequence])
-        return [(self.world(values), self._change(way.changes, True), way.label.lost) for way, values in options]
+        found = []
+        for way, values in self.binding.effects(self.worlds[world], self.sequences[sequence]):
+            change = self._change_of.get(way)
+            if change is None:
+                change = self._change_of[way] = self._change(way.changes, True)
+            found.append((self.world(values), change, way.label.lost))
+        return found
 
 
 def _applied(queues: Queues, appliers: Iterable[Applier]) -> Queues | int:

@@ -22,12 +22,12 @@ the world does not answer. Never here: the order in which runs are visited (fsm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
-from fsm.language.expression import Expr, Variable
+from fsm.language.expression import ALWAYS, Expr, Variable
 from fsm.language.problem import Problem, Problems, suggestion
 from fsm.language.spec import Deadline
 from fsm.language.vocabulary import Vocabulary
@@ -111,6 +111,12 @@ class _Ready:
         binding = self._binding
         return binding.codes.of(self.key, self._acts, self._received, binding.lossy, lose)
 
+    def taken(self, values: Values) -> list[Option]:
+        """The options; none while it has to give way to another move."""
+        if self.gives_way and any(when.run(values) for when in self.gives_way):
+            return []
+        return self.options(values)
+
     def options(self, values: Values) -> list[Option]:
         """The way without a loss, then one for each lossy send while the budget of losses lasts."""
         if not self._codes:
@@ -172,10 +178,11 @@ class Binding:
         ready = [self._readied(m) for m in self.moves]
         self._spontaneous = [r for r in ready if r.move is not None and r.move.receive is None]
         self._enabled = guards([_when(r) for r in self._spontaneous])
-        self._receiving: dict[str, list[tuple[Callable[[Values], int], _Ready]]] = {}
+        self._receiving: dict[str, list[tuple[Callable[[Values], int] | None, _Ready]]] = {}
         for each in ready:
             if each.move is not None and each.move.receive is not None:
-                self._receiving.setdefault(each.move.receive, []).append((each.move.when.run, each))
+                when = None if each.move.when is ALWAYS else each.move.when.run
+                self._receiving.setdefault(each.move.receive, []).append((when, each))
         self._deadlines = {name: self._deadline(name) for name in spec.deadlines}
         self._sequences: dict[tuple[tuple[str, str | None], ...], _Ready] = {}
 
@@ -258,15 +265,22 @@ class Binding:
 
     def options(self, values: Values) -> list[Option]:
         """Everything that can happen without a message being received."""
-        return _taken(map(self._spontaneous.__getitem__, self._enabled(values)), values)
+        found: list[Option] = []
+        for index in self._enabled(values):
+            found += self._spontaneous[index].taken(values)
+        return found
 
     def received(self, values: Values, message: str) -> list[Option]:
         """Everything that can happen with `message` at the head of its queue."""
-        return _taken([ready for when, ready in self._receiving.get(message, ()) if when(values)], values)
+        found: list[Option] = []
+        for when, ready in self._receiving.get(message, ()):
+            if when is None or when(values):
+                found += ready.taken(values)
+        return found
 
     def fired(self, values: Values, deadline: str) -> list[Option]:
         """A deadline's event; nothing while what it waits for is about to happen."""
-        return _taken((self._deadlines[deadline],), values)
+        return self._deadlines[deadline].taken(values)
 
     def effects(self, values: Values, effects: tuple[tuple[str, str | None], ...]) -> list[Option]:
         """What the world makes of effects, in order; the first option loses nothing."""
@@ -278,15 +292,6 @@ class Binding:
                 acts += self.hooks.get(("effect", f"{name}({literal})"), ()) if literal is not None else ()
             ready = self._sequences[effects] = _Ready(self, "effects", acts, key=effects)
         return ready.options(values)
-
-
-def _taken(ready: Iterable[_Ready], values: Values) -> list[Option]:
-    """What those that need not give way to another can do."""
-    found: list[Option] = []
-    for each in ready:
-        if not each.gives_way or not any(when.run(values) for when in each.gives_way):
-            found += each.options(values)
-    return found
 
 
 def _when(ready: _Ready) -> Expr:
