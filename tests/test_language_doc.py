@@ -73,18 +73,15 @@ def run(made: TurnSpecMachine, lines: list[str]) -> Iterator[str]:
     """The steps of the events that the lines name, and of those that waited."""
     first = made.start()
     if lines[0].startswith("start"):
-        yield printed_step(made, first)
-    snapshot = first.snapshot
+        yield printed_step(made, first[0])
+    snapshot = first[-1].snapshot
     for line in lines:
         name = line.split(" -> ")[0]
         if name == "start" or line.startswith("then "):
             continue
-        step = made.step(snapshot, happened(snapshot, name))
-        yield printed_step(made, step)
-        while (waiting := made.recall(step.snapshot)) is not None:
-            step = made.step(step.snapshot, waiting)
-            yield printed_step(made, step, "then ")
-        snapshot = step.snapshot
+        for number, step in enumerate(made.advance(snapshot, happened(snapshot, name))):
+            yield printed_step(made, step, "then " if number else "")
+            snapshot = step.snapshot
 
 
 @pytest.mark.parametrize(("example", "printed"), EXAMPLES)

@@ -26,6 +26,7 @@ from adapters.verify.run import (
     load_environment,
     searched,
     switched,
+    without_collector,
 )
 from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
@@ -123,11 +124,11 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
     ) -> None:  # fmt: skip
         names, progress = specs or BUNDLED, SearchProgress(quiet=more.get("as_json", False))
         try:
-            environment = load_environment()
-            options = _options(environment, full, scenes, assume, bound)
-            loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
-            request = SearchRequest(names, loaded, environment, options, progress, not allow_broken)
-            status = function(request, **more)
+            with without_collector():
+                environment = load_environment()
+                options = _options(environment, full, scenes, assume, bound)
+                loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
+            status = function(SearchRequest(names, loaded, environment, options, progress, not allow_broken), **more)
         except SpecError as error:
             click.echo(str(error), err=True)
             sys.exit(2)

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 
 from adapters.specs import load_spec
 from adapters.verify.processes import results
-from adapters.verify.run import Environment, SearchProgress, VerifyOptions, load_environment, settled
+from adapters.verify.run import SearchProgress, VerifyOptions, load_environment, settled
 from fsm.language.spec import Spec
 from fsm.verify.verdict import Verdict
+from fsm.verify.verify import Workbench
 
 Task = tuple[str, str, bool, VerifyOptions]
 """The name of a spec, a scene, whether the spec is type-checked, and what was wished for."""
@@ -56,15 +57,15 @@ def _quietly() -> None:
 
 
 @functools.cache
-def _loaded(name: str, typestate: bool) -> tuple[Spec, Environment]:
+def _loaded(name: str, typestate: bool) -> Workbench:
     """A process searches many scenes of a spec."""
-    return load_spec(name, typestate=typestate).spec, load_environment()
+    return load_environment().workbench(load_spec(name, typestate=typestate).spec)
 
 
 def _searched(task: Task) -> tuple[str, Verdict]:
     name, scene, typestate, options = task
-    spec, environment = _loaded(name, typestate)
-    limits = next(each for each in options.limits(spec, environment.world) if each.scene == scene)
-    verdict = settled(spec, environment, limits, SearchProgress(quiet=True))
+    bench = _loaded(name, typestate)
+    limits = next(each for each in options.limits(bench.spec, bench.world) if each.scene == scene)
+    verdict = settled(bench, limits, SearchProgress(quiet=True))
     gc.collect()
     return name, verdict

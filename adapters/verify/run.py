@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from adapters.specs import display_path, specs_folder
 from fsm.language.spec import Spec
-from fsm.verify.explore import MAX_STATES
+from fsm.verify.explore import MAX_STATES, Tick
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
-from fsm.verify.verify import SearchLimits, Verification, scenes, verify_stable
+from fsm.verify.verify import SearchLimits, Verification, Workbench, scenes, verify_stable
 from fsm.world.reader import load_world
 from fsm.world.world import World
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 WORLD: Final = "worlds/realtime.yaml"
 FEW, MANY = 30_000, 1_000_000
@@ -39,6 +41,10 @@ class Environment:
 
     world: World
     properties: Properties
+
+    def workbench(self, spec: Spec) -> Workbench:
+        """For the searches of a spec."""
+        return Workbench(spec, self.world, self.properties)
 
 
 def load_environment() -> Environment:
@@ -95,34 +101,47 @@ class VerifyOptions:
 
 
 class SearchProgress:
-    """Tells of long searches on stderr, and turns the first Ctrl-C into an end with a partial result."""
+    """Reports long searches on stderr, and turns the first Ctrl-C into an end with a partial result.
+
+    Where nobody watches (no terminal, or `quiet`) only Ctrl-C is left, and what draws a bar is not even imported.
+    """
 
     def __init__(self, quiet: bool = False) -> None:
-        self.console = Console(stderr=True)
-        self.quiet = quiet or not self.console.is_terminal
+        self.quiet = quiet or not sys.stderr.isatty()
         self.stopped = False
 
     @contextmanager
-    def searching(self, what: str) -> Iterator[SearchTick]:
-        """For one search; a second Ctrl-C ends the program at once."""
-        with self._interruptible(), self._progress() as bar:
-            yield SearchTick(self, bar, what)
+    def searching(self, what: str) -> Iterator[Tick]:
+        """For one search: asked now and then, it says no after Ctrl-C. A second Ctrl-C ends the program at once."""
+        with self._interruptible():
+            if self.quiet:
+                yield lambda _expanded, _found: not self.stopped
+                return
+            with self._bar() as bar:
+                task = bar.add_task(what, total=None)
+
+                def tick(expanded: int, found: int) -> bool:
+                    share = f"{100 * expanded // found} % of what is known" if found else ""
+                    bar.update(task, description=f"{what}: {found:,} states, {share} expanded")
+                    return not self.stopped
+
+                yield tick
 
     @contextmanager
     def counting(self, what: str, total: int) -> Iterator[Callable[[int, str], bool]]:
-        """A bar for many searches: tell it how many are done and what else there is to say; False after Ctrl-C."""
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with (
-            self._interruptible(),
-            Progress(*columns, console=self.console, transient=True, disable=self.quiet, refresh_per_second=5) as bar,
-        ):
-            task = bar.add_task("", total=total)
+        """A bar for many searches: say how many are done and what else there is to say; False after Ctrl-C."""
+        with self._interruptible():
+            if self.quiet:
+                yield lambda _done, _more: not self.stopped
+                return
+            with self._bar(counts=True) as bar:
+                task = bar.add_task("", total=total)
 
-            def told(done: int, more: str) -> bool:
-                bar.update(task, completed=done, description=f"{done:,} of {total:,} {what}{more}")
-                return not self.stopped
+                def done(count: int, more: str) -> bool:
+                    bar.update(task, completed=count, description=f"{count:,} of {total:,} {what}{more}")
+                    return not self.stopped
 
-            yield told
+                yield done
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -141,24 +160,14 @@ class SearchProgress:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def _progress(self) -> Progress:
-        return Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=self.console,
-            transient=True, disable=self.quiet, refresh_per_second=5,
-        )  # fmt: skip
+    @staticmethod
+    def _bar(counts: bool = False) -> Progress:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-
-class SearchTick:
-    """`tick` for the explorer: goes on until Ctrl-C."""
-
-    def __init__(self, progress: SearchProgress, bar: Progress, what: str) -> None:
-        self.progress, self.bar, self.what = progress, bar, what
-        self.task = bar.add_task(what, total=None)
-
-    def __call__(self, expanded: int, found: int) -> bool:
-        share = f"{100 * expanded // found} % of what is known" if found else ""
-        self.bar.update(self.task, description=f"{self.what}: {found:,} states, {share} expanded")
-        return not self.progress.stopped
+        text, elapsed = TextColumn("{task.description}"), TimeElapsedColumn()
+        columns = (text, BarColumn(), elapsed) if counts else (SpinnerColumn(), text, elapsed)
+        return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
 
 
 def searched(
@@ -166,20 +175,20 @@ def searched(
 ) -> tuple[Verification, Verdict]:
     """One scene, with progress."""
     verification = Verification(spec, environment.world, environment.properties, limits)
-    with progress.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
+    with progress.searching(f"{spec.name} / {limits.scene}") as tick, without_collector():
         return verification, verification.run(time.perf_counter, tick)
 
 
-def settled(spec: Spec, environment: Environment, limits: SearchLimits, progress: SearchProgress) -> Verdict:
+def settled(bench: Workbench, limits: SearchLimits, progress: SearchProgress) -> Verdict:
     """The verdict of a scene with queues so long that they cut nothing, or that more room changes nothing any more."""
-    roomy = VerifyOptions.roomy(limits, environment.world)
-    with progress.searching(f"{spec.name} / {limits.scene}") as tick, _without_collector():
-        return verify_stable(spec, environment.world, environment.properties, roomy, time.perf_counter, tick, MOST)[-1]
+    roomy = VerifyOptions.roomy(limits, bench.world)
+    with progress.searching(f"{bench.spec.name} / {limits.scene}") as tick, without_collector():
+        return verify_stable(bench, roomy, time.perf_counter, tick, MOST)[-1]
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
-    """A search makes millions of tuples and no circles: looking for circles costs a fifth of its time."""
+def without_collector() -> Iterator[None]:
+    """Loading and searching make millions of objects and no cycles: looking for cycles costs a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -194,11 +203,12 @@ def all_searched(
 ) -> tuple[Verdict, ...]:
     """Every scene that was wished for, until Ctrl-C."""
     verdicts: list[Verdict] = []
-    with _without_collector():
+    bench = environment.workbench(spec)
+    with without_collector():
         for limits in options.limits(spec, environment.world):
             if progress.stopped:
                 break
-            verdicts.append(settled(spec, environment, limits, progress))
+            verdicts.append(settled(bench, limits, progress))
     return tuple(verdicts)
 
 

@@ -16,7 +16,7 @@ from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
 from fsm.verify.tables import BITS, MacroStep, Tables
 from fsm.world.binding import Binding, WorldSettings
-from fsm.world.play import Queues
+from fsm.world.queues import Queues
 from fsm.world.world import World
 
 Pair = tuple[Control, Control]

@@ -15,7 +15,7 @@ from fsm.language.spec import STATE
 from fsm.machine.reaction import Reaction
 from fsm.verify.explore import Explorer
 from fsm.verify.tables import BITS, MASK, Action, MacroStep, Tables
-from fsm.world.play import QueueChange
+from fsm.world.queues import QueueChange
 
 
 @attrs.frozen
@@ -178,13 +178,13 @@ class Narrator:
             for action in group:
                 if self.tables.labels[action[0]].move != move:
                     continue
-                changes = self.tables.changes[action[2]][0]
+                changes = self.tables.changes_of(action[2])
                 if action[3] < 0:
                     yield action, None, changes
                     continue
                 macro = self.tables.macros[action[3] << BITS | k]
                 for w3, more, _ in self.tables.effects(macro.effects, action[1]):
-                    yield (*action[:1], w3, *action[2:]), macro, (*changes, *self.tables.changes[more][0])
+                    yield (*action[:1], w3, *action[2:]), macro, (*changes, *self.tables.changes_of(more))
 
     def _result(
         self, before: int, action: Action, macro: MacroStep | None, changes: Sequence[QueueChange]

@@ -1,15 +1,35 @@
-"""Runs that never end: can what must come at last stay away for ever, although everything that is fair gets its turn?
+"""Runs that never end: can what must come stay away, although everything that is fair gets its turn?
 
-Weak fairness, by move: a fair move (each deadline is one) that can be taken from some time on is taken. A run that
-breaks `leads_to` ends in a set of states it never leaves: one state where no fair move can be taken, or a strongly
-connected set in which each fair move is taken, or cannot be taken somewhere. Never here: what a state means.
+`from leads_to to` is broken by a run in which `from` held once and `to` never does after it. Nothing finite shows that,
+so it is a question about runs without end, and only about those in which the others do their part: a provider that
+never says a word breaks every promise and proves nothing. The assumption is weak fairness, by move: a fair move (each
+deadline is one) that can be taken from some time on, without interruption, is taken.
+
+The graph of states is finite, so such a run stays, from some time on, in a set of states it visits again and again. Two
+kinds of sets can be what a run ends in ("traps"):
+
+- one state in which no fair move can be taken: the run may stand still there, and nobody is treated unfairly;
+- a strongly connected set with at least one edge, in which every fair move is either taken along some edge inside, or
+  impossible in some state inside. Going round the whole set for ever takes each of the former and disables each of the
+  latter again and again, so the run is fair. And the other way round: if some fair move is possible in *every* state of
+  the set and never taken inside it, it is enabled without interruption, so weak fairness takes it, and the run leaves.
+
+That is why the test intersects what is possible over all states of the set: a move that is possible in one state only,
+however often that state is visited, may be missed for ever (weak fairness promises nothing to it; strong fairness
+would). It is enough to look at maximal sets: a larger set has more edges to take moves along and more states to disable
+them in, so if a set passes, so does the maximal one around it. What must be avoided is cut out first: for each promise
+the sets are those among the states where `to` does not hold. Then a trap that a run reaches from `from` without meeting
+`to` is a counterexample: a lasso, the way there and the way round.
+
+Never here: what a state means.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import attrs
 
@@ -30,7 +50,7 @@ class Lasso:
 
 
 class Cycles:
-    """The strongly connected sets of an explored graph, worked out once for all properties."""
+    """The strongly connected sets of a graph that was explored to its end, worked out once for all promises."""
 
     def __init__(self, explorer: Explorer) -> None:
         self.first, self.targets, self.labels = explorer.first, explorer.targets, explorer.edge_labels
@@ -38,27 +58,58 @@ class Cycles:
         self.ends = len(explorer.first)
         self.count = len(explorer.order)
         self.behind = array("i", (*self.first[1:], len(self.targets)))
-        no_fair = {label for label, fair in enumerate(self.fair) if fair}.isdisjoint
+        is_fair = bytes(map(self.fair.__getitem__, self.labels))
         bounds = zip(self.first, self.behind, strict=True)
-        self.idle = [i for i, (begin, end) in enumerate(bounds) if no_fair(self.labels[begin:end])]
-        self.sccs = [tuple(scc) for scc in self._components(range(self.ends), lambda _: True) if self._turns(scc)]
+        self.idle = [i for i, (begin, end) in enumerate(bounds) if is_fair.find(1, begin, end) < 0]
+        loops, rest = self._peeled()
+        found = self._components(rest, set(rest).__contains__) if rest else ()
+        self.sccs = [scc for scc in found if len(scc) > 1]
+        """The strongly connected sets of several states; those of one state that can be traps are among `alone`."""
+        self.alone = [i for i in loops if self._is_fair(frozenset((i,)))]
+
+    @property
+    def candidates(self) -> Iterable[int]:
+        """The states that a trap can be made of, for every promise."""
+        return chain(self.idle, self.alone, *self.sccs)
+
+    def _peeled(self) -> tuple[list[int], list[int]]:
+        """The states with a step to themselves; and those that a cycle of several states leads to, or that are on one.
+
+        Budgets only go down, so nearly all of a graph is without cycles. States that no unpeeled state leads to are
+        taken away again and again, which is cheaper than looking for strongly connected sets; only the rest has any.
+        """
+        incoming = array("i", [0]) * self.count
+        for target in self.targets:
+            incoming[target] += 1
+        loops = []
+        for i in range(self.ends):
+            around = self._next(i).count(i)
+            if around:
+                loops.append(i)
+                incoming[i] -= around
+        peeled = [i for i, count in enumerate(incoming) if not count]
+        for i in peeled:  # it grows
+            for target in self._next(i):
+                if target != i:
+                    incoming[target] -= 1
+                    if not incoming[target]:
+                        peeled.append(target)
+        return loops, [i for i, count in enumerate(incoming) if count]
 
     def edges(self, i: int) -> Iterator[tuple[int, int]]:
-        """(target, label) of each edge of an expanded state."""
-        if i >= self.ends:
-            return iter(())
+        """(target, label) of each edge of a state."""
         begin, end = self.first[i], self.behind[i]
         return zip(self.targets[begin:end], self.labels[begin:end], strict=True)
 
-    def _next(self, i: int) -> Sequence[int]:
-        return self.targets[self.first[i] : self.behind[i]] if i < self.ends else ()
+    def _next(self, i: int) -> array[int]:
+        return self.targets[self.first[i] : self.behind[i]]
 
     def _turns(self, scc: Sequence[int]) -> bool:
         return len(scc) > 1 or scc[0] in self._next(scc[0])
 
     def broken(self, start: Test, goal: Test) -> Lasso | None:
         """A run in which `start` held once and `goal` never after, or None."""
-        traps = [frozenset((i,)) for i in self.idle if not goal(i)]
+        traps = [frozenset((i,)) for i in (*self.idle, *self.alone) if not goal(i)]
         for scc in self.sccs:
             inside = [i for i in scc if not goal(i)]
             if inside:
@@ -126,7 +177,7 @@ class Cycles:
             steps.append(parent[steps[-1][0]])
         return tuple(steps[::-1])
 
-    def _components(self, nodes: Sequence[int] | range, inside: Test) -> Iterator[list[int]]:
+    def _components(self, nodes: Sequence[int], inside: Test) -> Iterator[list[int]]:
         """Tarjan's strongly connected sets among `nodes`, without recursion."""
         index = array("i", [0]) * self.count
         low = array("i", [0]) * self.count

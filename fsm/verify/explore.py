@@ -1,13 +1,24 @@
 """Visiting every state of a spec in its world, breadth first, so that the first way to a state is a shortest one.
 
-Nothing is decided here about right or wrong: what was found is kept (states, edges, first uses of cells, full queues)
-for .verify and .cycles to judge. Never here: time (a caller's function is asked), rules of either side.
+The search itself knows nothing of calls: it takes a state (a number), asks the tables for what can happen in it, and
+numbers what it leads to. States are kept in the order found, with the one before and the label of the step, which is a
+shortest way to each; edges are kept for the judgement about runs that never end (.cycles). All else that is kept is
+what somebody needs who was not there: which clauses of properties held and where first, the first use of each cell,
+how often a full queue cut a move.
+
+A search of a bundled spec takes some 200,000 edges, so the inner loop is one function with no calls on the common path.
+A step is worked out in three parts, each looked up: the move (from the world and the head of a queue), the machine's
+answer (from the control), what the world makes of its effects. What the queues decide (is it held back, is there room)
+is looked up for each edge. The machine is asked only for a step that is really taken: a cell counts as reached only if
+some run takes it there.
+
+Nothing is decided here about right or wrong. Never here: time (a caller's function is asked), rules of either side.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, MacroStep, StateSpaceTooLarge, Tables
 from fsm.world.binding import Label
@@ -15,13 +26,11 @@ from fsm.world.binding import Label
 Tick = Callable[[int, int], bool]
 """`tick(expanded, found)` is asked now and then; False ends the search, which is then partial."""
 TICK_STATES = 4096
-STAYS: list[tuple[int, int, int]] = [(-1, 0, -1)]
-"""What becomes of the world where the machine does nothing to it: world (-1: as it is), change of queues, loss."""
 MAX_STATES = 20_000_000
 
 
 class Explorer:
-    """One search. `run` may be called again after it was interrupted; `done` tells whether all states were expanded."""
+    """One search. `run` may be called again after it was interrupted; `done`: all states were expanded."""
 
     def __init__(self, tables: Tables, max_states: int = MAX_STATES) -> None:
         self.tables = tables
@@ -37,7 +46,6 @@ class Explorer:
         self.cut: list[int] = [0] * len(tables.binding.world.channels)
         self.bad: dict[int, int] = {}
         self.uses: dict[int, tuple[int, int]] = {}
-        self.deepest = 0
         self._timers_wait = tables.binding.timers_wait
         self._received: dict[int, list[Action]] = {}
         self._fired: dict[tuple[tuple[int, ...], int], list[Action]] = {}
@@ -57,9 +65,61 @@ class Explorer:
             except StateSpaceTooLarge:  # a queue that grows and grows, say: what was found by then is a partial result
                 self.first.pop()
                 self.max_states = len(self.order)
-        if self.done:
-            self.first.append(len(self.targets))  # the end of the last one's edges
-            self.first.pop()
+
+    def _expand(self, begin: int, end: int) -> None:  # noqa: C901  one function: a call for each edge doubles its time
+        """Expands the states numbered from `begin` to before `end`."""
+        order, changed, held_by = self.order, self._changed, self._held
+        macros, effects_of = self.tables.macros, self._effects
+        number, target, edge_label = self.seen.setdefault, self.targets.append, self.edge_labels.append
+        count = len(order)
+        for i in range(begin, end):
+            s = order[i]
+            c, w, k = s & MASK, s >> BITS & MASK, s >> 2 * BITS
+            self.first.append(len(self.targets))
+            for actions in self._possible(i, k, w, c):
+                for label, w2, change, event, hold in actions:
+                    if hold >= 0 and c != EMPTY:
+                        held = hold == ANYTHING or held_by.get(hold << BITS | c)
+                        if held or (held is None and self._is_held(hold, c)):
+                            continue
+                    c2 = changed.get(change << BITS | c) if change else c
+                    if c2 is None:
+                        c2 = self._change(change, c)
+                    if c2 < 0:
+                        self.cut[-1 - c2] += 1
+                        continue
+                    k2, ways = k, None
+                    if event >= 0:
+                        macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
+                        k2 = macro.control
+                        if macro.effects:
+                            ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
+                    for w3, change2, lost in ways or ((w2, 0, -1),):
+                        c3 = changed.get(change2 << BITS | c2) if change2 else c2
+                        if c3 is None:
+                            c3 = self._change(change2, c2)
+                        if c3 < 0:
+                            self.cut[-1 - c3] += 1
+                            continue
+                        state = (k2 << BITS | w3) << BITS | c3
+                        j = number(state, count)
+                        how = label if lost < 0 else self._lost(label, lost)
+                        if j == count:
+                            count += 1
+                            order.append(state)
+                            self.parent.append(i)
+                            self.how.append(how)
+                        target(j)
+                        edge_label(how)
+
+    # --- what can happen ----------------------------------------------------------------------------------------------
+
+    def _possible(self, i: int, control: int, world: int, queues: int) -> Sequence[list[Action]]:
+        """Judges a state by itself; then all that can happen in it, as `groups` has it: nothing after the end."""
+        broken = self.tables.control_bits[control] & self.tables.world_bits[world]
+        if broken:
+            self._violated(i, broken)
+        return () if self.tables.final[control] else self.groups(control, world, queues)
 
     def groups(self, control: int, world: int, queues: int) -> list[list[Action]]:
         """All that can happen in a state, but for what holds it back."""
@@ -79,62 +139,6 @@ class Explorer:
                 found = self._fired[timers, world] = tables.fired(world, timers)
             groups.append(found)
         return groups
-
-    def _expand(self, begin: int, end: int) -> None:  # noqa: C901  the hot loop: a call for each edge would double its time
-        """Expands the states numbered from `begin` to before `end`."""
-        tables, order, macros = self.tables, self.order, self.tables.macros
-        changed, effects_of, final, held_by = self._changed, self._effects, tables.final, self._held
-        bits, world_bits = tables.control_bits, tables.world_bits
-        number, target, edge_label = self.seen.setdefault, self.targets.append, self.edge_labels.append
-        count = len(order)
-        for i in range(begin, end):
-            s = order[i]
-            c, w, k = s & MASK, s >> BITS & MASK, s >> 2 * BITS
-            self.first.append(len(self.targets))
-            if bits[k] & world_bits[w]:
-                self._violated(i, bits[k] & world_bits[w])
-            if final[k]:
-                continue
-            for group in self.groups(k, w, c):
-                for label, w2, change, event, hold in group:
-                    if hold >= 0 and c != EMPTY:
-                        held = hold == ANYTHING or held_by.get(hold << BITS | c)
-                        if held or (held is None and self._is_held(hold, c)):
-                            continue
-                    c2 = c
-                    if change:
-                        c2 = changed.get(change << BITS | c, MASK)
-                        if c2 == MASK:
-                            c2 = self._change(change, c)
-                        if c2 < 0:
-                            self.cut[-1 - c2] += 1
-                            continue
-                    k2, ways = k, STAYS
-                    if event >= 0:
-                        macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
-                        k2 = macro.control
-                        if macro.effects:
-                            ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
-                    for w3, change, lost in ways:
-                        c3, how = c2, label
-                        if change:
-                            c3 = changed.get(change << BITS | c2, MASK)
-                            if c3 == MASK:
-                                c3 = self._change(change, c2)
-                            if c3 < 0:
-                                self.cut[-1 - c3] += 1
-                                continue
-                        if lost >= 0:
-                            how = self._lost(label, lost)
-                        state = (k2 << BITS | (w2 if w3 < 0 else w3)) << BITS | c3
-                        j = number(state, count)
-                        if j == count:
-                            count += 1
-                            order.append(state)
-                            self.parent.append(i)
-                            self.how.append(how)
-                        target(j)
-                        edge_label(how)
 
     # --- what happens once --------------------------------------------------------------------------------------------
 
@@ -185,7 +189,7 @@ class Explorer:
         kept = self.seen.__sizeof__() + self.order.__sizeof__() + 32 * count
         arrays = (self.parent, self.how, self.first, self.targets, self.edge_labels)
         kept += sum(a.itemsize * len(a) for a in arrays)
-        kept += len(tables.worlds) * (200 + 8 * len(tables.binding.variables)) + len(tables.queues) * 400
+        kept += len(tables.worlds) * (300 + len(tables.binding.variables)) + len(tables.queues) * 400
         kept += len(self._received) * 400 + (len(self._changed) + len(self._effects)) * 150 + len(tables.macros) * 900
         return kept // max(count, 1)
 

@@ -8,6 +8,7 @@ Never here: searching (fsm.verify.explore), cycles (fsm.verify.cycles).
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -43,9 +44,6 @@ class Check:
 
     expr: Expr
     negated: bool
-
-    def holds(self, values: Sequence[int]) -> bool:
-        return bool(self.expr.run(values)) != self.negated
 
 
 @attrs.frozen
@@ -140,25 +138,30 @@ class Judgement:
     def __init__(self, properties: Sequence[Property], padding: tuple[int, ...]) -> None:
         self.padding = padding
         self.clauses = [(p, clause) for p in properties for clause in p.clauses]
-
-        self._bits = ways_of_bits([clause.of_world for _, clause in self.clauses], len(padding))
-
-    def of_control(self, values: Sequence[int]) -> int:
-        tests = (all(literal.holds(values) for literal in clause.of_control) for _, clause in self.clauses)
-        return sum(1 << bit for bit, holds in enumerate(tests) if holds)
-
-    def of_world(self, values: Sequence[int]) -> int:
-        return self._bits(values)
+        self.of_control = _bits([clause.of_control for _, clause in self.clauses], 0)
+        self.of_world = _bits([clause.of_world for _, clause in self.clauses], len(padding))
 
 
-def ways_of_bits(clauses: Sequence[Sequence[Check]], split: int) -> Callable[[Sequence[int]], int]:
-    """One function for the clauses about a world: the bits of those that hold. Its text is made of generated texts."""
-    lines = ["def made(v):", "    bits = 0"]
+def _bits(clauses: Sequence[Sequence[Check]], split: int) -> Callable[[Sequence[int]], int]:
+    """One function for one side of all clauses: the bits of those that hold. Its text is made of generated texts.
+
+    `split` is how many of the joint variables come before those of this side.
+    """
+    masks: dict[str, int] = {}
     for bit, literals in enumerate(clauses):
         tests = [f"{'not ' if each.negated else ''}({_shifted(each.expr.python, split)})" for each in literals]
-        lines.append(f"    if {' and '.join(tests) or 'True'}: bits |= {1 << bit}")
+        condition = " and ".join(tests)
+        masks[condition] = masks.get(condition, 0) | 1 << bit
+    lines = ["def made(v):", f"    bits = {masks.pop('', 0)}"]
+    lines += [f"    if {condition}: bits |= {mask}" for condition, mask in masks.items()]
+    return _function("\n".join([*lines, "    return bits"]))
+
+
+@functools.lru_cache(64)
+def _function(text: str) -> Callable[[Sequence[int]], int]:
+    """Scenes of a spec have it in common where the same properties apply."""
     namespace: dict[str, Callable[[Sequence[int]], int]] = {}
-    exec("\n".join([*lines, "    return bits"]), {"__builtins__": {"max": max, "min": min}}, namespace)  # noqa: S102
+    exec(text, {"__builtins__": {"max": max, "min": min}}, namespace)  # noqa: S102
     return namespace["made"]
 
 

@@ -1,42 +1,63 @@
 """The tables the explorer walks by: configurations, worlds and queues as numbers, and what each move does to them.
 
-A state of a run is one integer: control, world and queues, twenty bits each. What a move does depends on few of them,
-so it is worked out once and looked up ever after. Never here: the order of the search (fsm.verify.explore).
+A state of a run has three parts that hardly know each other: what the machine is in (a control: its variables and the
+events that wait), the variables of the world, and what is in flight. There are far fewer of each than of their
+combinations (20,000 states of a scene have 170 controls, 6,000 worlds and 2,400 contents of the queues), and no step
+looks at all three:
+
+- what can happen without a message, and what a message at the head of a queue does, depends on the world alone;
+- what the machine answers depends on the control and the event alone: a MacroStep, the event's reaction and those of
+  events that had waited and are due, with all their effects in order;
+- what the world makes of effects depends on the effects and the world;
+- what becomes of the queues depends on the queues and on the change, a short list of pushes, pops and renames;
+- whether a move is held back depends on the queues and on what holds it.
+
+So each part is interned, as a number of twenty bits, a state is one integer of three such numbers, and each of the
+functions above is worked out once for its arguments and looked up from then on. This is sound because they are
+functions: the language has no other state, and a world's text can name nothing but its variables and its queues. It is
+exact, too: nothing is merged that differs in any variable. What twenty bits cannot number ends the search, as partial.
+
+Never here: the order of the search (fsm.verify.explore).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import attrs
 
-from fsm.language.spec import STATE
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
 from fsm.world.binding import Binding, Label, MoveWay, Option
-from fsm.world.play import QueueChange, Queues
+from fsm.world.code import Values
+from fsm.world.queues import QueueChange, Queues
 
 BITS = 20
 MASK = (1 << BITS) - 1
 EMPTY = 0  # the number of empty queues
 ANYTHING = 0  # the number of "held back by any message"
 
+UNLIMITED = 1 << 30
 Action = tuple[int, int, int, int, int]
 """(label, world after, change of queues, event or -1, what holds it back or -1)."""
+Applier = tuple[int, Callable[[bytes], bytes], int]
+"""(channel, what is done to its queue, how long it may be then)."""
+Changes = tuple[tuple[QueueChange, bool], ...]
+"""Changes of queues in order; True: an answer to something, which may use the reserve of a queue."""
 
 
 class Judge(Protocol):
     """Says which clauses of properties a control and a world satisfy, as bits; a state satisfies what both do."""
 
-    def of_control(self, values: Sequence[int]) -> int: ...
+    def of_control(self, values: Sequence[int], /) -> int: ...
 
-    def of_world(self, values: Sequence[int]) -> int: ...
+    def of_world(self, values: Values, /) -> int: ...
 
 
 @attrs.frozen
 class MacroStep:
-    """An event and all that comes of it before the next: its reaction and those of events that had waited."""
+    """An event and all that happens before the next: its reaction and those of events that had waited."""
 
     control: int
     effects: int
@@ -47,18 +68,38 @@ class StateSpaceTooLarge(Exception):
     """More configurations, worlds or queues than twenty bits can number."""
 
 
+class Reactions:
+    """The machine's answers to an event and to those that had waited, each worked out once for all scenes of a spec."""
+
+    def __init__(self, machine: TurnMachine) -> None:
+        self.machine = machine
+        self._strict = machine.strict_events()
+        self._known: dict[tuple[Control, str], tuple[Reaction, ...]] = {}
+
+    def of(self, control: Control, event: str) -> tuple[Reaction, ...]:
+        """The reaction of a configuration, one of `machine.one`, and those that follow before anything else happens."""
+        found = self._known.get((control, event))
+        if found is None:
+            first = self._strict[event].trigger(control)
+            found = self._known[control, event] = (first, *self.machine.completion(first.after))
+        return found
+
+
 class Tables:
     """Numbers for everything met, and memory of what leads where."""
 
-    def __init__(self, machine: TurnMachine, binding: Binding, judge: Judge) -> None:
+    def __init__(
+        self, machine: TurnMachine, binding: Binding, judge: Judge, reactions: Reactions | None = None
+    ) -> None:
         self.machine, self.binding, self.judge = machine, binding, judge
+        self._reactions = reactions or Reactions(machine)
         self.controls: list[Control] = []
         self.control_ids: dict[Control, int] = {}
         self.control_bits: list[int] = []
         self.final: list[bool] = []
         self.timers: list[tuple[int, ...]] = []
-        self.worlds: list[tuple[int, ...]] = []
-        self.world_ids: dict[tuple[int, ...], int] = {}
+        self.worlds: list[Values] = []
+        self.world_ids: dict[Values, int] = {}
         self.world_bits: list[int] = []
         self.moves: list[list[Action] | None] = []
         self.queues: list[Queues] = []
@@ -67,18 +108,19 @@ class Tables:
         self.labels: list[Label] = []
         self.label_ids: dict[Label, int] = {}
         self.fair: list[bool] = []
-        self.changes: list[tuple[tuple[QueueChange, ...], bool]] = [((), False)]
-        self.change_ids: dict[tuple[tuple[QueueChange, ...], bool], int] = {((), False): 0}
+        self.changes: list[Changes] = [()]
+        self.change_ids: dict[Changes, int] = {(): 0}
+        self._appliers: list[tuple[Applier, ...]] = [()]
         self.holds: list[frozenset[tuple[int, int]]] = [frozenset()]
         self.hold_ids: dict[frozenset[str] | None, int] = {frozenset(): -1, None: ANYTHING}
         self.events: list[str] = []
         self.event_ids: dict[str, int] = {}
         self.sequences: list[tuple[tuple[str, str | None], ...]] = [()]
         self.sequence_ids: dict[tuple[tuple[str, str | None], ...], int] = {(): 0}
-        self._strict = machine.strict_events()
         self.deadlines = tuple(machine.spec.deadlines.values())
         self.names = {(m.channel, m.code): m.name for m in binding.world.messages.values()}
         self.macros: dict[int, MacroStep] = {}
+        self._change_of: dict[MoveWay, int] = {}
         self._numbered: dict[MoveWay, tuple[int, int, int, int]] = {}
         world, settings = binding.world, binding.settings
         capacities = [settings.capacities.get(c.name, c.capacity) for c in world.channels]
@@ -96,12 +138,11 @@ class Tables:
             number = self.control_ids[control] = _next(self.controls)
             self.controls.append(control)
             self.control_bits.append(self.judge.of_control(control.values))
-            spec = self.machine.spec
-            self.final.append(spec.states[spec.variables[STATE].domain[control.values[STATE]]].final)
+            self.final.append(control.is_final)
             self.timers.append(tuple(i for i, d in enumerate(self.deadlines) if d.condition.run(control.values)))
         return number
 
-    def world(self, values: tuple[int, ...]) -> int:
+    def world(self, values: Values) -> int:
         number = self.world_ids.get(values)
         if number is None:
             number = self.world_ids[values] = _next(self.worlds)
@@ -133,13 +174,22 @@ class Tables:
         return self.event_ids[name]
 
     def _change(self, changes: tuple[QueueChange, ...], answers: bool) -> int:
-        if not changes:
-            return 0
-        key = (changes, answers)
-        if key not in self.change_ids:
-            self.change_ids[key] = len(self.changes)
+        return self._numbered_change(tuple((change, answers) for change in changes))
+
+    def changes_of(self, number: int) -> tuple[QueueChange, ...]:
+        return tuple(change for change, _ in self.changes[number])
+
+    def _numbered_change(self, key: Changes) -> int:
+        number = self.change_ids.get(key)
+        if number is None:
+            number = self.change_ids[key] = len(self.changes)
             self.changes.append(key)
-        return self.change_ids[key]
+            self._appliers.append(tuple(self._applier(change, answers) for change, answers in key))
+        return number
+
+    def _applier(self, change: QueueChange, answers: bool) -> Applier:
+        limit = self.limits[change.channel][answers] if change.kind == "push" else UNLIMITED
+        return change.channel, change.on, limit
 
     def _hold(self, messages: frozenset[str] | None) -> int:
         if messages not in self.hold_ids:
@@ -183,9 +233,11 @@ class Tables:
 
     def _made(self, options: Iterable[Option]) -> list[Action]:
         made = []
+        numbered, world_ids = self._numbered, self.world_ids
         for way, values in options:
-            label, change, event, hold = self._numbered.get(way) or self._number(way)
-            made.append((label, self.world(values), change, event, hold))
+            label, change, event, hold = numbered.get(way) or self._number(way)
+            world = world_ids.get(values)
+            made.append((label, self.world(values) if world is None else world, change, event, hold))
         return made
 
     def _number(self, way: MoveWay) -> tuple[int, int, int, int]:
@@ -195,27 +247,24 @@ class Tables:
         return numbers
 
     def held(self, hold: int, queues: int) -> bool:
-        found = self.holds[hold]
-        return any((channel, code) in found for channel, queue in enumerate(self.queues[queues]) for code in queue)
+        found = self.queues[queues]
+        return any(code in found[channel] for channel, code in self.holds[hold])
 
     def changed(self, queues: int, change: int) -> int:
         """The queues after a change; -1 - channel where one is full."""
-        changes, answers = self.changes[change]
-        after = self.applied(self.queues[queues], changes, answers)
-        return after if isinstance(after, int) else self.queue(after)
+        after = _applied(self.queues[queues], self._appliers[change])
+        if isinstance(after, int):
+            return after
+        number = self.queue_ids.get(after)
+        return self.queue(after) if number is None else number
 
     def applied(self, queues: Queues, changes: Sequence[QueueChange], answers: bool) -> Queues | int:
-        after = list(queues)
-        for change in changes:
-            after[change.channel] = change.on(after[change.channel])
-            if change.kind == "push" and len(after[change.channel]) > self.limits[change.channel][answers]:
-                return -1 - change.channel
-        return tuple(after)
+        """The same for what has no numbers."""
+        return _applied(queues, [self._applier(change, answers) for change in changes])
 
     def step(self, control: int, event: int) -> MacroStep:
         """The machine's reaction to an event, and to those that waited and need not any longer."""
-        first = self._strict[self.events[event]].trigger(self.controls[control])
-        reactions = (first, *self.machine.completion(first.after))
+        reactions = self._reactions.of(self.controls[control], self.events[event])
         effects = tuple((word.name, literal) for r in reactions for word, literal in r.effects)
         if effects not in self.sequence_ids:
             self.sequence_ids[effects] = len(self.sequences)
@@ -226,14 +275,25 @@ class Tables:
 
     def effects(self, sequence: int, world: int) -> list[tuple[int, int, str | None]]:
         """What the world makes of effects: (world, change of queues, message lost) for each way it can go."""
-        options = self.binding.effects(self.worlds[world], self.sequences[sequence])
-        return [(self.world(values), self._change(way.changes, True), way.label.lost) for way, values in options]
+        found = []
+        for way, values in self.binding.effects(self.worlds[world], self.sequences[sequence]):
+            change = self._change_of.get(way)
+            if change is None:
+                change = self._change_of[way] = self._change(way.changes, True)
+            found.append((self.world(values), change, way.label.lost))
+        return found
+
+
+def _applied(queues: Queues, appliers: Iterable[Applier]) -> Queues | int:
+    after = list(queues)
+    for channel, on, limit in appliers:
+        queue = after[channel] = on(after[channel])
+        if len(queue) > limit:
+            return -1 - channel
+    return tuple(after)
 
 
 def _next(known: Sequence[object]) -> int:
     if len(known) > MASK:
         raise StateSpaceTooLarge
     return len(known)
-
-
-Caps = Mapping[str, int]

@@ -16,10 +16,10 @@ from fsm.verify.counterexample import Counterexample, Narrator
 from fsm.verify.cycles import Cycles, Lasso
 from fsm.verify.explore import MAX_STATES, Explorer, Tick
 from fsm.verify.property import Claim, Joint, Judgement, Properties, Property
-from fsm.verify.tables import BITS, MASK, Tables
+from fsm.verify.tables import BITS, MASK, Reactions, Tables
 from fsm.verify.verdict import CellUse, Finding, Verdict
 from fsm.world.binding import Binding, WorldSettings
-from fsm.world.play import Hooks
+from fsm.world.code import Codes
 from fsm.world.world import World
 
 Clock = Callable[[], float]
@@ -52,24 +52,43 @@ class SearchLimits:
         )  # fmt: skip
 
 
-class Verification:
-    """One exploration and what it says; kept, so that cells can be explained and runs told afterwards."""
+class Workbench:
+    """A spec, the world around it and what must hold: all that the scenes of it have in common, worked out once."""
 
-    def __init__(self, spec: Spec, world: World, properties: Properties, limits: SearchLimits) -> None:
+    def __init__(self, spec: Spec, world: World, properties: Properties) -> None:
+        self.spec, self.world, self.properties = spec, world, properties
+        self.codes = Codes(world, properties.hooks)
+        self.machine = TurnMachine(spec)
+        self.reactions = Reactions(self.machine)
+        self.joint = Joint(spec.variables, (*world.variables, *properties.ghosts))
+        self._bound: dict[str, tuple[Property, ...]] = {}
+
+    def bound(self, claim: Claim) -> tuple[Property, ...]:
+        """The properties a claim stands for; SpecError where an expression does not fit."""
+        if claim.name not in self._bound:
+            self._bound[claim.name] = self.joint.bound(claim)
+        return self._bound[claim.name]
+
+
+class Verification:
+    """One exploration and its verdict; kept, so that cells can be explained and runs described afterwards."""
+
+    def __init__(
+        self, spec: Spec, world: World, properties: Properties, limits: SearchLimits, bench: Workbench | None = None
+    ) -> None:
         self.spec, self.world, self.limits = spec, world, limits
         self.settings = limits.settings(world)
-        hooks = Hooks()
-        hooks.after = dict(properties.hooks)
-        self.binding = Binding(spec, world, self.settings, properties.ghosts, hooks)
-        joint = Joint(spec.variables, self.binding.variables)
-        self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c, joint.lacks(c)))}
+        bench = bench or Workbench(spec, world, properties)
+        self.binding = Binding(spec, world, self.settings, properties.ghosts, bench.codes)
+        self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c, bench.joint.lacks(c)))}
         self.claims = properties.claims
-        self.properties = [p for c in properties.claims if c.name not in self.skipped for p in joint.bound(c)]
-        self.judgement = Judgement(self.properties, joint.padding)
-        self.tables = Tables(TurnMachine(spec), self.binding, self.judgement)
+        self.properties = [p for c in properties.claims if c.name not in self.skipped for p in bench.bound(c)]
+        self.judgement = Judgement(self.properties, bench.joint.padding)
+        self.tables = Tables(bench.machine, self.binding, self.judgement, bench.reactions)
         self.explorer = Explorer(self.tables, limits.max_states)
         self.narrator = Narrator(self.explorer)
         self.seconds = 0.0
+        self._known: dict[int, tuple[int, ...]] = {}
 
     def _reason(self, claim: Claim, lacks: Sequence[str]) -> str:
         """Why a property says nothing here; empty if it does."""
@@ -104,6 +123,7 @@ class Verification:
             bad.setdefault(self.judgement.clauses[bit][0].name, i)
         lasting = any(p.goal is not None for p in self.properties)
         cycles = Cycles(self.explorer) if lasting and self.explorer.done else None
+        self._known = {i: self.narrator.values(i) for i in cycles.candidates} if cycles else {}
         for p in self.properties:
             if p.goal is not None:
                 yield self._lasting(p, cycles)
@@ -124,9 +144,11 @@ class Verification:
     def _lasting(self, p: Property, cycles: Cycles | None) -> Finding:
         if cycles is None:
             return self._finding(p, "unjudged", reason="the search is partial: what never comes cannot be told")
-        start, goal, values = p.start, p.goal, self.narrator.values
+        start, goal, values, known = p.start, p.goal, self.narrator.values, self._known
         assert start is not None and goal is not None
-        lasso = cycles.broken(lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(values(i))))
+        lasso = cycles.broken(
+            lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(known.get(i) or values(i)))
+        )  # fmt: skip
         return self._finding(p, "violated", self._told(lasso)) if lasso else self._finding(p, "holds")
 
     def _told(self, lasso: Lasso) -> Counterexample:
@@ -214,31 +236,18 @@ def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:
     )
 
 
-def verify_all(
-    spec: Spec, world: World, properties: Properties, size: str, clock: Clock, tick: Tick = _always
-) -> tuple[Verdict, ...]:
-    """Every scene of a size, each judged: what `verify` prints and CI runs."""
-    limits = (SearchLimits(scene=name, size=size) for name in scenes(spec, world, size))
-    return tuple(verify(spec, world, properties, each, clock, tick) for each in limits)
-
-
 def verify_stable(
-    spec: Spec,
-    world: World,
-    properties: Properties,
-    limits: SearchLimits,
-    clock: Clock,
-    tick: Tick = _always,
-    most: int = 8,
+    bench: Workbench, limits: SearchLimits, clock: Clock, tick: Tick = _always, most: int = 8
 ) -> tuple[Verdict, ...]:
     """Doubles the capacities of full queues until nothing is cut, verdict and cuts do not change, or to `most`."""
-    verdicts = [verify(spec, world, properties, limits, clock, tick)]
+    spec, world, properties = bench.spec, bench.world, bench.properties
+    verdicts = [Verification(spec, world, properties, limits, bench).run(clock, tick)]
     while any(verdicts[-1].cut.values()) and not verdicts[-1].partial:
         capacities = {k: min(2 * v, most) if verdicts[-1].cut[k] else v for k, v in verdicts[-1].capacities.items()}
         if capacities == verdicts[-1].capacities:
             break
         wider = attrs.evolve(limits, capacities=capacities)
-        verdicts.append(verify(spec, world, properties, wider, clock, tick))
+        verdicts.append(Verification(spec, world, properties, wider, bench).run(clock, tick))
         if verdicts[-1].same_as(verdicts[-2]) and verdicts[-1].cut == verdicts[-2].cut:
             break
     return tuple(verdicts)

@@ -1,22 +1,38 @@
 """A world put around a spec, under assumptions and bounds: the moves there are, and what they do. Pure.
 
-The words of both sides are checked against each other here: an event told that the spec's vocabulary lacks, an effect
+A run is made of steps of four kinds, and each has its question here: a move that needs no message (`options`), one that
+receives the message at the head of a queue (`received`), a deadline (`fired`), and what the world does about our
+effects (`effects`). The answers are options: a way, and the variables after it. All that depends on the settings is
+settled once, before the search: which moves there are at all (features and assumptions), whether events may be lost,
+what a move waits for. What is left to a step is in the variables, so an answer is a function of the variables alone,
+and the tables of the verifier work it out once for each world. What depends on the queues (a message of `held_by` in
+flight, no room) cannot be part of an answer: it is said in the way, and looked at by whoever has the queues.
+
+Three things hold a move back, and they are different: a guard (`when`) is a fact of the world; `gives_way` is an
+assumption about speed, "not while one of these moves can be taken"; `held_by` is another, "not while one of these
+messages is in flight". What is emitted to us without a message having been received (a key, a deadline) waits for the
+mailbox to be empty as well: it would stand behind what is in it.
+
+A lossy send is a choice of the world's, not of a move's: an option loses nothing or exactly one of its sends, as long
+as the budget of losses lasts; so a move with n lossy sends has up to n + 1 options.
+
+The words of both sides are checked against each other here: an event that the spec's vocabulary lacks, an effect that
 the world does not answer. Never here: the order in which runs are visited (fsm.verify.explore).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
-from fsm.language.expression import Expr, Variable
+from fsm.language.expression import ALWAYS, Expr, Variable
 from fsm.language.problem import Problem, Problems, suggestion
 from fsm.language.spec import Deadline
 from fsm.language.vocabulary import Vocabulary
-from fsm.world.code import Code, Path, guards
-from fsm.world.play import Hooks, QueueChange
+from fsm.world.code import Code, Codes, Path, Values, guards
+from fsm.world.queues import QueueChange
 from fsm.world.world import Act, Move, Need, Tell, Test, World
 
 Held = frozenset[str] | None
@@ -59,7 +75,7 @@ class Label:
 
 @attrs.frozen(eq=False)
 class MoveWay:
-    """One way a move can go: why, what it does to the queues, what it tells, what holds it back. Equal if identical."""
+    """One way of a move: why, what it does to the queues, what it emits, what holds it back. Equal if identical."""
 
     label: Label
     changes: tuple[QueueChange, ...]
@@ -69,19 +85,22 @@ class MoveWay:
     answers: bool
 
 
-Option = tuple[MoveWay, tuple[int, ...]]
+Option = tuple[MoveWay, Values]
 """A way, and the world's variables after it."""
 
 
 class _Ready:
-    """A move (a deadline, effects) with all that is fixed about it under the settings."""
+    """A move (a deadline, effects) with all that is fixed about it under the settings. `key` names its operations."""
 
-    def __init__(self, binding: Binding, name: str, acts: Sequence[Act], move: Move | None = None) -> None:
-        self.name, self.move = name, move
+    def __init__(
+        self, binding: Binding, name: str, acts: Sequence[Act], move: Move | None = None, key: object = None
+    ) -> None:
+        self.name, self.move, self.key = name, move, key or name
         self.held: Held = frozenset()
         self.held_told: Held = frozenset()
         self.gives_way: tuple[Expr, ...] = ()
         self._binding = binding
+        self._budget = binding.budget
         self._acts = tuple(acts)
         message = binding.world.messages[move.receive] if move is not None and move.receive is not None else None
         self._received = (QueueChange("pop", message.channel),) if message is not None else ()
@@ -90,26 +109,35 @@ class _Ready:
 
     def _code(self, lose: int) -> Code:
         binding = self._binding
-        return Code(binding.world, binding.hooks, self._acts, self._received, binding.lossy, lose)
+        return binding.codes.of(self.key, self._acts, self._received, binding.lossy, lose)
 
-    def options(self, values: Sequence[int], budget: int) -> Iterator[Option]:
-        """The way without a loss, then one for each lossy send while the budget (an index, -1: none) lasts."""
-        after = list(values)
+    def taken(self, values: Values) -> list[Option]:
+        """The options; none while it has to give way to another move."""
+        if self.gives_way and any(when.run(values) for when in self.gives_way):
+            return []
+        return self.options(values)
+
+    def options(self, values: Values) -> list[Option]:
+        """The way without a loss, then one for each lossy send while the budget of losses lasts."""
         if not self._codes:
             self._codes.append(self._code(-1))
-        path = self._codes[0].run(after)
+        code, after = self._codes[0], bytearray(values)
+        path = code.paths[code.run(after)]
         assert path is not None
-        yield self._way(path), tuple(after)
-        if budget < 0 or not path.sends or values[budget] == 0:
-            return
-        while len(self._codes) <= path.sends:
+        found = [(self._ways.get(path) or self._way(path), bytes(after))]
+        if self._budget >= 0 and path.sends and values[self._budget]:
+            found += self._losing(values, path.sends)
+        return found
+
+    def _losing(self, values: Values, sends: int) -> Iterator[Option]:
+        while len(self._codes) <= sends:
             self._codes.append(self._code(len(self._codes) - 1))
-        for code in self._codes[1 : path.sends + 1]:
-            after = list(values)
-            lossy_path = code.run(after)
-            if lossy_path is not None:
-                after[budget] -= 1
-                yield self._way(lossy_path), tuple(after)
+        for code in self._codes[1 : sends + 1]:
+            after = bytearray(values)
+            path = code.paths[code.run(after)]
+            if path is not None:
+                after[self._budget] -= 1
+                yield self._way(path), bytes(after)
 
     def _way(self, path: Path) -> MoveWay:
         way = self._ways.get(path)
@@ -133,26 +161,28 @@ class Binding:
         world: World,
         settings: WorldSettings,
         ghosts: Sequence[Variable] = (),
-        hooks: Hooks | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self.spec, self.world, self.settings = spec, world, settings
-        self.hooks = hooks or Hooks()
+        self.codes = codes or Codes(world)
+        self.hooks = self.codes.hooks
         self.variables = (*world.variables, *ghosts)
         self.problems = Problems()
         self.moves = tuple(m for m in world.moves if all(self.holds(n) for n in m.needs))
         self._check()
         self.problems.raise_if_any()
         self.lossy = world.loss is not None and settings.assumed(world.loss[1])
-        self._budget = world.variable(world.loss[0]).index if self.lossy and world.loss is not None else -1
+        self.budget = world.variable(world.loss[0]).index if self.lossy and world.loss is not None else -1
         mailboxes = {c.index for c in world.channels if c.mailbox}
         self._in_mailbox = frozenset(m.name for m in world.messages.values() if m.channel in mailboxes)
         ready = [self._readied(m) for m in self.moves]
         self._spontaneous = [r for r in ready if r.move is not None and r.move.receive is None]
         self._enabled = guards([_when(r) for r in self._spontaneous])
-        self._receiving: dict[str, list[_Ready]] = {}
+        self._receiving: dict[str, list[tuple[Callable[[Values], int] | None, _Ready]]] = {}
         for each in ready:
             if each.move is not None and each.move.receive is not None:
-                self._receiving.setdefault(each.move.receive, []).append(each)
+                when = None if each.move.when is ALWAYS else each.move.when.run
+                self._receiving.setdefault(each.move.receive, []).append((when, each))
         self._deadlines = {name: self._deadline(name) for name in spec.deadlines}
         self._sequences: dict[tuple[tuple[str, str | None], ...], _Ready] = {}
 
@@ -167,7 +197,7 @@ class Binding:
 
     def _readied(self, move: Move) -> _Ready:
         names = {n for name, ways in move.gives_way.items() if self.settings.assumed(name) for n in ways}
-        ready = _Ready(self, move.name, (*move.acts, *self.hooks.of("move", move.name)), move)
+        ready = _Ready(self, move.name, (*move.acts, *self.hooks.get(("move", move.name), ())), move)
         ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
         ready.held = self._held(move.hold_back, False)
         ready.held_told = self._held(move.hold_back, move.receive is None)
@@ -224,44 +254,44 @@ class Binding:
             if e.name not in told and e.source != "internal"
         )
 
-    def initial(self) -> tuple[int, ...]:
+    def initial(self) -> Values:
         budgets = self.world.budgets
-        return tuple(
+        return bytes(
             min(self.settings.bounds[budgets[v.name]], len(v.domain) - 1) if v.name in budgets else v.initial
             for v in self.variables
         )
 
     # --- what can happen ----------------------------------------------------------------------------------------------
 
-    def options(self, values: Sequence[int]) -> Iterator[Option]:
+    def options(self, values: Values) -> list[Option]:
         """Everything that can happen without a message being received."""
+        found: list[Option] = []
         for index in self._enabled(values):
-            yield from self._taken(self._spontaneous[index], values)
+            found += self._spontaneous[index].taken(values)
+        return found
 
-    def received(self, values: Sequence[int], message: str) -> Iterator[Option]:
+    def received(self, values: Values, message: str) -> list[Option]:
         """Everything that can happen with `message` at the head of its queue."""
-        for ready in self._receiving.get(message, ()):
-            if _when(ready).run(values):
-                yield from self._taken(ready, values)
+        found: list[Option] = []
+        for when, ready in self._receiving.get(message, ()):
+            if when is None or when(values):
+                found += ready.taken(values)
+        return found
 
-    def fired(self, values: Sequence[int], deadline: str) -> Iterator[Option]:
+    def fired(self, values: Values, deadline: str) -> list[Option]:
         """A deadline's event; nothing while what it waits for is about to happen."""
-        yield from self._taken(self._deadlines[deadline], values)
+        return self._deadlines[deadline].taken(values)
 
-    def effects(self, values: Sequence[int], effects: tuple[tuple[str, str | None], ...]) -> list[Option]:
+    def effects(self, values: Values, effects: tuple[tuple[str, str | None], ...]) -> list[Option]:
         """What the world makes of effects, in order; the first option loses nothing."""
         ready = self._sequences.get(effects)
         if ready is None:
             acts: list[Act] = []
             for name, literal in effects:
-                acts += (*self.world.effects[name], *self.hooks.of("effect", name))
-                acts += self.hooks.of("effect", f"{name}({literal})") if literal is not None else ()
-            ready = self._sequences[effects] = _Ready(self, "effects", acts)
-        return list(ready.options(values, self._budget))
-
-    def _taken(self, ready: _Ready, values: Sequence[int]) -> Iterator[Option]:
-        if not any(when.run(values) for when in ready.gives_way):
-            yield from ready.options(values, self._budget)
+                acts += (*self.world.effects[name], *self.hooks.get(("effect", name), ()))
+                acts += self.hooks.get(("effect", f"{name}({literal})"), ()) if literal is not None else ()
+            ready = self._sequences[effects] = _Ready(self, "effects", acts, key=effects)
+        return ready.options(values)
 
 
 def _when(ready: _Ready) -> Expr:

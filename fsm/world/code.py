@@ -1,24 +1,34 @@
-"""Operations of a world as flat Python, written once for each binding: what the explorer runs for fsm.world.play.
+"""What the operations of a world do, as flat Python: the one place in the product that says it.
 
-Both mean the same; a test compares them on every world reached. The text is made of what expressions generate and
-of numbers, nothing else. A function changes a list of values in place and returns the path it took: what it did to the
-queues and what it told depends on nothing else. Never here: which moves there are (fsm.world.binding).
+A sequence of operations becomes one function. It changes the variables in place and returns the number of the path it
+took; all else (what it did to the queues, the event it emits, what was lost) depends on the path alone, and is worked
+out while the text is written. So taking a move costs one call, and a path is one object that can be numbered. The text
+is made of what expressions generate and of numbers, nothing else.
+
+The meaning is written twice more, on purpose: in tools.promela, a second opinion that shares nothing with this one
+(SPIN must find as many states and the same verdicts), and in tests/fsm/world/interpreter.py, as plain as the language
+reads, compared with this for every move on the worlds of a search. tests/fsm/verify/concrete.py has ids in place of
+roles, to hold the ledger of the machine to what the world emits. Never here: which moves there are (fsm.world.binding).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
 import attrs
 
 from fsm.language.expression import Expr
-from fsm.world.play import Hooks, QueueChange, pushed, renamed
+from fsm.world.queues import QueueChange, pushed, renamed
 from fsm.world.world import Act, Clear, Put, Rename, Send, Tell, Test, World
 
-Guards = Callable[[Sequence[int]], list[int]]
+Values = bytes
+"""The world's variables, a byte each: the position of the value in the domain."""
+Guards = Callable[[Values], list[int]]
+Hooks = Mapping[tuple[str, str], tuple[Act, ...]]
+"""Operations added from outside (ghost variables), by what they follow: (move | event | effect | sent, name)."""
 _BUILTINS = {"__builtins__": {"max": max, "min": min}}
 
 
@@ -52,7 +62,7 @@ def _compiled(text: str) -> CodeType:
 
 
 def _only_puts(act: Act) -> bool:
-    """Does it touch variables only, no queue, and tell nothing?"""
+    """Does it touch variables only, no queue, and emit nothing?"""
     if isinstance(act, Test):
         return all(_only_puts(each) for each in (*act.then, *act.otherwise))
     return isinstance(act, Put)
@@ -61,7 +71,7 @@ def _only_puts(act: Act) -> bool:
 class Code:
     """A function for a sequence of operations. `lose` is the number of the lossy send that gets lost, -1 for none.
 
-    `run(values)` returns the path and changes the list; None where the way has no such send.
+    `run(values)` changes the values and returns the number of its path, which is None if it has no such send.
     """
 
     def __init__(
@@ -77,11 +87,7 @@ class Code:
         self.paths: list[Path | None] = []
         self._lines = ["def made(v):"]
         self._emit(tuple(acts), Path(tuple(received), None, None, 0), 1)
-        self._run = _function(self._lines)
-
-    def run(self, values: list[int]) -> Path | None:
-        index: int = self._run(values)
-        return self.paths[index]
+        self.run: Callable[[bytearray], int] = _function(self._lines)
 
     def _emit(self, acts: tuple[Act, ...], path: Path, depth: int) -> None:
         """Writes the operations and what follows them, a branch at a time."""
@@ -105,7 +111,7 @@ class Code:
                 path, acts = self._send(act, path, acts)
             elif isinstance(act, Tell):
                 path = attrs.evolve(path, event=act.event)
-                acts = (*acts, *self.hooks.of("event", act.event))
+                acts = (*acts, *self.hooks.get(("event", act.event), ()))
             elif isinstance(act, Clear):
                 path = attrs.evolve(path, changes=(*path.changes, QueueChange("clear", act.channel)))
             elif isinstance(act, Rename):
@@ -137,4 +143,20 @@ class Code:
         if sends > path.sends and path.sends == self.lose:
             return attrs.evolve(path, sends=sends, lost=message.name), (*message.lost, *acts)
         path = attrs.evolve(path, sends=sends, changes=(*path.changes, pushed(message)))
-        return path, (*self.hooks.of("sent", act.message), *acts)
+        return path, (*self.hooks.get(("sent", act.message), ()), *acts)
+
+
+class Codes:
+    """The functions of a world, made when they are first run: scenes of it have nearly all of them in common."""
+
+    def __init__(self, world: World, hooks: Hooks | None = None) -> None:
+        self.world = world
+        self.hooks: Hooks = hooks or {}
+        self._made: dict[tuple[object, bool, int], Code] = {}
+
+    def of(self, key: object, acts: Sequence[Act], received: Sequence[QueueChange], lossy: bool, lose: int) -> Code:
+        """The function of these operations; `key` names them."""
+        made = self._made.get((key, lossy, lose))
+        if made is None:
+            made = self._made[key, lossy, lose] = Code(self.world, self.hooks, acts, received, lossy, lose)
+        return made

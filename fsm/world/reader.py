@@ -1,4 +1,4 @@
-"""A world's text as a World: every name is checked here, with its place. Never here: taking a move (fsm.world.play)."""
+"""A world's text as a World: every name is checked here, with its place. Never here: taking a move (fsm.world.code)."""
 
 from __future__ import annotations
 

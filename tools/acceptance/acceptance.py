@@ -195,14 +195,14 @@ class _Run:
             found = self._moves[terms] = Moves(binding, self.trial.frame)
         return found
 
-    def _beginnings(self, moves: Moves) -> Iterator[tuple[int, ...]]:
+    def _beginnings(self, moves: Moves) -> Iterator[bytes]:
         """Where a log may begin: where the world does, but for what the dialect says."""
         ways: list[Iterable[int]] = []
         for variable, first in zip(self.world.variables, moves.binding.initial(), strict=True):
             value = self.trial.dialect.begins.get(variable.name)
             named = [variable.domain.index(value)] if value in variable.domain else [first]
             ways.append(range(len(variable.domain)) if value == ANY else named)
-        return product(*ways)
+        return map(bytes, product(*ways))
 
     def _found(
         self, outcome: Outcome, at: Meaning | None = None, why: str = "", roles: tuple[str, ...] = (),

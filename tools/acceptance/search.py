@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from fsm.world.binding import Binding, MoveWay, Option
-from fsm.world.play import Queues
+from fsm.world.code import Values
+from fsm.world.queues import Queues
 from fsm.world.world import World
 
 MOST_STATES = 100_000
-State = tuple[tuple[int, ...], Queues]
+State = tuple[Values, Queues]
 """The variables of a world and what is in flight."""
 
 
@@ -46,16 +47,16 @@ class Moves:
         self.binding, self.frame = binding, frame
         self.names = {(m.channel, bytes((m.code,))): m.name for m in binding.world.messages.values()}
         self._codes = {m.name: (m.channel, m.code) for m in binding.world.messages.values()}
-        self._free: dict[tuple[int, ...], list[Option]] = {}
-        self._received: dict[tuple[tuple[int, ...], str], list[Option]] = {}
-        self._done: dict[tuple[tuple[int, ...], str], list[Option]] = {}
+        self._free: dict[Values, list[Option]] = {}
+        self._received: dict[tuple[Values, str], list[Option]] = {}
+        self._done: dict[tuple[Values, str], list[Option]] = {}
 
     def unseen(self, state: State) -> Iterator[State]:
         """Every step that leaves no trace: moves of others, what the provider takes, what arrives unseen."""
         values, queues = state
         found = self._free.get(values)
         if found is None:
-            found = self._free[values] = list(self.binding.options(values))
+            found = self._free[values] = self.binding.options(values)
         yield from self._taken(found, queues)
         frame = self.frame
         yield from self.arriving(state, frame.outgoing, queues[frame.outgoing][:1])
@@ -70,7 +71,7 @@ class Moves:
         key = (values, self.names[channel, code])
         found = self._received.get(key)
         if found is None:
-            found = self._received[key] = list(self.binding.received(*key))
+            found = self._received[key] = self.binding.received(*key)
         yield from self._taken(found, queues)
 
     def doing(self, state: State, effect: str) -> Iterator[State]:
@@ -88,12 +89,12 @@ class Moves:
             if after is not None:
                 yield self.kept(values), after
 
-    def kept(self, values: Sequence[int]) -> tuple[int, ...]:
+    def kept(self, values: Values) -> Values:
         """The variables without what no log shows."""
-        after = list(values)
+        after = bytearray(values)
         for index, value in self.frame.resets:
             after[index] = value
-        return tuple(after)
+        return bytes(after)
 
     def _after(self, way: MoveWay, queues: Queues) -> Queues | None:
         """The queues after a step; None where it is held back, or one of them is full."""
@@ -121,9 +122,7 @@ class AcceptanceSearch:
     with anything else in flight to the client is none of the log's, and what comes after it all need not be sent yet.
     """
 
-    def __init__(
-        self, frame: Frame, moves: Moves, begins: Iterable[tuple[int, ...]], ahead: Sequence[Collection[int]]
-    ) -> None:
+    def __init__(self, frame: Frame, moves: Moves, begins: Iterable[Values], ahead: Sequence[Collection[int]]) -> None:
         self.frame, self.moves, self.ahead = frame, moves, ahead
         self.at = 0  # so many have reached the client
         nothing = (b"",) * len(frame.limits)

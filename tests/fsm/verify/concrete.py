@@ -14,7 +14,7 @@ from fsm.machine.reaction import Reaction
 from fsm.verify.tables import BITS, MASK, Action, MacroStep
 from fsm.verify.verify import Verification
 from fsm.world.binding import Label
-from fsm.world.play import QueueChange
+from fsm.world.queues import QueueChange
 
 Data = dict[str, object]
 WIRE_EFFECTS = {
@@ -112,9 +112,9 @@ class Lockstep:
         end, w3, more, self.lost_effect = self.rng.choice(fitting)
         why = self.tables.labels[label]
         self.trail.append(str(why))
-        popped, told = self._provider(why.move, why.lost, self.tables.changes[change][0])
+        popped, told = self._provider(why.move, why.lost, self.tables.changes_of(change))
         if macro is not None:
-            self._machine(self.tables.events[event], macro, told or popped, self.tables.changes[more][0])
+            self._machine(self.tables.events[event], macro, told or popped, self.tables.changes_of(more))
         elif popped is not None and "event" in popped:
             self._noise(popped)
         self.state = self.tables.packed(control, w3, end)

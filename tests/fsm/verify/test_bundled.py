@@ -67,42 +67,6 @@ def test_unused_rows_are_told(name: str) -> None:
     assert all(len(row) == len(rows[0]) for row in rows)
 
 
-def test_the_generated_code_does_what_the_text_says() -> None:
-    """fsm.world.code against fsm.world.play, for every move on every world of a search with losses and failures."""
-    from fsm.world.code import Code
-    from fsm.world.play import Play, QueueChange
-
-    assume = {"events_may_be_lost": "yes", "things_fail": "yes"}
-    bounds = {"calls": 1, "losses": 1, "faults": 1, "keys": 1}
-    made = Verification(
-        house.spec("server_vad"),
-        house.world(),
-        house.properties(),
-        SearchLimits(assume=assume, bounds=bounds, max_states=5000),
-    )
-    made.run(lambda: 0.0)
-    compared = 0
-    for move in made.binding.moves:
-        acts = (*move.acts, *made.binding.hooks.of("move", move.name))
-        for lose in (-1, 0, 1):
-            code = Code(made.world, made.binding.hooks, acts, (QueueChange("pop", 0),), True, lose)
-            for values in made.tables.worlds[::37]:
-                play = Play(made.world, made.binding.hooks, values, True, lose)
-                play.changes.append(QueueChange("pop", 0))
-                play.run(acts)
-                if play.event is not None:
-                    play.run(made.binding.hooks.of("event", play.event))
-                after = list(values)
-                path = code.run(after)
-                if path is None:
-                    assert play.lost is None
-                    continue
-                compared += 1
-                assert after == play.values
-                assert (path.changes, path.event, path.lost) == (tuple(play.changes), play.event, play.lost)
-    assert compared > 1000
-
-
 STATEMENTS = (
     "sequenceDiagram",
     r"    participant \w+ as [\w ]+",

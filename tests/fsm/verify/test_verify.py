@@ -10,7 +10,7 @@ from fsm.language.problem import SpecError
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import Verdict
 from fsm.verify.verdict_text import outcome
-from fsm.verify.verify import SearchLimits, Verification, unused_rows, verify_stable
+from fsm.verify.verify import SearchLimits, Verification, Workbench, unused_rows, verify_stable
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_SPEC, TOY_WORLD, toy
@@ -107,7 +107,7 @@ def test_a_fair_move_that_is_possible_only_now_and_then_may_never_be_taken() -> 
 def test_full_queues_are_counted_and_capacities_raised() -> None:
     spec, world = house.toy_spec(RETRY), load_world(TOY_WORLD, "toy_world.yaml")
     said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", world)
-    narrow, *wider = verify_stable(spec, world, said, SearchLimits(), clock, most=4)
+    narrow, *wider = verify_stable(Workbench(spec, world, said), SearchLimits(), clock, most=4)
     assert narrow.cut["to_lamp"] > 0
     assert any("to_lamp of 1 full" in text for text in narrow.bounded_by)
     assert wider and wider[-1].capacities["to_lamp"] > 1

@@ -6,7 +6,7 @@ and caller included; the spec answers it, and the world makes of its effects wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
@@ -15,7 +15,8 @@ from fsm.language.spec import Spec
 from fsm.machine.table import TurnMachine
 from fsm.verify.tables import BITS, MASK, Tables
 from fsm.world.binding import Binding, MoveWay, WorldSettings, tells
-from fsm.world.play import QueueChange, Queues
+from fsm.world.code import Values
+from fsm.world.queues import QueueChange, Queues
 from fsm.world.reader import TOP
 from fsm.world.world import World
 from tools.acceptance.search import State
@@ -92,11 +93,11 @@ class Stepwise:
         after = self.tables.applied(queues, changes, answers)
         return None if isinstance(after, int) else after
 
-    def _refilled(self, values: Iterable[int]) -> tuple[int, ...]:
-        after = list(values)
+    def _refilled(self, values: Values) -> Values:
+        after = bytearray(values)
         for index in self.budgets:
             after[index] = TOP
-        return tuple(after)
+        return bytes(after)
 
     def _telling(self, event: str) -> set[State]:
         return {after for state in self.states for way, after in self._ways(state) if way.event == event}
