@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from adapters.providers.realtime.protocol import AUDIO_DELTAS, AudioDelta, append_event, decode
+from adapters.providers.provider import AudioDelta
+from adapters.providers.realtime.protocol import AUDIO_DELTAS, append_event, decode
 
 
 def events(traces: Path, side: str) -> Iterator[tuple[str, dict[str, object]]]:
