@@ -22,7 +22,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from adapters.audio.g711 import mulaw_to_pcm16, pcm16_to_mulaw
-from adapters.audio.lateness import Lateness
+from adapters.audio.tick import Lateness
 
 _FRAME_BYTES = 320
 _MESSAGE_BYTES = 323

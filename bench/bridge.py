@@ -21,7 +21,7 @@ import attrs
 import click
 
 from adapters import logs
-from adapters.audio.lateness import Lateness
+from adapters.audio.tick import Lateness
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import load_settings
 from bench.bare_bridge import BareBridge
@@ -104,7 +104,7 @@ class Turnspec:
         await self.server.close(1.0)
 
     def _count(self) -> int:
-        return sum(call._playout.stats.underruns for call in self.server.calls.values())
+        return sum(call._agent_audio.stats.underruns for call in self.server.calls.values())
 
 
 def _turnspec(url: str, folder: Path, journal: bool) -> Turnspec:

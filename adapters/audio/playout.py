@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import attrs
 
+from adapters.audio import OnFact
 from adapters.audio.declick import faded_in_front_of
-from adapters.audio.facts import OnFact
 from adapters.audio.formats import FRAME_MS, AudioFormat
 
 LOCAL: Final = "local"

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import threading
 import wave
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -20,84 +18,20 @@ import numpy as np
 import structlog
 
 from adapters.audio.formats import AudioFormat
-from adapters.audio.new_file import opened_new
 from adapters.audio.resample import Resampler
+from adapters.files import FileWriterThread, opened_new
 
 log = structlog.get_logger(__name__)
 
 BATCH_MS: Final = 1000
 JITTER_MS: Final = 200  # a caller's frame this late still belongs to what came before it: no silence in between
 AHEAD_MS: Final = 1000  # caller audio further ahead of the clock than this is dropped
-CLOSE_S: Final = 5.0
-REST_S: Final = 0.05
-"""Of the writer, when it has nothing left: what comes meanwhile wakes no thread, and hundreds of calls cost one."""
-
-
-class RecordingWriter:
-    """The thread that owns the files of all recordings of a process. It starts with the first one.
-
-    At most `max_waiting_bytes` wait to be written; a batch beyond that becomes silence in its file, and is counted.
-    """
-
-    def __init__(self, max_waiting_bytes: int = 32_000_000) -> None:
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._hurry = threading.Event()
-        self._waiting_bytes = 0
-        self._max_waiting_bytes = max_waiting_bytes
-        self._thread: threading.Thread | None = None
-
-    def submit(self, task: Callable[[], None]) -> None:
-        """Opening and closing: never refused, there are two of them per call."""
-        if self._thread is None:
-            self._hurry.clear()
-            # A daemon: a hung disk must not keep the process; close() is the orderly way.
-            self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
-            self._thread.start()
-        self._work.put(task)
-
-    def submit_batch(self, size_bytes: int, task: Callable[[], None]) -> bool:
-        """False: refused, too much waits."""
-        with self._lock:
-            if self._waiting_bytes + size_bytes > self._max_waiting_bytes:
-                return False
-            self._waiting_bytes += size_bytes
-
-        def write() -> None:
-            try:
-                task()
-            finally:
-                with self._lock:
-                    self._waiting_bytes -= size_bytes
-
-        self.submit(write)
-        return True
-
-    def close(self, timeout_s: float = CLOSE_S) -> bool:
-        """Write what waits and end the thread. Blocks: for the end of the process. False: not done in time."""
-        if self._thread is None:
-            return True
-        self._work.put(None)
-        self._hurry.set()
-        self._thread.join(timeout_s)
-        done = not self._thread.is_alive()
-        self._thread = None
-        return done
-
-    def _run(self) -> None:
-        while (task := self._work.get()) is not None:
-            try:
-                task()
-            except Exception:
-                log.exception("recording_write_failed")
-            if self._work.empty():
-                self._hurry.wait(REST_S)
 
 
 class Recorder:
     """One call's recording. `hear` and `tick` append to memory; once a second a batch goes to the writer's thread."""
 
-    def __init__(self, writer: RecordingWriter, path: Path, *, rate_hz: int = 8000) -> None:
+    def __init__(self, writer: FileWriterThread, path: Path, *, rate_hz: int = 8000) -> None:
         """`path` is made, or `<name>.2.wav` if it is there already; its folder must exist. A file that fails is logged
         once, and no more is recorded."""
         self._writer = writer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adapters.audio.facts import OnFact
+from adapters.audio import OnFact
 from adapters.audio.formats import FRAME_MS
 
 _FULL_SCALE = 32768.0

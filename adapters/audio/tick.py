@@ -14,7 +14,6 @@ from typing import Final, Protocol
 import structlog
 
 from adapters.audio.formats import FRAME_MS
-from adapters.audio.lateness import Lateness
 
 log = structlog.get_logger(__name__)
 
@@ -26,17 +25,62 @@ CATCH_UP_FRAMES: Final = 3
 _SLOT_S = PERIOD_S / SLOTS
 _EARLY = 1e-4  # of a period: timers may fire by the loop's clock resolution too early
 
+_BIN_MS = 0.1
+_BINS = 1000  # up to 100 ms; what is later counts in the last bin and in `worst_ms`
 
-class Timer(Protocol):
+
+class Lateness:
+    """How late things were. Counts in bins of 0.1 ms up to 100 ms: 8 KB however long it runs."""
+
+    __slots__ = ("_bins", "count", "worst_ms")
+
+    def __init__(self) -> None:
+        self._bins = [0] * (_BINS + 1)
+        self.count = 0
+        self.worst_ms = 0.0
+
+    def add(self, late_s: float) -> None:
+        """Early counts as on time."""
+        late_ms = late_s * 1000
+        if late_ms > self.worst_ms:
+            self.worst_ms = late_ms
+        self._bins[min(int(late_ms / _BIN_MS), _BINS) if late_ms > 0 else 0] += 1
+        self.count += 1
+
+    def percentile_ms(self, percent: float) -> float:
+        """Where so many percent lie below, to 0.1 ms: `percentile_ms(99.9)`. 0.0 when nothing is counted.
+
+        Beyond 100 ms it is the worst value seen.
+        """
+        wanted = self.count * percent / 100
+        seen = 0
+        for index, count in enumerate(self._bins):
+            seen += count
+            if count and seen >= wanted:
+                return self.worst_ms if index == _BINS else min(round((index + 1) * _BIN_MS, 1), self.worst_ms)
+        return 0.0
+
+    def summary(self) -> dict[str, float]:
+        """p50_ms, p99_ms, p99_9_ms, worst_ms and count, for a log line."""
+        return {
+            "p50_ms": self.percentile_ms(50),
+            "p99_ms": self.percentile_ms(99),
+            "p99_9_ms": self.percentile_ms(99.9),
+            "worst_ms": self.worst_ms,
+            "count": self.count,
+        }
+
+
+class LoopTimer(Protocol):
     def cancel(self) -> None: ...
 
 
-class Clock(Protocol):
+class LoopClock(Protocol):
     """What is used of an event loop."""
 
     def time(self) -> float: ...
 
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer: ...
+    def call_at(self, when: float, callback: Callable[[], None], /) -> LoopTimer: ...
 
 
 class Registration:
@@ -64,7 +108,7 @@ class Ticker:
     An exception of a callback is logged, counted, and stops nobody else. With nobody registered no timer runs.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: LoopClock | None = None) -> None:
         """`clock`: the running event loop of the first registration unless given."""
         self._clock = clock
         self._slots: list[_Slot] = []
@@ -99,11 +143,11 @@ class _Slot:
 
     __slots__ = ("_clock", "_epoch_s", "_ticker", "_timer", "members")
 
-    def __init__(self, ticker: Ticker, clock: Clock, epoch_s: float) -> None:
+    def __init__(self, ticker: Ticker, clock: LoopClock, epoch_s: float) -> None:
         self._ticker = ticker
         self._clock = clock
         self._epoch_s = epoch_s
-        self._timer: Timer | None = None
+        self._timer: LoopTimer | None = None
         self.members: list[Registration] = []
 
     def period_at(self, now_s: float) -> int:

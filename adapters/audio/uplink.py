@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from adapters.audio.facts import OnFact
+from adapters.audio import OnFact
 from adapters.audio.formats import AudioFormat
 
 COMMITTABLE_MS = 100

@@ -6,33 +6,35 @@ Everything a call owns (sockets, tasks, timers, the place in the tick) is gone w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Final, Protocol
 
 import attrs
 import structlog
 
+from adapters.audio.agent_audio import AgentAudio
+from adapters.audio.caller_audio import CallerAudio, UncommittedAudio
 from adapters.audio.formats import Transcoder
-from adapters.audio.gaps import SilenceFiller
 from adapters.audio.playout import Playout
-from adapters.audio.recorder import Recorder, RecordingWriter
+from adapters.audio.prompt import PromptPlayer
+from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
+from adapters.call.drain import Drain, hang_up_request
 from adapters.call.executor import CallComponents, Executor, discard
 from adapters.call.history import History
 from adapters.call.mailbox import Envelope, Mailbox
-from adapters.call.prompt import PromptPlayer
+from adapters.call.observers import Observer, Observers
 from adapters.call.provider_listener import ProviderListener
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.call.timers import Timers
-from adapters.call.turn_audio import UncommittedAudio
-from adapters.providers.realtime.protocol import WireEvent
+from adapters.files import FileWriterThread
+from adapters.lines.line import CallLeg
+from adapters.providers.provider import Provider, WireEvent
 from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
-from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
+from fsm.machine.machine import Event, Step, TurnSpecMachine
 
 log = structlog.get_logger(__name__)
 
@@ -43,100 +45,75 @@ _COMPLAINTS = frozenset(
 )  # fmt: skip
 """Events an operator wants to read of, with the provider's own words."""
 
-QUIET: Final = "configured"
-"""The state in which nobody has the floor."""
-
-
-class LegListener(Protocol):
-    """Who hears the caller; told from the line's receive loop."""
-
-    def on_audio(self, pcm: bytes, rate_hz: int) -> None: ...
-
-    def on_key(self, digit: str) -> None: ...
-
-    def on_gone(self, reason: str) -> None: ...
-
-
-class Leg(Protocol):
-    """A telephone line: AudioSocket's Connection is one."""
-
-    @property
-    def rate_hz(self) -> int: ...
-
-    @property
-    def frames_unsent(self) -> int: ...
-
-    def play_from(self, source: Callable[[], bytes | None] | None) -> None: ...
-
-    def listen(self, listener: LegListener) -> None: ...
-
-    async def hang_up(self) -> None: ...
-
-
-class Observer(Protocol):
-    """Watches a call: the journal, a display. May not slow it down; what it raises is logged and ends nothing."""
-
-    def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None: ...
-
-    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None: ...
-
-    def ended(self, summary: Summary) -> None: ...
-
 
 @attrs.frozen
 class CallServices:
     """What the calls of a process share."""
 
     machine: TurnSpecMachine
+    provider: Provider
     settings: CallSettings
     prompts: Mapping[str, bytes]
     threads: ThreadPoolExecutor
-    recordings: RecordingWriter
+    recordings: FileWriterThread
 
 
 class Call:
     """`await Call(...).run()`: returns the summary when the call is over and all it owned is gone."""
 
-    def __init__(self, call_id: str, leg: Leg, shared: CallServices, observers: Iterable[Observer] = ()) -> None:
+    def __init__(self, call_id: str, leg: CallLeg, services: CallServices, observers: Iterable[Observer] = ()) -> None:
         self.call_id = call_id
         self.log = log.bind(call_id=call_id)
         self._leg = leg
-        self._shared = shared
-        self._observers = list(observers)
+        self._services = services
+        self._machine = services.machine
+        self._observers = Observers(observers, self.log)
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
-        self._machine = shared.machine
-        self._mailbox = Mailbox(shared.settings.limits.mailbox_events)
+        self._mailbox = Mailbox(services.settings.limits.mailbox_events)
         self._timers = Timers(self._mailbox)
-        self.summary = Summary(self._machine.spec)
-        self._snapshot: Snapshot | None = None
-        self._leaving = ""
-        self._build()
-
-    def _build(self) -> None:
-        settings, limits = self._shared.settings, self._shared.settings.limits
-        manual = self._machine.spec.turn_detection.manual
-        self._transcoder = Transcoder(settings.audio_in, settings.audio_out, self._leg.rate_hz)
-        self._playout = Playout(self._fact, rate_hz=self._leg.rate_hz, max_queued_ms=limits.agent_audio_queued_ms)
-        self._prompts = PromptPlayer(self._shared.prompts, self._playout.format.frame_bytes, self._fact)
-        self._silence = SilenceWatch(
-            self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs
-        )
         self._history = History()
-        self._recorder = self._new_recorder()
-        self._uplink = Uplink(
-            settings.audio_in, discard, self._fact,
-            keep=not manual, keep_ms=limits.caller_audio_kept_ms,
+        transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
+        self._caller_audio = self._new_caller_audio(transcoder)
+        self._agent_audio = self._new_agent_audio(transcoder)
+        self._executor = self._new_executor()
+        self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
+        self.summary = Summary(self._machine.spec)
+
+    def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudio:
+        settings, payload = self._services.settings, transcoder.provider_in
+        limits, manual = settings.limits, self._machine.spec.turn_detection.manual
+        silence = SilenceWatch(
+            self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs
         )  # fmt: skip
-        self._turn_audio = UncommittedAudio(settings.audio_in, 0 if manual else limits.caller_audio_kept_ms)
-        self._gaps = SilenceFiller(settings.audio_in, self._send_up)
-        tools = ToolRunner(settings.tools, self._tool_returned, self._shared.threads)
-        parts = CallComponents(
-            self._leg, self._playout, self._prompts, self._transcoder, self._uplink, self._turn_audio, self._silence,
-            tools, self._history, self._new_provider_listener, lambda event: self._observe_wire("out", event),
-            self._unseen_response_ids,
+        uplink = Uplink(payload, discard, self._fact, keep=not manual, keep_ms=limits.caller_audio_kept_ms)
+        uncommitted = UncommittedAudio(payload, 0 if manual else limits.caller_audio_kept_ms)
+        recorder = None
+        if settings.recording_dir is not None:
+            path = settings.recording_dir / f"{self.call_id}.wav"
+            recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
+        return CallerAudio(transcoder, uplink, silence, uncommitted, recorder)
+
+    def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudio:
+        queued_ms = self._services.settings.limits.agent_audio_queued_ms
+        playout = Playout(self._fact, rate_hz=self._leg.rate_hz, max_queued_ms=queued_ms)
+        prompts = PromptPlayer(self._services.prompts, playout.format.frame_bytes, self._fact)
+        return AgentAudio(transcoder, playout, prompts)
+
+    def _new_executor(self) -> Executor:
+        settings = self._services.settings
+        tools = ToolRunner(settings.tools, self._tool_returned, self._services.threads)
+        components = CallComponents(
+            self._services.provider, self._leg, self._caller_audio, self._agent_audio, tools, self._history,
+            self._new_provider_listener, self._wire_out, self._unseen_response_ids,
         )  # fmt: skip
-        self._executor = Executor(settings, parts, self.log)
+        return Executor(settings, components, self.log)
+
+    def _new_provider_listener(self) -> ProviderListener:
+        return ProviderListener(
+            self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
+            self._caller_audio, self._history, self._wire_in, self.log,
+        )  # fmt: skip
 
     async def run(self) -> Summary:
         """Runs the call to its end. Cancelling it ends the call at once, and still leaves nothing behind."""
@@ -147,7 +124,7 @@ class Call:
         return self.summary
 
     async def _loop_of_the_call(self) -> None:
-        settings = self._shared.settings
+        settings = self._services.settings
         context = {} if settings.greeting is not None else {"owed": "none"}
         manual = self._machine.spec.turn_detection.manual
         steps = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
@@ -155,9 +132,7 @@ class Call:
         self._leg.play_from(self._next_frame)
         self._take(steps, Envelope(steps[0].event, "start"))
         while not (snapshot := steps[-1].snapshot).is_final:
-            self._snapshot = snapshot
-            if self._leaving:
-                self._ask_to_end()
+            self._drain.look(snapshot)
             envelope = await self._mailbox.next()
             steps = self._machine.advance(snapshot, envelope.event)
             self._take(steps, envelope)
@@ -180,7 +155,7 @@ class Call:
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,
             effects=[effect.name for effect in step.effects], at_ms=at_ms,
         )  # fmt: skip
-        self._observe("stepped", step, envelope, at_ms)
+        self._observers.stepped(step, envelope, at_ms)
         for name in step.stop:
             self._timers.stop(name)
         for timer in step.start:
@@ -192,34 +167,18 @@ class Call:
         self._timers.close()
         self._leg.play_from(None)
         await self._executor.close()
-        if self._recorder is not None:
-            self._recorder.close()
+        self._caller_audio.close()
         self.summary.duration_ms = self._at_ms()
         self.summary.mailbox_dropped = self._mailbox.dropped
         self.summary.frames_unsent = self._leg.frames_unsent
-        self.summary.played = self._playout.stats
-        self._observe("ended", self.summary)
+        self.summary.played = self._agent_audio.stats
+        self._observers.ended(self.summary)
         self.log.info("call_ended", **self.summary.as_json())
 
-    # --- facts --------------------------------------------------------------------------------------------------------
+    # --- the line: a LegListener --------------------------------------------------------------------------------------
 
     def on_audio(self, pcm: bytes, rate_hz: int) -> None:
-        """A caller's frame, from the line: up to the provider within the same call."""
-        self._send_up(self._transcoder.to_provider(pcm, rate_hz))
-        self._gaps.heard()
-        if self._silence.watching:
-            self._silence.hear(pcm)
-        if self._recorder is not None:
-            self._recorder.hear(pcm, rate_hz)
-
-    def _unseen_response_ids(self) -> frozenset[str]:
-        ids = (event.data.get("response_id") for event in self._mailbox.waiting("response.created"))
-        return frozenset(identity for identity in ids if isinstance(identity, str))
-
-    def _send_up(self, payload: bytes) -> None:
-        self._uplink.hear(payload)
-        if self._uplink.is_open:
-            self._turn_audio.remember(payload)
+        self._caller_audio.hear(pcm, rate_hz)
 
     def on_key(self, digit: str) -> None:
         self._mailbox.put(Event("caller.pressed_key", {"digit": digit}), "line")
@@ -227,36 +186,27 @@ class Call:
     def on_gone(self, reason: str) -> None:
         self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", never_drop=True)
 
+    def _next_frame(self) -> bytes | None:
+        """The 20 ms that begin now, for the line; None is silence."""
+        frame = self._agent_audio.pull()
+        self._caller_audio.tick(frame)
+        return frame
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
     def hang_up(self, reason: str) -> None:
         """An operator's wish to end the call politely."""
-        self._mailbox.put(Event("operator.hang_up_requested", {"reason": reason}), "operator")
+        self._mailbox.put(hang_up_request(reason), "operator")
 
     def leave(self, reason: str) -> None:
         """An operator's wish to end the call as soon as nobody speaks, is heard or waits for an answer."""
-        self._leaving = reason
-        self._ask_to_end()
-
-    def _ask_to_end(self) -> None:
-        """The request is made once, and at a moment when the spec has nothing left to finish."""
-        snapshot = self._snapshot
-        if self._leaving and snapshot is not None and not self._mailbox and self._is_at_rest(snapshot):
-            self.hang_up(self._leaving)
-            self._leaving = ""
-
-    def _is_at_rest(self, snapshot: Snapshot) -> bool:
-        """Nobody has the floor, nothing has a deadline, nothing is heard."""
-        quiet = snapshot.state == QUIET or QUIET not in self._machine.spec.states
-        return quiet and not snapshot.armed and not self._playout.is_playing
+        self._drain.begin(reason)
 
     def say(self, text: str) -> None:
         """An application's wish to have something said; it waits until nobody has the floor."""
         self._mailbox.put(Event("application.say_requested", {"text": text}), "application")
 
-    def wire_in(self, event: WireEvent) -> None:
-        """A wire event passes by, on its way to the mailbox."""
-        self._history.hear(event)
-        self._turn_audio.hear(event)
-        self._observe_wire("in", event)
+    # --- what the components report -----------------------------------------------------------------------------------
 
     def _fact(self, name: str, data: Mapping[str, object]) -> None:
         self._mailbox.put(Event(name, data), "audio")
@@ -264,43 +214,15 @@ class Call:
     def _tool_returned(self, call_id: str, output: str) -> None:
         self._mailbox.put(Event("tool.returned", {"call_id": call_id, "output": output}), f"tool:{call_id}")
 
-    def _new_provider_listener(self) -> ProviderListener:
-        vocabulary = self._machine.spec.vocabulary
-        return ProviderListener(vocabulary, self._mailbox, self._playout, self._transcoder, self, self.log)
+    def _unseen_response_ids(self) -> frozenset[str]:
+        ids = (event.data.get("response_id") for event in self._mailbox.waiting("response.created"))
+        return frozenset(identity for identity in ids if isinstance(identity, str))
 
-    # --- the tick -----------------------------------------------------------------------------------------------------
+    def _wire_in(self, event: WireEvent) -> None:
+        self._observers.wire("in", event, self._at_ms())
 
-    def _next_frame(self) -> bytes | None:
-        """The 20 ms that begin now, for the line; None is silence."""
-        frame = self._playout.pull()
-        if frame is None:
-            frame = self._prompts.pull()
-        if self._uplink.is_open:
-            self._gaps.tick()
-        if self._silence.watching:
-            self._silence.tick()
-        if self._recorder is not None:
-            self._recorder.tick(frame)
-        return frame
-
-    def _new_recorder(self) -> Recorder | None:
-        folder: Path | None = self._shared.settings.recording_dir
-        if folder is None:
-            return None
-        return Recorder(self._shared.recordings, folder / f"{self.call_id}.wav", rate_hz=self._leg.rate_hz)
-
-    # --- observers ----------------------------------------------------------------------------------------------------
+    def _wire_out(self, event: WireEvent) -> None:
+        self._observers.wire("out", event, self._at_ms())
 
     def _at_ms(self) -> int:
         return round((self._loop.time() - self._began_s) * 1000)
-
-    def _observe_wire(self, direction: str, event: WireEvent) -> None:
-        if self._observers:
-            self._observe("wire", direction, event, self._at_ms())
-
-    def _observe(self, method: str, *args: object) -> None:
-        for observer in self._observers:
-            try:
-                getattr(observer, method)(*args)
-            except Exception:
-                self.log.exception("observer_failed", observer=type(observer).__name__)

@@ -1,25 +1,12 @@
 """What was said so far, as text, for a session that takes over from one that was lost. Bounded; never audio.
 
-Fed with wire events as they pass; asked once after a reconnect. The provider has no resume (docs/facts/realtime_api.md
+Fed with what wire events carry; asked once after a reconnect. The provider has no resume (docs/facts/realtime_api.md
 section 5), so a new session is told what the old one knew.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
-from adapters.providers.realtime.protocol import HistoryItem, HistoryMessage, HistoryToolCall, WireEvent
-
-_SAID_BY_AGENT = frozenset(
-    {
-        "response.output_audio_transcript.done",
-        "response.audio_transcript.done",
-        "response.output_text.done",
-        "response.text.done",
-    }
-)
-_SAID_BY_CALLER = "conversation.item.input_audio_transcription.completed"
-_TURN_OF_CALLER = "input_audio_buffer.committed"
+from adapters.providers.provider import HistoryItem, HistoryMessage, HistoryToolCall
 
 
 class History:
@@ -33,15 +20,16 @@ class History:
         self._items: dict[object, HistoryItem | None] = {}  # None: what was said there is not known (yet)
         self._calls: dict[str, tuple[str, str]] = {}
 
-    def hear(self, event: WireEvent) -> None:
-        """Takes note of a wire event, if it says anything."""
-        kind = event.get("type")
-        if kind in _SAID_BY_AGENT:
-            self._say("assistant", event.get("transcript") or event.get("text"), object())
-        elif kind == _SAID_BY_CALLER:
-            self._say("user", event.get("transcript"), _place(event))
-        elif kind == _TURN_OF_CALLER:
-            self._keep(_place(event))
+    def agent_said(self, text: str) -> None:
+        self._keep(object(), HistoryMessage("assistant", text))
+
+    def caller_said(self, item_id: str, text: str) -> None:
+        """In the turn of this item; "": there is no telling which one."""
+        self._keep(item_id or object(), HistoryMessage("user", text))
+
+    def turn(self, item_id: str) -> None:
+        """A turn of the caller was committed, of which the words may come later."""
+        self._keep(item_id or object())
 
     def called(self, call_id: str, name: str, arguments: str) -> None:
         """A tool call was taken up."""
@@ -59,17 +47,7 @@ class History:
         self._items = {object(): item for item in self._items.values() if item is not None}
         return tuple(item for item in self._items.values() if item is not None)
 
-    def _say(self, role: Literal["user", "assistant"], text: object, place: object) -> None:
-        if isinstance(text, str) and text.strip():
-            self._keep(place, HistoryMessage(role, text.strip()))
-
     def _keep(self, place: object, item: HistoryItem | None = None) -> None:
         self._items[place] = item or self._items.get(place)
         while len(self._items) > self._bound:
             del self._items[next(iter(self._items))]
-
-
-def _place(event: WireEvent) -> object:
-    """Of a turn of the caller: its item's id; one that has none comes where it is told of."""
-    item_id = event.get("item_id")
-    return item_id if isinstance(item_id, str) and item_id else object()

@@ -19,12 +19,11 @@ from typing import Final, Literal
 
 import structlog
 
-from adapters.audio.new_file import opened_new
-from adapters.audio.recorder import RecordingWriter
 from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
-from adapters.providers.realtime.protocol import WireEvent
+from adapters.files import FileWriterThread, opened_new
+from adapters.providers.provider import WireEvent
 from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
 from fsm.journal.scrub import HIDDEN
 from fsm.language.spec import Spec
@@ -72,7 +71,7 @@ class JournalWriter:
         self._settings = settings
         self._secrets = tuple(each for each in secrets if len(each) >= SECRET_CHARS)
         self._now = now
-        self._thread = RecordingWriter(max_waiting_bytes)
+        self._thread = FileWriterThread("journals", max_waiting_bytes)
 
     def open(self, call_id: str) -> CallJournal:
         """The observer of one call; its file is `<folder>/<call_id>.jsonl`, or `<call_id>.2.jsonl` and so on."""
@@ -87,7 +86,7 @@ class JournalWriter:
 class CallJournal:
     """An observer of one call. `close` is safe more than once; without `ended` before it there is no end line."""
 
-    def __init__(self, thread: RecordingWriter, path: Path, header: Header, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, thread: FileWriterThread, path: Path, header: Header, secrets: Iterable[str] = ()) -> None:
         self._thread = thread
         self._secrets = tuple(secrets)
         self._file = _LineFile(path)
@@ -119,10 +118,9 @@ class CallJournal:
         self._put(step_line(step, self._steps, at_ms, envelope.cause))
         self._steps += 1
 
-    def wire(self, direction: str, event: WireEvent, at_ms: int) -> None:
+    def wire(self, direction: Literal["in", "out"], event: WireEvent, at_ms: int) -> None:
         self._at_ms = at_ms
-        way: Literal["in", "out"] = "out" if direction == "out" else "in"
-        self._put(WireLine(at_ms, way, event))
+        self._put(WireLine(at_ms, direction, event))
 
     def ended(self, summary: Summary) -> None:
         self._hand_over()

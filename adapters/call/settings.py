@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import attrs
 
-from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
-from adapters.providers.realtime.connection import Limits
-from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.session import SessionSettings
 from adapters.tools import Tool
-
-WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
 
 
 @attrs.frozen(kw_only=True)
@@ -34,8 +27,6 @@ class CallLimits:
 class CallSettings:
     """Shared by all calls of a server; nothing here changes while calls run."""
 
-    endpoint: Endpoint
-    session: SessionSettings
     greeting: str | None = None
     """What to say first, as an instruction to the model; None: nothing, the caller speaks first."""
     talk_key: str = "*"
@@ -44,12 +35,3 @@ class CallSettings:
     journal_dir: Path | None = None
     recording_dir: Path | None = None
     limits: CallLimits = attrs.field(factory=CallLimits)
-    provider_limits: Limits = attrs.field(factory=Limits)
-
-    @property
-    def audio_in(self) -> AudioFormat:
-        return WIRE_FORMATS[self.session.input_format]
-
-    @property
-    def audio_out(self) -> AudioFormat:
-        return WIRE_FORMATS[self.session.output_format]

@@ -9,7 +9,7 @@ import structlog
 
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
-from adapters.providers.realtime.protocol import AUDIO_DELTAS, WireEvent
+from adapters.providers.provider import WireEvent
 from fsm.machine.machine import Step
 
 _SMALL: Final = (
@@ -43,7 +43,7 @@ class WireLog:
 
 def _small(event: WireEvent) -> dict[str, object]:
     found: dict[str, object] = {}
-    is_audio = event.get("type") in AUDIO_DELTAS
+    is_audio = str(event.get("type")).endswith("audio.delta")  # a codec hands none over; should one do
     for key in _SMALL:
         value = event.get(key)
         if isinstance(value, str | int) and not (is_audio and key == "delta"):

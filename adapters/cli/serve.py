@@ -128,21 +128,22 @@ def _print_check(settings: Settings, as_json: bool) -> None:
 def _facts(settings: Settings) -> dict[str, object]:
     """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
     call, audiosocket, spec = settings.call, settings.audiosocket, settings.spec
-    session = session_object(call.session, call.endpoint.dialect)
-    has_key = any(name.lower() in ("authorization", "api-key") for name in call.endpoint.headers)
+    endpoint = settings.provider.endpoint
+    session = session_object(settings.provider.session, endpoint.dialect)
+    has_key = any(name.lower() in ("authorization", "api-key") for name in endpoint.headers)
     return {
         "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
         "listen": f"{audiosocket.host}:{audiosocket.port}",
         "allow": [str(network) for network in audiosocket.allowed_peers] or "everybody who reaches the port",
-        "provider": call.endpoint.shown,
-        "dialect": call.endpoint.dialect,
+        "provider": endpoint.shown,
+        "dialect": endpoint.dialect,
         "key": "set" if has_key else "none",
-        "model": call.session.model,
-        "voice": call.session.voice or "the provider's default",
-        "format": call.session.input_format,
-        "instructions": _length(call.session.instructions),
+        "model": settings.provider.session.model,
+        "voice": settings.provider.session.voice or "the provider's default",
+        "format": settings.provider.session.input_format,
+        "instructions": _length(settings.provider.session.instructions),
         "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
-        "transcription": call.session.transcription or "off",
+        "transcription": settings.provider.session.transcription or "off",
         "greeting": _length(call.greeting),
         "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
         "journal": display_path(call.journal_dir) if call.journal_dir else "none",

@@ -9,20 +9,20 @@ from typing import Any, Protocol
 
 import attrs
 
-from adapters.audio.recorder import Recorder, RecordingWriter
+from adapters.audio.recorder import Recorder
 from adapters.audio.tick import Ticker
 from adapters.call.mailbox import Envelope
-from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.demo.naive import NaiveBridge
 from adapters.demo.plan import TALK_KEY, Plan
 from adapters.demo.story import Story
+from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings
+from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import WireEvent
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings
 from fsm.language.problem import NOWHERE
@@ -51,9 +51,10 @@ class TurnspecHouse:
     """`adapters.server.server` as it is deployed, with settings made here instead of read from a file."""
 
     def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
+        provider, call = plan.sides(endpoint, folder)
         settings = Settings(
             file="turnspec demo", spec=plan.spec, spec_digest=plan.spec_digest,
-            call=plan.call_settings(endpoint, folder), audiosocket=AudioSocketSettings(port=0), log=LogSettings(),
+            provider=provider, call=call, audiosocket=AudioSocketSettings(port=0), log=LogSettings(),
             shutdown_s=5.0, tool_threads=4, listen_place=NOWHERE,
         )  # fmt: skip
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
@@ -94,12 +95,12 @@ class NaiveHouse:
 
     def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
-        self._settings: CallSettings = plan.call_settings(endpoint, None)
+        self._provider, self._settings = plan.sides(endpoint, None)
         self._hold_key = TALK_KEY if plan.holds_turns else None
         self._folder = folder
         self._story = story
         self._ticker = Ticker()
-        self._recordings = RecordingWriter()
+        self._recordings = FileWriterThread()
         self._server = AudioSocketServer(AudioSocketSettings(port=0), self._ticker, self._on_call)
         self._bridge: NaiveBridge | None = None
 
@@ -123,7 +124,7 @@ class NaiveHouse:
     async def _on_call(self, connection: Connection) -> None:
         path = self._folder / f"{connection.uuid}.wav"
         recorder = Recorder(self._recordings, path, rate_hz=connection.rate_hz)
-        self._bridge = NaiveBridge(connection, self._settings, self._story, recorder, self._hold_key)
+        self._bridge = NaiveBridge(connection, self._provider, self._settings, self._story, recorder, self._hold_key)
         numbers = await self._bridge.run()
         if not self.numbers.done():
             self.numbers.set_result(numbers)

@@ -22,10 +22,12 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout
 from adapters.audio.recorder import Recorder
-from adapters.call.call import Leg
 from adapters.call.settings import CallSettings
 from adapters.demo.story import NOISE, Story
-from adapters.providers.realtime.protocol import AudioDelta, WireEvent, append_event, decode, wire_text
+from adapters.lines.line import CallLeg
+from adapters.providers.provider import AudioDelta, WireEvent
+from adapters.providers.realtime.protocol import append_event, decode, wire_text
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import session_object
 
 log = structlog.get_logger(__name__)
@@ -61,16 +63,23 @@ class NaiveBridge:
     """`await NaiveBridge(...).run()`: the summary as a JSON object. `hold_key`: the caller opens and closes turns."""
 
     def __init__(
-        self, leg: Leg, settings: CallSettings, story: Story, recorder: Recorder, hold_key: str | None = None
+        self,
+        leg: CallLeg,
+        provider: RealtimeProvider,
+        settings: CallSettings,
+        story: Story,
+        recorder: Recorder,
+        hold_key: str | None = None,
     ) -> None:
         self._leg = leg
+        self._provider = provider
         self._settings = settings
         self._story = story
         self._recorder = recorder
         self._hold_key = hold_key
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
-        self._transcoder = Transcoder(settings.audio_in, settings.audio_out, leg.rate_hz)
+        self._transcoder = Transcoder(provider.audio_in, provider.audio_out, leg.rate_hz)
         self._playout = Playout(self._on_playout, rate_hz=leg.rate_hz)
         self._flags = Flags()
         self._counts = Counts()
@@ -89,7 +98,7 @@ class NaiveBridge:
         """One call; returns when the caller or the provider has left and nothing runs any more."""
         self._leg.listen(self)
         self._leg.play_from(self._next_frame)
-        endpoint = self._settings.endpoint
+        endpoint = self._provider.endpoint
         try:
             async with connect(endpoint.url, additional_headers=dict(endpoint.headers), compression=None) as ws:
                 self._ws = ws
@@ -185,7 +194,7 @@ class NaiveBridge:
     def _on_event(self, kind: str, event: WireEvent) -> None:
         response: Any = event.get("response") or {}
         if kind == "session.created":
-            session = session_object(self._settings.session, self._settings.endpoint.dialect)
+            session = session_object(self._provider.session, self._provider.endpoint.dialect)
             self._tell({"type": "session.update", "session": session})
         elif kind == "session.updated" and not self._flags.configured:
             self._flags.configured = True

@@ -17,6 +17,7 @@ from adapters.call.settings import CallSettings
 from adapters.demo.script import Patience, demo_script, read_turns
 from adapters.demo.tools import demo_tools
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.compat import incompatibilities
 from adapters.simulator.caller.script import Script
@@ -74,14 +75,14 @@ class Plan:
         """The caller opens and closes turns with a key."""
         return self.spec.turn_detection.manual
 
-    def call_settings(self, endpoint: Endpoint, folder: Path | None) -> CallSettings:
-        """With tools of their own for each call: they count how often they were asked."""
+    def sides(self, endpoint: Endpoint, folder: Path | None) -> tuple[RealtimeProvider, CallSettings]:
+        """The provider and the call, with tools of their own for each call: they count how often they were asked."""
         tools = demo_tools(Random(self.options.seed))
         session = attrs.evolve(self.session, tools=[tool.definition for tool in tools.values()])
-        return CallSettings(
-            endpoint=endpoint, session=session, greeting=GREETING, talk_key=TALK_KEY, tools=tools,
-            journal_dir=folder, recording_dir=folder,
+        call = CallSettings(
+            greeting=GREETING, talk_key=TALK_KEY, tools=tools, journal_dir=folder, recording_dir=folder
         )  # fmt: skip
+        return RealtimeProvider(endpoint=endpoint, session=session), call
 
 
 def make_plan(options: Options, environment: Mapping[str, str], read: ReadSpec | None = None) -> Plan:

@@ -10,7 +10,7 @@ import orjson
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.demo.moments import Kind, Moment, Tell
-from adapters.providers.realtime.protocol import WireEvent
+from adapters.providers.provider import WireEvent
 from fsm.machine.machine import Step
 
 NOISE = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empty"})

@@ -1,1 +1,1 @@
-"""How a realtime model is spoken to: one package for each protocol."""
+"""How a realtime model is spoken to: the seam (`provider`), and one package for each protocol."""

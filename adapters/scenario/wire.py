@@ -17,18 +17,19 @@ from typing import Any
 import attrs
 import yaml
 
-from adapters.audio.recorder import RecordingWriter
+from adapters.audio.prompt import load_prompts
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, CallServices
 from adapters.call.mailbox import Envelope
-from adapters.call.prompt import load_prompts
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
+from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.endpoint import openai_endpoint
-from adapters.providers.realtime.protocol import WireEvent
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
@@ -158,11 +159,11 @@ async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: Stage) -
         async with ProviderServer(scenario=prepared.provider) as realtime:
             endpoint = openai_endpoint(MODEL, "sk-test", base_url=realtime.url, dialect=realtime.settings.dialect)
             settings = CallSettings(
-                endpoint=endpoint, session=prepared.session, greeting=prepared.greeting, tools=prepared.tools,
-                talk_key=scenario.talk_key or "*",
+                greeting=prepared.greeting, tools=prepared.tools, talk_key=scenario.talk_key or "*"
             )  # fmt: skip
-            recordings, ticker = RecordingWriter(), Ticker()
-            shared = CallServices(machine, settings, load_prompts(8000), threads, recordings)
+            provider = RealtimeProvider(endpoint=endpoint, session=prepared.session)
+            recordings, ticker = FileWriterThread(), Ticker()
+            shared = CallServices(machine, provider, settings, load_prompts(8000), threads, recordings)
 
             async def on_call(connection: Connection) -> None:
                 summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())

@@ -17,15 +17,15 @@ from typing import Final
 
 import structlog
 
-from adapters.audio.recorder import RecordingWriter
+from adapters.audio.prompt import load_prompts
 from adapters.audio.tick import Ticker
-from adapters.call.call import Call, CallServices, Observer
+from adapters.call.call import Call, CallServices
 from adapters.call.journal_writer import CallJournal, JournalWriter
-from adapters.call.prompt import load_prompts
+from adapters.call.observers import Observer
 from adapters.call.wire_log import WireLog
+from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection, Gone
 from adapters.lines.audiosocket.server import AudioSocketServer
-from adapters.providers.realtime.connection import tls_context
 from adapters.settings.config import Settings
 from fsm.machine.machine import TurnSpecMachine
 
@@ -48,10 +48,10 @@ class TurnspecServer:
         self._new_observers = new_observers
         self._machine = TurnSpecMachine(settings.spec)
         self._ticker = Ticker()
-        self._recordings = RecordingWriter()
+        self._recordings = FileWriterThread()
         self._threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
         self._journals: JournalWriter | None = None
-        self._shared: CallServices | None = None
+        self._services: CallServices | None = None
         self._calls: dict[str, Call] = {}
         self._running = 0
         self._none_left = asyncio.Event()
@@ -73,16 +73,17 @@ class TurnspecServer:
         if settings.call.recording_dir is not None:
             settings.call.recording_dir.mkdir(parents=True, exist_ok=True)
         prompts = load_prompts(settings.audiosocket.rate_hz)
-        self._shared = CallServices(self._machine, settings.call, prompts, self._threads, self._recordings)
+        self._services = CallServices(
+            self._machine, settings.provider, settings.call, prompts, self._threads, self._recordings
+        )
         await self._listener.start(sock)
         gc.collect()
         gc.freeze()  # a full collection no longer walks what is here for good (docs/facts/performance.md)
-        log.info("ready", spec=settings.spec.name, provider=settings.call.endpoint.shown, addresses=self.addresses)
+        log.info("ready", spec=settings.spec.name, provider=settings.provider.label, addresses=self.addresses)
 
     def _warm_up(self) -> None:
-        """What would hold the loop during the first call: the CA bundle, the schema library."""
-        if self.settings.call.endpoint.url.startswith("wss:"):
-            tls_context()
+        """What would hold the loop during the first call."""
+        self.settings.provider.warm_up()
         if self.settings.call.tools:
             import jsonschema  # noqa: F401
 
@@ -164,7 +165,7 @@ class TurnspecServer:
 
     async def _on_call(self, connection: Connection) -> None:
         call_id = str(connection.uuid)
-        if self._is_closing or self._shared is None:
+        if self._is_closing or self._services is None:
             connection.leave(Gone.SERVER_CLOSING)  # politely: Asterisk's dialplan goes on
             return
         structlog.contextvars.bind_contextvars(call_id=call_id)  # for all that this task begins
@@ -172,7 +173,7 @@ class TurnspecServer:
         self._running += 1
         self._none_left.clear()
         try:
-            call = Call(call_id, connection, self._shared, self._observers(call_id, journal))
+            call = Call(call_id, connection, self._services, self._observers(call_id, journal))
             await self._run(call, connection)
         finally:  # a failure goes on to the listener: it logs it, and ends the line politely
             if journal is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from adapters.call.executor import EFFECTS
+from adapters.call.executor import LOCAL_EFFECTS
+from adapters.providers.realtime.protocol import ENCODERS
 from fsm.language.spec import Spec
 
 ENDINGS: Final = ("caller.hung_up", "operator.hang_up_requested")
@@ -20,7 +21,7 @@ def incompatibilities(spec: Spec, has_greeting: bool) -> Iterator[str]:
     for word in spec.vocabulary.effects.values():
         name = word.sends or word.name
         is_sent = word.recipe == "plain" or word.to == "provider"  # the other recipes may change the ledger alone
-        if is_sent and name not in EFFECTS:
+        if is_sent and name not in LOCAL_EFFECTS | ENCODERS.keys():
             yield f"nothing here can do its effect '{name}'"
     owed = next((variable for variable in spec.variables if variable.name == "owed"), None)
     if not has_greeting and (owed is None or "none" not in owed.domain):

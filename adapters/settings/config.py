@@ -18,8 +18,9 @@ import attrs
 from adapters.call.settings import CallLimits, CallSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings, Redactor
-from adapters.providers.realtime.connection import Limits
+from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.compat import incompatibilities
 from adapters.settings.folders import reason_of
@@ -47,6 +48,7 @@ class Settings:
     spec: Spec
     spec_digest: str
     """As fsm.journal.journal.digest makes it: which text of the spec a journal belongs to."""
+    provider: RealtimeProvider
     call: CallSettings
     audiosocket: AudioSocketSettings
     log: LogSettings
@@ -95,7 +97,8 @@ def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
         file=config.written.place.file,
         spec=spec,
         spec_digest=spec_digest,
-        call=_call(config, *provider, tools),
+        provider=_provider(config, *provider),
+        call=_call(config, tools),
         audiosocket=AudioSocketSettings(
             host=host,
             port=port,
@@ -111,11 +114,9 @@ def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
     )
 
 
-def _call(config: ConfigFile, endpoint: Endpoint, session: SessionSettings, tools: Mapping[str, Tool]) -> CallSettings:
+def _call(config: ConfigFile, tools: Mapping[str, Tool]) -> CallSettings:
     limits = config.limits
     return CallSettings(
-        endpoint=endpoint,
-        session=session,
         greeting=config.greeting.strip() or None,
         talk_key=config.talk_key,
         tools=tools,
@@ -129,12 +130,16 @@ def _call(config: ConfigFile, endpoint: Endpoint, session: SessionSettings, tool
             silence_threshold_dbfs=limits.silence_threshold_dbfs,
             hang_up_s=limits.hang_up_s + _HANG_UP_MARGIN_S,  # what waits for the line waits longer than the line itself
         ),
-        provider_limits=Limits(
-            open_s=limits.connect_s,
-            ping_interval_s=limits.ping_interval_s,
-            ping_timeout_s=limits.ping_timeout_s,
-        ),
     )
+
+
+def _provider(config: ConfigFile, endpoint: Endpoint, session: SessionSettings) -> RealtimeProvider:
+    limits = ConnectionLimits(
+        open_s=config.limits.connect_s,
+        ping_interval_s=config.limits.ping_interval_s,
+        ping_timeout_s=config.limits.ping_timeout_s,
+    )
+    return RealtimeProvider(endpoint=endpoint, session=session, limits=limits)
 
 
 def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]:

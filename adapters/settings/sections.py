@@ -16,7 +16,7 @@ import attrs
 
 from adapters.call.settings import CallLimits
 from adapters.lines.audiosocket.settings import AudioSocketSettings, Network
-from adapters.providers.realtime.connection import Limits
+from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.settings.folders import unusable
 from adapters.settings.reader import Between, Section, SettingsReader
 from adapters.tools import Tool, ToolError, checked, imported
@@ -100,7 +100,7 @@ _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NO_PARAMETERS: Final[Mapping[str, object]] = {"type": "object", "properties": {}}
 _CALL: Final = CallLimits()
 _LINE: Final = AudioSocketSettings()
-_PROVIDER: Final = Limits()
+_PROVIDER: Final = ConnectionLimits()
 
 
 # --- the sections -----------------------------------------------------------------------------------------------------

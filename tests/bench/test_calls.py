@@ -9,7 +9,8 @@ import pytest
 
 from adapters.audio.g711 import pcm16_to_mulaw
 from adapters.lines.audiosocket.protocol import Audio, Decoder
-from adapters.providers.realtime.protocol import AudioDelta, append_event, decode
+from adapters.providers.provider import AudioDelta
+from adapters.providers.realtime.protocol import append_event, decode
 from bench import load_wire as wire
 from bench.calls import Found, Plan, SideBySide, median_run, run, together
 from bench.load_stats import lateness, percentiles

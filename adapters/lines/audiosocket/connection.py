@@ -13,47 +13,18 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import attrs
 import structlog
 
+from adapters.audio.tick import Registration, Ticker
 from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.lines.line import FrameSource, LegListener
 
 log = structlog.get_logger(__name__)
-
-Source: TypeAlias = Callable[[], bytes | None]
-"""Called once per 20 ms: one frame of PCM in the connection's rate, or None for silence."""
-
-
-class TickHandle(Protocol):
-    skipped_frames: int
-    """Never to be sent: the loop was stalled for longer than may be caught up."""
-
-    def unregister(self) -> None:
-        """After this the callback is not called again. Safe at any time, also from within it."""
-
-
-class TickSource(Protocol):
-    """What paces all calls of a process: `adapters.audio.tick.Ticker`, or a stand-in."""
-
-    def register(self, callback: Callable[[int], None]) -> TickHandle:
-        """`callback(frames_due)` on an absolute 20 ms schedule, with 1 to 3 frames due."""
-
-
-class Listener(Protocol):
-    """Who hears the caller. Called from the receive loop, so it must be cheap; one that raises is logged."""
-
-    def on_audio(self, pcm: bytes, rate_hz: int) -> None:
-        """Whole samples, any number of them (10, 20, 30, 40 ms; nothing while the caller is muted): not a clock."""
-
-    def on_key(self, digit: str) -> None:
-        """One of `0-9 * # A-D`, at the end of the key press."""
-
-    def on_gone(self, reason: str) -> None:
-        """The connection has ended, a value of `Gone`. Exactly once, whoever ended it, and the last thing heard."""
 
 
 class Gone(StrEnum):
@@ -67,7 +38,7 @@ class Gone(StrEnum):
     REFUSED = "refused"
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """The server, as a connection sees it."""
 
     def admit(self, connection: Connection) -> str | None:
@@ -113,7 +84,7 @@ class ConnectionStats:
 class Connection(asyncio.Protocol):
     """Made by the server; handed to `on_call` once its `uuid` is known. `peer` is (host, port)."""
 
-    def __init__(self, settings: AudioSocketSettings, ticker: TickSource, owner: Owner) -> None:
+    def __init__(self, settings: AudioSocketSettings, ticker: Ticker, owner: ConnectionOwner) -> None:
         self.stats = ConnectionStats()
         self.peer: tuple[str, int] = ("", 0)
         self.uuid = UUID(int=0)
@@ -126,8 +97,8 @@ class Connection(asyncio.Protocol):
         self._phase = Phase.UNIDENTIFIED
         self._is_over = False  # leaving or lost; asked for every frame
         self._reason: Gone | None = None
-        self._listener: Listener | None = None
-        self._source: Source | None = None
+        self._listener: LegListener | None = None
+        self._source: FrameSource | None = None
         self._early: deque[wire.Audio | wire.Dtmf] = deque(maxlen=settings.early_max_messages)
         self._frame_bytes = settings.frame_bytes
         self._header = wire.audio_header(settings.rate_hz, settings.frame_bytes)
@@ -136,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._rate_hz = settings.rate_hz
         self._backlog_bytes = settings.backlog_max_frames * (wire.HEADER.size + settings.frame_bytes)
         self._dropped_surplus = 0
-        self._tick_handle: TickHandle | None = None
+        self._tick_handle: Registration | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
 
@@ -157,11 +128,11 @@ class Connection(asyncio.Protocol):
         skipped = self._tick_handle.skipped_frames if self._tick_handle is not None else self.stats.frames_skipped
         return skipped + self.stats.frames_dropped
 
-    def play_from(self, source: Source | None) -> None:
+    def play_from(self, source: FrameSource | None) -> None:
         """From the next tick on every frame is asked of `source` (None: silence)."""
         self._source = source
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: LegListener) -> None:
         """Replaces the listener. It first hears what came before there was one (bounded), and `on_gone` if too late."""
         self._listener = listener
         while self._early:
@@ -349,7 +320,7 @@ class Connection(asyncio.Protocol):
         else:
             self._hear(self._listener, message.pcm, message.rate_hz)
 
-    def _hear(self, listener: Listener, pcm: bytes, rate_hz: int) -> None:
+    def _hear(self, listener: LegListener, pcm: bytes, rate_hz: int) -> None:
         try:
             listener.on_audio(pcm, rate_hz)
         except Exception:
@@ -380,7 +351,7 @@ class Connection(asyncio.Protocol):
         self.stats.early_dropped += len(self._early) == self._early.maxlen
         self._early.append(message)
 
-    def _tell(self, listener: Listener, message: wire.Audio | wire.Dtmf) -> None:
+    def _tell(self, listener: LegListener, message: wire.Audio | wire.Dtmf) -> None:
         if isinstance(message, wire.Audio):
             self._hear(listener, message.pcm, message.rate_hz)
             return

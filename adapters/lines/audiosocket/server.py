@@ -16,7 +16,8 @@ from typing import Any, TypeAlias, cast
 
 import structlog
 
-from adapters.lines.audiosocket.connection import Connection, Gone, TickSource
+from adapters.audio.tick import Ticker
+from adapters.lines.audiosocket.connection import Connection, Gone
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ class AudioSocketServer:
     A handler that fails is logged, and its connection ends politely; one that returns leaves its connection as it is.
     """
 
-    def __init__(self, settings: AudioSocketSettings, ticker: TickSource, on_call: OnCall) -> None:
+    def __init__(self, settings: AudioSocketSettings, ticker: Ticker, on_call: OnCall) -> None:
         self._settings = settings
         self._ticker = ticker
         self._on_call = on_call
@@ -101,7 +102,7 @@ class AudioSocketServer:
     def _make(self) -> Connection:
         return Connection(self._settings, self._ticker, self)
 
-    # What a connection asks: `Owner`.
+    # What a connection asks: `ConnectionOwner`.
 
     def admit(self, connection: Connection) -> str | None:
         refusal = self._refusal(connection)

@@ -1,10 +1,9 @@
-"""The client side of the Realtime wire: settings, codec, endpoint and one connection.  Never: a decision about turns.
+"""The client side of the Realtime wire: settings, codec, endpoint and one connection. Never a decision about turns.
 
 session.py     what a session is to be, and its `session` object in either dialect
 protocol.py    effects to wire events, wire text to decoded events; bytes and dicts only, no socket
 endpoint.py    where to connect and with which headers; the only holder of a secret
 endings.py     which ends of a connection, or failures to open one, it makes sense to retry
-wire.py        the one place that leans on the inside of `websockets`
-control.py     the control side, held by the effect executor alone
 connection.py  one session's socket: bytes out without a task, facts in
+provider.py    all of it as the `Provider` that a call knows (adapters.providers.provider)
 """

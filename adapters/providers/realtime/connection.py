@@ -1,9 +1,10 @@
-"""One Realtime session's socket: opens once, delivers facts to one listener, ends once.  Never: a retry (a new session
-is a new object), a decision about turns, an await or a task per frame.
+"""One Realtime session's socket: opens once, delivers facts to one listener, ends once.
+
+Never here: a retry (a new session is a new object), a decision about turns, an await or a task per frame.
 
 Policy: audio over its bound is dropped and counted (old speech is worth nothing); control is never dropped: over its
-bound the connection is given up as retryable; what cannot be read is counted, told and skipped; a listener that raises
-is logged. All times by loop.time().
+bound the connection is given up as retryable; what cannot be read is counted, reported and skipped; a listener that
+raises is logged. All times by loop.time().
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import functools
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeVarTuple, Unpack, cast
+from typing import Final, TypeVarTuple, Unpack, cast
 
 import attrs
 import structlog
@@ -21,12 +22,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidState
 
+from adapters.providers.control import ControlSide
+from adapters.providers.provider import AudioDelta, ConnectionEnding, ConnectionListener, DecodeFailure, WireEvent
 from adapters.providers.realtime import endings
-from adapters.providers.realtime.control import ControlSide
-from adapters.providers.realtime.endings import Ending
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import AudioDelta, Problem, WireEvent, append_event, decode, wire_text
-from adapters.providers.realtime.wire import WRITE_LIMIT_BYTES, Opening, Wire
+from adapters.providers.realtime.protocol import append_event, decode, wire_text
+from adapters.providers.websocket import WRITE_LIMIT_BYTES, Opening, WebSocket
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 _library_log: Final = logging.getLogger("adapters.providers.realtime.websockets")
 _library_log.setLevel(logging.WARNING)
 
-# How long an error that cannot be mended explains a close that says nothing itself.
+# How long a fatal error explains a close that says nothing itself.
 _ERROR_EXPLAINS_CLOSE_S: Final = 5.0
 # A broken server must not fill the log; the counter goes on.
 _PROBLEMS_LOGGED: Final = 10
@@ -42,27 +43,8 @@ _PROBLEMS_LOGGED: Final = 10
 _Args = TypeVarTuple("_Args")
 
 
-class RealtimeListener(Protocol):
-    """Told synchronously, in wire order: `on_open`, then anything, then one end. Takes what it is told, and returns."""
-
-    def on_open(self) -> None: ...
-
-    def on_event(self, event: WireEvent) -> None:
-        """Any event but audio, undecided and unchecked beyond having a `type`."""
-
-    def on_audio(self, delta: AudioDelta) -> None: ...
-
-    def on_problem(self, problem: Problem) -> None: ...
-
-    def on_closed(self, code: int | None, reason: str, fatal: bool) -> None:
-        """The end of a connection that had opened, or of any that `close()` ended."""
-
-    def on_unreachable(self, reason: str, fatal: bool) -> None:
-        """The end of one that had not opened."""
-
-
 @attrs.frozen(kw_only=True)
-class Limits:
+class ConnectionLimits:
     """Deadlines in seconds and bounds in bytes. A dead peer is noticed after one ping interval and one timeout."""
 
     open_s: float = 10.0
@@ -100,28 +82,30 @@ def tls_context() -> ssl.SSLContext:
 class RealtimeConnection:
     """`open()` returns at once; then the listener hears `on_open` ... `on_closed`, or `on_unreachable`.
 
-    Whoever opens must `await close()`, also after an end was told: only then is nothing left of it.
+    Whoever opens must `await close()`, also after an end was reported: only then is nothing left of it.
     """
 
-    def __init__(self, endpoint: Endpoint, listener: RealtimeListener, limits: Limits | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, listener: ConnectionListener, limits: ConnectionLimits | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.counters = Counters()
         self._listener = listener
-        self._limits = limits or Limits()
+        self._limits = limits or ConnectionLimits()
         self._loop = asyncio.get_running_loop()
         self._log = log.bind(endpoint=endpoint.shown)
         self._opening: asyncio.Task[None] | None = None
-        self._attempt: Wire | None = None  # exists from TCP on
-        self._wire: Wire | None = None  # exists from the end of the handshake on
-        self._ending: Ending | None = None  # told to the listener
-        self._cause: Ending | None = None  # why we are ending it ourselves
+        self._attempt: WebSocket | None = None  # exists from TCP on
+        self._wire: WebSocket | None = None  # exists from the end of the handshake on
+        self._ending: ConnectionEnding | None = None  # reported to the listener
+        self._cause: ConnectionEnding | None = None  # why we are ending it ourselves
         self._last_error: tuple[float, str] | None = None
         self._control_taken = False
 
     # --- life
 
     def open(self) -> None:
-        """Begins the one attempt to connect. Its deadline is `Limits.open_s`."""
+        """Begins the one attempt to connect. Its deadline is `ConnectionLimits.open_s`."""
         if self._opening is not None:
             raise RuntimeError("a RealtimeConnection opens once")
         self._opening = self._loop.create_task(self._open(), name="realtime-open")
@@ -131,18 +115,20 @@ class RealtimeConnection:
         return self._wire is not None and self._ending is None and self._wire.is_writable
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Ends it and waits for that, `Limits.close_s` at the most. The listener hears no event after this call, only
-        the end, if it has not yet. Safe in any state and more than once."""
+        """Ends it and waits for that, `ConnectionLimits.close_s` at the most. Safe in any state and more than once.
+
+        The listener hears no event after this call, only the end, if it has not yet.
+        """
         if self._opening is None:
             return
         if self._cause is None:
-            self._cause = Ending(None, "closed by us", False)
+            self._cause = ConnectionEnding(None, "closed by us", False)
         if not self._opening.done():
             self._opening.cancel()
             await asyncio.wait([self._opening])
         if self._wire is not None:
             await self._wire.shut(code, reason, self._limits.close_s)
-        self._tell_closed(self._cause)
+        self._report_closed(self._cause)
 
     async def _open(self) -> None:
         limits, secure = self._limits, self.endpoint.url.startswith("wss:")
@@ -167,15 +153,15 @@ class RealtimeConnection:
             raise
         except Exception as exc:
             await self._attempt_gone()
-            self._tell_unreachable(endings.of_failed_open(exc))
+            self._report_unreachable(endings.of_failed_open(exc))
             return
-        self._wire = cast(Wire, wire)
+        self._wire = cast(WebSocket, wire)
         self._log.debug("provider_opened")
-        self._tell(self._listener.on_open)
+        self._report(self._listener.on_open)
         self._wire.attach(self)
 
-    def _make_wire(self, protocol: ClientProtocol, **options: object) -> Wire:
-        self._attempt = Wire(protocol, **options)  # type: ignore[arg-type]
+    def _make_wire(self, protocol: ClientProtocol, **options: object) -> WebSocket:
+        self._attempt = WebSocket(protocol, **options)  # type: ignore[arg-type]
         self._attempt.linger_s = self._limits.close_s
         return self._attempt
 
@@ -231,7 +217,7 @@ class RealtimeConnection:
         self.counters.controls_sent += 1
         return True
 
-    def _write(self, wire: Wire, text: bytes) -> bool:
+    def _write(self, wire: WebSocket, text: bytes) -> bool:
         try:
             wire.write_text(text)
         except InvalidState:  # between two close frames
@@ -241,17 +227,17 @@ class RealtimeConnection:
             return False
         return True
 
-    def _write_failed(self, wire: Wire, exc: Exception) -> None:
+    def _write_failed(self, wire: WebSocket, exc: Exception) -> None:
         """asyncio keeps errors for connection_lost; another event loop may raise them where one writes."""
         self._log.warning("write_failed", error=type(exc).__name__)
         self._give_up(wire, f"write failed: {type(exc).__name__}")
 
-    def _give_up(self, wire: Wire, reason: str) -> None:
+    def _give_up(self, wire: WebSocket, reason: str) -> None:
         """Not the closing handshake: it would queue behind what is stuck."""
-        self._cause = self._cause or Ending(None, reason, False)
+        self._cause = self._cause or ConnectionEnding(None, reason, False)
         wire.transport.abort()
 
-    # --- in (the Sink of the wire)
+    # --- in (the sink of the socket)
 
     def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None:
         if self._cause is not None or self._ending is not None:
@@ -260,20 +246,20 @@ class RealtimeConnection:
         if isinstance(decoded, AudioDelta):
             self.counters.audio_deltas += 1
             self.counters.audio_bytes += len(decoded.payload)
-            self._tell(self._listener.on_audio, decoded)
-        elif isinstance(decoded, Problem):
+            self._report(self._listener.on_audio, decoded)
+        elif isinstance(decoded, DecodeFailure):
             self.counters.problems += 1
-            self._log_problem(decoded)
-            self._tell(self._listener.on_problem, decoded)
+            self._log_failure(decoded)
+            self._report(self._listener.on_undecodable, decoded)
         else:
             self.counters.events += 1
             if decoded["type"] in ("error", "response.done"):
                 self._note_error(decoded)
-            self._tell(self._listener.on_event, decoded)
+            self._report(self._listener.on_event, decoded)
 
-    def _log_problem(self, problem: Problem) -> None:
+    def _log_failure(self, failure: DecodeFailure) -> None:
         if self.counters.problems <= _PROBLEMS_LOGGED:
-            self._log.warning("message_unreadable", kind=problem.kind, detail=problem.detail, bytes=problem.size_bytes)
+            self._log.warning("message_unreadable", kind=failure.kind, detail=failure.detail, bytes=failure.size_bytes)
 
     def _note_error(self, event: WireEvent) -> None:
         code = endings.fatal_error(event)
@@ -283,9 +269,9 @@ class RealtimeConnection:
     def ended(self) -> None:
         wire = self._wire
         assert wire is not None
-        self._tell_closed(self._cause or self._explained(self._read_ending(wire)))
+        self._report_closed(self._cause or self._explained(self._read_ending(wire)))
 
-    def _read_ending(self, wire: Wire) -> Ending:
+    def _read_ending(self, wire: WebSocket) -> ConnectionEnding:
         received = wire.protocol.close_rcvd
         if received is not None:
             return endings.of_close(int(received.code), received.reason)
@@ -293,33 +279,33 @@ class RealtimeConnection:
         exc = wire.lost_exc or wire.protocol.parser_exc
         return endings.of_break(exc, sent.reason if sent is not None else "")
 
-    def _explained(self, ending: Ending) -> Ending:
+    def _explained(self, ending: ConnectionEnding) -> ConnectionEnding:
         """Some closes carry only 1000 or 1006, and the reason came as an error just before."""
         if ending.fatal or self._last_error is None:
             return ending
         at, code = self._last_error
         if self._loop.time() - at > _ERROR_EXPLAINS_CLOSE_S:
             return ending
-        return Ending(ending.code, f"{code}; {ending.reason}".rstrip("; "), True)
+        return ConnectionEnding(ending.code, f"{code}; {ending.reason}".rstrip("; "), True)
 
     # --- to the listener
 
-    def _tell_closed(self, ending: Ending) -> None:
+    def _report_closed(self, ending: ConnectionEnding) -> None:
         if self._ending is None:
             self._ending = ending
             self._log.info(
                 "provider_closed", code=ending.code, reason=ending.reason, fatal=ending.fatal,
                 **attrs.asdict(self.counters),
             )  # fmt: skip
-            self._tell(self._listener.on_closed, ending.code, ending.reason, ending.fatal)
+            self._report(self._listener.on_closed, ending)
 
-    def _tell_unreachable(self, ending: Ending) -> None:
+    def _report_unreachable(self, ending: ConnectionEnding) -> None:
         if self._ending is None:
             self._ending = ending
             self._log.warning("provider_unreachable", reason=ending.reason, fatal=ending.fatal)
-            self._tell(self._listener.on_unreachable, ending.reason, ending.fatal)
+            self._report(self._listener.on_unreachable, ending)
 
-    def _tell(self, listener: Callable[[Unpack[_Args]], None], *args: *_Args) -> None:
+    def _report(self, listener: Callable[[Unpack[_Args]], None], *args: *_Args) -> None:
         try:
             listener(*args)
         except Exception:

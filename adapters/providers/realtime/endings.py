@@ -1,4 +1,4 @@
-"""How a connection ended or did not begin, and whether to try again.  Never: a socket, a retry, a secret.
+"""How a connection ended or did not begin, and whether to try again. Never a socket, a retry, a secret.
 
 Fatal is what another attempt cannot mend: the key, the account, the model, the address. Everything unknown is
 retryable: attempts are bounded elsewhere, and a call given up for nothing cannot be taken back.
@@ -12,9 +12,10 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-import attrs
 import orjson
 from websockets.exceptions import InvalidStatus, InvalidURI, PayloadTooBig, WebSocketException
+
+from adapters.providers.provider import ConnectionEnding
 
 FATAL_CLOSES: Final = frozenset({3000, 4000, 4004})
 FATAL_ERRORS: Final = frozenset(
@@ -36,26 +37,17 @@ _KEY: Final = re.compile(r"\b[se]k[-_][\w*.-]+")
 _REASON_CHARS: Final = 200
 
 
-@attrs.frozen
-class Ending:
-    """`code` is the WebSocket close code: 1006 when the wire broke, None when we ended it or it never opened."""
-
-    code: int | None
-    reason: str
-    fatal: bool
-
-
-def of_close(code: int, reason: str) -> Ending:
+def of_close(code: int, reason: str) -> ConnectionEnding:
     """A close frame of the provider; reasons read `<type>.<code>`."""
     fatal = code in FATAL_CLOSES or any(error in reason for error in FATAL_ERRORS)
-    return Ending(code, _printable(reason), fatal)
+    return ConnectionEnding(code, _printable(reason), fatal)
 
 
-def of_break(exc: BaseException | None, told_peer: str) -> Ending:
+def of_break(exc: BaseException | None, told_peer: str) -> ConnectionEnding:
     """A wire that broke without a close frame of theirs. `told_peer`: the reason of the close frame we sent."""
     if isinstance(exc, PayloadTooBig):
-        return Ending(1006, "message over the size limit", False)
-    return Ending(1006, _printable(told_peer) or (_of_exception(exc) if exc else "connection lost"), False)
+        return ConnectionEnding(1006, "message over the size limit", False)
+    return ConnectionEnding(1006, _printable(told_peer) or (_of_exception(exc) if exc else "connection lost"), False)
 
 
 def fatal_error(event: Mapping[str, object]) -> str | None:
@@ -70,21 +62,21 @@ def fatal_error(event: Mapping[str, object]) -> str | None:
     return code if isinstance(code, str) and code in FATAL_ERRORS else None
 
 
-def of_failed_open(exc: BaseException) -> Ending:
+def of_failed_open(exc: BaseException) -> ConnectionEnding:
     """An attempt that did not become a connection. Texts of exceptions stay out: they may quote the URL."""
     if isinstance(exc, InvalidStatus):
         return _of_status(exc.response.status_code, bytes(exc.response.body or b""))
     if isinstance(exc, TimeoutError):
-        return Ending(None, "no connection within the deadline", False)
+        return ConnectionEnding(None, "no connection within the deadline", False)
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return Ending(None, f"certificate not accepted: {exc.verify_message}", True)
-    return Ending(None, _of_exception(exc), isinstance(exc, InvalidURI))
+        return ConnectionEnding(None, f"certificate not accepted: {exc.verify_message}", True)
+    return ConnectionEnding(None, _of_exception(exc), isinstance(exc, InvalidURI))
 
 
-def _of_status(status: int, body: bytes) -> Ending:
+def _of_status(status: int, body: bytes) -> ConnectionEnding:
     code = _error_code(body)
     fatal = (300 <= status < 500 and status not in _RETRYABLE_STATUSES) or code in FATAL_ERRORS
-    return Ending(None, f"http {status} {code}".rstrip(), fatal)
+    return ConnectionEnding(None, f"http {status} {code}".rstrip(), fatal)
 
 
 def _error_code(body: bytes) -> str:

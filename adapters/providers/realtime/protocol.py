@@ -1,8 +1,8 @@
-"""The Realtime wire as bytes and dicts: effects to wire events, wire text to decoded events.  Never: a socket, a clock,
+"""The Realtime wire as bytes and dicts: effects to wire events, wire text to decoded events. Never a socket, a clock,
 a state, or the meaning of an event for a turn (decoded events go to the core as they are).
 
 Guilt: what we are asked to encode and cannot is an EncodingError (ours); what the provider sends and nobody can read is
-a Problem, a value (theirs). Decoding raises nothing. Source: docs/facts/realtime_api.md sections 1, 2, 3 and 5.
+a DecodeFailure, a value (theirs). Decoding raises nothing. Source: docs/facts/realtime_api.md sections 1, 2, 3 and 5.
 """
 
 from __future__ import annotations
@@ -10,19 +10,30 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, Literal
+from typing import Final
 
 import attrs
 import orjson
 
+from adapters.providers.provider import (
+    AgentSaid,
+    AudioDelta,
+    AudioEnded,
+    CallerSaid,
+    DecodeFailure,
+    EncodingError,
+    HistoryItem,
+    HistoryMessage,
+    ResponseBegan,
+    ResponseEnded,
+    TurnBegan,
+    TurnCommitted,
+    WireEvent,
+    WireNote,
+)
 from adapters.providers.realtime.session import Dialect, SessionSettings, session_object
 
-WireEvent = dict[str, object]
 Payload = bytes | bytearray | memoryview | str
-
-
-class EncodingError(ValueError):
-    """An effect that has no wire form; the message is `effect.argument: what is wrong`."""
 
 
 # --- out: effects -----------------------------------------------------------------------------------------------------
@@ -65,6 +76,9 @@ def _create_response(request: _Request) -> WireEvent:
     # The tag is how the core tells our response from one the provider began by itself (section 3.2).
     response: WireEvent = {"metadata": {"turnspec": request.text("event_id")}}
     instructions = request.optional_text("instructions")
+    greeting = request.optional_text("greeting")
+    if greeting is not None:  # a response's instructions replace the session's, so both are said
+        instructions = "\n\n".join(part for part in (request.settings.instructions, greeting) if part)
     if instructions is not None:
         response["instructions"] = instructions
     return {"type": "response.create", "response": response}
@@ -129,27 +143,6 @@ def encode(effect_name: str, args: Mapping[str, object], settings: SessionSettin
 # --- out: what was said before a reconnect ----------------------------------------------------------------------------
 
 
-@attrs.frozen
-class HistoryMessage:
-    """What a party said, as text; the provider takes no assistant audio from a client."""
-
-    role: Literal["user", "assistant", "system"]
-    text: str
-
-
-@attrs.frozen
-class HistoryToolCall:
-    """A call that has been answered. An open one is not restored: the new session would wait for it."""
-
-    call_id: str
-    name: str
-    arguments: str
-    output: str
-
-
-HistoryItem = HistoryMessage | HistoryToolCall
-
-
 def encode_history(items: Iterable[HistoryItem], dialect: Dialect, event_id_prefix: str) -> list[WireEvent]:
     """Item creates, oldest first, for `restore_history` (there is no resume: section 5); ids `prefix.0` and on."""
     wire_items = (wire_item for item in items for wire_item in _history_items(item, dialect))
@@ -199,61 +192,89 @@ def wire_text(event: Mapping[str, object]) -> bytes:
 
 AUDIO_DELTAS: Final = frozenset({"response.output_audio.delta", "response.audio.delta"})
 
-ProblemKind = Literal["binary_frame", "malformed_json", "not_an_object", "no_type", "bad_audio_delta"]
-
-
-@attrs.frozen
-class AudioDelta:
-    """Agent audio in the session's output format, keyed as the playout keys it (docs/architecture.md section 6)."""
-
-    response_id: str
-    item_id: str
-    content_index: int
-    payload: bytes
-
-
-@attrs.frozen
-class Problem:
-    """A message of the provider that says nothing we can read. `detail` never quotes the message."""
-
-    kind: ProblemKind
-    detail: str
-    size_bytes: int
-
-
-Decoded = WireEvent | AudioDelta | Problem
+Decoded = WireEvent | AudioDelta | DecodeFailure
 
 
 def decode(payload: Payload, *, binary: bool = False) -> Decoded:
-    """One message: an AudioDelta, any other event (unknown types too) as its object, or a Problem. Never raises."""
+    """One message: an AudioDelta, any other event as its object, or a DecodeFailure. Never raises."""
     if binary:
-        return Problem("binary_frame", "the wire is JSON in text frames", len(payload))
+        return DecodeFailure("binary_frame", "the wire is JSON in text frames", len(payload))
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        return Problem("malformed_json", error.msg[:120], len(payload))
+        return DecodeFailure("malformed_json", error.msg[:120], len(payload))
     if not isinstance(value, dict):
-        return Problem("not_an_object", f"got {type(value).__name__}", len(payload))
+        return DecodeFailure("not_an_object", f"got {type(value).__name__}", len(payload))
     kind = value.get("type")
     if not isinstance(kind, str) or not kind:
-        return Problem("no_type", f"type is {type(kind).__name__}", len(payload))
+        return DecodeFailure("no_type", f"type is {type(kind).__name__}", len(payload))
     if kind in AUDIO_DELTAS:
         return _audio_delta(value, len(payload))
     return value
 
 
-def _audio_delta(value: Mapping[str, object], size_bytes: int) -> AudioDelta | Problem:
+def _audio_delta(value: Mapping[str, object], size_bytes: int) -> AudioDelta | DecodeFailure:
     response_id, item_id = value.get("response_id"), value.get("item_id")
     content_index, delta = value.get("content_index", 0), value.get("delta")
     if not (isinstance(response_id, str) and isinstance(item_id, str)):
-        return Problem("bad_audio_delta", "response_id or item_id is missing or no text", size_bytes)
+        return DecodeFailure("bad_audio_delta", "response_id or item_id is missing or not a text", size_bytes)
     if not isinstance(content_index, int) or isinstance(content_index, bool) or content_index < 0:
-        return Problem("bad_audio_delta", "content_index is no index", size_bytes)
+        return DecodeFailure("bad_audio_delta", "content_index is not an index", size_bytes)
     if not isinstance(delta, str):
-        return Problem("bad_audio_delta", f"delta is {type(delta).__name__}", size_bytes)
+        return DecodeFailure("bad_audio_delta", f"delta is {type(delta).__name__}", size_bytes)
     try:
         # Strict: the lenient decoder skips foreign characters, and what it then returns is noise at full volume.
         payload = binascii.a2b_base64(delta, strict_mode=True)
     except ValueError:
-        return Problem("bad_audio_delta", "delta is not base64", size_bytes)
+        return DecodeFailure("bad_audio_delta", "delta is not base64", size_bytes)
     return AudioDelta(response_id, item_id, content_index, payload)
+
+
+# --- in: what an event carries besides its meaning for a turn ---------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _audio_ended(event: WireEvent) -> WireNote:
+    index = event.get("content_index")
+    ids = _text(event.get("response_id")), _text(event.get("item_id"))
+    return AudioEnded(*ids, index if isinstance(index, int) else 0)
+
+
+def _response_ended(event: WireEvent) -> WireNote:
+    response = event.get("response")
+    return ResponseEnded(_text(response.get("id")) if isinstance(response, dict) else "")
+
+
+def _agent_said(event: WireEvent) -> WireNote | None:
+    text = _text(event.get("transcript") or event.get("text")).strip()
+    return AgentSaid(text) if text else None
+
+
+def _caller_said(event: WireEvent) -> WireNote | None:
+    text = _text(event.get("transcript")).strip()
+    return CallerSaid(_text(event.get("item_id")), text) if text else None
+
+
+_NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
+    "input_audio_buffer.speech_started": lambda _: TurnBegan(),
+    "input_audio_buffer.committed": lambda event: TurnCommitted(_text(event.get("item_id"))),
+    "conversation.item.input_audio_transcription.completed": _caller_said,
+    "response.created": lambda _: ResponseBegan(),
+    "response.done": _response_ended,
+    "response.output_audio.done": _audio_ended,
+    "response.audio.done": _audio_ended,
+    "response.output_audio_transcript.done": _agent_said,
+    "response.audio_transcript.done": _agent_said,
+    "response.output_text.done": _agent_said,
+    "response.text.done": _agent_said,
+}
+
+
+def note_of(event: WireEvent) -> WireNote | None:
+    """What the call keeps of an event, whatever the spec makes of it. Fields of another type are as if missing."""
+    kind = event.get("type")
+    read = _NOTES.get(kind) if isinstance(kind, str) else None
+    return read(event) if read is not None else None

@@ -1,4 +1,4 @@
-"""What the provider's session is to be, and how either dialect spells it.  Never: an event, a socket.
+"""What the provider's session is to be, and how either dialect spells it. Never an event, a socket.
 
 One row per concept, one column per dialect (docs/facts/realtime_api.md section 2). What is not set is not sent: the
 update is partial, and GA rejects the whole of it for one field it does not know.
@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 import attrs
 
+from adapters.providers.provider import EncodingError
+
 Dialect = Literal["ga", "beta"]
 
 
@@ -24,7 +26,7 @@ class Unset(enum.Enum):
 UNSET: Final = Unset.UNSET
 
 
-class SettingsError(ValueError):
+class SettingsError(EncodingError):
     """A setting that the dialect cannot say; the message begins with the name of the field."""
 
 
@@ -104,7 +106,7 @@ def _format(field: str, name: str, dialect: Dialect) -> object:
         return _plain(known[dialect])
     if dialect == "beta":
         return name
-    raise SettingsError(f"{field}: {name!r} is none of {', '.join(FORMATS)}")
+    raise SettingsError(f"{field}: {name!r} is not one of {', '.join(FORMATS)}")
 
 
 def _put(session: dict[str, object], path: tuple[str, ...], value: object) -> None:

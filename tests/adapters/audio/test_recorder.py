@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pytest
 import structlog
 
-from adapters.audio.recorder import Recorder, RecordingWriter
+from adapters.audio.recorder import Recorder
+from adapters.files import FileWriterThread
 from tests.adapters.audio.sound import snr_db, to_pcm, to_wave, tone
 
 
@@ -35,7 +36,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "call.wav"
 
 
-def held(writer: RecordingWriter) -> threading.Event:
+def held(writer: FileWriterThread) -> threading.Event:
     """Keep the writer's thread busy until the event is set."""
     go = threading.Event()
 
@@ -46,14 +47,14 @@ def held(writer: RecordingWriter) -> threading.Event:
     return go
 
 
-def finish(writer: RecordingWriter, *recorders: Recorder) -> None:
+def finish(writer: FileWriterThread, *recorders: Recorder) -> None:
     done = [recorder.close() for recorder in recorders]
     assert writer.close()
     assert all(event.is_set() for event in done)
 
 
 def test_caller_left_agent_right(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     for number in range(250):
         recorder.hear(pcm(20, number + 1))
@@ -67,7 +68,7 @@ def test_caller_left_agent_right(path: Path) -> None:
 
 
 def test_what_does_not_come_is_silence_and_the_rest_stays_in_line(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     for number in range(200):
         if not 50 <= number < 120:  # hold
@@ -82,7 +83,7 @@ def test_what_does_not_come_is_silence_and_the_rest_stays_in_line(path: Path) ->
 
 def test_jitter_puts_no_silence_into_a_word(path: Path) -> None:
     """Frames bunch up: five late, then five at once. They follow one another in the file all the same."""
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     speech = tone(440, 8000, 4000)
     frames = [speech[at : at + 320] for at in range(0, len(speech), 320)]
@@ -97,7 +98,7 @@ def test_jitter_puts_no_silence_into_a_word(path: Path) -> None:
 
 
 def test_other_frame_lengths_and_rates(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     speech = tone(440, 16000, 2000)
     for number in range(50):
@@ -111,7 +112,7 @@ def test_other_frame_lengths_and_rates(path: Path) -> None:
 
 
 def test_a_flood_of_caller_audio_is_bounded(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     recorder.tick(None)
     for _ in range(500):
@@ -123,7 +124,7 @@ def test_a_flood_of_caller_audio_is_bounded(path: Path) -> None:
 
 
 def test_many_calls_share_one_thread(tmp_path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     before = threading.active_count()
     recorders = [Recorder(writer, tmp_path / f"{number}.wav") for number in range(20)]
     assert threading.active_count() == before + 1
@@ -138,7 +139,7 @@ def test_many_calls_share_one_thread(tmp_path: Path) -> None:
 
 
 def test_a_process_that_dies_leaves_a_file_that_plays(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     for number in range(260):
         recorder.tick(pcm(20, number))
@@ -153,7 +154,7 @@ def test_a_process_that_dies_leaves_a_file_that_plays(path: Path) -> None:
 
 
 def test_what_the_disk_is_too_slow_for_becomes_silence_in_its_place(path: Path) -> None:
-    writer = RecordingWriter(max_waiting_bytes=100_000)  # three seconds of one call
+    writer = FileWriterThread(max_waiting_bytes=100_000)  # three seconds of one call
     recorder = Recorder(writer, path)
     go = held(writer)
     with structlog.testing.capture_logs() as logs:
@@ -177,7 +178,7 @@ def test_what_the_disk_is_too_slow_for_becomes_silence_in_its_place(path: Path) 
 
 
 def test_a_file_that_cannot_be_opened_is_logged_and_the_call_goes_on(tmp_path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     with structlog.testing.capture_logs() as logs:
         recorder = Recorder(writer, tmp_path / "no such folder" / "call.wav")
         for _ in range(100):
@@ -188,7 +189,7 @@ def test_a_file_that_cannot_be_opened_is_logged_and_the_call_goes_on(tmp_path: P
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_logged_once(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     with structlog.testing.capture_logs() as logs:
         go = held(writer)
         recorder = Recorder(writer, path)
@@ -201,7 +202,7 @@ def test_a_full_disk_is_logged_once(path: Path) -> None:
 
 
 def test_a_recording_of_an_id_that_comes_again_is_a_file_of_its_own(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     for level in (1, 2, 3):
         recorder = Recorder(writer, path)
         recorder.tick(pcm(20, level))
@@ -212,7 +213,7 @@ def test_a_recording_of_an_id_that_comes_again_is_a_file_of_its_own(path: Path) 
 
 
 def test_closing_twice_and_going_on_after_it(path: Path) -> None:
-    writer = RecordingWriter()
+    writer = FileWriterThread()
     recorder = Recorder(writer, path)
     recorder.tick(pcm(20, 1))
     assert recorder.close() is recorder.close()

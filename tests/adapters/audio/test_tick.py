@@ -10,8 +10,7 @@ from collections.abc import Callable
 import pytest
 import structlog
 
-from adapters.audio.lateness import Lateness
-from adapters.audio.tick import PERIOD_S, Registration, Ticker
+from adapters.audio.tick import PERIOD_S, Lateness, Registration, Ticker
 
 
 class FakeTimer:

@@ -10,18 +10,20 @@ from typing import Any
 
 import attrs
 
-from adapters.audio.recorder import RecordingWriter
+from adapters.audio.prompt import load_prompts
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, CallServices
 from adapters.call.mailbox import Envelope
-from adapters.call.prompt import load_prompts
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
+from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.providers.provider import WireEvent
+from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import openai_endpoint
-from adapters.providers.realtime.protocol import WireEvent
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
@@ -91,6 +93,7 @@ async def play(
     settings: Mapping[str, Any] | None = None,
     caller: CallerSettings | None = None,
     provider: ProviderSettings | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> Played:
     """One call from the first packet to the last."""
     watcher = Watcher()
@@ -102,11 +105,12 @@ async def play(
                 "gpt-realtime", "sk-test", base_url=realtime.url, dialect=server_settings.dialect
             )
             chosen = SessionSettings(model="gpt-realtime", **(session or {}))
-            call_settings = CallSettings(
-                endpoint=endpoint, session=chosen, **{"greeting": "Greet.", **(settings or {})}
+            realtime_provider = RealtimeProvider(endpoint=endpoint, session=chosen, limits=limits or ConnectionLimits())
+            call_settings = CallSettings(**{"greeting": "Greet.", **(settings or {})})
+            recordings = FileWriterThread()
+            shared = CallServices(
+                machine(spec), realtime_provider, call_settings, load_prompts(8000), threads, recordings
             )
-            recordings = RecordingWriter()
-            shared = CallServices(machine(spec), call_settings, load_prompts(8000), threads, recordings)
             ticker = Ticker()
             summaries: list[Summary] = []
 

@@ -5,26 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
-import attrs
 import pytest
-import structlog
 
-from adapters.audio.formats import PCM_24K, PCMU, Transcoder
-from adapters.audio.playout import Playout
-from adapters.call.executor import CallComponents, Executor
-from adapters.call.mailbox import Mailbox
-from adapters.call.provider_listener import ProviderListener
 from adapters.call.settings import CallLimits
-from adapters.providers.realtime.connection import Limits
-from adapters.providers.realtime.protocol import AudioDelta, WireEvent
+from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.providers.realtime import Scenario, parse_scenario
 from adapters.tools import Tool
 from fsm.machine.ledgers.realtime import TOOL_OVERDUE
-from fsm.machine.machine import Effect
-from tests.adapters.call.rig import Played, machine, play
+from tests.adapters.call.rig import Played, play
 
 pytestmark = pytest.mark.virtual_time
 
@@ -158,8 +148,8 @@ async def test_the_late_end_of_a_socket_that_was_left_ends_no_other() -> None:
     """It neither says session.created nor answers our close: its end is known when the next session is open."""
     mute = "{fault: lose, connection: 1, type: session.created}"
     deaf = "{fault: stall_reading, connection: 1, at_s: 2.0, for_s: 60}"
-    settings = {"provider_limits": Limits(close_s=1.5)}
-    played = await play(ONE_TURN, scenario=scenario(f"faults: [{mute}, {deaf}]"), settings=settings)
+    limits = ConnectionLimits(close_s=1.5)
+    played = await play(ONE_TURN, scenario=scenario(f"faults: [{mute}, {deaf}]"), limits=limits)
     assert [stats.creates for stats in played.sessions] == [0, 1], told(played)
     assert not [step for _, step in played.watcher.steps if step.event.name == "provider.closed"], told(played)
     assert played.caller.notes == () and len(played.caller.agent_speech) == 2
@@ -219,55 +209,3 @@ async def test_a_mailbox_that_overflows_ends_the_call_politely_and_is_counted() 
     assert isinstance(dropped, int) and 0 < dropped < 40, told(played)
     assert numbers["end_reason"] == "operator.hang_up_requested: mailbox_overflow"
     assert (played.caller.ended, played.caller.dialplan_continues) == ("hangup", True)
-
-
-def test_a_flush_drops_what_the_filter_holds_and_spares_what_nobody_has_heard_of() -> None:
-    hands = {field.name: MagicMock() for field in attrs.fields(CallComponents)}
-    hands["unseen_response_ids"].return_value = frozenset({"r1", "r2"})
-    executor = Executor(MagicMock(), CallComponents(**hands), structlog.get_logger())
-    executor.submit(Effect("flush_playout", {"response_ids": ["r1", 5]}))
-    hands["transcoder"].drop_provider_audio.assert_called_once_with()
-    hands["prompts"].cut.assert_called_once_with()
-    hands["playout"].flush.assert_called_once_with(["r1"], frozenset({"r2"}))
-
-
-async def test_the_end_of_an_answer_at_24_khz_is_heard_to_its_last_sample() -> None:
-    """What the filter holds back comes when the audio is said to be over."""
-    playout = Playout(lambda *_: None)
-    transcoder = Transcoder(PCM_24K, PCM_24K, 8000)
-    side = ProviderListener(machine().spec.vocabulary, Mailbox(), playout, transcoder, Tap(), structlog.get_logger())
-    side.on_audio(AudioDelta("resp_1", "item_1", 0, bytes(24 * 2 * 200)))
-    late_bytes = playout._queued_bytes  # as much as came, but later by what the filter holds
-    named: WireEvent = {"response_id": "resp_1", "item_id": "item_1", "content_index": 0}
-    side.on_event({"type": "response.output_audio.done", **named})
-    assert playout._queued_bytes > late_bytes
-
-
-class Tap:
-    """Who else would see the wire."""
-
-    def __init__(self) -> None:
-        self.seen: list[WireEvent] = []
-
-    def wire_in(self, event: WireEvent) -> None:
-        self.seen.append(event)
-
-
-async def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
-    mailbox, tap = Mailbox(), Tap()
-    playout = Playout(lambda *_: None)
-    vocabulary = machine().spec.vocabulary
-    side = ProviderListener(vocabulary, mailbox, playout, Transcoder(PCMU, PCMU, 8000), tap, structlog.get_logger())
-    created: WireEvent = {"type": "session.created"}
-
-    def everything() -> tuple[int, int, int]:
-        side.on_open()
-        side.on_event(created)
-        side.on_audio(AudioDelta("resp_1", "item_1", 0, bytes(160)))
-        side.on_closed(1006, "", False)
-        side.on_unreachable("", False)
-        return len(mailbox), len(tap.seen), playout.queued_ms
-
-    assert everything() == (4, 1, 20)
-    side.is_left = True
-    assert everything() == (4, 1, 20)

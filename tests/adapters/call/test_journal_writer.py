@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.audio.recorder import RecordingWriter
 from adapters.call.call import Call, CallServices
 from adapters.call.journal_writer import HAND_OVER_S, CallJournal, JournalWriter, header_of
 from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
+from adapters.files import FileWriterThread
 from adapters.providers.realtime.endpoint import openai_endpoint
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from fsm.journal.journal import EndLine, Journal, LostLine, StepLine, WireLine, read
 from fsm.machine.machine import Event
@@ -32,8 +33,7 @@ ID = "00000000-0000-4000-8000-000000000001"
 
 
 def settings(**more: object) -> CallSettings:
-    endpoint = openai_endpoint("m", KEY, base_url="ws://127.0.0.1:1/")
-    return CallSettings(endpoint=endpoint, session=SessionSettings(model="m"), **more)  # type: ignore[arg-type]
+    return CallSettings(**more)  # type: ignore[arg-type]
 
 
 def writer(folder: Path, max_waiting_bytes: int = 8_000_000) -> JournalWriter:
@@ -201,8 +201,10 @@ async def test_a_call_that_is_cancelled_has_its_end_line(tmp_path: Path) -> None
 
     journals = writer(tmp_path)
     journal = journals.open(ID)
+    endpoint = openai_endpoint("m", KEY, base_url="ws://127.0.0.1:1/")
+    provider = RealtimeProvider(endpoint=endpoint, session=SessionSettings(model="m"))
     with ThreadPoolExecutor(1) as threads:
-        shared = CallServices(machine(), settings(), {}, threads, RecordingWriter())
+        shared = CallServices(machine(), provider, settings(), {}, threads, FileWriterThread())
         task = asyncio.create_task(Call(ID, Leg(), shared, [journal]).run())
         await asyncio.sleep(0)
         await asyncio.sleep(0.5)

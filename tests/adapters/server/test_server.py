@@ -19,12 +19,13 @@ import pytest
 import structlog
 
 from adapters import logs
-from adapters.call.call import Call, Observer
+from adapters.call.call import Call
 from adapters.call.mailbox import Envelope
+from adapters.call.observers import Observer
 from adapters.call.summary import Summary
 from adapters.logs import LogSettings
+from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.connection import tls_context
-from adapters.providers.realtime.protocol import WireEvent
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings, load_settings
 from adapters.simulator.caller.caller import run_caller

@@ -43,10 +43,10 @@ def loaded(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT
 def test_an_all_but_empty_file_is_openai_with_the_default_spec(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "spec: server_vad")
     assert settings.spec.name == "server_vad"
-    assert settings.call.endpoint.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime"
-    assert settings.call.endpoint.headers["Authorization"] == f"Bearer {KEY}"
+    assert settings.provider.endpoint.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime"
+    assert settings.provider.endpoint.headers["Authorization"] == f"Bearer {KEY}"
     assert (settings.audiosocket.host, settings.audiosocket.port) == ("127.0.0.1", 9019)
-    assert settings.call.session.turn_detection is UNSET
+    assert settings.provider.session.turn_detection is UNSET
     assert settings.call.greeting is None
     assert settings.warnings == ()
     assert len(settings.spec_digest) == 16
@@ -79,20 +79,20 @@ def test_every_key(tmp_path: Path) -> None:
         log: {format: console, level: debug, wire: true}
         """,
     )
-    call, audiosocket = settings.call, settings.audiosocket
+    call, provider, audiosocket = settings.call, settings.provider, settings.audiosocket
     assert (audiosocket.host, audiosocket.port, audiosocket.max_connections) == ("::1", 9100, 7)
     assert [str(each) for each in audiosocket.allowed_peers] == ["10.0.0.0/8", "::1/128"]
     assert (audiosocket.handshake_deadline_s, audiosocket.hang_up_deadline_s, call.limits.hang_up_s) == (1.5, 4.0, 7.0)
-    assert call.endpoint.dialect == "beta" and call.endpoint.headers["OpenAI-Beta"] == "realtime=v1"
-    assert call.session.voice == {"id": "voice_1"} and call.session.input_format == "pcm16"
-    assert call.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
-    assert call.session.transcription == {"model": "whisper-1", "language": "de"}
+    assert provider.endpoint.dialect == "beta" and provider.endpoint.headers["OpenAI-Beta"] == "realtime=v1"
+    assert provider.session.voice == {"id": "voice_1"} and provider.session.input_format == "pcm16"
+    assert provider.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
+    assert provider.session.transcription == {"model": "whisper-1", "language": "de"}
     assert (call.greeting, call.talk_key) == ("Hello.", "#")
-    assert call.tools["clock"].deadline_s == 2.5 and len(call.session.tools or ()) == 1
+    assert call.tools["clock"].deadline_s == 2.5 and len(provider.session.tools or ()) == 1
     assert (call.journal_dir, call.recording_dir) == (tmp_path / "journals", Path("/tmp"))
     assert (call.limits.mailbox_events, call.limits.caller_audio_kept_ms) == (64, 0)
     assert (call.limits.silence_threshold_dbfs, call.limits.silence_hold_ms) == (-50.0, 900)
-    assert call.provider_limits.open_s == 3.0
+    assert provider.limits.open_s == 3.0
     assert (settings.tool_threads, settings.shutdown_s) == (2, 0.0)
     assert (settings.log.format, settings.log.level, settings.log.wire) == ("console", "debug", True)
     assert not (tmp_path / "journals").exists(), "reading a configuration makes nothing"
@@ -114,15 +114,15 @@ def test_the_environment_in_every_value_and_as_defaults(tmp_path: Path) -> None:
         "OPENAI_SYSTEM_PROMPT": "unused",
     }  # fmt: skip
     settings = loaded(tmp_path, text, environment)
-    session = settings.call.session
+    session = settings.provider.session
     assert session.instructions == "Ann says ${WHO} costs $5; nothing, ."
     assert session.turn_detection == {"type": "server_vad", "silence_duration_ms": 500}
     assert session.transcription == {"model": "500"}
     assert settings.audiosocket.max_connections == 3
     assert list(settings.call.tools) == ["clock"]
-    assert settings.call.endpoint.url == "wss://proxy.example/v1?model=gpt-x"
+    assert settings.provider.endpoint.url == "wss://proxy.example/v1?model=gpt-x"
     assert session.voice == "cedar"
-    assert loaded(tmp_path, "spec: server_vad", environment).call.session.instructions == "unused"
+    assert loaded(tmp_path, "spec: server_vad", environment).provider.session.instructions == "unused"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_quoted_scalars_stay_texts_in_free_forms(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_dialects_and_urls(tmp_path: Path, provider: str, url: str, dialect: str, header: str) -> None:
-    endpoint = loaded(tmp_path, f"provider: {provider}").call.endpoint
+    endpoint = loaded(tmp_path, f"provider: {provider}").provider.endpoint
     assert (endpoint.url, endpoint.dialect) == (url, dialect)
     assert set(endpoint.headers) == ({header} if header else set())
 
@@ -206,7 +206,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
     tmp_path: Path, spec: str, said: str, sent: object
 ) -> None:
     settings = loaded(tmp_path, f"spec: {spec}\nprovider:\n  voice: alloy\n  {said}\n")
-    session = session_object(settings.call.session, settings.call.endpoint.dialect)
+    session = session_object(settings.provider.session, settings.provider.endpoint.dialect)
     audio = session["audio"]
     assert isinstance(audio, dict)
     assert audio["input"].get("turn_detection", "nothing") == sent
@@ -250,7 +250,7 @@ def test_tools_lie_beside_the_file_and_their_names_reach_the_session(tmp_path: P
             parameters: {type: object, properties: {order: {type: string}}, required: [order]}
         """,
     )
-    definitions = settings.call.session.tools
+    definitions = settings.provider.session.tools
     assert definitions is not None
     assert definitions[0]["name"] == "find" and definitions[0]["type"] == "function"
 

@@ -9,9 +9,9 @@ from typing import get_args
 import attrs
 import pytest
 
-from adapters.call.settings import WIRE_FORMATS
 from adapters.lines.audiosocket.protocol import DIGITS
 from adapters.providers.realtime.endpoint import OPENAI_URL
+from adapters.providers.realtime.provider import WIRE_FORMATS
 from adapters.settings import sections
 from adapters.settings.provider import DEFAULT_MODEL
 from adapters.settings.reader import Section, SettingsReader

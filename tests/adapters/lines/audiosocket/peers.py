@@ -1,4 +1,4 @@
-"""What the server's tests are made of: a ticker to stand in, a listener that remembers, a peer that says raw bytes."""
+"""What the server's tests are made of: a listener that remembers, a peer that says raw bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from adapters.audio.tick import Ticker
 from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer, OnCall
@@ -20,45 +21,6 @@ from adapters.lines.audiosocket.settings import AudioSocketSettings
 CALL = uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00")
 HELLO = wire.encode_uuid(CALL)
 SILENCE = wire.encode_audio(bytes(320))
-
-
-@attrs.define
-class Handle:
-    ticker: StandInTicker
-    number: int
-    skipped_frames: int = 0
-
-    def unregister(self) -> None:
-        del self.ticker.callbacks[self.number]
-
-
-class StandInTicker:
-    """Absolute 20 ms schedule, one frame due at a time; the real one is adapters.audio.tick.Ticker."""
-
-    def __init__(self) -> None:
-        self.callbacks: dict[int, Callable[[int], None]] = {}
-        self._handles = 0
-        self._loop = asyncio.get_running_loop()
-        self._began_s = self._loop.time()
-        self._ticks = 0
-        self._timer = self._schedule()
-
-    def register(self, callback: Callable[[int], None]) -> Handle:
-        self._handles += 1
-        self.callbacks[self._handles] = callback
-        return Handle(self, self._handles)
-
-    def stop(self) -> None:
-        self._timer.cancel()
-
-    def _schedule(self) -> asyncio.TimerHandle:
-        self._ticks += 1
-        return self._loop.call_at(self._began_s + self._ticks * 0.02, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = self._schedule()
-        for callback in list(self.callbacks.values()):
-            callback(1)
 
 
 @attrs.define
@@ -128,7 +90,7 @@ class Peer:
 @attrs.define
 class Stage:
     server: AudioSocketServer
-    ticker: StandInTicker
+    ticker: Ticker
     calls: Calls
     peers: list[Peer] = attrs.field(factory=list)
 
@@ -162,7 +124,7 @@ async def until(is_true: Callable[[], bool]) -> None:
 async def stage(
     on_call: OnCall | None = None, sock: socket.socket | None = None, **settings: Any
 ) -> AsyncIterator[Stage]:
-    ticker, calls = StandInTicker(), Calls()
+    ticker, calls = Ticker(), Calls()
     server = AudioSocketServer(AudioSocketSettings(**{"port": 0, **settings}), ticker, on_call or calls)
     await server.start(sock)
     playing = Stage(server, ticker, calls)
@@ -172,5 +134,4 @@ async def stage(
         for peer in playing.peers:
             await peer.leave()
         await server.close(deadline_s=1.0)
-        ticker.stop()
-        assert ticker.callbacks == {}
+        assert len(ticker) == 0

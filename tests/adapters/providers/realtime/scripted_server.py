@@ -13,12 +13,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.utils import accept_key
 
-from adapters.providers.realtime.connection import Limits, RealtimeConnection
+from adapters.providers.provider import AudioDelta, ConnectionEnding, DecodeFailure, WireEvent
+from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
 from adapters.providers.realtime.endpoint import Endpoint, openai_endpoint
-from adapters.providers.realtime.protocol import AudioDelta, Problem, WireEvent
 
 KEY = "sk-proj-VERYSECRET"
-LOCAL = Limits(system_proxy=False)
+LOCAL = ConnectionLimits(system_proxy=False)
 
 DELTA = json.dumps(
     {
@@ -58,7 +58,7 @@ Fact = tuple[object, ...]
 
 @attrs.define
 class Recorder:
-    """A RealtimeListener that keeps what it is told; `fail` makes it raise after keeping it."""
+    """A ConnectionListener that keeps what it is told; `fail` makes it raise after keeping it."""
 
     facts: list[Fact] = attrs.field(factory=list)
     fail: bool = False
@@ -73,14 +73,14 @@ class Recorder:
     def on_audio(self, delta: AudioDelta) -> None:
         self._keep("audio", delta.item_id, delta.payload)
 
-    def on_problem(self, problem: Problem) -> None:
-        self._keep("problem", problem.kind)
+    def on_undecodable(self, failure: DecodeFailure) -> None:
+        self._keep("problem", failure.kind)
 
-    def on_closed(self, code: int | None, reason: str, fatal: bool) -> None:
-        self._keep("closed", code, reason, fatal)
+    def on_closed(self, ending: ConnectionEnding) -> None:
+        self._keep("closed", ending.code, ending.reason, ending.fatal)
 
-    def on_unreachable(self, reason: str, fatal: bool) -> None:
-        self._keep("unreachable", reason, fatal)
+    def on_unreachable(self, ending: ConnectionEnding) -> None:
+        self._keep("unreachable", ending.reason, ending.fatal)
 
     def _keep(self, *fact: object) -> None:
         self.facts.append(fact)
@@ -153,7 +153,7 @@ async def raw(script: RawScript) -> AsyncIterator[Endpoint]:
 
 @contextlib.asynccontextmanager
 async def connected(
-    endpoint: Endpoint, limits: Limits = LOCAL, *, fail: bool = False
+    endpoint: Endpoint, limits: ConnectionLimits = LOCAL, *, fail: bool = False
 ) -> AsyncIterator[tuple[RealtimeConnection, Recorder]]:
     """An opened connection (open or failed), closed on the way out, with exactly one end told."""
     recorder = Recorder(fail=fail)

@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from adapters.providers.realtime.connection import Limits, RealtimeConnection
+from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
 from tests.adapters.providers.realtime.scripted_server import (
     DELTA,
     KEY,
@@ -112,7 +112,7 @@ async def test_a_large_delta_passes_and_an_endless_message_is_the_end() -> None:
         await ws.send("x" * 5_000_001)
         await ws.wait_closed()
 
-    limits = Limits(system_proxy=False, message_bytes=5_000_000)
+    limits = ConnectionLimits(system_proxy=False, message_bytes=5_000_000)
     async with scripted(script) as endpoint, connected(endpoint, limits) as (connection, heard):
         assert await heard.end() == ("closed", 1006, "message over the size limit", False)
         assert connection.counters.audio_bytes == 3_000_000
@@ -191,7 +191,7 @@ async def test_a_stalled_provider_costs_audio_first_and_the_connection_at_last()
         await upgrade(reader, writer)
         await asyncio.sleep(1000)
 
-    limits = Limits(system_proxy=False, audio_unsent_bytes=64_000, control_unsent_bytes=256_000)
+    limits = ConnectionLimits(system_proxy=False, audio_unsent_bytes=64_000, control_unsent_bytes=256_000)
     async with raw(script) as endpoint, connected(endpoint, limits) as (connection, heard):
         control = connection.take_control()
         for _ in range(5_000):  # past the kernel's buffers

@@ -9,8 +9,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, PayloadTooBig
 from websockets.http11 import Response
 
+from adapters.providers.provider import ConnectionEnding
 from adapters.providers.realtime import endings
-from adapters.providers.realtime.endings import Ending
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from adapters.providers.realtime.endings import Ending
     ],
 )
 def test_closes(code: int, reason: str, fatal: bool) -> None:
-    assert endings.of_close(code, reason) == Ending(code, reason, fatal)
+    assert endings.of_close(code, reason) == ConnectionEnding(code, reason, fatal)
 
 
 def test_a_reason_is_one_line_without_keys() -> None:
@@ -43,7 +43,7 @@ def test_a_reason_is_one_line_without_keys() -> None:
 
 
 def test_breaks_are_retryable() -> None:
-    assert endings.of_break(None, "") == Ending(1006, "connection lost", False)
+    assert endings.of_break(None, "") == ConnectionEnding(1006, "connection lost", False)
     assert (
         endings.of_break(ConnectionResetError(104, "Connection reset by peer"), "").reason == "Connection reset by peer"
     )
@@ -81,13 +81,15 @@ def refused(status: int, body: bytes = b"") -> InvalidStatus:
     ids=str,
 )
 def test_failures_to_open(error: Exception, reason: str, fatal: bool) -> None:
-    assert endings.of_failed_open(error) == Ending(None, reason, fatal)
+    assert endings.of_failed_open(error) == ConnectionEnding(None, reason, fatal)
 
 
 def test_a_certificate_that_is_not_accepted_stays_so() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
-    assert endings.of_failed_open(error) == Ending(None, "certificate not accepted: self-signed certificate", True)
+    assert endings.of_failed_open(error) == ConnectionEnding(
+        None, "certificate not accepted: self-signed certificate", True
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,20 +13,31 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
-from adapters.providers.realtime.protocol import (
-    AUDIO_DELTAS,
-    ENCODERS,
+from adapters.providers.provider import (
+    AgentSaid,
     AudioDelta,
+    AudioEnded,
+    CallerSaid,
+    DecodeFailure,
     EncodingError,
     HistoryItem,
     HistoryMessage,
     HistoryToolCall,
-    Problem,
+    ResponseBegan,
+    ResponseEnded,
+    TurnBegan,
+    TurnCommitted,
     WireEvent,
+    WireNote,
+)
+from adapters.providers.realtime.protocol import (
+    AUDIO_DELTAS,
+    ENCODERS,
     append_event,
     decode,
     encode,
     encode_history,
+    note_of,
     wire_text,
 )
 from adapters.providers.realtime.session import SessionSettings
@@ -219,7 +230,7 @@ def test_a_missing_content_index_is_the_first() -> None:
 )
 def test_a_delta_that_is_none_is_a_problem(changes: dict[str, object]) -> None:
     problem = decode(delta(**changes))
-    assert isinstance(problem, Problem) and problem.kind == "bad_audio_delta"
+    assert isinstance(problem, DecodeFailure) and problem.kind == "bad_audio_delta"
     assert "AAEC" not in problem.detail
 
 
@@ -246,11 +257,13 @@ def test_a_delta_that_is_none_is_a_problem(changes: dict[str, object]) -> None:
 )
 def test_what_cannot_be_read_is_a_typed_problem(text: bytes | str, kind: str) -> None:
     problem = decode(text)
-    assert isinstance(problem, Problem) and problem.kind == kind and problem.size_bytes == len(text)
+    assert isinstance(problem, DecodeFailure) and problem.kind == kind and problem.size_bytes == len(text)
 
 
 def test_a_binary_frame_is_a_problem_whatever_it_holds() -> None:
-    assert decode(delta(), binary=True) == Problem("binary_frame", "the wire is JSON in text frames", len(delta()))
+    assert decode(delta(), binary=True) == DecodeFailure(
+        "binary_frame", "the wire is JSON in text frames", len(delta())
+    )
 
 
 def test_unknown_events_and_fields_pass() -> None:
@@ -260,7 +273,7 @@ def test_unknown_events_and_fields_pass() -> None:
 
 @given(st.binary(max_size=300) | st.text(max_size=300))
 def test_no_message_raises(payload: bytes | str) -> None:
-    assert isinstance(decode(payload), (dict, AudioDelta, Problem))
+    assert isinstance(decode(payload), (dict, AudioDelta, DecodeFailure))
 
 
 JSON_VALUES = st.recursive(
@@ -279,4 +292,61 @@ def test_no_object_raises_and_none_is_changed(event: dict[str, object]) -> None:
     if isinstance(decoded, dict):
         assert decoded == orjson.loads(text) and decoded["type"] not in AUDIO_DELTAS
     else:
-        assert isinstance(decoded, (AudioDelta, Problem))
+        assert isinstance(decoded, (AudioDelta, DecodeFailure))
+
+
+# --- what an event carries besides its meaning for a turn -------------------------------------------------------------
+
+NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
+    "a turn": ({"type": "input_audio_buffer.speech_started", "item_id": "u1"}, TurnBegan()),
+    "a commit": ({"type": "input_audio_buffer.committed", "item_id": "u1"}, TurnCommitted("u1")),
+    "a commit of nothing": ({"type": "input_audio_buffer.committed", "item_id": ["u1"]}, TurnCommitted("")),
+    "the caller's words": (
+        {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u1", "transcript": " Hi. "},
+        CallerSaid("u1", "Hi."),
+    ),
+    "no words": ({"type": "conversation.item.input_audio_transcription.completed", "transcript": " "}, None),
+    "words that are none": (
+        {"type": "conversation.item.input_audio_transcription.completed", "item_id": {}, "transcript": ["Hi"]},
+        None,
+    ),
+    "the agent's words": ({"type": "response.output_audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
+    "the agent's words in beta": ({"type": "response.audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
+    "the agent's text": ({"type": "response.output_text.done", "text": "Yes."}, AgentSaid("Yes.")),
+    "a part of them": ({"type": "response.output_audio_transcript.delta", "delta": "Ye"}, None),
+    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseBegan()),
+    "its end": ({"type": "response.done", "response": {"id": "r1"}}, ResponseEnded("r1")),
+    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseEnded("")),
+    "the end of audio": (
+        {"type": "response.output_audio.done", "response_id": "r1", "item_id": "i1", "content_index": 1},
+        AudioEnded("r1", "i1", 1),
+    ),
+    "the end of some audio": (
+        {"type": "response.audio.done", "response_id": "r1", "item_id": [], "content_index": "x"},
+        AudioEnded("r1", "", 0),
+    ),
+    "something else": ({"type": "rate_limits.updated"}, None),
+    "no type": ({"type": ["response.done"]}, None),
+}
+
+
+@pytest.mark.parametrize("what", NOTES)
+def test_what_the_call_keeps_of_an_event(what: str) -> None:
+    event, note = NOTES[what]
+    assert note_of(event) == note
+
+
+def test_a_greeting_is_said_as_the_session_was_instructed() -> None:
+    """Instructions of a response replace the session's; those of an application are its own."""
+    args = {"event_id": "e1", "cause": "greeting", "greeting": "Greet."}
+    kind = SessionSettings(model="m", instructions="Be kind.")
+    assert response_of(encode("create_response", args, kind, "ga"))["instructions"] == "Be kind.\n\nGreet."
+    assert response_of(encode("create_response", args, SessionSettings(model="m"), "ga"))["instructions"] == "Greet."
+    said = {"event_id": "e1", "cause": "say", "instructions": "Say no."}
+    assert response_of(encode("create_response", said, kind, "ga"))["instructions"] == "Say no."
+
+
+def response_of(event: WireEvent) -> dict[str, object]:
+    response = event["response"]
+    assert isinstance(response, dict)
+    return response

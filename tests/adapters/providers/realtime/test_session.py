@@ -94,7 +94,7 @@ def test_empty_values_clear() -> None:
     ("settings", "message"),
     [
         (SessionSettings(model="m", temperature=0.8), "temperature: the ga dialect"),
-        (SessionSettings(model="m", input_format="pcm24"), "input_format: 'pcm24' is none of pcm16"),
+        (SessionSettings(model="m", input_format="pcm24"), "input_format: 'pcm24' is not one of pcm16"),
         (SessionSettings(model="m", output_format="opus"), "output_format: 'opus'"),
     ],
 )

@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from adapters.providers.realtime import connection as module
 from adapters.providers.realtime.endpoint import openai_endpoint
-from adapters.providers.realtime.wire import READ_BYTES
+from adapters.providers.websocket import READ_BYTES
 from tests.adapters.providers.realtime.scripted_server import DELTA, KEY, LOCAL, connected, resources
 
 pytestmark = pytest.mark.virtual_time

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from adapters.providers.realtime.protocol import AUDIO_DELTAS, AudioDelta, append_event, decode
+from adapters.providers.provider import AudioDelta
+from adapters.providers.realtime.protocol import AUDIO_DELTAS, append_event, decode
 from tests.recordings import DIALECTS, Recorded, Row, sent_by
 
 

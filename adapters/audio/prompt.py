@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from adapters.audio.facts import OnFact
+from adapters.audio import OnFact
 from adapters.audio.wav import load_wav
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"
@@ -14,13 +14,13 @@ NAMES: Final = ("apology",)
 
 
 def load_prompts(rate_hz: int, files: Mapping[str, Path] | None = None) -> Mapping[str, bytes]:
-    """Every prompt as 16-bit PCM at the leg's rate; `files` replaces some. ValueError, OSError: a file is no WAV."""
+    """Every prompt as 16-bit PCM at the leg's rate; `files` replaces some. ValueError, OSError: as load_wav raises."""
     chosen = {name: FOLDER / f"{name}.wav" for name in NAMES} | dict(files or {})
     return {name: load_wav(path, rate_hz) for name, path in chosen.items()}
 
 
 class PromptPlayer:
-    """One prompt at a time. Tells `prompt.finished` {name} exactly once for each, also when it is cut."""
+    """One prompt at a time. Reports `prompt.finished` {name} exactly once for each, also when it is cut."""
 
     def __init__(self, prompts: Mapping[str, bytes], frame_bytes: int, on_fact: OnFact) -> None:
         self._prompts = prompts

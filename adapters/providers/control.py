@@ -1,6 +1,4 @@
-"""The control side of one connection.  Never: in any hands but the effect executor's.
-
-Wall 4 of docs/architecture.md section 4.
+"""The control side of one connection, which the effect executor alone may hold (docs/architecture.md section 4).
 
 Whoever holds the connection can send caller audio and close; whoever holds this can act on the conversation.
 """
@@ -14,7 +12,7 @@ import attrs
 
 @attrs.frozen
 class ControlSide:
-    """Handed out once, by `RealtimeConnection.take_control()`."""
+    """Handed out once, by `ProviderConnection.take_control()`."""
 
     _send: Callable[[Mapping[str, object]], bool] = attrs.field(repr=False)
 

@@ -7,7 +7,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from adapters.providers.realtime.wire import masked_text_frame
+from adapters.providers.websocket import masked_text_frame
 
 
 def read(data: bytes) -> list[Frame]:

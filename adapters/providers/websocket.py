@@ -3,9 +3,8 @@
 Stock `websockets` puts each message into a queue for a task that awaits `recv()`, and `send()` is awaited; here a
 message goes from `data_received` straight to a sink, several per wake-up, and a write is one call. Text frames are made
 here (no extension is ever negotiated): the library takes a frame object, a buffer, a generator and a system call for
-each. What is leaned on, and is tested: `process_event`, `data_received`, `connection_lost`, `send_data`, `transport`,
-`protocol`, `keepalive_task` and `connection_lost_waiter` of `ClientConnection`, `process_redirect` of `connect`.
-Never: JSON, a counter, a policy.
+each. What is leaned on is the table INTERNALS, compared at import with the library that is installed.
+Never here: JSON, a counter, a policy.
 """
 
 from __future__ import annotations
@@ -13,14 +12,18 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-from collections.abc import Callable
-from typing import Final, Protocol, cast
+from collections.abc import Callable, Iterable
+from types import FunctionType
+from typing import Final, Protocol, TypeAlias, cast
 
 from websockets import frames
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
+from websockets.uri import parse_uri
+from websockets.version import version as installed
 
 # The default of 256 KB makes asyncio allocate and shrink a quarter of a megabyte for each read: 3.6 instead of
 # 2.2 ms of CPU a call-second (docs/facts/performance.md).
@@ -28,11 +31,65 @@ READ_BYTES: Final = 64 * 1024
 # Above every bound of ours: the library's own ping waits for the buffer to drain first, and would then never time out.
 WRITE_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
+# --- what is leaned on ------------------------------------------------------------------------------------------------
+
+TESTED: Final = "websockets>=15.0,<18"
+"""The versions whose inside is known; the same as in pyproject.toml."""
+
+INTERNALS: Final = (
+    (ClientConnection, "process_event", "overridden: a frame goes to the sink"),
+    (ClientConnection, "data_received", "extended: the end of the stream is noticed at once"),
+    (ClientConnection, "connection_made", "extended: the size of one read"),
+    (ClientConnection, "connection_lost", "extended: the end of the socket"),
+    (ClientConnection, "send_data", "called: writes the close frame"),
+    (ClientConnection, "protocol", "read: state, close frames, what broke the parser"),
+    (ClientConnection, "transport", "written to, and aborted"),
+    (ClientConnection, "response", "read: is the handshake over"),
+    (ClientConnection, "loop", "used: its timer"),
+    (ClientConnection, "keepalive_task", "cancelled and awaited"),
+    (ClientConnection, "connection_lost_waiter", "awaited: the socket is gone"),
+    (ClientProtocol, "send_close", "called"),
+    (ClientProtocol, "state", "read"),
+    (ClientProtocol, "close_rcvd", "read"),
+    (ClientProtocol, "close_sent", "read"),
+    (ClientProtocol, "parser_exc", "read"),
+    (connect, "process_redirect", "overridden: no redirect is followed"),
+    (frames, "apply_mask", "called: masks a frame of our own, in C where the library has it in C"),
+)
+"""(owner, attribute, what for). None of it is in the documented interface of the library."""
+
+Internals: TypeAlias = Iterable[tuple[object, str, str]]
+
+
+def check_internals(internals: Internals = INTERNALS) -> None:
+    """ImportError that names what the installed library does not have."""
+    for owner, name, use in internals:
+        if not _has(owner, name):
+            place = f"{getattr(owner, '__module__', 'websockets')}.{getattr(owner, '__name__', owner)}"
+            raise ImportError(
+                f"websockets {installed} has no {place}.{name} ({use}), which adapters.providers.websocket needs; "
+                f"it was tested with {TESTED}: pip install '{TESTED}'"
+            )
+
+
+def _has(owner: object, name: str) -> bool:
+    if hasattr(owner, name):
+        return True
+    if owner is ClientProtocol:  # attributes of an instance; one is made without a socket
+        return hasattr(ClientProtocol(parse_uri("ws://localhost/")), name)
+    if not isinstance(owner, type):
+        return False
+    # A connection is not made without a running loop; which attributes it sets stands in its code.
+    makers = (vars(each).get(maker) for each in owner.__mro__ for maker in ("__init__", "connection_made"))
+    return any(name in maker.__code__.co_names for maker in makers if isinstance(maker, FunctionType))
+
+
+check_internals()
 
 _SHORT, _MEDIUM, _LONG = struct.Struct("!BB"), struct.Struct("!BBH"), struct.Struct("!BBQ")
 _FIN_TEXT: Final = 0x81
 _MASKED: Final = 0x80
-_apply_mask = cast(Callable[[bytes, bytes], bytes], vars(frames)["apply_mask"])  # in C where the library has it in C
+_apply_mask = cast(Callable[[bytes, bytes], bytes], vars(frames)["apply_mask"])
 
 
 class _Keys:
@@ -65,18 +122,18 @@ def masked_text_frame(text: bytes) -> bytes:
     return b"".join((header, key, _apply_mask(text, key)))
 
 
-class Sink(Protocol):
-    """What hears a wire, in order: messages, then once `ended`. It must not raise."""
+class MessageSink(Protocol):
+    """What hears a socket, in order: messages, then once `ended`. It must not raise."""
 
     def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None: ...
 
     def ended(self) -> None: ...
 
 
-class Wire(ClientConnection):
+class WebSocket(ClientConnection):
     """One WebSocket. It is silent until `attach`: what arrives before is kept, in order."""
 
-    sink: Sink | None = None
+    sink: MessageSink | None = None
     linger_s: float = 2.0
     lost_exc: BaseException | None = None  # what took the socket away, if it was an error
 
@@ -89,7 +146,7 @@ class Wire(ClientConnection):
 
     # --- towards the owner
 
-    def attach(self, sink: Sink) -> None:
+    def attach(self, sink: MessageSink) -> None:
         """Starts delivery, with what came before."""
         self.sink = sink
         early, self._early = self._early, ()
@@ -194,7 +251,7 @@ class Wire(ClientConnection):
         return protocol.close_rcvd is not None or protocol.parser_exc is not None or protocol.state is State.CLOSED
 
     def _end(self) -> None:
-        """Told at the close frame, not at the end of TCP, which is theirs to bring about and may never come."""
+        """Reported at the close frame, not at the end of TCP, which is theirs to bring about and may never come."""
         if self._has_ended or self.sink is None:
             return
         self._has_ended = True

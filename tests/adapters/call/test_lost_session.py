@@ -1,4 +1,4 @@
-"""A turn whose session is lost: what the caller had said of it, once, and nothing that a conversation holds."""
+"""A turn whose session is lost: what the caller had said of it is said to the next one, and answered once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.audio.formats import PCMU
-from adapters.call.turn_audio import UncommittedAudio
 from adapters.simulator.providers.realtime import parse_scenario
 from tests.adapters.call.rig import play
 
@@ -21,57 +19,6 @@ ONE_TURN = {
         "hang_up",
     ]
 }
-STARTED: dict[str, object] = {"type": "input_audio_buffer.speech_started"}
-
-
-def frames(audio: UncommittedAudio, first: int, last: int) -> None:
-    for number in range(first, last + 1):
-        audio.remember(bytes([number]) * 160)
-
-
-def numbers(pieces: list[bytes]) -> list[int]:
-    return [piece[0] for piece in pieces]
-
-
-def test_the_onset_and_all_that_was_said_since_once() -> None:
-    audio = UncommittedAudio(PCMU, 8000)
-    frames(audio, 1, 100)
-    audio.hear(STARTED)
-    frames(audio, 101, 150)
-    assert numbers(audio.take()) == list(range(51, 151))
-    assert audio.take() == []
-
-
-@pytest.mark.parametrize("kind", ["input_audio_buffer.committed", "response.created", "response.done"])
-def test_nothing_of_a_turn_that_the_provider_has(kind: str) -> None:
-    audio = UncommittedAudio(PCMU, 8000)
-    audio.hear(STARTED)
-    frames(audio, 1, 50)
-    audio.hear({"type": kind})
-    frames(audio, 51, 60)
-    assert audio.take() == []
-
-
-def test_nothing_where_nobody_spoke() -> None:
-    audio = UncommittedAudio(PCMU, 8000)
-    frames(audio, 1, 100)
-    assert audio.take() == []
-
-
-def test_the_newest_of_a_long_turn() -> None:
-    audio = UncommittedAudio(PCMU, 2000)
-    audio.hear(STARTED)
-    frames(audio, 1, 200)
-    assert numbers(audio.take()) == list(range(101, 201))
-
-
-def test_nothing_where_nothing_is_to_be_kept() -> None:
-    audio = UncommittedAudio(PCMU, 0)
-    audio.hear(STARTED)
-    frames(audio, 1, 100)
-    assert audio.take() == []
-
-
 STOPS = "{fault: close, connection: 1, after: input_audio_buffer.speech_stopped, code: 1006}"
 LOST = {
     "at the end of the turn, which nobody was told of": (

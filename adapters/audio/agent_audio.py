@@ -1,0 +1,54 @@
+"""What the caller hears, from the provider to the line: transcoding, playout, prompts. Never what to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from adapters.audio.formats import Transcoder
+from adapters.audio.playout import Playout, PlayoutStats
+from adapters.audio.prompt import PromptPlayer
+
+
+class AgentAudio:
+    """The agent's audio of one call. `pull` every 20 ms; everything else as the provider and the effects have it."""
+
+    def __init__(self, transcoder: Transcoder, playout: Playout, prompts: PromptPlayer) -> None:
+        self._transcoder = transcoder
+        self._playout = playout
+        self._prompts = prompts
+
+    @property
+    def is_playing(self) -> bool:
+        return self._playout.is_playing
+
+    @property
+    def stats(self) -> PlayoutStats:
+        return self._playout.stats
+
+    def pull(self) -> bytes | None:
+        """The frame for the 20 ms that begin now; None is silence."""
+        frame = self._playout.pull()
+        return self._prompts.pull() if frame is None else frame
+
+    def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
+        """Audio of the provider, in its format, cut anywhere."""
+        self._playout.push(response_id, item_id, content_index, self._transcoder.from_provider(payload))
+
+    def end_content(self, response_id: str, item_id: str, content_index: int) -> None:
+        """No more audio of this piece: what the filter holds of it is heard, too."""
+        tail = self._transcoder.end_of_provider_audio()
+        if tail and response_id and item_id:
+            self._playout.push(response_id, item_id, content_index, tail)
+
+    def end_response(self, response_id: str) -> None:
+        """No more audio of this response; an underrun is told from an end by it."""
+        self._playout.mark_response_ended(response_id)
+
+    def play_prompt(self, name: str) -> None:
+        self._prompts.play(name)
+
+    def flush(self, response_ids: Sequence[str], spare: Collection[str]) -> None:
+        """Cuts what is heard, and what still comes of these responses; those to `spare` play on."""
+        self._transcoder.drop_provider_audio()
+        self._prompts.cut()
+        self._playout.flush(response_ids, spare)

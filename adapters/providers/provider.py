@@ -1,0 +1,205 @@
+"""The seam of the providers: what a call needs of a realtime model, and what it hears from it. Never which protocol.
+
+A package of `adapters.providers` implements `Provider`: it opens connections, encodes effects, and reads of each wire
+event what is not turn-taking (whose words it carries, which audio it ends: a `WireNote`). What an event means for a
+turn is said by the vocabulary of the spec (fsm.machine.wire), not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, Protocol, TypeAlias
+
+import attrs
+
+from adapters.audio.formats import AudioFormat
+from adapters.providers.control import ControlSide
+
+WireEvent: TypeAlias = dict[str, object]
+"""One event of the provider's wire as its JSON object; never audio."""
+
+
+class EncodingError(ValueError):
+    """An effect that has no wire form; the message is `effect.argument: what is wrong`."""
+
+
+# --- what comes in ----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class AudioDelta:
+    """Agent audio in the provider's output format, keyed as the playout keys it."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    payload: bytes
+
+
+@attrs.frozen
+class DecodeFailure:
+    """A message of the provider that nobody can read. `detail` never quotes the message."""
+
+    kind: str
+    detail: str
+    size_bytes: int
+
+
+@attrs.frozen
+class ConnectionEnding:
+    """`code` is the WebSocket close code: 1006 when the wire broke, None when we ended it or it never opened.
+
+    `fatal`: another attempt cannot mend it.
+    """
+
+    code: int | None
+    reason: str
+    fatal: bool
+
+
+class ConnectionListener(Protocol):
+    """Called synchronously, in wire order: `on_open`, then anything, then one end. It must return at once."""
+
+    def on_open(self) -> None: ...
+
+    def on_event(self, event: WireEvent) -> None:
+        """Any event but audio, undecided and unchecked beyond having a `type`."""
+
+    def on_audio(self, delta: AudioDelta) -> None: ...
+
+    def on_undecodable(self, failure: DecodeFailure) -> None: ...
+
+    def on_closed(self, ending: ConnectionEnding) -> None:
+        """The end of a connection that had opened, or of any that `close()` ended."""
+
+    def on_unreachable(self, ending: ConnectionEnding) -> None:
+        """The end of one that had not opened."""
+
+
+# --- what a wire event carries besides its meaning for a turn ---------------------------------------------------------
+
+
+@attrs.frozen
+class TurnBegan:
+    """The caller began to speak."""
+
+
+@attrs.frozen
+class TurnCommitted:
+    """The caller's turn is an item of the conversation, `item_id` if it has one."""
+
+    item_id: str
+
+
+@attrs.frozen
+class ResponseBegan:
+    """A response: the provider has the caller's turn that it answers."""
+
+
+@attrs.frozen
+class ResponseEnded:
+    """All of a response has been generated; its id, "" if it has none."""
+
+    response_id: str
+
+
+@attrs.frozen
+class AudioEnded:
+    """All audio of one piece of content has been generated; an id that is missing is ""."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+
+
+@attrs.frozen
+class AgentSaid:
+    """What the agent said, as text."""
+
+    text: str
+
+
+@attrs.frozen
+class CallerSaid:
+    """What the caller said in the turn of `item_id`, as text."""
+
+    item_id: str
+    text: str
+
+
+WireNote: TypeAlias = TurnBegan | TurnCommitted | ResponseBegan | ResponseEnded | AudioEnded | AgentSaid | CallerSaid
+
+
+# --- what goes out ----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class HistoryMessage:
+    """What a party said, as text; a provider takes no assistant audio from a client."""
+
+    role: Literal["user", "assistant", "system"]
+    text: str
+
+
+@attrs.frozen
+class HistoryToolCall:
+    """A call that has been answered. An open one is not restored: the new session would wait for it."""
+
+    call_id: str
+    name: str
+    arguments: str
+    output: str
+
+
+HistoryItem: TypeAlias = HistoryMessage | HistoryToolCall
+
+
+class ProviderConnection(Protocol):
+    """One session's socket. Whoever opens it must `await close()`, also after an end was reported."""
+
+    def open(self) -> None:
+        """Begins the one attempt to connect, and returns at once."""
+
+    async def close(self) -> None:
+        """Ends it and waits for that, within a deadline. No event is reported after this call."""
+
+    def send_audio(self, payload: bytes) -> bool:
+        """Caller audio in the provider's input format, without a wait. False: dropped and counted."""
+
+    def take_control(self) -> ControlSide:
+        """The only way to send control events. Once."""
+
+
+class Provider(Protocol):
+    """One provider as configured; shared by all calls. `label` is what may be printed of its address."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def audio_in(self) -> AudioFormat:
+        """Of what it is sent."""
+
+    @property
+    def audio_out(self) -> AudioFormat:
+        """Of what it sends."""
+
+    @property
+    def effects(self) -> frozenset[str]:
+        """The names of the effects that `encode` knows."""
+
+    def warm_up(self) -> None:
+        """Does what would hold the loop in the first call."""
+
+    def connection(self, listener: ConnectionListener) -> ProviderConnection:
+        """A new session's connection, not opened yet."""
+
+    def encode(self, effect_name: str, args: Mapping[str, object]) -> WireEvent:
+        """The one wire event of an effect. A `create_response` with `greeting` says that, as the session's instructions
+        would have it said. Raises EncodingError."""
+
+    def encode_history(self, items: Iterable[HistoryItem]) -> list[WireEvent]:
+        """What a new session is told of the one it takes over from, oldest first."""
+
+    def note(self, event: WireEvent) -> WireNote | None:
+        """What an event carries besides its meaning for a turn. Never raises, whatever the event holds."""

@@ -1,0 +1,60 @@
+"""The Realtime protocol as a `Provider`: an endpoint, a session and the limits of a connection. Never about turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import attrs
+
+from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
+from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
+from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection, tls_context
+from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.protocol import ENCODERS, encode, encode_history, note_of
+from adapters.providers.realtime.session import SessionSettings
+
+WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
+_HISTORY_IDS: Final = "ts_history"
+
+
+@attrs.frozen(kw_only=True)
+class RealtimeProvider:
+    """Shared by all calls. Printing it shows no secret (Endpoint)."""
+
+    endpoint: Endpoint
+    session: SessionSettings
+    limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
+
+    @property
+    def label(self) -> str:
+        return self.endpoint.shown
+
+    @property
+    def audio_in(self) -> AudioFormat:
+        return WIRE_FORMATS[self.session.input_format]
+
+    @property
+    def audio_out(self) -> AudioFormat:
+        return WIRE_FORMATS[self.session.output_format]
+
+    @property
+    def effects(self) -> frozenset[str]:
+        return frozenset(ENCODERS)
+
+    def warm_up(self) -> None:
+        """Reads the CA bundle, which holds the loop for some 30 ms."""
+        if self.endpoint.url.startswith("wss:"):
+            tls_context()
+
+    def connection(self, listener: ConnectionListener) -> RealtimeConnection:
+        return RealtimeConnection(self.endpoint, listener, self.limits)
+
+    def encode(self, effect_name: str, args: Mapping[str, object]) -> WireEvent:
+        return encode(effect_name, args, self.session, self.endpoint.dialect)
+
+    def encode_history(self, items: Iterable[HistoryItem]) -> list[WireEvent]:
+        return encode_history(items, self.endpoint.dialect, _HISTORY_IDS)
+
+    def note(self, event: WireEvent) -> WireNote | None:
+        return note_of(event)

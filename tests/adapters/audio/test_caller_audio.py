@@ -1,0 +1,182 @@
+"""The caller's path: up, kept, filled where frames do not come, remembered until it is held, recorded, listened to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.audio.caller_audio import CallerAudio, SilenceFiller, UncommittedAudio
+from adapters.audio.formats import PCM_24K, PCMU, Transcoder
+from adapters.audio.silence import SilenceWatch
+from adapters.audio.uplink import Uplink
+
+
+def test_nothing_is_added_to_frames_that_come_in_time_or_late() -> None:
+    sent: list[bytes] = []
+    filler = SilenceFiller(PCMU, sent.append)
+    for _ in range(100):
+        for _ in range(9):
+            filler.tick()
+        filler.heard()
+    assert sent == []
+
+
+def test_a_gap_becomes_as_much_silence_as_time_has_passed() -> None:
+    sent: list[bytes] = []
+    filler = SilenceFiller(PCMU, sent.append)
+    for _ in range(25):
+        filler.tick()
+    assert b"".join(sent) == b"\xff" * (25 * 160)
+    filler.heard()
+    sent.clear()
+    for _ in range(10):
+        filler.tick()
+    assert [len(each) for each in sent] == [1600]
+
+
+def test_in_the_format_of_the_provider() -> None:
+    sent: list[bytes] = []
+    filler = SilenceFiller(PCM_24K, sent.append)
+    for _ in range(10):
+        filler.tick()
+    assert sent == [bytes(9600)]
+
+
+# --- what no conversation holds yet -----------------------------------------------------------------------------------
+
+
+def frames(audio: UncommittedAudio, first: int, last: int) -> None:
+    for number in range(first, last + 1):
+        audio.remember(bytes([number]) * 160)
+
+
+def numbers(pieces: list[bytes]) -> list[int]:
+    return [piece[0] for piece in pieces]
+
+
+def test_the_onset_and_all_that_was_said_since_once() -> None:
+    audio = UncommittedAudio(PCMU, 8000)
+    frames(audio, 1, 100)
+    audio.open()
+    frames(audio, 101, 150)
+    assert numbers(audio.take()) == list(range(51, 151))
+    assert audio.take() == []
+
+
+def test_nothing_of_a_turn_that_the_provider_has() -> None:
+    audio = UncommittedAudio(PCMU, 8000)
+    audio.open()
+    frames(audio, 1, 50)
+    audio.forget()
+    frames(audio, 51, 60)
+    assert audio.take() == []
+
+
+def test_nothing_where_nobody_spoke() -> None:
+    audio = UncommittedAudio(PCMU, 8000)
+    frames(audio, 1, 100)
+    assert audio.take() == []
+
+
+def test_the_newest_of_a_long_turn() -> None:
+    audio = UncommittedAudio(PCMU, 2000)
+    audio.open()
+    frames(audio, 1, 200)
+    assert numbers(audio.take()) == list(range(101, 201))
+
+
+def test_nothing_where_nothing_is_to_be_kept() -> None:
+    audio = UncommittedAudio(PCMU, 0)
+    audio.open()
+    frames(audio, 1, 100)
+    assert audio.take() == []
+
+
+# --- the path ---------------------------------------------------------------------------------------------------------
+
+FRAME = b"\x10\x20" * 160
+
+
+class Path:
+    """A caller's path at 8 kHz mu-law, and what came out of it."""
+
+    def __init__(self, keep: bool = True, keep_ms: int = 8000) -> None:
+        self.sent: list[bytes] = []
+        self.facts: list[tuple[str, dict[str, Any]]] = []
+        silence = SilenceWatch(self._fact, hold_ms=400)
+        uplink = Uplink(PCMU, self.sent.append, self._fact, keep=keep, keep_ms=keep_ms)
+        self.audio = CallerAudio(Transcoder(PCMU), uplink, silence, UncommittedAudio(PCMU, keep_ms))
+
+    def _fact(self, name: str, data: dict[str, Any]) -> None:
+        self.facts.append((name, data))
+
+    def pass_ms(self, duration_ms: int, frame: bytes | None = None) -> None:
+        for _ in range(duration_ms // 20):
+            if frame is not None:
+                self.audio.hear(frame, 8000)
+            self.audio.tick(None)
+
+    @property
+    def sent_ms(self) -> int:
+        return PCMU.ms(sum(map(len, self.sent)))
+
+
+def test_what_is_said_before_there_is_a_session_goes_up_first_and_in_order() -> None:
+    path = Path()
+    path.pass_ms(100, FRAME)
+    assert path.sent == []
+    path.audio.open_uplink()
+    path.pass_ms(100, bytes(320))
+    assert b"".join(path.sent) == Transcoder(PCMU).to_provider(FRAME * 5 + bytes(320) * 5)
+    assert path.facts == [("uplink.committable", {})]
+
+
+def test_a_phone_that_sends_nothing_is_silence_to_an_open_session_and_to_no_other() -> None:
+    path = Path()
+    path.pass_ms(1000)
+    path.audio.open_uplink()
+    assert path.sent_ms == 0
+    path.pass_ms(1000)
+    assert path.sent_ms == 1000
+
+
+def test_a_turn_that_the_left_session_did_not_keep_goes_up_to_the_next_one_with_its_onset() -> None:
+    path = Path()
+    path.audio.open_uplink()
+    path.pass_ms(3000, FRAME)
+    path.audio.turn_began()
+    path.pass_ms(500, FRAME)
+    path.audio.close_uplink()
+    path.pass_ms(200, FRAME)
+    later: list[bytes] = []
+    path.audio.send_to(later.append)
+    path.audio.open_uplink()
+    assert PCMU.ms(sum(map(len, later))) == 1000 + 500 + 200
+
+
+def test_a_turn_that_a_conversation_holds_does_not_go_up_again() -> None:
+    path = Path()
+    path.audio.open_uplink()
+    path.pass_ms(1000, FRAME)
+    path.audio.turn_began()
+    path.pass_ms(500, FRAME)
+    path.audio.turn_held()
+    path.audio.close_uplink()
+    later: list[bytes] = []
+    path.audio.send_to(later.append)
+    path.audio.open_uplink()
+    assert later == []
+
+
+def test_silence_is_reported_only_while_it_is_watched_for() -> None:
+    path = Path()
+    path.pass_ms(1000)
+    path.audio.watch_silence()
+    path.pass_ms(300)
+    path.audio.hear(b"\x00\x40" * 160, 8000)
+    path.pass_ms(380)
+    assert path.facts == []
+    path.pass_ms(20)
+    assert path.facts == [("caller.silent", {})]
+    path.audio.unwatch_silence()
+    path.pass_ms(1000)
+    assert len(path.facts) == 1
