@@ -33,8 +33,7 @@ from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, Script, load_script
-from adapters.simulator.providers.realtime import ProviderServer, ScenarioError, parse_scenario
-from adapters.simulator.providers.realtime import Scenario as ProviderScenario
+from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ScenarioError, parse_scenario
 from adapters.tools import Tool
 from adapters.virtual_time import VirtualTimeLoop
 from fsm.language.problem import Problem, SpecError

@@ -20,7 +20,7 @@ from adapters.call.settings import CallLimits
 from adapters.providers.realtime.connection import Limits
 from adapters.providers.realtime.protocol import AudioDelta, WireEvent
 from adapters.simulator.caller.script import CallerSettings
-from adapters.simulator.providers.realtime import Scenario, parse_scenario
+from adapters.simulator.providers.realtime import ProviderScenario, parse_scenario
 from adapters.tools import Tool
 from fsm.machine.ledgers.realtime import TOOL_OVERDUE
 from fsm.machine.machine import Effect
@@ -40,7 +40,7 @@ CUTS_IN = {
 LISTENS = {"steps": [{"until_hung_up": {"within_ms": 60000}}]}
 
 
-def scenario(text: str) -> Scenario:
+def scenario(text: str) -> ProviderScenario:
     return parse_scenario(text, Path("hands.yaml"))
 
 
