@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.scenario.files import Case, Suite, read_files
+from adapters.scenario.files import ScenarioCase, Suite, read_files
 from adapters.scenario.wire import play_scenario
 from adapters.specs import load_spec, specs_folder
 from fsm.machine.machine import TurnSpecMachine
@@ -16,7 +16,7 @@ BROKEN = specs_folder() / "broken"
 KEYED = {"ask_while_caller_speaks", "forget_the_owed_answer"}
 
 
-def cases() -> dict[str, Case]:
+def cases() -> dict[str, ScenarioCase]:
     suite = Suite(read_files([BROKEN / "scenarios" / "wire.yaml"]), typestate=False)
     return {Path(case.spec).stem: case for case in suite.cases()}
 

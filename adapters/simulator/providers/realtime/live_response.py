@@ -1,7 +1,7 @@
 """One response: its options, its timetable, its output items as far as they got, its wire object. Nothing is sent here.
 
-Source: docs/facts/realtime_api.md sections 3.1, 3.6, 3.10 and 7: transcript ahead of the audio, audio in 250 ms deltas at
-about 13 times real time, a call may begin while the message before it is still being spoken.
+Source: docs/facts/realtime_api.md sections 3.1, 3.6, 3.10 and 7: transcript ahead of the audio, audio in 250 ms deltas
+at about 13 times real time, a call may begin while the message before it is still being spoken.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is fixed about a simulated provider before the first byte: dialect, keys, delays, and whom it lets in. No I/O.
 
-Source: docs/facts/realtime_api.md sections 0, 3.1, 3.3, 4, 7 and 10. A refused upgrade succeeds; then come one error event
-and close 3000 or 4000. All times in seconds unless named otherwise.
+Source: docs/facts/realtime_api.md sections 0, 3.1, 3.3, 4, 7 and 10. A refused upgrade succeeds; then come one error
+event and close 3000 or 4000. All times in seconds unless named otherwise.
 """
 
 from __future__ import annotations
