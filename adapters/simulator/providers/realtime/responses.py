@@ -1,6 +1,6 @@
 """The life of responses: one at a time in the default conversation, any number beside it. Creates, cancels, steps.
 
-Source: docs/facts/realtime_api.md sections 3.1 to 3.7 and 4. What it says comes from the model, when from its timetable.
+Source: docs/facts/realtime_api.md sections 3.1 to 3.7 and 4. What it says is the model's matter, when its timetable's.
 """
 
 from __future__ import annotations
