@@ -1,7 +1,11 @@
-"""`python -m bench`: all that is measured, in some minutes. Its parts: `bench.step`, `bench.verify`, `bench.calls`."""
+"""`python -m bench`: all that is measured, in some minutes. Its parts: `bench.step`, `bench.verify`, `bench.calls`.
+
+`bench.baseline` compares a call with that of an earlier commit.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,21 +13,28 @@ import click
 
 from bench import calls, step, verify
 from bench.report import Progress, console, machine_lines
-from bench.targets import call_lines, markdown, step_lines, verify_lines
+from bench.targets import TARGETS, call_lines, markdown, step_lines, verify_lines
 
-README = ("<!-- bench: written by `python -m bench --readme` -->\n", "<!-- end bench -->")
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = ROOT / "docs" / "measured.md"
+_PLACE = re.compile(r"(<!-- bench:[^\n]*-->\n)(.*?)(<!-- end bench -->)", re.DOTALL)
 STEPS_TAKE_S = 15.0
 SEARCHES_TAKE_S = 15.0
 
 
 @click.command(help=__doc__)
-@click.option("--readme", is_flag=True, help="Write the promises and what was measured into README.md of this folder.")
+@click.option("--write", is_flag=True, help="Write the promises and what was measured into docs/measured.md.")
+@click.option("--check", is_flag=True, help="Measure nothing: has docs/measured.md every promise?")
 @click.option("--rounds", default=1, show_default=True, help="Repetitions of the calls; the middle one counts.")
-def main(readme: bool, rounds: int) -> None:
-    path = Path("README.md")
-    if readme:
-        _written(path, "")  # rather now than in five minutes
-    out, machine, plan = console(), machine_lines(), calls.Plan(rounds=rounds)
+def main(write: bool, check: bool, rounds: int) -> None:
+    if check:
+        missing = absent(MEASURED.read_text(encoding="utf-8")) if MEASURED.is_file() else ["the file"]
+        for what in missing:
+            click.echo(f"docs/measured.md lacks {what}; write it with: python -m bench --write", err=True)
+        sys.exit(bool(missing))
+    if write:
+        written(MEASURED, "")  # rather now than in five minutes
+    out, machine, plan = console(), machine_lines(), calls.CallPlan(rounds=rounds)
     for line in machine:
         out.print(line, highlight=False)
     progress = Progress(STEPS_TAKE_S + SEARCHES_TAKE_S + plan.takes_s)
@@ -36,23 +47,29 @@ def main(readme: bool, rounds: int) -> None:
     found = calls.measure(plan, progress)
     calls.show(plan, found)
     lines = step_lines(steps.steps, steps.held), verify_lines(searches), call_lines(found)
-    if readme:
+    if write:
         if any(line.busy for line in lines[-1]):
-            sys.exit("README.md is not written: other programs ran meanwhile")
+            sys.exit("docs/measured.md is not written: other programs ran meanwhile")
         tables = "\n".join(markdown(each) for each in lines)
-        path.write_text(_written(path, f"{'; '.join(machine)}.\n\n{tables}"), encoding="utf-8")
-        out.print(f"wrote {path}")
+        MEASURED.write_text(written(MEASURED, f"{'; '.join(machine)}.\n\n{tables}"), encoding="utf-8")
+        out.print("wrote docs/measured.md")
     sys.exit(any(line.missed for each in lines for line in each))
 
 
-def _written(path: Path, new: str) -> str:
-    """The file's text with `new` between the marks."""
+def written(path: Path, tables: str) -> str:
+    """The file's text with `tables` between its marks. UsageError: it has none."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    before, found, rest = text.partition(README[0])
-    _, closed, after = rest.partition(README[1])
-    if not found or not closed:
-        raise click.UsageError(f"README.md of this folder has no place for the tables: {README[0].strip()} {README[1]}")
-    return f"{before}{README[0]}{new}{README[1]}{after}"
+    if not _PLACE.search(text):
+        raise click.UsageError(f"{path} has no place for the tables: <!-- bench: ... --> and <!-- end bench -->")
+    return _PLACE.sub(lambda found: f"{found[1]}{tables}{found[3]}", text, count=1)
+
+
+def absent(text: str) -> list[str]:
+    """What the tables of a page lack of what is promised."""
+    place = _PLACE.search(text)
+    if place is None:
+        return ["the place for the tables"]
+    return [f"the promise '{target}'" for target in TARGETS.values() if f"| {target} |" not in place[2]]
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ class BareBridge:
         server = await loop.create_server(lambda: Phone(self), "127.0.0.1", 0, backlog=512)
         now = loop.time()
         for number, slot in enumerate(self.slots):
-            _Slot(self, slot, now + number * _PERIOD_S / _SLOTS).schedule()
+            _TickSlot(self, slot, now + number * _PERIOD_S / _SLOTS).schedule()
         return int(server.sockets[0].getsockname()[1])
 
 
-class _Slot:
+class _TickSlot:
     """Every 20 ms on an absolute schedule, one frame for each call in it."""
 
     def __init__(self, bridge: BareBridge, phones: list[Phone], due_s: float) -> None:

@@ -41,7 +41,7 @@ Json = Mapping[str, Any]
 
 
 @attrs.frozen
-class Run:
+class BenchRun:
     """One run: what the bridge and the load reported."""
 
     who: str
@@ -97,18 +97,18 @@ class Run:
         return max(self.waited) > BUSY_SHARE
 
 
-class Process:
+class Child:
     """A child that is asked in lines and answers in JSON lines."""
 
-    def __init__(self, stack: ExitStack, *arguments: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    def __init__(self, stack: ExitStack, *arguments: str, root: Path = ROOT) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(root)}
         self._process = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                cwd=ROOT,
+                cwd=root,
                 env=environment,
             )
         )
@@ -147,40 +147,49 @@ def cores() -> tuple[list[str], list[str]]:
 
 
 @attrs.frozen
+class Contender:
+    """Who is measured, by which name, and the tree whose code it runs."""
+
+    name: str
+    who: str
+    root: Path = ROOT
+
+
+@attrs.frozen
 class Pair:
     """A bridge and its load."""
 
     who: str
-    bridge: Process
-    load: Process
+    bridge: Child
+    load: Child
 
     @classmethod
-    def start(cls, stack: ExitStack, who: str, spread: float, *more: str) -> Pair:
+    def start(cls, stack: ExitStack, contender: Contender, spread: float, *more: str) -> Pair:
         mine, other = cores()
-        load = Process(stack, "bench.load", "--spread", str(spread), *other)
+        load = Child(stack, "bench.load", "--spread", str(spread), *other)
         url = f"ws://127.0.0.1:{load.hear()['provider']}/v1/realtime"
-        bridge = Process(stack, "bench.bridge", who, "--provider", url, *mine, *more)
+        bridge = Child(stack, "bench.bridge", contender.who, "--provider", url, *mine, *more, root=contender.root)
         load.tell(f"bridge {bridge.hear()['port']}")
-        return cls(who, bridge, load)
+        return cls(contender.name, bridge, load)
 
     def mark(self) -> float:
         """Counting begins; the bridge's clock."""
         self.load.ask("mark")
         return float(self.bridge.ask("mark")["at"])
 
-    def report(self, calls: int, began: float, rss_before: int) -> Run:
+    def report(self, calls: int, began: float, rss_before: int) -> BenchRun:
         found, heard = self.bridge.ask("report"), self.load.ask("report")
-        return Run(self.who, calls, found["at"] - began, found, heard, rss_before)
+        return BenchRun(self.who, calls, found["at"] - began, found, heard, rss_before)
 
     def stop(self) -> None:
         self.load.tell("stop")
         self.bridge.tell("stop")
 
 
-def run(who: str, calls: int, seconds: float, spread: float, settle: float, profile: str | None = None) -> Run:
+def run(who: str, calls: int, seconds: float, spread: float, settle: float, profile: str | None = None) -> BenchRun:
     """One contender alone under so many calls."""
     with ExitStack() as stack:
-        pair = Pair.start(stack, who, spread, *(["--profile", profile] if profile else []))
+        pair = Pair.start(stack, Contender(who, who), spread, *(["--profile", profile] if profile else []))
         _ring(pair.load, min(FIRST_CALLS, calls))
         time.sleep(min(settle, 3.0))
         rss_before = pair.bridge.ask("rss")["rss"]
@@ -195,8 +204,8 @@ def run(who: str, calls: int, seconds: float, spread: float, settle: float, prof
 
 
 def together(
-    who: Sequence[str], calls: int, seconds: float, settle: float, windows: int = BESIDE_WINDOWS
-) -> list[list[Run]]:
+    who: Sequence[Contender], calls: int, seconds: float, settle: float, windows: int = BESIDE_WINDOWS
+) -> list[list[BenchRun]]:
     """All contenders at once, each with so many calls: for each of some windows the run of each, in this order."""
     with ExitStack() as stack:
         pairs = [Pair.start(stack, each, 3.0) for each in who]
@@ -213,7 +222,7 @@ def together(
     return found
 
 
-def _ring(load: Process, calls: int) -> None:
+def _ring(load: Child, calls: int) -> None:
     load.tell(f"ring {calls}")
     until = time.monotonic() + 60.0
     while load.ask("count")["sessions"] < calls:
@@ -227,7 +236,7 @@ def _ring(load: Process, calls: int) -> None:
 
 @attrs.frozen
 class SideBySide:
-    """CPU of contenders that ran at once, by contender: ms a call-second, and as a multiple of the bare bridge's."""
+    """CPU of contenders that ran at once, by contender: ms a call-second, and as a multiple of the first's."""
 
     calls: int
     cpu_ms: Mapping[str, float]
@@ -236,19 +245,22 @@ class SideBySide:
     def table(self) -> Table:
         rows = [[who, f"{self.cpu_ms[who]:.2f}", f"{self.ratio[who]:.2f}"] for who in self.cpu_ms]
         title = f"CPU side by side: {self.calls} calls each, at once on one core"
-        return table(title, ("", "CPU ms a\ncall-second", "bare\n= 1"), rows)
+        return table(title, ("", "CPU ms a\ncall-second", f"{next(iter(self.ratio))}\n= 1"), rows)
 
 
-def side_by_side(who: Sequence[str], calls: int, seconds: float, settle: float) -> SideBySide:
-    """In either order: who begins first is a few percent dearer. Medians of the windows, the mean of both orders."""
-    means: dict[str, list[float]] = {each: [] for each in who}
-    ratios: dict[str, list[float]] = {each: [] for each in who}
+def side_by_side(who: Sequence[Contender], calls: int, seconds: float, settle: float) -> SideBySide:
+    """In either order: who begins first is a few percent dearer. Medians of the windows, the mean of both orders.
+
+    The first contender is what the others are multiples of.
+    """
+    means: dict[str, list[float]] = {each.name: [] for each in who}
+    ratios: dict[str, list[float]] = {each.name: [] for each in who}
     for order in (list(who), list(reversed(who))):
         windows = together(order, calls, seconds, settle)
-        bare = order.index("bare")
+        one = order.index(who[0])
         for place, each in enumerate(order):
-            means[each].append(statistics.median(window[place].cpu_ms for window in windows))
-            ratios[each].append(statistics.median(window[place].cpu_ms / window[bare].cpu_ms for window in windows))
+            means[each.name].append(statistics.median(window[place].cpu_ms for window in windows))
+            ratios[each.name].append(statistics.median(window[place].cpu_ms / window[one].cpu_ms for window in windows))
     mean = {each: statistics.fmean(found) for each, found in means.items()}
     return SideBySide(calls, mean, {each: statistics.fmean(found) for each, found in ratios.items()})
 
@@ -261,7 +273,7 @@ def _tick(values: Json) -> str:
     return f"{values['p50_ms']:.1f} / {values['p99_ms']:.1f} / {values['p99_9_ms']:.1f} / {values['worst_ms']:.0f}"
 
 
-def _rows(runs: Sequence[Run]) -> list[list[str]]:
+def _rows(runs: Sequence[BenchRun]) -> list[list[str]]:
     return [
         [
             f"{found.calls} {found.who}",
@@ -286,13 +298,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def median_run(runs: Sequence[Run]) -> Run:
+def median_run(runs: Sequence[BenchRun]) -> BenchRun:
     """Of repetitions, the one in the middle by CPU time."""
     ordered = sorted(runs, key=lambda found: found.cpu_ms)
     return ordered[len(ordered) // 2]
 
 
-def _notes(found: Run) -> str:
+def _notes(found: BenchRun) -> str:
     load, bridge = found.load, found.bridge
     more = "".join(f", {name} {bridge[name]}" for name in ("turns", "violations", "rejections") if name in bridge)
     return (
@@ -304,7 +316,7 @@ def _notes(found: Run) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class CallPlan:
     """What is measured, and how long."""
 
     who: Sequence[str] = WHO
@@ -334,27 +346,28 @@ class Plan:
 
 
 @attrs.frozen
-class Found:
+class MeasuredCalls:
     """All that was measured."""
 
     beside: SideBySide | None
-    runs: Sequence[Run]
+    runs: Sequence[BenchRun]
 
 
-def measure(plan: Plan, progress: Progress) -> Found:
+def measure(plan: CallPlan, progress: Progress) -> MeasuredCalls:
     """Minutes; `progress` hears of every part."""
     beside = None
     if plan.is_beside:
         progress.step(f"side by side: {plan.beside} calls of each of {', '.join(plan.who)}")
-        beside = side_by_side(plan.who, plan.beside, plan.seconds / 2, plan.settle)
-    repeated: dict[tuple[int, str], list[Run]] = {}
+        first = sorted(plan.who, key=lambda each: each != "bare")  # what the others are multiples of
+        beside = side_by_side([Contender(each, each) for each in first], plan.beside, plan.seconds / 2, plan.settle)
+    repeated: dict[tuple[int, str], list[BenchRun]] = {}
     for number, who in plan.turns:
         progress.step(f"alone: {number} calls of {who}")
         repeated.setdefault((number, who), []).append(run(who, number, plan.seconds, plan.spread, plan.settle))
-    return Found(beside, [median_run(each) for each in repeated.values()])
+    return MeasuredCalls(beside, [median_run(each) for each in repeated.values()])
 
 
-def show(plan: Plan, found: Found) -> None:
+def show(plan: CallPlan, found: MeasuredCalls) -> None:
     """Prints all of it, and what it says of the promises."""
     out = console()
     if found.beside is not None:
@@ -382,7 +395,7 @@ def show(plan: Plan, found: Found) -> None:
 def main(calls: str, who: str, beside: int, seconds: float, spread: float, settle: float, rounds: int) -> None:
     numbers = [int(number) for number in calls.split(",") if number]
     times = {"seconds": seconds, "spread": spread, "settle": settle}
-    plan = Plan(who=who.split(","), calls=numbers, beside=beside, rounds=rounds, **times)
+    plan = CallPlan(who=who.split(","), calls=numbers, beside=beside, rounds=rounds, **times)
     for line in machine_lines():
         console().print(line, highlight=False)
     show(plan, measure(plan, Progress(plan.takes_s)))

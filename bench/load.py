@@ -28,7 +28,7 @@ import click
 
 from bench import load_wire as wire
 from bench.cpu import used_s, waited_s
-from bench.load_stats import Heard, summary
+from bench.load_stats import HeardByCaller, summary
 
 _SLOTS = 20
 _SLOT_S = 0.001
@@ -42,7 +42,7 @@ _CUT_EVERY = 4
 _SAMPLE = 5  # every so-manieth append is looked into for its number
 
 
-class Loop:
+class LoadLoop:
     """epoll, a heap of timers, and twenty slots a millisecond apart in which callers speak."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Loop:
 class Peer:
     """A non-blocking socket; what the kernel does not take at once waits here."""
 
-    def __init__(self, loop: Loop, sock: socket.socket) -> None:
+    def __init__(self, loop: LoadLoop, sock: socket.socket) -> None:
         self.loop = loop
         self.sock = sock
         self._unsent = b""
@@ -130,9 +130,9 @@ class Peer:
 class Caller(Peer):
     """Sends 50 numbered frames a second, hears 50."""
 
-    def __init__(self, loop: Loop, address: tuple[str, int], number: int) -> None:
+    def __init__(self, loop: LoadLoop, address: tuple[str, int], number: int) -> None:
         super().__init__(loop, socket.create_connection(address))
-        self.heard = Heard()
+        self.heard = HeardByCaller()
         self.sent_at = [0.0] * wire.NUMBERS
         self.awaits_sound_since: float | None = None
         self.awaits_silence_since: float | None = None
@@ -206,10 +206,10 @@ class Caller(Peer):
             self.awaits_sound_since = None
 
 
-class Session(Peer):
+class CannedSession(Peer):
     """The provider's side of one call."""
 
-    def __init__(self, loop: Loop, sock: socket.socket, number: int, caller: Caller) -> None:
+    def __init__(self, loop: LoadLoop, sock: socket.socket, number: int, caller: Caller) -> None:
         super().__init__(loop, sock)
         self._number = number
         self._caller = caller
@@ -262,11 +262,11 @@ class Session(Peer):
     # --- the script ---------------------------------------------------------------------------------------------------
 
     def _answer(self, tag: bytes | None = None) -> None:
-        answer = wire.Answer(self._number, next(self._answers), tag)
+        answer = wire.CannedAnswer(self._number, next(self._answers), tag)
         self.send(answer.begun())
         self.loop.later(_THINK_S, lambda: self._piece(answer, 0))
 
-    def _piece(self, answer: wire.Answer, sent: int) -> None:
+    def _piece(self, answer: wire.CannedAnswer, sent: int) -> None:
         if sent == 0:
             self._caller.answer_comes()
         if sent < _PIECES:
@@ -294,12 +294,12 @@ class Session(Peer):
 class Load:
     """All calls of a run, and what drives it."""
 
-    loop: Loop
+    loop: LoadLoop
     bridge: tuple[str, int]
     calls: int
     spread_s: float
     callers: list[Caller] = attrs.field(factory=list)
-    sessions: list[Session] = attrs.field(factory=list)
+    sessions: list[CannedSession] = attrs.field(factory=list)
     _marked: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def listen(self) -> int:
@@ -317,7 +317,7 @@ class Load:
         with contextlib.suppress(BlockingIOError):
             sock, _ = listener.accept()
             number = len(self.sessions)
-            self.sessions.append(Session(self.loop, sock, number, self.callers[number]))
+            self.sessions.append(CannedSession(self.loop, sock, number, self.callers[number]))
             if len(self.callers) < self.calls:
                 self.loop.later(self.spread_s / self.calls, self.ring)
 
@@ -330,7 +330,7 @@ class Load:
             self.ring()
         elif word == "mark":
             for caller in self.callers:
-                caller.heard = Heard()
+                caller.heard = HeardByCaller()
             self._marked = (monotonic(), sum(used_s()), waited_s() or 0.0)
             _say({"marked": len(self.callers)})
         elif word == "report":
@@ -361,7 +361,7 @@ def _say(message: object) -> None:
 def main(spread: float, core: int | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
-    loop = Loop()
+    loop = LoadLoop()
     load = Load(loop, ("127.0.0.1", 0), 0, spread)
     _say({"provider": load.listen()})
 

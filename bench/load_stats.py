@@ -28,7 +28,7 @@ def lateness(arrivals: Sequence[float]) -> list[float]:
 
 
 @attrs.define
-class Heard:
+class HeardByCaller:
     """Of one call, from the mark on."""
 
     arrivals: list[float] = attrs.field(factory=list)
@@ -49,7 +49,7 @@ class Heard:
     frames_sent: int = 0
 
 
-def summary(calls: Sequence[Heard], seconds: float) -> dict[str, object]:
+def summary(calls: Sequence[HeardByCaller], seconds: float) -> dict[str, object]:
     """One JSON object for all calls of a run."""
     frames = sum(len(call.arrivals) for call in calls)
     return {

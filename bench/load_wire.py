@@ -128,7 +128,7 @@ def _event(kind: bytes, number: int, rest: bytes) -> bytes:
     return text_frame(b'{"type":"%s","event_id":"event_%021d",%s}' % (kind, number, rest))
 
 
-class Answer:
+class CannedAnswer:
     """One response: its ids, and its events in the order of the wire, ready to be sent."""
 
     def __init__(self, session: int, number: int, tag: bytes | None) -> None:

@@ -38,7 +38,7 @@ class Round:
 
 
 @attrs.frozen
-class Measured:
+class MeasuredSteps:
     """Of the steps, medians of all rounds; and the ratios."""
 
     events: int
@@ -168,7 +168,7 @@ def _cold_ns(events: Sequence[Event]) -> float:
     return (perf_counter_ns() - began) / len(events)
 
 
-def measure(rounds: int) -> Measured:
+def measure(rounds: int) -> MeasuredSteps:
     """Compares the contenders, warms them up, and times them."""
     contenders = Contenders()
     contenders.compare()
@@ -178,7 +178,7 @@ def measure(rounds: int) -> Measured:
     gc.freeze()
     made = [contenders.round() for _ in range(rounds)]
     decisions = [contenders.decision() for _ in range(max(rounds // 10, 1))]
-    return Measured(
+    return MeasuredSteps(
         events=len(contenders.events),
         ours_ns=statistics.median(r.ours for r in made),
         hand_ns=statistics.median(r.hand for r in made),
@@ -231,19 +231,19 @@ def _held_bytes(machine: TurnSpecMachine, play: Callable[[Sequence[Event]], obje
 
 
 @attrs.frozen
-class Found:
+class StepsAndBytes:
     """All that was measured: of steps, and the bytes of a call by contender."""
 
     rounds: int
-    steps: Measured
+    steps: MeasuredSteps
     held: Mapping[str, float]
 
 
-def measure_all(rounds: int = ROUNDS, calls: int = CALLS) -> Found:
-    return Found(rounds, measure(rounds), state_bytes(calls))
+def measure_all(rounds: int = ROUNDS, calls: int = CALLS) -> StepsAndBytes:
+    return StepsAndBytes(rounds, measure(rounds), state_bytes(calls))
 
 
-def show(found: Found) -> None:
+def show(found: StepsAndBytes) -> None:
     """Prints all of it, and what it says of the promises."""
     title = f"A step: {found.steps.events} events of one conversation, median of {found.rounds} rounds"
     console().print(shown(title, step_lines(found.steps, found.held)))

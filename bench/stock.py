@@ -76,7 +76,7 @@ class StockMachine:
         """A new call, its first step taken."""
         call = StockCall(self._spec)
         for callback in self._callbacks(self._spec.states[call.state].entry):
-            callback(_First(call))
+            callback(_FirstEvent(call))
         call.changed.add(STATE)
         self._finish(call, [v.initial - 1 for v in self._spec.variables])
         return call
@@ -230,7 +230,7 @@ class StockMachine:
         return emit
 
 
-class _First:
+class _FirstEvent:
     """What callbacks need of the library's EventData, for the first step of a call."""
 
     def __init__(self, model: StockCall) -> None:

@@ -1,4 +1,4 @@
-"""What was promised, what was measured, and whether it holds: one line each, for a terminal and for the README.
+"""What was promised, what was measured, and whether it holds: one line each, for a terminal and for docs/measured.md.
 
 A lateness is not judged where a process of the run had to wait for its core: then another program was measured as
 well. Ratios are, since both sides of a ratio ran in the same seconds. Never a measurement.
@@ -15,9 +15,9 @@ from rich.table import Table
 from bench.report import table
 
 if TYPE_CHECKING:
-    from bench.calls import Found, Run
-    from bench.step import Measured
-    from bench.verify import Searched
+    from bench.calls import BenchRun, MeasuredCalls, SideBySide
+    from bench.step import MeasuredSteps
+    from bench.verify import SearchRate
 
 OF_HAND = 1.2
 OF_STOCK = 20.0
@@ -26,16 +26,31 @@ CALLS = 250
 LATE_P99_MS = 5.0
 FRAME_MS = 20.0
 KB_A_CALL = 150.0
+OF_BASELINE = 1.1
 STATES_A_SECOND = 100_000
 QUICK_S = 1.0
 BUSY_SHARE = 0.01
 """Of the time a process waited for its core; from here on what is late may be late because of that."""
 
+TARGETS = {
+    "step": f"at most {OF_HAND} of the table by hand",
+    "decision": f"about {OF_STOCK:.0f} times faster than stock",
+    "quick": f"under {QUICK_S:.0f} s each",
+    "long": f"at least {STATES_A_SECOND:,}",
+    "beside": f"at most {CPU_OF_BARE}",
+    "alone": "one core",
+    "late": f"p99 under {LATE_P99_MS:.0f}",
+    "gaps": "none",
+    "up": f"within the {FRAME_MS:.0f} ms frame (p99.9)",
+    "memory": f"under {KB_A_CALL:.0f}",
+}
+"""What is promised, as the tables say it."""
+
 Values = Mapping[str, float]
 
 
 @attrs.frozen
-class Cell:
+class BenchCell:
     """One contender's number. `holds`: None where there is nothing to hold, or where it cannot be said."""
 
     text: str
@@ -44,12 +59,12 @@ class Cell:
 
 
 @attrs.frozen
-class Line:
+class PromiseLine:
     """One promise; `cells` by contender."""
 
     what: str
     target: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, BenchCell]
 
     @property
     def missed(self) -> bool:
@@ -65,35 +80,35 @@ class Line:
 HAND, OURS, STOCK = "a table by hand", "turnspec", "stock transitions"
 
 
-def step_lines(found: Measured, held: Values) -> list[Line]:
+def step_lines(found: MeasuredSteps, held: Values) -> list[PromiseLine]:
     """Of the three contenders of `bench.step`."""
     stock_times, alone = found.stock_of_ours, found.stock_decision_ns / found.decision_ns
     return [
-        Line(
+        PromiseLine(
             "a step with ids, effects, deadlines, ns",
-            f"at most {OF_HAND} of the table by hand",
+            TARGETS["step"],
             {
-                HAND: Cell(f"{found.hand_ns:,.0f}"),
-                OURS: Cell(f"{found.ours_ns:,.0f} ({found.of_hand:.2f} of it)", found.of_hand <= OF_HAND),
-                STOCK: Cell(f"{found.stock_ns:,.0f} ({stock_times:.1f} of ours)"),
+                HAND: BenchCell(f"{found.hand_ns:,.0f}"),
+                OURS: BenchCell(f"{found.ours_ns:,.0f} ({found.of_hand:.2f} of it)", found.of_hand <= OF_HAND),
+                STOCK: BenchCell(f"{found.stock_ns:,.0f} ({stock_times:.1f} of ours)"),
             },
         ),
-        Line(
+        PromiseLine(
             "the decision alone, ns",
-            f"about {OF_STOCK:.0f} times faster than stock",
+            TARGETS["decision"],
             {
-                OURS: Cell(f"{found.decision_ns:,.0f}", alone >= OF_STOCK),
-                STOCK: Cell(f"{found.stock_decision_ns:,.0f} ({alone:.0f} of ours)"),
+                OURS: BenchCell(f"{found.decision_ns:,.0f}", alone >= OF_STOCK),
+                STOCK: BenchCell(f"{found.stock_decision_ns:,.0f} ({alone:.0f} of ours)"),
             },
         ),
-        Line("a step, first conversation of a process, ns", "", {OURS: Cell(f"{found.cold_ns:,.0f}")}),
-        Line(
+        PromiseLine("a step, first conversation of a process, ns", "", {OURS: BenchCell(f"{found.cold_ns:,.0f}")}),
+        PromiseLine(
             "state of a call, bytes",
             "",
             {
-                HAND: Cell(f"{held['hand']:,.0f}"),
-                OURS: Cell(f"{held['ours']:,.0f}"),
-                STOCK: Cell(f"{held['stock']:,.0f}"),
+                HAND: BenchCell(f"{held['hand']:,.0f}"),
+                OURS: BenchCell(f"{held['ours']:,.0f}"),
+                STOCK: BenchCell(f"{held['stock']:,.0f}"),
             },
         ),
     ]
@@ -102,35 +117,35 @@ def step_lines(found: Measured, held: Values) -> list[Line]:
 # --- every run --------------------------------------------------------------------------------------------------------
 
 
-def verify_lines(found: Sequence[Searched]) -> list[Line]:
+def verify_lines(found: Sequence[SearchRate]) -> list[PromiseLine]:
     """Of `bench.verify`: what a save waits for, and the rate of a long search; one of fewer states is not long."""
     quick = {each.spec: each for each in found if each.scenes == "quick"}
     long = {each.spec: each for each in found if each.scenes == "long"}
     return [
-        Line(
+        PromiseLine(
             "quick bounds, s (states)",
-            f"under {QUICK_S:.0f} s each",
+            TARGETS["quick"],
             {
-                spec: Cell(f"{each.seconds:.2f} ({each.states:,})", each.seconds < QUICK_S)
+                spec: BenchCell(f"{each.seconds:.2f} ({each.states:,})", each.seconds < QUICK_S)
                 for spec, each in quick.items()
             },
         ),
-        Line(
+        PromiseLine(
             "a long search, states a second (states)",
-            f"at least {STATES_A_SECOND:,}",
+            TARGETS["long"],
             {
-                spec: Cell(
+                spec: BenchCell(
                     f"{each.rate:,.0f} ({each.states:,})",
                     each.rate >= STATES_A_SECOND if each.states >= STATES_A_SECOND else None,
                 )
                 for spec, each in long.items()
             },
         ),
-        Line(
+        PromiseLine(
             "bytes a state, quick / long",
             "",
             {
-                spec: Cell(f"{each.bytes_a_state:,.0f} / {long[spec].bytes_a_state:,.0f}")
+                spec: BenchCell(f"{each.bytes_a_state:,.0f} / {long[spec].bytes_a_state:,.0f}")
                 for spec, each in quick.items()
             },
         ),
@@ -140,16 +155,19 @@ def verify_lines(found: Sequence[Searched]) -> list[Line]:
 # --- a call -----------------------------------------------------------------------------------------------------------
 
 
-def call_lines(found: Found) -> list[Line]:
+def call_lines(found: MeasuredCalls) -> list[PromiseLine]:
     """Of the contenders of `bench.calls`: side by side, then alone under the most calls that were measured."""
     lines = []
     if found.beside is not None:
         beside = found.beside
         lines.append(
-            Line(
+            PromiseLine(
                 f"CPU, bare bridge = 1 ({beside.calls} calls each, at once)",
-                f"at most {CPU_OF_BARE}",
-                {who: Cell(f"{ratio:.2f}", _ours(who, ratio <= CPU_OF_BARE)) for who, ratio in beside.ratio.items()},
+                TARGETS["beside"],
+                {
+                    who: BenchCell(f"{ratio:.2f}", _ours(who, ratio <= CPU_OF_BARE))
+                    for who, ratio in beside.ratio.items()
+                },
             )
         )
     most = max((run.calls for run in found.runs), default=0)
@@ -157,30 +175,38 @@ def call_lines(found: Found) -> list[Line]:
     return lines + (_alone(most, alone) if alone else [])
 
 
-def _alone(calls: int, runs: Mapping[str, Run]) -> list[Line]:
+def baseline_lines(found: SideBySide, commit: str) -> list[PromiseLine]:
+    """Of `bench.baseline`."""
+    name = f"CPU, {commit} = 1 ({found.calls} calls each, at once)"
+    ratios = found.ratio.items()
+    cells = {who: BenchCell(f"{ratio:.2f}", None if who == commit else ratio <= OF_BASELINE) for who, ratio in ratios}
+    return [PromiseLine(name, f"at most {OF_BASELINE}", cells)]
+
+
+def _alone(calls: int, runs: Mapping[str, BenchRun]) -> list[PromiseLine]:
     """The promise is for 250 calls: with fewer, what would be missed is missed, and what holds says nothing."""
     enough = calls >= CALLS
 
-    def line(what: str, target: str, cells: Mapping[str, Cell]) -> Line:
-        return Line(f"{calls} calls: {what}", target, cells)
+    def line(what: str, target: str, cells: Mapping[str, BenchCell]) -> PromiseLine:
+        return PromiseLine(f"{calls} calls: {what}", target, cells)
 
-    def judged(run: Run, holds: bool, text: str) -> Cell:
+    def judged(run: BenchRun, holds: bool, text: str) -> BenchCell:
         holds_or_not = _ours(run.who, holds) if enough or not holds else None
-        return Cell(text, None if run.is_busy else holds_or_not, run.is_busy)
+        return BenchCell(text, None if run.is_busy else holds_or_not, run.is_busy)
 
     late = {who: judged(run, run.late["p99"] < LATE_P99_MS, _spread(run.late)) for who, run in runs.items()}
     gaps = {who: judged(run, run.broken == 0, str(run.broken)) for who, run in runs.items()}
     up = {who: judged(run, run.uplink["p99_9"] < FRAME_MS, _spread(run.uplink)) for who, run in runs.items()}
-    down = {who: Cell(_spread(run.first_sound), busy=run.is_busy) for who, run in runs.items()}
-    held = {who: Cell(f"{run.kb_a_call:.0f}", _ours(who, run.kb_a_call < KB_A_CALL)) for who, run in runs.items()}
-    spent = {who: Cell(f"{run.cpu_ms:.2f} ({100 * run.core:.0f} %)") for who, run in runs.items()}
+    down = {who: BenchCell(_spread(run.first_sound), busy=run.is_busy) for who, run in runs.items()}
+    held = {who: BenchCell(f"{run.kb_a_call:.0f}", _ours(who, run.kb_a_call < KB_A_CALL)) for who, run in runs.items()}
+    spent = {who: BenchCell(f"{run.cpu_ms:.2f} ({100 * run.core:.0f} %)") for who, run in runs.items()}
     return [
-        line("CPU ms a call-second (of one core)", "one core", spent),
-        line("a frame late at the caller, ms, p50 / p99 / p99.9", f"p99 under {LATE_P99_MS:.0f}", late),
-        line("underruns, silences in an answer", "none", gaps),
-        line("added on the way up, ms, p50 / p99 / p99.9", f"within the {FRAME_MS:.0f} ms frame (p99.9)", up),
+        line("CPU ms a call-second (of one core)", TARGETS["alone"], spent),
+        line("a frame late at the caller, ms, p50 / p99 / p99.9", TARGETS["late"], late),
+        line("underruns, silences in an answer", TARGETS["gaps"], gaps),
+        line("added on the way up, ms, p50 / p99 / p99.9", TARGETS["up"], up),
         line("added on the way down, the wait for the next frame included, ms, p50 / p99 / p99.9", "", down),
-        line("memory a call, KB", f"under {KB_A_CALL:.0f}", held),
+        line("memory a call, KB", TARGETS["memory"], held),
     ]
 
 
@@ -198,18 +224,18 @@ _SAID = {True: "holds", False: "missed"}
 _COLOUR = {True: "green", False: "red"}
 
 
-def _columns(lines: Sequence[Line]) -> list[str]:
+def _columns(lines: Sequence[PromiseLine]) -> list[str]:
     return list(dict.fromkeys(who for line in lines for who in line.cells))
 
 
-def shown(title: str, lines: Sequence[Line]) -> Table:
+def shown(title: str, lines: Sequence[PromiseLine]) -> Table:
     """For a terminal."""
     columns = _columns(lines)
     rows = [[line.what, *[_shown(line.cells.get(who)) for who in columns], line.target] for line in lines]
     return table(title, ["", *columns, "target"], rows)
 
 
-def _shown(cell: Cell | None) -> str:
+def _shown(cell: BenchCell | None) -> str:
     if cell is None:
         return ""
     if cell.busy:
@@ -217,15 +243,15 @@ def _shown(cell: Cell | None) -> str:
     return cell.text if cell.holds is None else f"{cell.text}\n[{_COLOUR[cell.holds]}]{_SAID[cell.holds]}[/]"
 
 
-def markdown(lines: Sequence[Line]) -> str:
-    """For the README."""
+def markdown(lines: Sequence[PromiseLine]) -> str:
+    """For docs/measured.md."""
     columns = _columns(lines)
     rows = [["", *columns, "target"], ["---"] * (len(columns) + 2)]
     rows += [[line.what, *[_written(line.cells.get(who)) for who in columns], line.target] for line in lines]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _written(cell: Cell | None) -> str:
+def _written(cell: BenchCell | None) -> str:
     if cell is None:
         return ""
     return f"**{cell.text}, missed**" if cell.holds is False else cell.text

@@ -24,7 +24,7 @@ LONGEST = ("turns",)
 
 
 @attrs.frozen
-class Searched:
+class SearchRate:
     """Of one spec and one group of scenes."""
 
     spec: str
@@ -38,7 +38,7 @@ class Searched:
         return self.states / self.seconds
 
 
-def measure() -> Iterator[Searched]:
+def measure() -> Iterator[SearchRate]:
     """The quick scenes of each bundled spec, as on every save, and a long one."""
     environment = load_environment()
     for name in ("server_vad", "owned_turns", "push_to_talk"):
@@ -47,17 +47,17 @@ def measure() -> Iterator[Searched]:
         yield _searched(spec, environment, VerifyOptions("full", LONGEST), "long")
 
 
-def _searched(spec: Spec, environment: Environment, options: VerifyOptions, what: str) -> Searched:
+def _searched(spec: Spec, environment: Environment, options: VerifyOptions, what: str) -> SearchRate:
     gc.collect()
     began = time.perf_counter()
     verdicts = all_searched(spec, environment, options, SearchProgress(quiet=True))
     seconds = time.perf_counter() - began
     states = sum(verdict.states for verdict in verdicts)
     held = sum(verdict.bytes_per_state * verdict.states for verdict in verdicts)
-    return Searched(spec.name, what, states, seconds, held / states)
+    return SearchRate(spec.name, what, states, seconds, held / states)
 
 
-def show(found: list[Searched]) -> None:
+def show(found: list[SearchRate]) -> None:
     console().print(shown("every run of a spec, visited and judged", verify_lines(found)))
 
 

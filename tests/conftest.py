@@ -1,4 +1,4 @@
-"""What every room's tests share: the choice of event loop, and recorded calls."""
+"""What every room's tests share: event loops, Hypothesis without a clock, kept type checks, recorded calls."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import recordings
+from tests.type_checks import keep_type_checks
 from tests.virtual_time import VirtualTimeLoop
 
 LONGEST_S = {True: 1200, False: 120}  # on a loop whose clock jumps, on a real one
@@ -19,7 +21,13 @@ LONGEST_S = {True: 1200, False: 120}  # on a loop whose clock jumps, on a real o
 os.environ["TURNSPEC_CACHE"] = "off"  # no test counts on what another one has checked, or writes to a user's folder
 
 
+# No test fails because a machine is slow: neither a deadline for an example nor the health check by the clock.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    keep_type_checks()
     config.addinivalue_line("markers", "virtual_time: run on a loop whose clock jumps when everybody waits")
 
 

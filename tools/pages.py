@@ -15,7 +15,7 @@ import click
 from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
-from fsm.draw.files import pages
+from fsm.draw.page import pages
 from fsm.verify import verdict_text
 from tools.mutants.run import kept_result
 

@@ -12,7 +12,7 @@ import click
 
 from adapters.specs import BUNDLED, display_path, load_spec
 from fsm.draw.dot import to_dot
-from fsm.draw.files import pages
+from fsm.draw.page import pages
 from fsm.language.loader import Loaded
 from fsm.language.problem import SpecError
 

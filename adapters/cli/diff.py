@@ -16,7 +16,7 @@ from adapters.git_specs import GitError, here, load_named, names_at
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, load_environment
 from fsm.diff import report
-from fsm.diff.behaviour import MAX_STATES, Behaviour, Bound, behaviour
+from fsm.diff.behaviour import MAX_STATES, Behaviour, SearchBound, behaviour
 from fsm.diff.markdown import markdown
 from fsm.diff.overlay import overlay
 from fsm.diff.structure import structure
@@ -96,7 +96,7 @@ def command(**given: Any) -> None:
     options = DiffOptions(**given)
     if options.json and options.markdown:
         raise click.UsageError("--json or --markdown, not both")
-    bound = Bound(options.scene, "full" if options.full else "quick", options.max_states, options.states)
+    bound = SearchBound(options.scene, "full" if options.full else "quick", options.max_states, options.states)
     progress = SearchProgress(quiet=options.json or options.markdown)
     try:
         compare = None if options.structure else _comparer(bound, progress)
@@ -167,7 +167,7 @@ def _loaded(name: str | None, spec: str, typestate: bool) -> Loaded:
 Comparer = Callable[[Loaded, Loaded], Behaviour]
 
 
-def _comparer(bound: Bound, progress: SearchProgress) -> Comparer:
+def _comparer(bound: SearchBound, progress: SearchProgress) -> Comparer:
     """Compares what two specs do; UsageError for a scene that is not there."""
     world = load_environment().world
     for name in bound.scenes:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from adapters.scenario.files import Case, Play, Suite, bundled_scenarios, found_files, read_files
+from adapters.scenario.files import Play, ScenarioCase, Suite, bundled_scenarios, found_files, read_files
 from fsm.language.problem import SpecError
 from fsm.scenario.coverage import Coverage
 from fsm.scenario.report import coverage_json, coverage_text, failure_json, failure_text
 from fsm.scenario.runner import Result
 
-Ran = list[tuple[Case, Result]]
+Ran = list[tuple[ScenarioCase, Result]]
 
 TEACHES = """
 \b
@@ -113,7 +113,7 @@ def command(
     sys.exit(1 if failed or not all(each.is_complete for each in coverages) else 0)
 
 
-def _player(cases: Sequence[Case]) -> Play | None:
+def _player(cases: Sequence[ScenarioCase]) -> Play | None:
     if not any(case.scenario.play for case in cases):
         return None
     import logging

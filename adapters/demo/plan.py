@@ -21,8 +21,8 @@ from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.compat import incompatibilities
 from adapters.simulator.caller.script import Script
-from adapters.simulator.providers.realtime.scenario import Scenario, ScenarioError, load_scenario
-from adapters.simulator.providers.realtime.settings import Latency, ProviderSettings
+from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, ScenarioError, load_scenario
+from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
 from adapters.specs import display_path, load_file, load_spec, spec_path
 from fsm.journal.journal import digest
 from fsm.language.problem import Place, Problem, SpecError
@@ -64,7 +64,7 @@ class Plan:
     spec: Spec
     spec_digest: str
     session: SessionSettings
-    scenario: Scenario
+    scenario: ProviderScenario
     simulated: ProviderSettings
     endpoint: Endpoint | None
     script: Script
@@ -133,7 +133,7 @@ def fault_names() -> list[str]:
     return sorted(path.stem for path in FAULTS.glob("*.yaml"))
 
 
-def _scenario(given: str | None, random: Random) -> Scenario:
+def _scenario(given: str | None, random: Random) -> ProviderScenario:
     """A scenario file with nothing but faults and latency strikes the demo's own conversation."""
     try:
         base = load_scenario(HERE / "call.yaml")

@@ -22,7 +22,7 @@ from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.providers.realtime.server import ProviderServer
-from adapters.simulator.providers.realtime.stats import SessionStats
+from adapters.simulator.providers.realtime.session_context import SessionStats
 
 _SETTLE_S: Final = 10.0
 """How long a call may take to end after the caller has left."""

@@ -56,7 +56,7 @@ def read_files(paths: Iterable[Path]) -> list[tuple[Path, ScenarioFile]]:
 
 
 @attrs.frozen
-class Case:
+class ScenarioCase:
     """A scenario, the file it is in and the spec it is run with."""
 
     path: Path
@@ -74,7 +74,7 @@ class Suite:
     typestate: bool = True
     machines: dict[str, TurnSpecMachine] = attrs.field(factory=dict)
 
-    def cases(self, name_part: str = "") -> list[Case]:
+    def cases(self, name_part: str = "") -> list[ScenarioCase]:
         """What is to be run. Raises SpecError: a spec that does not load, a name that its spec does not have."""
         problems = Problems()
         found = [case for path, file in self.files for case in self._of_file(path, file)]
@@ -87,12 +87,12 @@ class Suite:
         problems.raise_if_any()
         return found
 
-    def _of_file(self, path: Path, file: ScenarioFile) -> Iterator[Case]:
+    def _of_file(self, path: Path, file: ScenarioFile) -> Iterator[ScenarioCase]:
         for scenario in file.scenarios:
             if self.only is None:
-                yield from (Case(path, scenario, self._resolved(path, name)) for name in scenario.specs)
+                yield from (ScenarioCase(path, scenario, self._resolved(path, name)) for name in scenario.specs)
             elif self._is_for_only(scenario.specs):
-                yield Case(path, scenario, self.only)
+                yield ScenarioCase(path, scenario, self.only)
 
     def _is_for_only(self, names: Sequence[str]) -> bool:
         """A spec by another file keeps its scenarios by its name; one with a name of its own takes all."""
@@ -113,14 +113,14 @@ class Suite:
             self.machines[name] = TurnSpecMachine(self.loaded(name).spec)
         return self.machines[name]
 
-    def run(self, case: Case, play: Play | None) -> Result | None:
+    def run(self, case: ScenarioCase, play: Play | None) -> Result | None:
         """How it goes; None for one over the wire where nobody plays."""
         machine = self.machine(case.spec)
         if case.scenario.play is None:
             return run_scenario(machine, case.scenario)
         return play(machine, case.scenario, case.path.parent) if play is not None else None
 
-    def run_all(self, cases: Sequence[Case], play: Play | None) -> list[tuple[Case, Result]]:
+    def run_all(self, cases: Sequence[ScenarioCase], play: Play | None) -> list[tuple[ScenarioCase, Result]]:
         """The machine alone is quick; calls over the wire mostly wait for the kernel, so they do it side by side."""
         with ThreadPoolExecutor(CALLS_AT_ONCE) as threads:
             waiting = {n: threads.submit(self.run, case, play) for n, case in enumerate(cases) if case.scenario.play}
@@ -136,7 +136,7 @@ class Suite:
         name = self.loaded(self.only).spec.name
         return tuple(attrs.evolve(c, specs=(name,)) for c in claims if self._is_for_only(c.specs))
 
-    def coverages(self, results: Iterable[tuple[Case, Result]]) -> dict[str, Coverage]:
+    def coverages(self, results: Iterable[tuple[ScenarioCase, Result]]) -> dict[str, Coverage]:
         """What is reached of each spec that was run."""
         steps: dict[str, list[tuple[str, Step]]] = {self.only: []} if self.only is not None else {}
         for case, result in results:

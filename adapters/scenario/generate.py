@@ -13,12 +13,12 @@ import click
 
 from adapters.scenario.files import Suite, found_files, read_files
 from adapters.specs import BUNDLED, display_path
-from fsm.scenario.search import Search
+from fsm.scenario.search import NoveltySearch
 from fsm.scenario.writer import Draft, drafts_in, drafts_of, needed, rendered
 
 
 def generate_into(suite: Suite, folder: Path, check: bool) -> int:
-    """Writes the files, or tells with `check` which are stale. Returns the exit code."""
+    """Writes the files, or reports with `check` which are stale. Returns the exit code."""
     stale = 0
     for path, text in generated(suite, folder, search=not check):
         known = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -37,7 +37,7 @@ def generate_into(suite: Suite, folder: Path, check: bool) -> int:
 def generated(suite: Suite, folder: Path, search: bool = True) -> Iterator[tuple[Path, str]]:
     """Each file and what is to stand in it. Scenarios of the suite that lie in `folder` do not count as by hand.
 
-    Without `search`, what is there is only told anew: enough to find a file stale, or to find that nothing is missing.
+    Without `search`, what is there is only played anew: enough to see that a file is stale, or that nothing is missing.
     """
     by_hand = Suite([(p, f) for p, f in suite.files if folder.resolve() not in p.resolve().parents], suite.only)
     ran = by_hand.run_all(by_hand.cases(), None)
@@ -48,7 +48,7 @@ def generated(suite: Suite, folder: Path, search: bool = True) -> Iterator[tuple
         drafts, left = needed(machine, _known(path), wanted)
         if left and search:
             click.echo(f"{coverage.spec}: looking for short ways to {len(left)} targets ...", err=True)
-            drafts, left = needed(machine, [*drafts, *drafts_of(Search(machine).ways(left))], wanted)
+            drafts, left = needed(machine, [*drafts, *drafts_of(NoveltySearch(machine).ways(left))], wanted)
         for target in sorted(left, key=str):
             click.echo(f"{target.place}: no way found to '{target}'", err=True)
         written = name if name in BUNDLED else Path(os.path.relpath(name, folder)).as_posix()

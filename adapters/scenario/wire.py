@@ -34,8 +34,7 @@ from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, Script, load_script
-from adapters.simulator.providers.realtime import ProviderServer, ScenarioError, parse_scenario
-from adapters.simulator.providers.realtime import Scenario as ProviderScenario
+from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ScenarioError, parse_scenario
 from adapters.tools import Tool
 from adapters.virtual_time import VirtualTimeLoop
 from fsm.language.problem import Problem, SpecError
@@ -52,7 +51,7 @@ _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.
 
 
 @attrs.frozen
-class Stage:
+class PreparedCall:
     """What the two simulators and the call are set up with."""
 
     script: Script
@@ -85,7 +84,7 @@ class _Played:
     caller: CallerReport
 
 
-def stage(scenario: Scenario, spec: Spec, folder: Path) -> Stage:
+def prepared_call(scenario: Scenario, spec: Spec, folder: Path) -> PreparedCall:
     """The parts of a play, from the plain values of the scenario. Raises SpecError for what the simulators refuse."""
     play = scenario.play
     assert play is not None
@@ -102,7 +101,7 @@ def stage(scenario: Scenario, spec: Spec, folder: Path) -> Stage:
         )  # fmt: skip
     except (ValueError, TypeError, ScenarioError) as error:
         raise SpecError([Problem(scenario.place, "simulator", f"'{scenario.name}': {error}")]) from None
-    return Stage(script, provider, chosen, None if greeting is None else str(greeting), tools)
+    return PreparedCall(script, provider, chosen, None if greeting is None else str(greeting), tools)
 
 
 def _plain(value: object) -> object:
@@ -133,14 +132,14 @@ def _turn_detection(spec: Spec, given: object) -> Mapping[str, object] | Unset |
 
 
 def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) -> Result:
-    """Plays a scenario `over: wire` on a loop of its own, in virtual time. Raises SpecError as `stage` does."""
+    """Plays a scenario `over: wire` on a loop of its own, in virtual time. Raises SpecError as `prepared_call` does."""
     assert scenario.play is not None
-    prepared = stage(scenario, machine.spec, folder)
+    prepared = prepared_call(scenario, machine.spec, folder)
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         try:
             played = runner.run(asyncio.wait_for(_call(machine, scenario, prepared), MAX_CALL_S))
         except TimeoutError:
-            mismatch = Mismatch("the call", f"an end within {MAX_CALL_S:.0f} s", "it goes on")
+            mismatch = Mismatch("the call", f"an end within {MAX_CALL_S:.0f} s", "still running")
             return Result(scenario, machine.spec.name, (), Failure(scenario.place, "over: wire", (mismatch,)))
     mismatches = _mismatches(scenario.play, played)
     steps = tuple(step for _, step in played.steps)
@@ -151,7 +150,7 @@ def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) ->
     return Result(scenario, machine.spec.name, steps, failure)
 
 
-async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: Stage) -> _Played:
+async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: PreparedCall) -> _Played:
     """One call from the first packet to the last."""
     watcher = _Watcher()
     summaries: list[Summary] = []
@@ -248,4 +247,4 @@ def _story(played: _Played) -> list[str]:
     ]
 
 
-__all__: list[Any] = ["Stage", "play_scenario", "stage"]
+__all__: list[Any] = ["PreparedCall", "play_scenario", "prepared_call"]

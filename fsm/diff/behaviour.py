@@ -1,6 +1,6 @@
 """Two specs in lock-step in one world: the shortest run in which they act differently, or that there is none.
 
-Both are told the same events; as long as they answer with the same effects the world is one world for both. The first
+Both get the same events; as long as they answer with the same effects the world is one world for both. The first
 event that they answer with other effects ends the run, and is the witness. A deadline that runs in only one of them
 fires there alone. Built on the tables and the search of the verifier; a control is a pair of configurations here.
 Never here: text for people (fsm.diff.report), clocks.
@@ -48,7 +48,7 @@ class Witness:
 
 
 @attrs.frozen
-class Searched:
+class SceneSearched:
     """How far one scene was searched. `cut`: how often a queue was full, so that runs were left out."""
 
     scene: str
@@ -61,11 +61,11 @@ class Searched:
 
 @attrs.frozen
 class Behaviour:
-    """What was found. `reason`: why the two were not compared at all (then nothing else is told)."""
+    """What was found. `reason`: why the two were not compared at all (then there is nothing else)."""
 
     witness: Witness | None = None
     timing: Witness | None = None
-    searched: tuple[Searched, ...] = ()
+    searched: tuple[SceneSearched, ...] = ()
     reason: str = ""
     size: str = "quick"
     taken: frozenset[str] = frozenset()
@@ -83,7 +83,7 @@ class Behaviour:
 
 
 @attrs.frozen
-class Bound:
+class SearchBound:
     """How far to go: `scenes` (none: all that fit both specs), quick or full bounds, states for each scene."""
 
     scenes: Sequence[str] = ()
@@ -93,10 +93,10 @@ class Bound:
 
 
 def behaviour(
-    old: Spec, new: Spec, world: World, bound: Bound | None = None, tick: Tick | None = None
+    old: Spec, new: Spec, world: World, bound: SearchBound | None = None, tick: Tick | None = None
 ) -> Behaviour:  # fmt: skip
     """Searches scene by scene and keeps the shortest witness. Raises KeyError for a scene the world lacks."""
-    bound = bound or Bound()
+    bound = bound or SearchBound()
     reason = _incomparable(old, new)
     if reason:
         return Behaviour(reason=reason, size=bound.size)
@@ -119,7 +119,7 @@ def behaviour(
 
 
 def _incomparable(old: Spec, new: Spec) -> str:
-    """Specs of other vocabularies, or that set the provider up in another way, are not told the same events."""
+    """Specs of other vocabularies, or that set the provider up in another way, do not get the same events."""
     if set(old.vocabulary.names) != set(new.vocabulary.names):
         only = sorted(set(old.vocabulary.names) ^ set(new.vocabulary.names))
         return f"they live in different worlds: only one of them has the vocabulary {', '.join(only)}"
@@ -131,7 +131,7 @@ def _incomparable(old: Spec, new: Spec) -> str:
 class _Search:
     """One scene."""
 
-    def __init__(self, old: Spec, new: Spec, world: World, scene: str, bound: Bound) -> None:
+    def __init__(self, old: Spec, new: Spec, world: World, scene: str, bound: SearchBound) -> None:
         self.bound, self.scene = bound, scene
         self.settings = SearchLimits(scene, bound.size).settings(world)
         self.tables = PairTables(old, new, world, self.settings, bound.states_too)
@@ -178,12 +178,12 @@ class _Search:
         macros = [m for m in self.tables.macros.values() if isinstance(m, PairMacro)]
         return {row.id for m in macros for r in (*m.reactions, *m.others) for row in r.path}
 
-    def report(self) -> Searched:
+    def report(self) -> SceneSearched:
         channels = [c.name for c in self.world.channels]
         cut = {name: count for name, count in zip(channels, self.explorer.cut, strict=True) if count}
         done = (self.explorer.done and not self.too_many) or self.tables.start_differs
         states = len(self.explorer.order)
-        return Searched(self.scene, states, done, self.settings.assume, self.settings.bounds, cut)
+        return SceneSearched(self.scene, states, done, self.settings.assume, self.settings.bounds, cut)
 
 
 @attrs.frozen

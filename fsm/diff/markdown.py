@@ -1,12 +1,16 @@
 """Diffs as Markdown for a pull-request comment: verdicts first, then the run, recorded calls, the picture, every part.
 
-Kept below what code hosts take in a comment. Never here: finding anything.
+A run is drawn as a Mermaid sequence diagram: what both share, then what each does. Kept below what code hosts take in a
+comment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import attrs
+
+from fsm.diff.behaviour import PairStep, Witness
 from fsm.diff.overlay import LEGEND, overlay
 from fsm.diff.report import (
     SIGNS,
@@ -23,10 +27,11 @@ from fsm.diff.report import (
     waits,
     where,
 )  # fmt: skip
-from fsm.diff.sequence import sequence
-from fsm.diff.structure import Change, short_id
+from fsm.diff.structure import SpecChange, short_id
 from fsm.diff.traffic import Traffic
 from fsm.draw.text import code, prose, table
+from fsm.verify.counterexample import Counterexample, RunAnswer
+from fsm.verify.sequence_diagram import escaped, mermaid, note
 
 MARK = "<!-- turnspec diff -->"  # by which a workflow finds its own comment
 MOST_ROWS = 60
@@ -151,7 +156,7 @@ def _structure(diff: Diff, drawn: bool) -> Iterator[str]:
         yield "</details>\n"
 
 
-def _change(change: Change) -> tuple[str, str, str, str]:
+def _change(change: SpecChange) -> tuple[str, str, str, str]:
     said = [a for a in change.aspects if change.status == "changed" or a.what not in ("why", "about", "in")]
     lines = "<br>".join(dict.fromkeys(p for p in (where(change.old), where(change.new)) if p))
     differs = "<br>".join(f"{a.what}: {_cut(delta(a))}" for a in said)
@@ -159,3 +164,32 @@ def _change(change: Change) -> tuple[str, str, str, str]:
 
 
 __all__ = ["MARK", "markdown"]
+
+
+def sequence(witness: Witness, old: str, new: str) -> str:
+    """The diagram's text; `old` and `new` name the two specs. Shared steps show the answer of the old one."""
+    steps = tuple(attrs.evolve(s.step, answers=s.old) for s in witness.steps[:-1])
+    last = witness.steps[-1]
+    text = mermaid(Counterexample((*steps, last.step)), f"scene {witness.scene}")
+    return "\n".join([text.rstrip("\n"), *_ends(witness, last, old, new)]) + "\n"
+
+
+def _ends(witness: Witness, last: PairStep, old: str, new: str) -> Iterator[str]:
+    sides = (("alt", old, last.old, 0), ("else", new, last.new, 1))
+    for word, name, answers, side in sides:
+        yield f"    {word} {escaped(name)}"
+        yield from _notes(answers)
+        if witness.kind == "deadline":
+            yield f"    note over us: waits {witness.waits_ms[side]} ms for {escaped(witness.deadline)}"
+    yield "    end"
+
+
+def _notes(answers: Sequence[RunAnswer]) -> Iterator[str]:
+    if not answers:
+        yield "    note over us: nothing"
+    for a in answers:
+        yield f"    note right of us: {note(a)}"
+        for effect in a.effects:
+            yield f"    us->>us: {escaped(effect)}"
+        if not a.effects:
+            yield "    note over us: does nothing"

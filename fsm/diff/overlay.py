@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from fsm.diff.structure import Change, Status
+from fsm.diff.structure import SpecChange, Status
 from fsm.draw.mermaid import escape
 from fsm.draw.picture import Box, Picture, all_boxes, picture, short
 from fsm.language.loader import Loaded
@@ -43,7 +43,7 @@ class _Line:
     label: str = ""
 
 
-def overlay(old: Loaded, new: Loaded, changes: Sequence[Change]) -> str:
+def overlay(old: Loaded, new: Loaded, changes: Sequence[SpecChange]) -> str:
     """The text of the picture; deterministic."""
     return "\n".join(_Overlay(old, new, changes).lines()) + "\n"
 
@@ -51,7 +51,7 @@ def overlay(old: Loaded, new: Loaded, changes: Sequence[Change]) -> str:
 class _Overlay:
     """One use."""
 
-    def __init__(self, old: Loaded, new: Loaded, changes: Sequence[Change]) -> None:
+    def __init__(self, old: Loaded, new: Loaded, changes: Sequence[SpecChange]) -> None:
         self.specs = (old.spec, new.spec)
         self.pictures = (picture(old), picture(new))
         self.changes = [c for c in changes if not c.is_wording]
@@ -162,7 +162,7 @@ class _Overlay:
         return f"{_id(line.source)} {_LINES[line.look][0]}{label} {_id(line.target)}"
 
 
-def _ways(spec: Spec, change: Change) -> Iterator[tuple[str, str, str]]:
+def _ways(spec: Spec, change: SpecChange) -> Iterator[tuple[str, str, str]]:
     """(source, target, event) of a changed row: from its group, its state or its choice; staying comes back."""
     owner = change.name.partition("/")[0]
     if change.part == "choice":
@@ -178,7 +178,7 @@ def _ways(spec: Spec, change: Change) -> Iterator[tuple[str, str, str]]:
                     return
 
 
-def _figures(change: Change) -> str:
+def _figures(change: SpecChange) -> str:
     """The old and the new figure of a deadline."""
     after = next((a for a in change.aspects if a.what == "after"), None)
     return f": {' to '.join(filter(None, (after.old, after.new)))}" if after else ""

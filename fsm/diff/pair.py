@@ -105,8 +105,8 @@ class PairTables(Tables):
     def step(self, control: int, event: int) -> MacroStep:
         """What both do with an event, and with those that waited and need not any longer."""
         name, pair, key = self.events[event], self.pairs[control], event << BITS | control
-        told = self._runs(name.removeprefix("timer."), pair) if name.startswith("timer.") else (True, True)
-        sides = [self._side(i, pair[i], name) if told[i] else () for i in (0, 1)]
+        fires = self._runs(name.removeprefix("timer."), pair) if name.startswith("timer.") else (True, True)
+        sides = [self._side(i, pair[i], name) if fires[i] else () for i in (0, 1)]
         after = tuple(side[-1].after if side else pair[i] for i, side in enumerate(sides))
         effects = _effects(sides[0])
         kind: Differs | None = None

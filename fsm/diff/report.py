@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 
 from fsm.diff.behaviour import Behaviour, PairStep, Witness
-from fsm.diff.structure import Aspect, Change, short_id
+from fsm.diff.structure import Aspect, SpecChange, short_id
 from fsm.diff.traffic import NO_JOURNAL, Aside, Traffic
 from fsm.language.loader import Loaded
 from fsm.language.problem import Place
@@ -25,7 +25,7 @@ class Diff:
 
     old: Loaded
     new: Loaded
-    changes: tuple[Change, ...]
+    changes: tuple[SpecChange, ...]
     behaviour: Behaviour | None = None
     traffic: Traffic | None = None
 
@@ -36,7 +36,7 @@ class Diff:
         return not self.changes and acts and not (self.traffic and self.traffic.different)
 
     @property
-    def unvisited(self) -> tuple[Change, ...]:
+    def unvisited(self) -> tuple[SpecChange, ...]:
         """Changed transitions that no run took, so that nothing is said about them."""
         found = self.behaviour
         if found is None or found.reason or found.witness is not None:
@@ -70,7 +70,7 @@ def lone_json(found: Lone) -> dict[str, object]:
 # --- sentences --------------------------------------------------------------------------------------------------------
 
 
-def structure_verdict(changes: Sequence[Change]) -> str:
+def structure_verdict(changes: Sequence[SpecChange]) -> str:
     """How much changed, in a line."""
     if not changes:
         return "nothing is written differently"
@@ -156,7 +156,7 @@ def text(diff: Diff) -> str:
     return "\n".join(lines) + "\n"
 
 
-def change_lines(change: Change) -> Iterator[str]:
+def change_lines(change: SpecChange) -> Iterator[str]:
     """A change, with what is different about it."""
     places = " → ".join(str(p) for p in (where(change.old), where(change.new)) if p)
     yield f"  {SIGNS[change.status]} {change.part} {change.name}  ({places})"

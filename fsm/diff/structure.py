@@ -12,9 +12,9 @@ from typing import Literal
 
 import attrs
 
-from fsm.diff.words import condition, operations, slot_moves, slot_values
+from fsm.language.expression import Expr
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.spec import Row, Spec
+from fsm.language.spec import Branch, Operation, Row, Spec
 from fsm.language.vocabulary import EffectWord, EventWord, Word
 
 Status = Literal["added", "removed", "changed"]
@@ -37,7 +37,7 @@ class Aspect:
 
 
 @attrs.frozen
-class Change:
+class SpecChange:
     """A part that is not the same. `states` are those in which a transition is taken, in either spec."""
 
     part: Part
@@ -55,7 +55,7 @@ class Change:
 
 
 @attrs.frozen
-class Item:
+class SpecPart:
     """A part as texts."""
 
     part: Part
@@ -65,7 +65,7 @@ class Item:
     states: tuple[str, ...] = ()
 
 
-def structure(old: Spec, new: Spec) -> tuple[Change, ...]:
+def structure(old: Spec, new: Spec) -> tuple[SpecChange, ...]:
     """Every part that differs, in the order of PARTS, then of the new spec, what was removed last."""
     moved_states = _moved_states(old, new)
     before = {(i.part, i.name): i for i in _items(old, moved_states)}
@@ -87,7 +87,7 @@ def _moved_states(old: Spec, new: Spec) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def _changed(old: Item | None, new: Item) -> Change | None:
+def _changed(old: SpecPart | None, new: SpecPart) -> SpecChange | None:
     if old is None:
         return _alone(new, "added")
     pairs = [Aspect(what, old.says.get(what, ""), new.says.get(what, "")) for what in {**old.says, **new.says}]
@@ -97,18 +97,18 @@ def _changed(old: Item | None, new: Item) -> Change | None:
     if not aspects:
         return None
     states = tuple(dict.fromkeys((*new.states, *old.states)))
-    return Change(new.part, new.name, "changed", aspects, old.place, new.place, states)
+    return SpecChange(new.part, new.name, "changed", aspects, old.place, new.place, states)
 
 
-def _alone(item: Item, status: Status) -> Change:
+def _alone(item: SpecPart, status: Status) -> SpecChange:
     is_new = status == "added"
     aspects = tuple(Aspect(w, "" if is_new else t, t if is_new else "") for w, t in item.says.items() if t)
     places = {"new" if is_new else "old": item.place}
-    return Change(item.part, item.name, status, aspects, states=item.states, **places)
+    return SpecChange(item.part, item.name, status, aspects, states=item.states, **places)
 
 
 def _renamed(
-    before: Mapping[tuple[Part, str], Item], after: Mapping[tuple[Part, str], Item]
+    before: Mapping[tuple[Part, str], SpecPart], after: Mapping[tuple[Part, str], SpecPart]
 ) -> Iterator[tuple[tuple[Part, str], tuple[Part, str]]]:
     """The id of a row holds its guard; the one row of a cell whose id changed is the same row, changed."""
     gone: dict[tuple[Part, str], list[tuple[Part, str]]] = {}
@@ -125,7 +125,7 @@ def _renamed(
 # --- the parts of a spec as texts -------------------------------------------------------------------------------------
 
 
-def _items(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[Item]:
+def _items(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[SpecPart]:
     yield from _call(spec)
     final = {True: "the call is over", False: ""}
     for state in spec.states.values():
@@ -134,36 +134,36 @@ def _items(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[Item]:
             "entry": operations(spec, state.entry), "exit": operations(spec, state.exit), "slots": bound,
             "final": final[state.final], "about": state.about,
         }  # fmt: skip
-        yield Item("state", state.name, says, state.place)
+        yield SpecPart("state", state.name, says, state.place)
     for group in spec.groups.values():
-        yield Item("group", group.name, {"states": ", ".join(sorted(group.states))}, group.place)
+        yield SpecPart("group", group.name, {"states": ", ".join(sorted(group.states))}, group.place)
     yield from _rows(spec, moved)
     for deadline in spec.deadlines.values():
         says = {"after": f"{deadline.after_ms} ms", "while": condition(spec, deadline.condition)}
-        yield Item("deadline", deadline.name, says, deadline.place)
+        yield SpecPart("deadline", deadline.name, says, deadline.place)
     parts: tuple[tuple[Part, Sequence[object]], ...] = (("context", spec.context), ("slot", spec.slots))
     for part, _ in parts:
         for v in spec.context if part == "context" else spec.slots:
             says = {"values": ", ".join(v.domain), "initial": v.domain[v.initial], "past the end": v.overflow or ""}
-            yield Item(part, v.name, says, v.place)
+            yield SpecPart(part, v.name, says, v.place)
     yield from _words(spec, "event", spec.vocabulary.events.values())
     yield from _words(spec, "effect", spec.vocabulary.effects.values())
     yield from _words(spec, "presumption", spec.vocabulary.presumptions.values())
 
 
-def _call(spec: Spec) -> Iterator[Item]:
+def _call(spec: Spec) -> Iterator[SpecPart]:
     """What is said of the whole: where it begins, what the provider must be set to."""
     wants = spec.turn_detection
     needs = ", ".join(f"{k}: {v}" for k, v in sorted(wants.needs.items()))
     refuses = ", ".join(sorted(f"{r.key}: {r.value or 'any'}" for r in wants.refuses))
     place = spec.states[spec.initial].place
     says = {"initial state": spec.initial, "vocabularies": ", ".join(spec.vocabulary.names), "about": spec.about}
-    yield Item("call", "begin", says, attrs.evolve(place, file=spec.file, line=1))
+    yield SpecPart("call", "begin", says, attrs.evolve(place, file=spec.file, line=1))
     says = {"turns": "by hand" if wants.manual else "by the provider", "needs": needs, "refuses": refuses}
-    yield Item("call", "turn detection", says, attrs.evolve(place, file=spec.file, line=1))
+    yield SpecPart("call", "turn detection", says, attrs.evolve(place, file=spec.file, line=1))
 
 
-def _rows(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[Item]:
+def _rows(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[SpecPart]:
     """Each row once, with the states that take it."""
     states: dict[str, list[str]] = {}
     rows: dict[str, Row] = {}
@@ -179,16 +179,16 @@ def _rows(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[Item]:
             yield _row(spec, "choice", row, ())
 
 
-def _row(spec: Spec, part: Part, row: Row, states: tuple[str, ...]) -> Item:
+def _row(spec: Spec, part: Part, row: Row, states: tuple[str, ...]) -> SpecPart:
     guard = condition(spec, row.guard) if row.guard is not None else "" if row.always else "else"
     says = {
         "answer": row.kind, "if": guard, "do": operations(spec, row.operations), "to": row.target or "",
         "why": row.reason, "in": ", ".join(sorted(states)),
     }  # fmt: skip
-    return Item(part, row.id, says, row.place, states)
+    return SpecPart(part, row.id, says, row.place, states)
 
 
-def _words(spec: Spec, part: Part, words: Iterable[Word]) -> Iterator[Item]:
+def _words(spec: Spec, part: Part, words: Iterable[Word]) -> Iterator[SpecPart]:
     for word in words:
         when = ", ".join(f"{k} {slot_values(spec, k, v)}" for k, v in sorted(word.when.items()))
         says = {"legal while": when, "moves": slot_moves(spec, word.moves)}
@@ -196,9 +196,65 @@ def _words(spec: Spec, part: Part, words: Iterable[Word]) -> Iterator[Item]:
             says |= {"noise": word.noise or "", "else ignored": word.otherwise or "", "else": word.instead or ""}
         if isinstance(word, EffectWord):
             says |= {"sends": word.sends, "to": word.to, "with": word.recipe, "choices": ", ".join(word.choices)}
-        yield Item(part, word.name, says, word.place)
+        yield SpecPart(part, word.name, says, word.place)
 
 
 def short_id(name: str) -> str:
     """An id for a heading: a long guard is cut."""
     return re.sub(r"\[(.{48}).+\]", r"[\1…]", name)
+
+
+def condition(spec: Spec, expr: Expr) -> str:
+    """As written; where it uses named conditions, followed by what they come to."""
+    meaning = _meaning(spec, expr)
+    return expr.text if _plain(meaning) == _plain(expr.text) else f"{expr.text}  ⟨{meaning}⟩"
+
+
+def _meaning(spec: Spec, expr: Expr) -> str:
+    """The compiled text with the names of variables and, beside a number, the value it stands for."""
+
+    def compared(found: re.Match[str]) -> str:
+        variable = spec.variables[int(found[1])]
+        value = int(found[3])
+        named = variable.domain[value] if value < len(variable.domain) and not variable.numeric else found[3]
+        return f"{variable.name} {found[2]} {named}"
+
+    def within(found: re.Match[str]) -> str:
+        variable = spec.variables[int(found[1])]
+        names = [variable.domain[int(n)] for n in re.findall(r"\d+", found[3])]
+        return f"{variable.name} {found[2]} ({', '.join(names)})"
+
+    text = re.sub(r"v\[(\d+)\]\s*((?:not )?in)\s*\(([\d, ]+)\)", within, expr.python)
+    text = re.sub(r"v\[(\d+)\]\s*(==|!=|<=|>=|<|>)\s*(\d+)", compared, text)
+    return re.sub(r"v\[(\d+)\]", lambda found: spec.variables[int(found[1])].name, text)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s()'\"]", "", text)
+
+
+def operations(spec: Spec, ops: Sequence[Operation]) -> str:
+    """Operations as written, named actions unfolded, in order."""
+    return ", ".join(_operation(spec, op) for op in ops)
+
+
+def _operation(spec: Spec, op: Operation) -> str:
+    if not isinstance(op, Branch):
+        return op.text
+    then, otherwise = operations(spec, op.then) or "nothing", operations(spec, op.otherwise)
+    return f"if {condition(spec, op.condition)}: ({then})" + (f" else: ({otherwise})" if otherwise else "")
+
+
+def slot_values(spec: Spec, slot: str, values: Iterable[int]) -> str:
+    """Values of a slot by name."""
+    domain = spec.variables[spec.slot_index[slot]].domain
+    return "|".join(domain[v] for v in sorted(values))
+
+
+def slot_moves(spec: Spec, moves: Mapping[str, Mapping[int, int]]) -> str:
+    """How a word moves slots, by name."""
+    found = []
+    for slot, change in sorted(moves.items()):
+        domain = spec.variables[spec.slot_index[slot]].domain
+        found += [f"{slot} {domain[a]} → {domain[b]}" for a, b in sorted(change.items()) if a != b]
+    return ", ".join(found)

@@ -2,7 +2,7 @@
 
 A call that the old spec itself does not repeat (another version wrote it, or another spec) says nothing about the
 change, and is counted apart. Events are fed as they were recorded: what the provider or the caller would have done
-differently after the first difference cannot be known, so nothing after it is told. A deadline of another length is a
+differently after the first difference cannot be known, so nothing after it counts. A deadline of another length is a
 difference where it would have passed, or not have passed, before what came next. Never here: files.
 """
 
@@ -23,7 +23,7 @@ NO_JOURNAL = "no journal"
 
 
 @attrs.frozen
-class Call:
+class RecordedCall:
     """The first step at which a call would have gone differently."""
 
     file: str
@@ -33,7 +33,7 @@ class Call:
 
 
 @attrs.frozen
-class Group:
+class CallGroup:
     """Calls that first differ by the same rows: `old` and `new` are the rows' ids, and their lines."""
 
     old: tuple[str, ...]
@@ -41,7 +41,7 @@ class Group:
     event: str
     old_place: str
     new_place: str
-    calls: tuple[Call, ...]
+    calls: tuple[RecordedCall, ...]
 
 
 @attrs.frozen
@@ -59,7 +59,7 @@ class Traffic:
     it started and was over before either length had passed."""
 
     same: int
-    groups: tuple[Group, ...]
+    groups: tuple[CallGroup, ...]
     aside: tuple[Aside, ...]
     waited: Mapping[str, int] = attrs.field(factory=dict)
 
@@ -95,7 +95,7 @@ class _Traffic:
     def run(self, journals: Iterable[Journal | Aside]) -> Traffic:
         same = 0
         aside: list[Aside] = []
-        found: dict[tuple[tuple[str, ...], tuple[str, ...], str], list[Call]] = {}
+        found: dict[tuple[tuple[str, ...], tuple[str, ...], str], list[RecordedCall]] = {}
         for journal in journals:
             result = journal if isinstance(journal, Aside) else self._call(journal)
             if isinstance(result, Aside):
@@ -107,7 +107,7 @@ class _Traffic:
         groups = sorted((self._group(key, calls) for key, calls in found.items()), key=lambda g: -len(g.calls))
         return Traffic(same, tuple(groups), tuple(aside), dict(sorted(self.waited.items())))
 
-    def _call(self, journal: Journal) -> Call | Aside | None:
+    def _call(self, journal: Journal) -> RecordedCall | Aside | None:
         """None for a call that would have been the same."""
         if journal.header.spec != self.old.name:
             name = journal.header.spec or "no name"
@@ -126,7 +126,7 @@ class _Traffic:
             for name in {t.name for line in journal.steps for t in line.started} & self.waits.keys():
                 self.waited[name] = self.waited.get(name, 0) + 1
             return None
-        return Call(journal.file, journal.header.call_id, after.total, first)
+        return RecordedCall(journal.file, journal.header.call_id, after.total, first)
 
     def _late(self, steps: Sequence[StepLine]) -> Iterator[Divergence]:
         """Where a deadline passed that would not yet have, or would have passed that had not yet."""
@@ -142,10 +142,10 @@ class _Traffic:
                 due.pop(ended, None)
             due |= {t.name: line.t_ms + self.waits[t.name] for t in line.started if t.name in self.waits}
 
-    def _group(self, key: tuple[tuple[str, ...], tuple[str, ...], str], calls: Sequence[Call]) -> Group:
+    def _group(self, key: tuple[tuple[str, ...], tuple[str, ...], str], calls: Sequence[RecordedCall]) -> CallGroup:
         old, new, event = key
         by_file = tuple(sorted(calls, key=lambda c: c.file))
-        return Group(old, new, event, _place(self.old, old), _place(self.new, new), by_file)
+        return CallGroup(old, new, event, _place(self.old, old), _place(self.new, new), by_file)
 
 
 def _deadline(line: StepLine, expected: str, got: str) -> Divergence:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.draw.picture import Arrow, Box, Kind, Note, Picture, picture, short, sinks
+from fsm.draw.picture import Arrow, Box, ChoiceNote, Kind, Picture, picture, short, sinks
 from fsm.language.loader import Loaded
 from fsm.language.spec import Spec
 
@@ -89,7 +89,7 @@ def _box(drawn: Picture, box: Box, indent: str) -> Iterator[str]:
     yield f"{indent}}}"
 
 
-def _note(note: Note, indent: str) -> str:
+def _note(note: ChoiceNote, indent: str) -> str:
     label = _quoted("\n".join((f"{note.choice}:", *note.ends, "")), "\\l")
     return f"{indent}{_quoted('note ' + note.choice)} [label={label}, {_NOTE}]"
 

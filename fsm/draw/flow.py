@@ -1,4 +1,4 @@
-"""Where each answer of a spec can lead, told by the type check: what every picture and page is drawn from.
+"""Where each answer of a spec can lead, as the type check knows it: what every picture and page is drawn from.
 
 Choices are resolved to the states they can reach with the slots that can be there; context is not known to the type
 check, so a target is an upper bound. Never here: text of any format.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.draw.picture import KINDS, Arrow, Box, Kind, Note, Picture, all_boxes, short, sinks
+from fsm.draw.picture import KINDS, Arrow, Box, ChoiceNote, Kind, Picture, all_boxes, short, sinks
 from fsm.language.spec import Spec
 
 # Readable on white and on black: filled nodes carry their own dark text, lines are of middle brightness.
@@ -83,7 +83,7 @@ def _box(picture: Picture, box: Box, indent: str) -> Iterator[str]:
     yield f"{indent}end"
 
 
-def _note(note: Note, indent: str) -> Iterator[str]:
+def _note(note: ChoiceNote, indent: str) -> Iterator[str]:
     ends = "<br/>".join(escape(state) for state in note.ends)
     yield f'{indent}{_id(note.choice)}["<b>{escape(note.choice)}</b>:<br/>{ends}"]:::note'
 

@@ -1,18 +1,19 @@
-"""The page of a spec in Markdown: overview, table, then every state, group, choice, deadline and word with its line.
+"""The page of a spec in Markdown: overview, table, every state, group, choice, deadline and word with its line.
 
-Never here: reading or writing files (text in, text out).
+Its last table leads back, from each line of the YAML to what of the page it says.
+
+`pages` gives the files in `diagrams/` that belong to a spec, as text; the caller writes or compares them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fsm.draw.flow import Lead, in_order, routes
-from fsm.draw.lines import index
+from fsm.draw.flow import Lead, in_order, leads, routes
 from fsm.draw.matrix import LEGEND as MARKS_LEGEND
 from fsm.draw.matrix import matrix
 from fsm.draw.mermaid import LEGEND, mermaid
-from fsm.draw.picture import Picture, duration, ends, short
+from fsm.draw.picture import Picture, duration, ends, picture, short
 from fsm.draw.text import (
     Links,
     anchor,
@@ -28,6 +29,7 @@ from fsm.draw.text import (
     values,
 )
 from fsm.language.loader import Loaded
+from fsm.language.problem import Place
 from fsm.language.spec import Deadline, Group, Row, Spec, State
 
 
@@ -199,3 +201,49 @@ def _noise(noise: Mapping[str, str]) -> Iterator[str]:
     if by_reason:
         yield from ("### Noise", "", "Wire events that no state ever sees.", "")
         yield from table(("why", "wire events"), [(prose(why), named(names)) for why, names in by_reason.items()])
+
+
+def index(loaded: Loaded, links: Links) -> Iterator[str]:
+    """A table for each file of states, rows, choices and deadlines: the line, and the section about it."""
+    spec = loaded.spec
+    lines_of: dict[str, dict[int, dict[str, dict[str, None]]]] = {}
+    for place, section, name in _said(loaded):
+        sections = lines_of.setdefault(place.file, {}).setdefault(place.line, {})
+        sections.setdefault(section, {}).update({name: None} if name else {})
+    if not lines_of:
+        return
+    yield from ("## Lines", "", "From a line of the YAML to what it says, by the section that tells of it.", "")
+    for file in sorted(lines_of, key=lambda name: (name != spec.file, name)):
+        rows = [(links.number(file, line), _sections(lines_of[file][line])) for line in sorted(lines_of[file])]
+        yield from (f"### In {file}", "", *table(("line", "says"), rows))
+
+
+def _said(loaded: Loaded) -> Iterator[tuple[Place, str, str]]:
+    """A line, the section of the page about it, and what of that it says."""
+    spec, live = loaded.spec, loaded.flow.live_cells
+    yield from ((state.place, state.name, "") for state in spec.states.values())
+    yield from ((group.place, f"Group {group.name}", "") for group in spec.groups.values())
+    for (state, event), cell in spec.cells.items():
+        section = f"Group {cell.group}" if cell.group is not None else state
+        if cell.group is not None or (state, event) in live:
+            yield from ((row.place, section, event) for row in cell.rows)
+    for choice in spec.choices.values():
+        yield from ((row.place, f"Choice {choice.name}", row.target or "") for row in choice.rows)
+    yield from ((deadline.place, "Deadlines", deadline.event) for deadline in spec.deadlines.values())
+
+
+def _sections(sections: dict[str, dict[str, None]]) -> str:
+    return "<br>".join(
+        f"[{section}](#{anchor(section)})" + (f": {', '.join(map(code, names))}" if names else "")
+        for section, names in sections.items()
+    )
+
+
+def pages(loaded: Loaded, up: str = "../") -> dict[str, str]:
+    """Text by path relative to the folder of diagrams: `<spec>.md` and `<spec>.mmd`.
+
+    `up` leads from that folder to where the file names that the spec was loaded under begin (the repository's root).
+    """
+    name, found = loaded.spec.name, leads(loaded)
+    drawn = picture(loaded, found)
+    return {f"{name}.md": page(loaded, found, drawn, up), f"{name}.mmd": mermaid(loaded.spec, drawn)}

@@ -44,7 +44,7 @@ class Box:
 
 
 @attrs.frozen
-class Note:
+class ChoiceNote:
     """A choice and the states it can end in; `group` is the box it stands in ("" for none)."""
 
     choice: str
@@ -60,7 +60,7 @@ class Picture:
     name: str
     boxes: tuple[Box, ...]
     states: tuple[str, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[ChoiceNote, ...]
     arrows: tuple[Arrow, ...]
     initial: str
     final: frozenset[str]
@@ -78,7 +78,7 @@ def picture(loaded: Loaded, found: Sequence[Lead] | None = None) -> Picture:
 
 
 def trouble(spec: Spec) -> frozenset[str]:
-    """The events that tell of something gone wrong: errors of the wire, rejections, lost sockets, overflows."""
+    """The events that report something gone wrong: errors of the wire, rejections, lost sockets, overflows."""
     vocabulary = spec.vocabulary
     bases = {form.event for form in vocabulary.errors} | {w.rejected for w in vocabulary.effects.values()}
     found = {e.name for e in vocabulary.events.values() if e.base in bases or e.source == "internal"}
@@ -250,9 +250,9 @@ class _Painter:
         self.noted.setdefault((choice, home), {}).update(dict.fromkeys(events))
         return choice
 
-    def _notes(self) -> tuple[Note, ...]:
+    def _notes(self) -> tuple[ChoiceNote, ...]:
         return tuple(
-            Note(choice, ends(self.spec, choice), tuple(events), group)
+            ChoiceNote(choice, ends(self.spec, choice), tuple(events), group)
             for (choice, group), events in self.noted.items()
         )
 

@@ -1,7 +1,7 @@
 """What of a spec a set of scenarios reaches: every row of every cell, every row of a choice, both ways of every branch.
 
-What cannot be reached is told apart: ruled out by the type check, said by the spec itself (`cannot_happen`), or claimed
-in a scenario file with a reason. Never here: running scenarios, looking for new ones.
+What cannot be reached is listed apart: ruled out by the type check, said by the spec itself (`cannot_happen`), or
+claimed in a scenario file with a reason. Never here: running scenarios, looking for new ones.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def branch_target(owner: str, branch: Branch, taken: bool) -> Target:
 
 
 def all_targets(loaded: Loaded) -> dict[Target, Why]:
-    """Every target of a spec, and whether it can be reached as far as the spec and its type check tell."""
+    """Every target of a spec, and whether it can be reached as far as the spec and its type check know."""
     spec, flow = loaded.spec, loaded.flow
     possible = set(_possible_rows(spec, flow))
     found: dict[Target, Why] = {}
@@ -230,27 +230,31 @@ def coverage(loaded: Loaded, steps: Iterable[tuple[str, Step]], claims: Sequence
     """What steps, each with its scenario's name, reach of a spec."""
     targets = all_targets(loaded)
     hit: dict[Target, str] = {}
-    seen: set[tuple[int, int, str]] = set()
     for name, step in steps:
-        key = (id(step.origin.control), id(step.snapshot.control), step.reaction.event)
-        if key not in seen or step.reaction.path:
-            seen.add(key)
-            for target in reached(loaded.spec, step):
-                hit.setdefault(target, name)
-    mine = [claim for claim in claims if loaded.spec.name in claim.specs]
-    patterns = {claim.pattern: re.compile(".*".join(map(re.escape, claim.pattern.split("*")))) for claim in mine}
-    missing, false = [], []
-    matched: dict[str, list[Target]] = {claim.pattern: [] for claim in mine}
-    for target, why in targets.items():
-        claim = next((c for c in mine if patterns[c.pattern].fullmatch(target.name)), None)
-        if claim is not None and why == "open":
-            matched[claim.pattern].append(target)
-            if target in hit:
-                false.append((claim, f"'{hit[target]}' reaches '{target}'"))
-        if target not in hit:
-            believed = claim if why == "open" else None
-            missing.append(Missing(target, "claimed" if believed else why, believed.reason if believed else ""))
-    false += [(claim, "it names nothing that could be reached") for claim in mine if not matched[claim.pattern]]
+        for target in reached(loaded.spec, step):
+            hit.setdefault(target, name)
+    claimed = _claimed(loaded.spec, targets, claims)
+    missing = tuple(_missing(target, why, claimed.get(target)) for target, why in targets.items() if target not in hit)
     contradicted = tuple((t, hit[t]) for t, why in targets.items() if why in ("spec", "typestate") and t in hit)
+    false = [(claim, f"'{hit[target]}' reaches '{target}'") for target, claim in claimed.items() if target in hit]
+    named = {claim.pattern for claim in claimed.values()}
+    mine = [claim for claim in claims if loaded.spec.name in claim.specs]
+    false += [(claim, "it names nothing that could be reached") for claim in mine if claim.pattern not in named]
     hit = {target: name for target, name in hit.items() if targets.get(target) == "open"}
-    return Coverage(loaded.spec.name, hit, tuple(missing), tuple(false), contradicted)
+    return Coverage(loaded.spec.name, hit, missing, tuple(false), contradicted)
+
+
+def _claimed(spec: Spec, targets: Mapping[Target, Why], claims: Sequence[Unreachable]) -> dict[Target, Unreachable]:
+    """The first claim that names each target that is reachable as far as spec and type check know."""
+    found: dict[Target, Unreachable] = {}
+    for claim in claims:
+        if spec.name in claim.specs:
+            pattern = re.compile(".*".join(map(re.escape, claim.pattern.split("*"))))
+            for target, why in targets.items():
+                if why == "open" and pattern.fullmatch(target.name):
+                    found.setdefault(target, claim)
+    return found
+
+
+def _missing(target: Target, why: Why, claim: Unreachable | None) -> Missing:
+    return Missing(target, why) if claim is None else Missing(target, "claimed", claim.reason)

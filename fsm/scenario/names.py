@@ -1,4 +1,4 @@
-"""The names in a scenario against a spec: events, states, effects, values. A typo is told before anything runs."""
+"""The names in a scenario against a spec: events, states, effects, values. A typo is reported before anything runs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Check:
             self.name(step.name, self.events, "event", step.place)
         elif step.does == "wire" and not knows(self.spec.vocabulary, step.name):
             known = {*self.spec.vocabulary.wire, *self.spec.vocabulary.noise, "error"}
-            message = f"'{step.name}' is no wire event of the vocabulary"
+            message = f"'{step.name}' is not a wire event of the vocabulary"
             self.problems.add(step.place, "unknown-name", message, suggestion(step.name, known))
         expect = step.expect
         if expect.state is not None:

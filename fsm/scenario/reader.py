@@ -1,4 +1,4 @@
-"""A scenario file's text as scenarios, with every mistake told at its place. Never here: running, opening files.
+"""A scenario file's text as scenarios, with every mistake reported at its place. Never here: running, opening files.
 
 Names of events, states, effects and variables are checked against each spec the scenario is for (`check_names`).
 """
@@ -15,7 +15,6 @@ from fsm.language.reading import Reader
 from fsm.language.source import Node, read
 from fsm.scenario.scenario import (
     OUTCOMES,
-    Deadline,
     Does,
     EffectMatch,
     Expect,
@@ -23,6 +22,7 @@ from fsm.scenario.scenario import (
     ScenarioFile,
     ScenarioStep,
     Unreachable,
+    WireDeadline,
     WirePlay,
 )
 
@@ -165,7 +165,7 @@ class ScenarioReader(Reader):
                 continue
             parts = _EFFECT.match(self.text(item).strip())
             if parts is None:
-                self.problems.add(item.place, "effect", f"'{item.text}' is no effect", "e.g. create_response(turn)")
+                self.problems.add(item.place, "effect", f"'{item.text}' is not an effect", "e.g. create_response(turn)")
             else:
                 found.append(EffectMatch(parts.group(1), parts.group(2)))
         return tuple(found)
@@ -195,14 +195,14 @@ class ScenarioReader(Reader):
             tuple(d for d in map(self._deadline, deadlines) if d is not None), places,
         )  # fmt: skip
 
-    def _deadline(self, node: Node) -> Deadline | None:
+    def _deadline(self, node: Node) -> WireDeadline | None:
         fields = self.mapping(node, ("of", "comes", "within_ms"))
         if len(fields) < 3:
             hint = "{of: input_audio_buffer.committed.expected, comes: create_response, within_ms: 100}"
             self.problems.add(node.place, "missing", "a deadline needs 'of', 'comes' and 'within_ms'", hint)
             return None
         of, comes = self.text(fields["of"]), self.text(fields["comes"])
-        return Deadline(of, comes, self.number(fields["within_ms"]), node.place)
+        return WireDeadline(of, comes, self.number(fields["within_ms"]), node.place)
 
     # --- small things -------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ def failure_text(result: Result) -> str:
         lines += [f"      {'':<{width}}  at        {mismatch.place}"] if mismatch.place is not None else []
     lines += [f"    decided at {row}" for row in failure.rows]
     if failure.story:
-        lines += ["    the story up to there:", *(f"      {told}" for told in failure.story)]
+        lines += ["    the story up to there:", *(f"      {line}" for line in failure.story)]
     return "\n".join(lines)
 
 

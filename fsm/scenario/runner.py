@@ -1,4 +1,4 @@
-"""A scenario told to the machine alone, in virtual time: armed deadlines come due in order, nothing else passes.
+"""A scenario played with the machine alone, in virtual time: armed deadlines come due in order, nothing else passes.
 
 Every line is looked at after all that came of it, events that had waited included. What the spec calls impossible fails
 a scenario that does not expect it. Never here: files, sockets, a real clock.
@@ -7,7 +7,7 @@ a scenario that does not expect it. Never here: files, sockets, a real clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -21,7 +21,7 @@ MAX_FIRED = 1000  # deadlines within one line
 
 
 @attrs.frozen
-class Told:
+class StoryLine:
     """A line of the story as it went: when, what, what it was taken for, what came of it."""
 
     at_ms: int
@@ -80,7 +80,7 @@ def shown_effect(effect: Effect) -> str:
     return f"{effect.name}({literal})" if literal is not None and effect.name != "run_tool" else effect.name
 
 
-class _Wrong(Exception):
+class CannotPlay(Exception):
     """A line that cannot be played as written."""
 
 
@@ -97,7 +97,7 @@ class Runner:
         self.now_ms = 0
         self.due: dict[str, tuple[int, int, int]] = {}  # at ms, in order of arming, epoch
         self.steps: list[Step] = []
-        self.told: list[Told] = []
+        self.story: list[StoryLine] = []
         self.never: list[EffectMatch] = []
         self.ids: Counter[str] = Counter()
         self.sent: list[Effect] = []
@@ -108,10 +108,10 @@ class Runner:
         for number, line in enumerate(self.scenario.steps):
             if number == self.scenario.given:
                 self.never += self.scenario.never
-            before = len(self.told)
+            before = len(self.story)
             try:
                 mismatches = self._line(line)
-            except _Wrong as wrong:
+            except CannotPlay as wrong:
                 mismatches = [Mismatch("the line", str(line), str(wrong))]
             if mismatches:
                 return self._result(self._failure(line, mismatches, before))
@@ -121,14 +121,14 @@ class Runner:
         return Result(self.scenario, self.machine.spec.name, tuple(self.steps), failure)
 
     def _failure(self, line: ScenarioStep, mismatches: Sequence[Mismatch], before: int) -> Failure:
-        decided = [step for told in self.told[before:] for step in told.steps]
+        decided = [step for each in self.story[before:] for step in each.steps]
         rows = dict.fromkeys(f"{row.place}: {row.id}" for step in decided for row in step.reaction.path)
-        return Failure(line.place, str(line), tuple(mismatches), tuple(rows), tuple(map(str, self.told)))
+        return Failure(line.place, str(line), tuple(mismatches), tuple(rows), tuple(map(str, self.story)))
 
     # --- a line -------------------------------------------------------------------------------------------------------
 
     def _line(self, line: ScenarioStep) -> list[Mismatch]:
-        before = len(self.told)
+        before = len(self.story)
         self.never += line.expect.never
         if line.does == "within":
             self._until(line)
@@ -136,10 +136,10 @@ class Runner:
             self._pass(line.ms)
         elif line.does != "look":
             self._play(line)
-        told = self.told[before:]
-        steps = [step for each in told for step in each.steps]
+        lines = self.story[before:]
+        steps = [step for each in lines for step in each.steps]
         effects = [effect for step in steps for effect in step.effects]
-        named = [each.steps[0] for each in told if each.steps]
+        named = [each.steps[0] for each in lines if each.steps]
         return [*compare(line.expect, self.snapshot, named, effects, self), *self._forbidden(line, steps, effects)]
 
     def _forbidden(self, line: ScenarioStep, steps: Sequence[Step], effects: Sequence[Effect]) -> list[Mismatch]:
@@ -159,7 +159,7 @@ class Runner:
         known = len(self.steps)
         try:
             self._play(line)
-        except _Wrong:
+        except CannotPlay:
             return False
         return all(step.outcome != "impossible" for step in self.steps[known:])
 
@@ -186,7 +186,7 @@ class Runner:
         tag = name.removeprefix(base).removeprefix(".")
         made = role_data(vocabulary.identities.get(base), base, tag, self.snapshot.ledger, self._fresh)
         if made is None:
-            raise _Wrong(f"nothing could be '{name}' here: the ids of the call do not allow it")
+            raise CannotPlay(f"nothing could be '{name}' here: the ids of the call do not allow it")
         return Event(base, {**made, **(data or {})})
 
     def _fresh(self, kind: str) -> str:
@@ -207,14 +207,14 @@ class Runner:
                 self.due[timer.name] = (self.now_ms + timer.after_ms, self.armings, timer.epoch)
         if steps:
             self.snapshot: Snapshot = steps[-1].snapshot
-        self.told.append(Told(self.now_ms, what, tuple(steps), self.snapshot.state))
+        self.story.append(StoryLine(self.now_ms, what, tuple(steps), self.snapshot.state))
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _fire(self, name: str) -> None:
         if name not in self.due:
             armed = ", ".join(sorted(self.due)) or "none"
-            raise _Wrong(f"the deadline '{name}' is not armed; armed: {armed}")
+            raise CannotPlay(f"the deadline '{name}' is not armed; armed: {armed}")
         at_ms, _, epoch = self.due.pop(name)
         self.now_ms = max(self.now_ms, at_ms)
         self._step(Event(f"timer.{name}", {"epoch": epoch}), f"timer.{name}")
@@ -228,10 +228,10 @@ class Runner:
 
     def _until(self, line: ScenarioStep) -> None:
         """Lets time pass until what is expected has come, at most `ms`; a state counts if it is there already."""
-        until_ms, before = self.now_ms + line.ms, len(self.told)
+        until_ms, before = self.now_ms + line.ms, len(self.story)
         for _ in range(MAX_FIRED):
-            effects = [effect for told in self.told[before:] for effect in told.effects]
-            if not compare(line.expect, self.snapshot, (), effects, self, only_what_comes=True):
+            effects = [effect for each in self.story[before:] for effect in each.effects]
+            if not any(_what_came(line.expect, self.snapshot, effects, self)):
                 return
             if not self._fire_next(until_ms):
                 break
@@ -264,7 +264,7 @@ class Runner:
         name, _, arg = path.partition(".")
         found = [effect for effect in self.sent if effect.name == name]
         if (back and not back.isdigit()) or len(found) <= int(back or 0):
-            raise _Wrong(f"'{value}': no such effect has been sent yet")
+            raise CannotPlay(f"'{value}': no such effect has been sent yet")
         return found[-1 - int(back or 0)].args.get(arg or "event_id")
 
 
@@ -277,7 +277,7 @@ def _nested(data: Mapping[str, object]) -> dict[str, object]:
         for name in parents:
             inner = here.setdefault(name, {})
             if not isinstance(inner, dict):
-                raise _Wrong(f"'{path}': '{name}' is already a value")
+                raise CannotPlay(f"'{path}': '{name}' is already a value")
             here = inner
         here[last] = value
     return nested
@@ -285,41 +285,49 @@ def _nested(data: Mapping[str, object]) -> dict[str, object]:
 
 def compare(
     expect: Expect, snapshot: Snapshot, named: Sequence[Step], effects: Sequence[Effect], runner: Runner,
-    only_what_comes: bool = False,
 ) -> list[Mismatch]:  # fmt: skip
     """What is not as expected. `named` are the steps of the line's own events, without those that had waited."""
-    found: list[Mismatch] = []
-    if expect.state is not None and expect.state != snapshot.state:
-        found.append(Mismatch("state", expect.state, snapshot.state))
-    actual = " ".join(map(shown_effect, effects)) or "none"
+    return [*_what_came(expect, snapshot, effects, runner), *_what_it_was(expect, named), *_values(expect, runner)]
+
+
+def _what_came(
+    expect: Expect, snapshot: Snapshot, effects: Sequence[Effect], runner: Runner
+) -> Iterator[Mismatch]:  # fmt: skip
+    """The state and the effects: what a line may wait for."""
+    if expect.state not in (None, snapshot.state):
+        yield Mismatch("state", str(expect.state), snapshot.state)
     if expect.effects is not None:
         wanted = [runner.resolved(match) for match in expect.effects]
-        same = len(wanted) == len(effects) and all(m.fits(e) for m, e in zip(wanted, effects, strict=True))
-        if not same:
-            found.append(Mismatch("effects", " ".join(map(str, wanted)) or "none", _detailed(wanted, effects, actual)))
+        if len(wanted) != len(effects) or not all(m.fits(e) for m, e in zip(wanted, effects, strict=True)):
+            yield Mismatch("effects", " ".join(map(str, wanted)) or "none", _detailed(wanted, effects))
     if expect.includes:
         rest = iter(effects)
         wanted = [runner.resolved(match) for match in expect.includes]
         if not all(any(match.fits(effect) for effect in rest) for match in wanted):
-            found.append(Mismatch("includes", " ".join(map(str, wanted)), _detailed(wanted, effects, actual)))
-    if only_what_comes:
-        return found
-    last = named[-1] if named else None
-    if expect.outcome is not None and (last is None or expect.outcome not in {step.outcome for step in named}):
+            yield Mismatch("includes", " ".join(map(str, wanted)), _detailed(wanted, effects))
+
+
+def _what_it_was(expect: Expect, named: Sequence[Step]) -> Iterator[Mismatch]:
+    """What the line's events were taken for, and what was decided about them."""
+    if expect.outcome is not None and expect.outcome not in {step.outcome for step in named}:
+        last = named[-1] if named else None
         actual = f"{last.outcome}{f': {last.reason}' if last.reason else ''}" if last else "no event at all"
-        found.append(Mismatch("outcome", expect.outcome, actual))
+        yield Mismatch("outcome", expect.outcome, actual)
     if expect.variant is not None and expect.variant not in {step.variant for step in named}:
-        found.append(Mismatch("variant", expect.variant, ", ".join(s.variant for s in named) or "no event at all"))
+        yield Mismatch("variant", expect.variant, ", ".join(s.variant for s in named) or "no event at all")
+
+
+def _values(expect: Expect, runner: Runner) -> Iterator[Mismatch]:
+    """Slots and context variables as they are now."""
     for name, value in expect.values.items():
         variable = runner.machine.spec.variable(name)
-        is_now = variable.domain[snapshot.control.values[variable.index]]
+        is_now = variable.domain[runner.snapshot.control.values[variable.index]]
         if is_now != value:
-            found.append(Mismatch(name, value, is_now))
-    return found
+            yield Mismatch(name, value, is_now)
 
 
-def _detailed(wanted: Sequence[EffectMatch], effects: Sequence[Effect], short: str) -> str:
+def _detailed(wanted: Sequence[EffectMatch], effects: Sequence[Effect]) -> str:
     """The effects, with their arguments where arguments were asked for."""
     if not any(match.args for match in wanted):
-        return short
+        return " ".join(map(shown_effect, effects)) or "none"
     return " ".join(f"{e.name}: {{{', '.join(f'{k}: {plain_text(v)}' for k, v in e.args.items())}}}" for e in effects)

@@ -1,7 +1,7 @@
 """Scenarios as typed values: what happens to a call, and what the machine must make of it. Nothing here runs or reads.
 
-A scenario is told to the machine alone, in virtual time (fsm.scenario.runner), or played by both simulators over the
-wire (adapters.scenario.wire).
+A scenario is played with the machine alone, in virtual time (fsm.scenario.runner), or by both simulators over the wire
+(adapters.scenario.wire).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ScenarioStep:
 
 
 @attrs.frozen
-class Deadline:
+class WireDeadline:
     """Over the wire: within `within_ms` of each `of` (an event variant or an effect) comes `comes`, one too."""
 
     of: str
@@ -113,7 +113,7 @@ class WirePlay:
     states: tuple[str, ...] = ()
     exact_states: bool = False
     summary: Mapping[str, object] = attrs.field(factory=dict)
-    deadlines: tuple[Deadline, ...] = ()
+    deadlines: tuple[WireDeadline, ...] = ()
     places: Mapping[str, Place] = attrs.field(factory=dict, eq=False)
 
 
@@ -135,7 +135,7 @@ class Scenario:
 
 @attrs.frozen
 class Unreachable:
-    """A claim: no run reaches what `pattern` (with `*`) names, because. Told false by any scenario that does."""
+    """A claim: no run reaches what `pattern` (with `*`) names, because. A scenario that does disproves it."""
 
     specs: tuple[str, ...]
     pattern: str

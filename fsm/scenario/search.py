@@ -26,7 +26,7 @@ MAX_NODES = 40_000
 
 
 @attrs.frozen
-class Way:
+class WayThere:
     """How to reach a target: the events before, by name, and the last one. `stays`: the last changes nothing."""
 
     target: Target
@@ -51,7 +51,7 @@ class _Node:
         return tuple(moves[::-1])
 
 
-class Search:
+class NoveltySearch:
     """One spec. `ways(wanted)` finds ways to targets; `talk_key` is the key that every call found is started with."""
 
     def __init__(self, machine: TurnSpecMachine, talk_key: str = "*") -> None:
@@ -67,15 +67,15 @@ class Search:
         self.kept: list[object] = []
         self.nodes = 0
 
-    def ways(self, wanted: Collection[Target], passes: tuple[Pass, ...] = PASSES) -> list[Way]:
+    def ways(self, wanted: Collection[Target], passes: tuple[Pass, ...] = PASSES) -> list[WayThere]:
         """A short way to each target that was found, in the order of finding."""
-        left, found = set(wanted), list[Way]()
+        left, found = set(wanted), list[WayThere]()
         for width, by_state in passes:
             if left:
                 found += self._search(left, _Novelty(width, by_state))
         return found
 
-    def _search(self, left: set[Target], is_new: Callable[[Snapshot], bool]) -> Iterator[Way]:
+    def _search(self, left: set[Target], is_new: Callable[[Snapshot], bool]) -> Iterator[WayThere]:
         first = self.machine.start(talk_key=self.talk_key)[-1]
         is_new(first.snapshot)
         queue = deque([_Node(first.snapshot, None, "", Counter())])
@@ -87,7 +87,7 @@ class Search:
                 after = steps[-1].snapshot
                 for target in sorted(hit, key=str):
                     left.discard(target)
-                    yield Way(target, node.way(), move, after.control is node.snapshot.control)
+                    yield WayThere(target, node.way(), move, after.control is node.snapshot.control)
                 if is_new(after):
                     self.nodes += 1
                     queue.append(_Node(after, node, move, ids))

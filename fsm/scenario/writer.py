@@ -1,7 +1,9 @@
-"""Scenarios made by a machine, as YAML that a person reads: what nobody wrote by hand, one step a line.
+"""Scenarios made by a machine, as YAML that a person reads: what nobody wrote by hand, and what the verifier found.
 
-What is there already is kept as long as it works and is needed, and what comes of it is told anew: so a changed spec
-gives a small diff, and a file that is fresh is found fresh without a search. Never here: files, the search itself.
+What is there already is kept as long as it works and is needed, and what comes of it is played anew: so a changed spec
+gives a small diff, and a file that is fresh is found fresh without a search. A run of the verifier says in roles what a
+scenario says with ids made up by role, and each state has to be the one the verifier came to; so a counterexample is
+seen twice, and stays as a test. Never here: files, the search itself, finding runs (fsm.verify).
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from fsm.machine.machine import Step, TurnSpecMachine
 from fsm.scenario.coverage import Target, reached
 from fsm.scenario.runner import Runner, shown_effect
 from fsm.scenario.scenario import Scenario, ScenarioStep
-from fsm.scenario.search import Way
+from fsm.scenario.search import WayThere
+from fsm.verify.counterexample import Counterexample
 
 TALK_KEY = "*"
 WIDTH = 120
@@ -22,15 +25,15 @@ WIDTH = 120
 
 @attrs.frozen(order=True)
 class Draft:
-    """Events by name: what leads there, and what is then told line by line."""
+    """Events by name: what leads there, and what then comes line by line."""
 
     given: tuple[str, ...]
-    told: tuple[str, ...]
+    events: tuple[str, ...]
 
 
 @attrs.frozen
-class Line:
-    """What came of a told event."""
+class DraftLine:
+    """What came of an event."""
 
     event: str
     before: str
@@ -38,8 +41,8 @@ class Line:
     state: str
 
 
-def drafts_of(ways: Iterable[Way]) -> list[Draft]:
-    """A scenario for each way; those that start alike and change nothing are told as one."""
+def drafts_of(ways: Iterable[WayThere]) -> list[Draft]:
+    """A scenario for each way; those that start alike and change nothing become one."""
     staying: dict[tuple[str, ...], list[str]] = {}
     found: list[Draft] = []
     for way in ways:
@@ -47,7 +50,7 @@ def drafts_of(ways: Iterable[Way]) -> list[Draft]:
             found.append(Draft(way.given, (way.last,)))
         elif way.last not in staying.setdefault(way.given, []):
             staying[way.given].append(way.last)
-    return [*dict.fromkeys(found), *(Draft(given, tuple(told)) for given, told in staying.items())]
+    return [*dict.fromkeys(found), *(Draft(given, tuple(events)) for given, events in staying.items())]
 
 
 def drafts_in(scenarios: Iterable[Scenario]) -> list[Draft]:
@@ -56,16 +59,16 @@ def drafts_in(scenarios: Iterable[Scenario]) -> list[Draft]:
     return [Draft(steps[:given], steps[given:]) for given, steps in names]
 
 
-def played(machine: TurnSpecMachine, draft: Draft) -> tuple[list[Line], tuple[Step, ...]] | None:
-    """The told lines as they go now, and all steps; None where the draft does not work any more."""
+def played(machine: TurnSpecMachine, draft: Draft) -> tuple[list[DraftLine], tuple[Step, ...]] | None:
+    """The lines as they go now, and all steps; None where the draft does not work any more."""
     runner = Runner(machine, Scenario("", (), talk_key=TALK_KEY))
-    lines: list[Line] = []
-    for number, event in enumerate((*draft.given, *draft.told)):
+    lines: list[DraftLine] = []
+    for number, event in enumerate((*draft.given, *draft.events)):
         before, known = runner.snapshot.state, len(runner.steps)
         if not runner.play(ScenarioStep("event", event)):
             return None
         if number >= len(draft.given):
-            lines.append(Line(event, before, tuple(runner.steps[known:]), runner.snapshot.state))
+            lines.append(DraftLine(event, before, tuple(runner.steps[known:]), runner.snapshot.state))
     return lines, tuple(runner.steps)
 
 
@@ -77,7 +80,7 @@ def needed(
 
     def order(draft: Draft) -> tuple[object, ...]:
         outcome = played(machine, draft)
-        return (outcome[0][0].before if outcome else "", draft.told[0], len(draft.given), draft)
+        return (outcome[0][0].before if outcome else "", draft.events[0], len(draft.given), draft)
 
     kept: list[Draft] = []
     for draft in sorted(dict.fromkeys(drafts), key=order):
@@ -88,14 +91,14 @@ def needed(
         before = steps[: len(steps) - sum(len(line.steps) for line in lines)]
         news = left & _targets(machine, before)
         left -= news
-        told = []
+        events = []
         for line in lines:
             fresh = left & _targets(machine, line.steps)
             if fresh or (news and line is lines[-1]):
-                told.append(line.event)
+                events.append(line.event)
             left -= fresh
-        shorter = Draft(draft.given, tuple(told))
-        if told:
+        shorter = Draft(draft.given, tuple(events))
+        if events:
             kept.append(shorter if played(machine, shorter) is not None else draft)
     return kept, left
 
@@ -125,14 +128,14 @@ def rendered(machine: TurnSpecMachine, drafts: Sequence[Draft], spec: str) -> st
     return "\n".join([*head, *body]) + "\n"
 
 
-def _scenario(draft: Draft, lines: Sequence[Line], names: dict[str, int]) -> Iterator[str]:
+def _scenario(draft: Draft, lines: Sequence[DraftLine], names: dict[str, int]) -> Iterator[str]:
     more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
     name = f"{lines[0].before} / {lines[0].steps[0].variant}{more}"
     names[name] = names.get(name, 0) + 1
     yield from scenario_lines(f"{name}{f' ({names[name]})' if names[name] > 1 else ''}", draft, lines)
 
 
-def scenario_lines(name: str, draft: Draft, lines: Sequence[Line]) -> Iterator[str]:
+def scenario_lines(name: str, draft: Draft, lines: Sequence[DraftLine]) -> Iterator[str]:
     """One scenario of a file."""
     yield f'  "{name}":'
     if draft.given:
@@ -157,3 +160,24 @@ def _wrapped(head: str, names: Sequence[str], tail: str) -> Iterator[str]:
             line = indent
         line += piece
     yield line
+
+
+class RunDiffers(Exception):
+    """The machine does not go the way of the run."""
+
+
+def replayed(machine: TurnSpecMachine, run: Counterexample, name: str, spec: str) -> str:
+    """The file with this one scenario. `spec` is its name or path, as the file is to say it. Raises RunDiffers."""
+    events = [step for step in run.steps if step.event is not None and step.answers]
+    draft = Draft((), tuple(step.event for step in events if step.event is not None))
+    outcome = played(machine, draft)
+    if outcome is None:
+        raise RunDiffers(f"{machine.spec.file}: the machine cannot be given the events of this run")
+    for step, line in zip(events, outcome[0], strict=True):
+        if line.state != step.answers[-1].after:
+            raise RunDiffers(f"step {step.number}, {step.event}: {step.answers[-1].after} in the run, now {line.state}")
+    head = [
+        f"# Written by `turnspec verify --scenario`: {name}. `turnspec test` replays it.",
+        f"spec: {spec}", f'talk_key: "{TALK_KEY}"', "scenarios:",
+    ]  # fmt: skip
+    return "\n".join([*head, *scenario_lines(name, draft, outcome[0])]) + "\n"

@@ -12,7 +12,7 @@ from adapters.lines.audiosocket.protocol import Audio, Decoder
 from adapters.providers.provider import AudioDelta
 from adapters.providers.realtime.protocol import append_event, decode
 from bench import load_wire as wire
-from bench.calls import Found, Plan, SideBySide, median_run, run, together
+from bench.calls import CallPlan, Contender, MeasuredCalls, SideBySide, median_run, run, together
 from bench.load_stats import lateness, percentiles
 from bench.targets import call_lines
 
@@ -28,23 +28,25 @@ def test_two_calls(who: str) -> None:
     assert found.bridge.get("violations", 0) == 0
     assert median_run([found]) is found
     assert all(share >= 0 for share in found.waited)
-    lines = {line.what: line.cells[who] for line in call_lines(Found(None, [found]))}
+    lines = {line.what: line.cells[who] for line in call_lines(MeasuredCalls(None, [found]))}
     assert len(lines) == 6 and all(what.startswith("2 calls: ") and cell.text for what, cell in lines.items())
 
 
 def test_side_by_side() -> None:
-    found = together(["bare", "turnspec"], 1, seconds=0.5, settle=0.5, windows=1)
+    found = together(
+        [Contender("bare", "bare"), Contender("turnspec", "turnspec")], 1, seconds=0.5, settle=0.5, windows=1
+    )
     assert [each.who for each in found[0]] == ["bare", "turnspec"]
     assert all(each.cpu_ms > 0 for each in found[0])
     beside = SideBySide(1, {"bare": 1.0, "turnspec": 2.0}, {"bare": 1.0, "turnspec": 2.0})
     assert len(beside.table().rows) == 2
-    (line,) = call_lines(Found(beside, []))
+    (line,) = call_lines(MeasuredCalls(beside, []))
     assert (line.cells["bare"].holds, line.cells["turnspec"].holds) == (None, False)
     assert line.cells["turnspec"].text == "2.00" and line.missed
 
 
 def test_a_plan_tells_how_long_it_takes() -> None:
-    plan = Plan(who=("bare", "turnspec"), calls=(5,), seconds=1, spread=1, settle=1, rounds=2)
+    plan = CallPlan(who=("bare", "turnspec"), calls=(5,), seconds=1, spread=1, settle=1, rounds=2)
     assert plan.turns == [(5, "bare"), (5, "turnspec"), (5, "bare"), (5, "turnspec")]
     alone = attrs.evolve(plan, beside=0)
     assert not alone.is_beside and 20 < alone.takes_s < plan.takes_s < 60
@@ -74,7 +76,7 @@ def test_a_frame_that_is_not_whole_waits() -> None:
 
 
 def test_the_canned_answer_can_be_read() -> None:
-    answer = wire.Answer(1, 2, b"ts_create_response_1")
+    answer = wire.CannedAnswer(1, 2, b"ts_create_response_1")
     said = answer.begun() + answer.piece() + answer.ended()
     events, position = [], 0
     while position < len(said):

@@ -17,10 +17,10 @@ import structlog
 
 from adapters.simulator.caller import script as steps
 from adapters.simulator.caller.hearing import Hearing
-from adapters.simulator.caller.report import CallerReport, Ending, Note, make_report
+from adapters.simulator.caller.report import CallerEnding, CallerNote, CallerReport, make_report
 from adapters.simulator.caller.script import CallerSettings, Script, Step
 from adapters.simulator.caller.voice import Voice, load_utterances
-from adapters.simulator.lines.audiosocket import CallEnded, Leg, OnEvent
+from adapters.simulator.lines.audiosocket import CallEnded, OnEvent, SimulatedPhone
 
 __all__ = ["CallerReport", "CallerSettings", "OnEvent", "Script", "run_caller"]
 
@@ -47,34 +47,34 @@ async def run_caller(
     utterances = load_utterances(script, settings.rate_hz)
     call_id = call_id or uuid.uuid4()
     emit = _safely(on_event)
-    leg = Leg(call_id, settings, emit)
-    connecting = asyncio.get_running_loop().create_connection(lambda: leg, host, port)
+    phone = SimulatedPhone(call_id, settings, emit)
+    connecting = asyncio.get_running_loop().create_connection(lambda: phone, host, port)
     try:
         await asyncio.wait_for(connecting, settings.connect_deadline_ms / 1000)
     except (OSError, TimeoutError) as error:
-        ending = Ending("dropped", 0.0, f"cannot connect: {error or 'no answer in time'}")
+        ending = CallerEnding("dropped", 0.0, f"cannot connect: {error or 'no answer in time'}")
         return make_report(
             call_id=call_id, settings=settings, ending=ending, hearing=Hearing(settings), voice=Voice(settings)
         )
     emit("connected", {"at_ms": 0.0, "call_id": str(call_id)})
-    playing = _Playing(leg, settings, utterances, emit)
+    playing = _Playing(phone, settings, utterances, emit)
     try:
         await playing.play(script)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(leg.closed), settings.close_deadline_ms / 1000)
+            await asyncio.wait_for(asyncio.shield(phone.closed), settings.close_deadline_ms / 1000)
     finally:
-        leg.abandon()
-    ending = leg.ending or Ending("caller", leg.now_ms)
+        phone.abandon()
+    ending = phone.ending or CallerEnding("caller", phone.now_ms)
     emit("ended", {"at_ms": ending.at_ms, "how": ending.how, "dropped": ending.dropped})
     return make_report(
         call_id=call_id,
         settings=settings,
         ending=ending,
-        hearing=leg.hearing,
-        voice=leg.voice,
+        hearing=phone.hearing,
+        voice=phone.voice,
         notes=tuple(playing.notes),
         steps_done=playing.steps_done,
-        server_closed_ms=leg.server_closed_ms,
+        server_closed_ms=phone.server_closed_ms,
     )
 
 
@@ -95,10 +95,12 @@ def _safely(on_event: OnEvent | None) -> OnEvent:
 class _Playing:
     """A script and how far it is."""
 
-    def __init__(self, leg: Leg, settings: CallerSettings, utterances: Mapping[Path, bytes], emit: OnEvent) -> None:
-        self.notes: list[Note] = []
+    def __init__(
+        self, phone: SimulatedPhone, settings: CallerSettings, utterances: Mapping[Path, bytes], emit: OnEvent
+    ) -> None:
+        self.notes: list[CallerNote] = []
         self.steps_done = 0
-        self._leg = leg
+        self._phone = phone
         self._settings = settings
         self._utterances = utterances
         self._emit = emit
@@ -109,55 +111,55 @@ class _Playing:
             for step in script.steps:
                 await _PLAY[type(step)](self, step)
                 self.steps_done += 1
-                if self._leg.ending is not None:
+                if self._phone.ending is not None:
                     return
-        self._leg.hang_up()
+        self._phone.hang_up()
 
     async def _until(self, is_true: Callable[[], bool], step: Step, within_ms: float) -> bool:
         """Looks at every frame. False: not within the deadline, which is noted. CallEnded: it never will."""
-        deadline_ms = self._leg.now_ms + within_ms
+        deadline_ms = self._phone.now_ms + within_ms
         while not is_true():
-            if self._leg.now_ms >= deadline_ms - ROUNDING_MS:
+            if self._phone.now_ms >= deadline_ms - ROUNDING_MS:
                 self._note(f"{type(step).__name__}: not within {within_ms:g} ms")
                 return False
-            await self._leg.tick()
+            await self._phone.tick()
         return True
 
     def _note(self, text: str) -> None:
-        self.notes.append(Note(self._leg.now_ms, self.steps_done, text))
+        self.notes.append(CallerNote(self._phone.now_ms, self.steps_done, text))
         log.info("caller_waited_in_vain", step=self.steps_done, what=text)
-        self._emit("waited_in_vain", {"at_ms": self._leg.now_ms, "step": self.steps_done, "text": text})
+        self._emit("waited_in_vain", {"at_ms": self._phone.now_ms, "step": self.steps_done, "text": text})
 
     async def _speak(self, file: Path) -> None:
-        began_ms = self._leg.now_ms
+        began_ms = self._phone.now_ms
         self._emit("began_speaking", {"at_ms": began_ms, "file": file.stem})
-        self._leg.voice.say(self._utterances[file])
-        while self._leg.voice.is_speaking:
-            await self._leg.tick()
-        self._emit("spoke", {"at_ms": self._leg.now_ms, "file": file.stem, "began_ms": began_ms})
+        self._phone.voice.say(self._utterances[file])
+        while self._phone.voice.is_speaking:
+            await self._phone.tick()
+        self._emit("spoke", {"at_ms": self._phone.now_ms, "file": file.stem, "began_ms": began_ms})
 
     async def _say(self, step: steps.Say) -> None:
         await self._speak(step.file)
 
     async def _wait(self, step: steps.WaitMs) -> None:
-        until_ms = self._leg.now_ms + step.ms
-        while self._leg.now_ms < until_ms - ROUNDING_MS:
-            await self._leg.tick()
+        until_ms = self._phone.now_ms + step.ms
+        while self._phone.now_ms < until_ms - ROUNDING_MS:
+            await self._phone.tick()
 
     async def _wait_speaking(self, step: steps.WaitAgentSpeaking) -> None:
         await self._until(lambda: self._speaking_ms() is not None, step, step.within_ms)
 
     async def _wait_silent(self, step: steps.WaitAgentSilent) -> None:
-        speech = self._leg.hearing.speech
+        speech = self._phone.hearing.speech
         for_ms = step.for_ms - ROUNDING_MS
-        await self._until(lambda: speech.silent_ms(self._leg.now_ms) >= for_ms, step, step.within_ms)
+        await self._until(lambda: speech.silent_ms(self._phone.now_ms) >= for_ms, step, step.within_ms)
 
     async def _press(self, step: steps.Press) -> None:
-        self._leg.is_pressing = True
+        self._phone.is_pressing = True
         await self._wait(steps.WaitMs(self._settings.digit_ms))
-        self._leg.press(step.digit)
-        self._leg.is_pressing = False
-        self._emit("pressed", {"at_ms": self._leg.now_ms, "digit": step.digit})
+        self._phone.press(step.digit)
+        self._phone.is_pressing = False
+        self._emit("pressed", {"at_ms": self._phone.now_ms, "digit": step.digit})
 
     async def _interrupt(self, step: steps.Interrupt) -> None:
         after_ms = max(step.after_ms - ROUNDING_MS, ROUNDING_MS)
@@ -166,18 +168,18 @@ class _Playing:
 
     async def _hang_up(self, step: steps.HangUp) -> None:
         del step
-        self._leg.hang_up()
+        self._phone.hang_up()
 
     async def _reset(self, step: steps.Reset) -> None:
         del step
-        self._leg.reset()
+        self._phone.reset()
 
     async def _until_hung_up(self, step: steps.UntilHungUp) -> None:
         with contextlib.suppress(CallEnded):
-            await self._until(lambda: self._leg.ending is not None, step, step.within_ms)
+            await self._until(lambda: self._phone.ending is not None, step, step.within_ms)
 
     def _speaking_ms(self) -> float | None:
-        return self._leg.hearing.speech.speaking_ms(self._leg.now_ms)
+        return self._phone.hearing.speech.speaking_ms(self._phone.now_ms)
 
 
 _PLAY: Mapping[type[Any], Callable[[_Playing, Any], Awaitable[None]]] = {

@@ -35,7 +35,7 @@ class Segment:
 
 
 @attrs.frozen
-class Heard:
+class HeardSpeech:
     """A message of the server: when it came, and its samples."""
 
     at_ms: float
@@ -116,7 +116,7 @@ class Hearing:
 
     def __init__(self, settings: CallerSettings) -> None:
         self.speech = SpeechDetector(settings.onset_ms, settings.pause_ms)
-        self.heard: list[Heard] = []
+        self.heard: list[HeardSpeech] = []
         self.holes: list[Segment] = []
         self._loudness = Loudness(settings.threshold_dbfs)
         self._keep_audio = settings.keep_audio
@@ -131,7 +131,7 @@ class Hearing:
         """A message as it arrives; `at_ms` never goes back."""
         duration_ms = len(pcm) / 2 / rate_hz * 1000
         if self._keep_audio:
-            self.heard.append(Heard(at_ms, rate_hz, pcm))
+            self.heard.append(HeardSpeech(at_ms, rate_hz, pcm))
         self._arrivals_ms.append(at_ms)
         self._audio_ms += duration_ms
         self._last_ms = duration_ms

@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 
 from adapters.simulator.caller.hearing import (
-    Heard,
+    HeardSpeech,
     Hearing,
     Pacing,
     Segment,
@@ -26,7 +26,7 @@ Ended: TypeAlias = Literal["hangup", "fin", "rst", "dropped", "caller"]
 
 
 @attrs.frozen
-class Note:
+class CallerNote:
     """Something of the script that did not come to pass. `step` is its index."""
 
     at_ms: float
@@ -35,7 +35,7 @@ class Note:
 
 
 @attrs.frozen
-class Ending:
+class CallerEnding:
     """How and when the call ended. `dropped` is what the server did to have Asterisk drop it."""
 
     how: Ended
@@ -55,7 +55,7 @@ class CallerReport:
     server_closed_ms: float | None
     """From the caller's FIN to the server's; None: it was not seen, or the caller did not hang up first."""
     steps_done: int
-    notes: tuple[Note, ...]
+    notes: tuple[CallerNote, ...]
 
     agent_speech: tuple[Segment, ...]
     caller_speech: tuple[Segment, ...]
@@ -67,7 +67,7 @@ class CallerReport:
     holes: tuple[Segment, ...]
     """Stretches of nothing in mid-speech, in the time of the audio: the server's queue ran empty."""
     pacing: Pacing
-    heard: tuple[Heard, ...]
+    heard: tuple[HeardSpeech, ...]
 
     def heard_pcm(self, rate_hz: int = 8_000) -> bytes:
         """All that was heard, each message at its time of arrival, as one PCM track (for a WAV file)."""
@@ -96,10 +96,10 @@ def make_report(
     *,
     call_id: uuid.UUID,
     settings: CallerSettings,
-    ending: Ending,
+    ending: CallerEnding,
     hearing: Hearing,
     voice: Voice,
-    notes: tuple[Note, ...] = (),
+    notes: tuple[CallerNote, ...] = (),
     steps_done: int = 0,
     server_closed_ms: float | None = None,
 ) -> CallerReport:

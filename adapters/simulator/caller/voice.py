@@ -65,7 +65,7 @@ class EchoLine:
 
 
 class Voice:
-    """The caller's side of the leg: one frame of `ptime_ms` at a time."""
+    """The caller's side of the line: one frame of `ptime_ms` at a time."""
 
     def __init__(self, settings: CallerSettings) -> None:
         self.speech = SpeechDetector(settings.onset_ms, settings.pause_ms)

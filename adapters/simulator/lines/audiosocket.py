@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, cast
 
 from adapters.lines.audiosocket import protocol as wire
 from adapters.simulator.caller.hearing import Hearing
-from adapters.simulator.caller.report import Ended, Ending
+from adapters.simulator.caller.report import CallerEnding, Ended
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.caller.voice import Voice
 
@@ -29,11 +29,11 @@ class CallEnded(Exception):
     """Raised to whoever waits for a tick of a call that is over."""
 
 
-class Leg(asyncio.Protocol):
+class SimulatedPhone(asyncio.Protocol):
     """The wire of one call. Times in ms since `connection_made`."""
 
     def __init__(self, call_id: uuid.UUID, settings: CallerSettings, emit: OnEvent) -> None:
-        self.ending: Ending | None = None
+        self.ending: CallerEnding | None = None
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.hearing = Hearing(settings)
         self.voice = Voice(settings)
@@ -195,7 +195,7 @@ class Leg(asyncio.Protocol):
 
     def _end(self, how: Ended, dropped: str | None = None) -> None:
         if self.ending is None:
-            self.ending = Ending(how, self.now_ms, dropped)
+            self.ending = CallerEnding(how, self.now_ms, dropped)
         self._stop()
 
     def _stop(self) -> None:
@@ -210,11 +210,11 @@ class Leg(asyncio.Protocol):
             pulse.set_result(None)
 
 
-_ON_MESSAGE: Mapping[type[Any], Callable[[Leg, Any], None]] = {
-    wire.Audio: Leg._on_audio,
-    wire.Hangup: Leg._on_hangup,
-    wire.Uuid: Leg._on_other,
-    wire.Dtmf: Leg._on_other,
-    wire.Error: Leg._on_other,
-    wire.Unknown: Leg._on_other,
+_ON_MESSAGE: Mapping[type[Any], Callable[[SimulatedPhone, Any], None]] = {
+    wire.Audio: SimulatedPhone._on_audio,
+    wire.Hangup: SimulatedPhone._on_hangup,
+    wire.Uuid: SimulatedPhone._on_other,
+    wire.Dtmf: SimulatedPhone._on_other,
+    wire.Error: SimulatedPhone._on_other,
+    wire.Unknown: SimulatedPhone._on_other,
 }

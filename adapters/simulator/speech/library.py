@@ -21,7 +21,7 @@ Samples = npt.NDArray[np.int16]
 
 
 @attrs.frozen
-class Line:
+class RecordedLine:
     """One recorded line: `name` is the file without `.wav`, `voice` is agent, caller or prompt."""
 
     name: str
@@ -30,19 +30,19 @@ class Line:
 
 
 @functools.cache
-def lines() -> MappingProxyType[str, Line]:
+def lines() -> MappingProxyType[str, RecordedLine]:
     """Every line by name, in the order of lines.yaml."""
     document = yaml.safe_load((HERE / "lines.yaml").read_text(encoding="utf-8"))
-    found = {name: Line(name, entry["voice"], entry["text"]) for name, entry in document["lines"].items()}
+    found = {name: RecordedLine(name, entry["voice"], entry["text"]) for name, entry in document["lines"].items()}
     return MappingProxyType(found)
 
 
 @functools.cache
-def _by_text() -> dict[str, Line]:
+def _by_text() -> dict[str, RecordedLine]:
     return {line.text: line for line in lines().values() if line.voice == "agent"}
 
 
-def line_for_text(text: str) -> Line | None:
+def line_for_text(text: str) -> RecordedLine | None:
     """The agent's line with exactly this text, if one was recorded."""
     return _by_text().get(text)
 

@@ -28,8 +28,8 @@ from adapters.providers.realtime.session import SessionSettings
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, load_script
-from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings, Scenario
-from adapters.simulator.providers.realtime.stats import SessionStats
+from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ProviderSettings
+from adapters.simulator.providers.realtime.session_context import SessionStats
 from fsm.language.loader import load
 from fsm.machine.machine import Step, TurnSpecMachine
 
@@ -88,7 +88,7 @@ async def play(
     script: Mapping[str, Any],
     *,
     spec: str = "server_vad",
-    scenario: Scenario | None = None,
+    scenario: ProviderScenario | None = None,
     session: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     caller: CallerSettings | None = None,

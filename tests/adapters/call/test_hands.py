@@ -11,7 +11,7 @@ import pytest
 from adapters.call.settings import CallLimits
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.simulator.caller.script import CallerSettings
-from adapters.simulator.providers.realtime import Scenario, parse_scenario
+from adapters.simulator.providers.realtime import ProviderScenario, parse_scenario
 from adapters.tools import Tool
 from fsm.machine.ledgers.realtime import TOOL_OVERDUE
 from tests.adapters.call.rig import Played, play
@@ -30,7 +30,7 @@ CUTS_IN = {
 LISTENS = {"steps": [{"until_hung_up": {"within_ms": 60000}}]}
 
 
-def scenario(text: str) -> Scenario:
+def scenario(text: str) -> ProviderScenario:
     return parse_scenario(text, Path("hands.yaml"))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 
-from adapters.scenario.files import Case, Suite, read_files
+from adapters.scenario.files import ScenarioCase, Suite, read_files
 from adapters.scenario.wire import play_scenario
 from adapters.specs import load_spec, specs_folder
 from fsm.machine.machine import TurnSpecMachine
@@ -16,9 +17,14 @@ BROKEN = specs_folder() / "broken"
 KEYED = {"ask_while_caller_speaks", "forget_the_owed_answer"}
 
 
-def cases() -> dict[str, Case]:
-    suite = Suite(read_files([BROKEN / "scenarios" / "wire.yaml"]), typestate=False)
-    return {Path(case.spec).stem: case for case in suite.cases()}
+@functools.cache
+def suite() -> Suite:
+    return Suite(read_files([BROKEN / "scenarios" / "wire.yaml"]), typestate=False)
+
+
+@functools.cache
+def cases() -> dict[str, ScenarioCase]:
+    return {Path(case.spec).stem: case for case in suite().cases()}
 
 
 def test_each_broken_controller_has_a_call() -> None:
@@ -28,8 +34,7 @@ def test_each_broken_controller_has_a_call() -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in BROKEN.glob("*.yaml")))
 def test_the_harm_is_done_by_it_and_not_by_a_sound_spec(name: str) -> None:
     case = cases()[name]
-    broken = TurnSpecMachine(load_spec(BROKEN / f"{name}.yaml", typestate=False).spec)
-    result = play_scenario(broken, case.scenario, case.path.parent)
+    result = play_scenario(suite().machine(case.spec), case.scenario, case.path.parent)
     assert result.failure is None, failure_text(result)
     sound = TurnSpecMachine(load_spec("push_to_talk" if name in KEYED else "owned_turns").spec)
     assert play_scenario(sound, case.scenario, case.path.parent).failure is not None

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli.test import TEACHES, command
-from adapters.scenario.files import Case, Suite, bundled_scenarios, found_files, read_files
+from adapters.scenario.files import ScenarioCase, Suite, bundled_scenarios, found_files, read_files
 from adapters.scenario.generate import generated
 from adapters.scenario.wire import play_scenario
 from adapters.specs import BUNDLED, specs_folder
@@ -19,7 +19,7 @@ from fsm.machine.machine import TurnSpecMachine
 from fsm.scenario import runner as scenario_runner
 from fsm.scenario.coverage import all_targets
 from fsm.scenario.report import coverage_text, failure_text
-from fsm.scenario.search import Search
+from fsm.scenario.search import NoveltySearch
 
 GENERATED = bundled_scenarios() / "generated"
 
@@ -30,7 +30,7 @@ def suite() -> Suite:
 
 
 @functools.cache
-def ran() -> tuple[tuple[Case, scenario_runner.Result], ...]:
+def ran() -> tuple[tuple[ScenarioCase, scenario_runner.Result], ...]:
     """Every bundled scenario that the machine is told alone."""
     return tuple(suite().run_all(suite().cases(), None))
 
@@ -58,7 +58,7 @@ def test_nothing_that_was_ruled_out_can_be_reached(spec: str) -> None:
     """The machine in a world where anything may come, against its own `cannot_happen` and the type check."""
     loaded = suite().loaded(spec)
     ruled_out = {target for target, why in all_targets(loaded).items() if why in ("spec", "typestate")}
-    ways = Search(TurnSpecMachine(loaded.spec)).ways(ruled_out, ((2, False),))
+    ways = NoveltySearch(TurnSpecMachine(loaded.spec)).ways(ruled_out, ((2, False),))
     assert [str(way.target) for way in ways] == []
 
 

@@ -31,7 +31,7 @@ from adapters.settings.config import Settings, load_settings
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, load_script
-from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings, Scenario, parse_scenario
+from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ProviderSettings, parse_scenario
 from fsm.journal.journal import read
 from fsm.journal.replay import STRICT, replay
 from fsm.machine.machine import Step, TurnSpecMachine
@@ -525,5 +525,5 @@ async def test_no_secret_in_any_output_of_calls_good_and_bad(tmp_path: Path) -> 
     assert azure not in written and KEY not in written and "SERVER0123456789" not in written
 
 
-def _scenario(text: str) -> Scenario:
+def _scenario(text: str) -> ProviderScenario:
     return parse_scenario(text, Path("s.yaml"))

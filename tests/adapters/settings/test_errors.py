@@ -322,7 +322,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(tree=st.dictionaries(WORDS, TREES, max_size=5))
 def test_any_tree_loads_or_is_a_list_of_problems(tmp_path: Path, tree: dict[str, object]) -> None:
     import yaml

@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from adapters.verify.run import load_environment
-from fsm.diff.behaviour import Behaviour, Bound, behaviour
+from fsm.diff.behaviour import Behaviour, SearchBound, behaviour
+from fsm.diff.markdown import sequence
 from fsm.diff.report import Diff, behaviour_verdict, text
-from fsm.diff.sequence import sequence
 from fsm.diff.structure import structure
 from fsm.language.loader import load
 from fsm.language.spec import Spec
@@ -18,7 +18,7 @@ from fsm.world.world import World
 from tests.fsm.bundle import Change, loaded, text_of
 from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
 
-TURNS = Bound(scenes=("turns",))
+TURNS = SearchBound(scenes=("turns",))
 
 
 @cache
@@ -27,7 +27,7 @@ def world() -> World:
 
 
 @cache
-def compared(*changes: Change, bound: Bound = TURNS) -> Behaviour:
+def compared(*changes: Change, bound: SearchBound = TURNS) -> Behaviour:
     return behaviour(loaded("server_vad").spec, changed("server_vad", *changes).spec, world(), bound)
 
 
@@ -67,7 +67,7 @@ def test_another_wait_is_no_other_act_but_is_told() -> None:
 
 
 def test_a_cut_search_is_undecided_and_never_equivalent() -> None:
-    found = compared(bound=Bound(scenes=("turns",), max_states=50))
+    found = compared(bound=SearchBound(scenes=("turns",), max_states=50))
     assert not found.is_complete and not found.is_same
     assert behaviour_verdict(found).startswith("UNDECIDED")
 
@@ -89,7 +89,7 @@ def renamed() -> Spec:
 def test_states_count_only_if_asked_for() -> None:
     spec, other = loaded("server_vad").spec, renamed()
     assert behaviour(spec, other, world(), TURNS).is_same
-    witness = behaviour(spec, other, world(), Bound(("turns",), states_too=True)).witness
+    witness = behaviour(spec, other, world(), SearchBound(("turns",), states_too=True)).witness
     assert witness is not None and witness.kind == "states"
     assert (witness.steps[-1].old[-1].after, witness.steps[-1].new[-1].after) == ("playing_out", "draining")
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from fsm.diff.overlay import overlay
 from fsm.diff.report import Diff, delta, text
-from fsm.diff.structure import Aspect, Change, structure
+from fsm.diff.structure import Aspect, SpecChange, structure
 from tests.fsm.bundle import Change as Edit
 from tests.fsm.bundle import load_changed, loaded
 from tests.fsm.language.mini import HOUSE, WORDS, load_mini
@@ -20,12 +20,12 @@ BARGE_IN: Edit = (
 SLOWER: Edit = ("server_vad.yaml", "answer_overdue: {after_ms: 4000,", "answer_overdue: {after_ms: 4500,")
 
 
-def house(old: str, new: str, words: str = WORDS) -> tuple[Change, ...]:
+def house(old: str, new: str, words: str = WORDS) -> tuple[SpecChange, ...]:
     assert old in HOUSE
     return structure(load_mini(HOUSE).spec, load_mini(HOUSE.replace(old, new, 1), words).spec)
 
 
-def said(changes: tuple[Change, ...]) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def said(changes: tuple[SpecChange, ...]) -> list[tuple[str, str, str, tuple[str, ...]]]:
     return [(c.part, c.name, c.status, tuple(a.what for a in c.aspects)) for c in changes]
 
 

@@ -10,11 +10,10 @@ from functools import cache
 import pytest
 
 from fsm.draw.dot import dot, to_dot
-from fsm.draw.files import pages
 from fsm.draw.flow import Lead, leads, routes
 from fsm.draw.matrix import MARKS, kinds
 from fsm.draw.mermaid import escape, mermaid
-from fsm.draw.page import page
+from fsm.draw.page import page, pages
 from fsm.draw.picture import Picture, all_boxes, duration, ends, kind_of, picture, short, sinks, trouble
 from fsm.draw.text import anchor
 from fsm.language.loader import Loaded, load

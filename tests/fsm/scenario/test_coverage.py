@@ -12,7 +12,7 @@ from fsm.scenario.reader import read_scenarios
 from fsm.scenario.report import coverage_json, coverage_text
 from fsm.scenario.runner import run_scenario
 from fsm.scenario.scenario import Unreachable
-from fsm.scenario.search import Search
+from fsm.scenario.search import NoveltySearch
 from fsm.scenario.writer import Draft, drafts_in, drafts_of, needed, rendered
 
 VOCABULARY = """
@@ -125,7 +125,7 @@ def test_the_search_finds_a_shortest_way_to_all_that_can_be_reached() -> None:
     loaded = small()
     machine = TurnSpecMachine(loaded.spec)
     wanted = {target for target, why in all_targets(loaded).items() if why == "open"}
-    ways = {str(way.target): way for way in Search(machine).ways(wanted)}
+    ways = {str(way.target): way for way in NoveltySearch(machine).ways(wanted)}
     assert {str(t) for t in wanted} - set(ways) == NEVER
     assert (ways["busy / counted_over"].given, ways["busy / counted_over"].last) == (("knocked", "knocked"), "knocked")
     assert ways["over / pulled"].given == ("knocked", "timer.bored")
@@ -135,7 +135,7 @@ def test_what_is_written_is_read_again_holds_and_is_found_fresh() -> None:
     loaded = small()
     machine = TurnSpecMachine(loaded.spec)
     wanted = {t for t, why in all_targets(loaded).items() if why == "open" and str(t) not in NEVER}
-    drafts, left = needed(machine, drafts_of(Search(machine).ways(wanted)), wanted)
+    drafts, left = needed(machine, drafts_of(NoveltySearch(machine).ways(wanted)), wanted)
     text = rendered(machine, drafts, "small")
     assert left == set()
     read = read_scenarios(text, "g.yaml").scenarios
@@ -160,5 +160,5 @@ def test_events_that_change_nothing_are_told_as_one_scenario(event: str) -> None
     loaded = small()
     machine = TurnSpecMachine(loaded.spec)
     wanted = {t for t, why in all_targets(loaded).items() if why == "open" and str(t).startswith("over / ")}
-    drafts, _ = needed(machine, drafts_of(Search(machine).ways(wanted)), wanted)
-    assert any(event in draft.told and len(draft.told) > 1 for draft in drafts)
+    drafts, _ = needed(machine, drafts_of(NoveltySearch(machine).ways(wanted)), wanted)
+    assert any(event in draft.events and len(draft.events) > 1 for draft in drafts)

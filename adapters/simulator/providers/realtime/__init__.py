@@ -4,21 +4,26 @@ Never the truth about what a model says: a scenario file is. Source of every beh
 """
 
 from adapters.simulator.providers.realtime.core import ProviderCore
-from adapters.simulator.providers.realtime.scenario import Scenario, ScenarioError, load_scenario, parse_scenario
+from adapters.simulator.providers.realtime.outbox import Closing, Outgoing
+from adapters.simulator.providers.realtime.provider_scenario import (
+    ProviderScenario,
+    ScenarioError,
+    load_scenario,
+    parse_scenario,
+)
+from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
 from adapters.simulator.providers.realtime.server import ProviderServer, ProviderSession
-from adapters.simulator.providers.realtime.settings import Latency, ProviderSettings
-from adapters.simulator.providers.realtime.stats import Seen, SessionStats
-from adapters.simulator.providers.realtime.wire import Closing, Outgoing
+from adapters.simulator.providers.realtime.session_context import Seen, SessionStats
 
 __all__ = [
     "Closing",
     "Latency",
     "Outgoing",
     "ProviderCore",
+    "ProviderScenario",
     "ProviderServer",
     "ProviderSession",
     "ProviderSettings",
-    "Scenario",
     "ScenarioError",
     "Seen",
     "SessionStats",

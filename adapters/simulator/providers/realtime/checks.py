@@ -16,7 +16,6 @@ from adapters.simulator.providers.realtime.errors import (
     unknown_parameter,
 )
 
-Json = dict[str, Any]
 Check = Callable[[Any, str], Any]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from adapters.simulator.providers.realtime import checks as c
-from adapters.simulator.providers.realtime.checks import Json
+from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import (
     duplicate_item,
     invalid_value,
@@ -49,7 +49,7 @@ _PARTS = {
 
 
 @attrs.define(kw_only=True, eq=False)
-class Item:
+class ConversationItem:
     """One item. `by_model`: it came out of a response. `audio_ms`: how long the server holds the model's speech in it
     to be; None: there is none."""
 
@@ -86,29 +86,29 @@ class Conversation:
 
     def __init__(self, conversation_id: str) -> None:
         self.id = conversation_id
-        self.items: list[Item] = []
+        self.items: list[ConversationItem] = []
 
-    def find(self, item_id: object) -> Item | None:
+    def find(self, item_id: object) -> ConversationItem | None:
         return next((item for item in self.items if item.id == item_id), None)
 
-    def previous_of(self, item: Item) -> str | None:
+    def previous_of(self, item: ConversationItem) -> str | None:
         index = self.items.index(item)
         return self.items[index - 1].id if index else None
 
-    def previous_when_done(self, item: Item) -> str | None:
+    def previous_when_done(self, item: ConversationItem) -> str | None:
         """As the server writes it: null for a model item that follows the conversation's first item (a quirk)."""
         index = self.items.index(item) if item in self.items else 0
         if item.by_model and index == 1:
             return None
         return self.items[index - 1].id if index else None
 
-    def append(self, item: Item) -> str | None:
+    def append(self, item: ConversationItem) -> str | None:
         """Add at the end; the id of the item before it."""
         previous = self.items[-1].id if self.items else None
         self.items.append(item)
         return previous
 
-    def insert(self, item: Item, after: object) -> str | None:
+    def insert(self, item: ConversationItem, after: object) -> str | None:
         """Add after an item id, at the front for "root", at the end for None; the id before it. WireError: unknown."""
         if after is None:
             return self.append(item)
@@ -121,11 +121,11 @@ class Conversation:
         self.items.insert(self.items.index(before) + 1, item)
         return before.id
 
-    def calls(self) -> dict[str, Item]:
+    def calls(self) -> dict[str, ConversationItem]:
         """Every function call of the conversation by call id."""
         return {item.call_id: item for item in self.items if item.type == "function_call" and item.call_id}
 
-    def read_client_item(self, given: Any, new_id: str, new_call_id: str, *, beta: bool) -> Item:
+    def read_client_item(self, given: Any, new_id: str, new_call_id: str, *, beta: bool) -> ConversationItem:
         """A client's `item` as an Item that is not yet in the conversation. WireError: what is wrong with it."""
         checked = _ITEM(given, "item")
         kind = checked["type"]
@@ -137,13 +137,15 @@ class Conversation:
             raise duplicate_item(item_id)
         if kind == "message":
             _check_parts(checked, beta=beta)
-            return Item(id=item_id, type=kind, role=checked["role"], content=checked["content"])
+            return ConversationItem(id=item_id, type=kind, role=checked["role"], content=checked["content"])
         call_id = checked.get("call_id", new_call_id)
         if kind == "function_call":
-            return Item(id=item_id, type=kind, name=checked["name"], call_id=call_id, arguments=checked["arguments"])
+            return ConversationItem(
+                id=item_id, type=kind, name=checked["name"], call_id=call_id, arguments=checked["arguments"]
+            )
         if call_id not in self.calls():
             raise no_such_call(call_id)
-        return Item(id=item_id, type=kind, status=None, call_id=call_id, output=checked["output"])
+        return ConversationItem(id=item_id, type=kind, status=None, call_id=call_id, output=checked["output"])
 
 
 def _check_parts(message: Json, *, beta: bool) -> None:

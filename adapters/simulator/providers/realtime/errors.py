@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from adapters.simulator.providers.realtime.words import ACCEPTED_CLIENT_EVENTS
+from adapters.simulator.providers.realtime.dialect import ACCEPTED_CLIENT_EVENTS
 
 
 @attrs.frozen

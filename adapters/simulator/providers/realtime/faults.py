@@ -1,26 +1,29 @@
-"""Faults as data: what goes wrong, on which event, how. Value types only; fault_plan.py carries them out.
+"""Faults as data: what goes wrong, on which event, how; and which of them strikes which event of one connection.
 
 In a scenario file each is a mapping whose key `fault` names the kind (see KINDS). Common keys: `connection` (1 is the
 first the server accepted; absent: every one), `nth` (1 is the first match; absent: every match), `where` (fields of
-the event by dotted path, e.g. `response.status: completed`).
+the event by dotted path, e.g. `response.status: completed`). The plan counts and decides; outbox and core carry out.
 """
 
 from __future__ import annotations
 
+import copy
 import http
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import attrs
 
+from adapters.simulator.providers.realtime.dialect import Json
+
 
 @attrs.frozen(kw_only=True)
-class Fault:
+class PlannedFault:
     connection: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class OnEvent(Fault):
+class OnEvent(PlannedFault):
     """Bound to events of one wire type."""
 
     type: str
@@ -76,7 +79,7 @@ class DelayClient(OnEvent):
 
 
 @attrs.frozen(kw_only=True)
-class RefuseUpdate(Fault):
+class RefuseUpdate(PlannedFault):
     """The nth session.update is answered with this error and changes nothing."""
 
     nth: int | None = None
@@ -86,7 +89,7 @@ class RefuseUpdate(Fault):
 
 
 @attrs.frozen(kw_only=True)
-class CrossCreate(Fault):
+class CrossCreate(PlannedFault):
     """The client's nth response.create crosses a response of the provider's own and is rejected.
 
     `hold_s`: wait that long for a response that the turn detection makes; then, or at once for 0, make one without
@@ -99,12 +102,12 @@ class CrossCreate(Fault):
 
 
 @attrs.frozen(kw_only=True)
-class DeafBeforeCreated(Fault):
+class DeafBeforeCreated(PlannedFault):
     """What the client sends before session.created is ignored."""
 
 
 @attrs.frozen(kw_only=True)
-class AtMoment(Fault):
+class AtMoment(PlannedFault):
     """Fires once: `at_s` after the connection, after the nth server event `after`, or client event `after_client`."""
 
     at_s: float | None = None
@@ -157,25 +160,25 @@ class StallReading(AtMoment):
 
 
 @attrs.frozen(kw_only=True)
-class HttpStatus(Fault):
+class HttpStatus(PlannedFault):
     """The upgrade is answered with this status, e.g. 401 or 503."""
 
     status: int = attrs.field(validator=attrs.validators.in_({each.value for each in http.HTTPStatus}))
 
 
 @attrs.frozen(kw_only=True)
-class SlowUpgrade(Fault):
+class SlowUpgrade(PlannedFault):
     """The upgrade is answered `by_s` late."""
 
     by_s: float
 
 
 @attrs.frozen(kw_only=True)
-class SilentPing(Fault):
+class SilentPing(PlannedFault):
     """The server neither sends WebSocket pings nor answers any."""
 
 
-KINDS: dict[str, type[Fault]] = {
+KINDS: dict[str, type[PlannedFault]] = {
     "lose": Lose,
     "delay": Delay,
     "duplicate": Duplicate,
@@ -194,3 +197,135 @@ KINDS: dict[str, type[Fault]] = {
     "slow_upgrade": SlowUpgrade,
     "silent_ping": SilentPing,
 }
+
+
+_Kind = TypeVar("_Kind", bound=PlannedFault)
+_MISSING = object()
+
+
+@attrs.define(kw_only=True)
+class Treatment:
+    """What happens to one event. `again_s`: further copies, so long after it. `moments`: what it sets off."""
+
+    event: Json
+    lost: bool = False
+    delay_s: float = 0.0
+    hold: bool = False
+    past: int = 0
+    again_s: list[float] = attrs.field(factory=list)
+    moments: list[AtMoment] = attrs.field(factory=list)
+
+
+def _field(event: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(event, Mapping) or name not in event:
+            return _MISSING
+        event = event[name]
+    return event
+
+
+def _holds(event: Json, where: Mapping[str, Any]) -> bool:
+    return all(_field(event, path) == wanted for path, wanted in where.items())
+
+
+def _changed(event: Json, fault: Mutate) -> Json:
+    changed = copy.deepcopy(event)
+    for path, value in [*fault.set.items(), *((path, _MISSING) for path in fault.drop)]:
+        *parents, last = path.split(".")
+        place: Any = changed
+        for name in parents:
+            place = place.get(name) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            continue
+        if value is _MISSING:
+            place.pop(last, None)
+        else:
+            place[last] = copy.deepcopy(value)
+    return changed
+
+
+class FaultPlan:
+    """The faults of one connection with their counters."""
+
+    def __init__(self, faults: Sequence[PlannedFault], connection: int) -> None:
+        self._faults = [fault for fault in faults if fault.connection in (None, connection)]
+        self._seen = [0] * len(self._faults)
+
+    def of(self, kind: type[_Kind]) -> Iterator[_Kind]:
+        """The faults of one kind, whatever has happened."""
+        return (fault for fault in self._faults if isinstance(fault, kind))
+
+    def at_times(self) -> Iterator[tuple[float, AtMoment]]:
+        """What happens at a time after the connection, in seconds."""
+        return ((fault.at_s, fault) for fault in self.of(AtMoment) if fault.at_s is not None)
+
+    def _strikes(self, index: int, nth: int | None) -> bool:
+        self._seen[index] += 1
+        return nth in (None, self._seen[index])
+
+    def on_server_event(self, event: Json) -> Treatment:
+        """Count a server event that is about to be sent and say what happens to it."""
+        treatment = Treatment(event=event)
+        for index, fault in enumerate(self._faults):
+            if isinstance(fault, AtMoment):
+                self._moment(index, fault, fault.after, event, treatment)
+            elif (
+                isinstance(fault, OnEvent)
+                and not isinstance(fault, (IgnoreClient, DelayClient))
+                and fault.type == event.get("type")
+                and _holds(event, fault.where)
+                and self._strikes(index, fault.nth)
+            ):
+                _treat(treatment, fault)
+        return treatment
+
+    def on_client_event(self, event: Json) -> Treatment:
+        """Count a client event and say what happens to it."""
+        treatment = Treatment(event=event)
+        for index, fault in enumerate(self._faults):
+            if isinstance(fault, AtMoment):
+                self._moment(index, fault, fault.after_client, event, treatment)
+            elif (
+                isinstance(fault, (IgnoreClient, DelayClient))
+                and fault.type == event.get("type")
+                and _holds(event, fault.where)
+                and self._strikes(index, fault.nth)
+            ):
+                treatment.lost |= isinstance(fault, IgnoreClient)
+                treatment.delay_s += fault.by_s if isinstance(fault, DelayClient) else 0
+        return treatment
+
+    def _moment(self, index: int, fault: AtMoment, kind: str | None, event: Json, treatment: Treatment) -> None:
+        matches = kind is not None and kind == event.get("type") and _holds(event, fault.where)
+        if matches and self._strikes(index, fault.nth):
+            treatment.moments.append(fault)
+
+    def next_update_refusal(self) -> RefuseUpdate | None:
+        """Count a session.update; the fault that refuses it."""
+        return self._next(RefuseUpdate)
+
+    def next_crossing(self) -> CrossCreate | None:
+        """Count a response.create of the client; the fault that lets it cross."""
+        return self._next(CrossCreate)
+
+    def _next(self, kind: type[_Kind]) -> _Kind | None:
+        struck: _Kind | None = None
+        for index, fault in enumerate(self._faults):
+            if isinstance(fault, kind) and self._strikes(index, getattr(fault, "nth", None)):
+                struck = struck or fault
+        return struck
+
+
+def _treat(treatment: Treatment, fault: OnEvent) -> None:
+    match fault:
+        case Lose():
+            treatment.lost = True
+        case Delay():
+            treatment.delay_s += fault.by_s
+            treatment.hold |= fault.hold
+        case Duplicate():
+            treatment.again_s.append(fault.after_s)
+        case Reorder():
+            treatment.past = max(treatment.past, fault.past)
+        case Mutate():
+            treatment.event = _changed(treatment.event, fault)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from adapters.simulator.providers.realtime.checks import Json
-from adapters.simulator.providers.realtime.conversation import Item
+from adapters.simulator.providers.realtime.conversation import ConversationItem
+from adapters.simulator.providers.realtime.dialect import IDLE_PROMPT, MAX_APPEND_CHARS, MIN_COMMIT_MS, Json
 from adapters.simulator.providers.realtime.errors import (
     audio_too_long,
     buffer_too_small,
@@ -19,11 +19,11 @@ from adapters.simulator.providers.realtime.errors import (
     invalid_type,
     missing_parameter,
 )
-from adapters.simulator.providers.realtime.ladder import tokens
-from adapters.simulator.providers.realtime.parts import Parts
-from adapters.simulator.providers.realtime.scenario import UserTurn
-from adapters.simulator.providers.realtime.vad import FRAME_MS, Frames, VoiceActivity, decode_audio
-from adapters.simulator.providers.realtime.words import IDLE_PROMPT, MAX_APPEND_CHARS, MIN_COMMIT_MS
+from adapters.simulator.providers.realtime.live_response import tokens
+from adapters.simulator.providers.realtime.provider_scenario import UserTurn
+from adapters.simulator.providers.realtime.session_context import SessionContext
+from adapters.simulator.providers.realtime.wire_audio import RATES_HZ, decode_audio
+from adapters.simulator.providers.voice_activity import FRAME_MS, Frames, VoiceActivity
 
 _PATIENCE = {"low": 2.0, "medium": 1.0, "auto": 1.0, "high": 0.5}
 
@@ -32,12 +32,12 @@ class InputAudio:
     """One session's input. `on_turn_began` and `on_turn_ended` are told with the time."""
 
     def __init__(
-        self, parts: Parts, on_turn_began: Callable[[float], None], on_turn_ended: Callable[[float], None]
+        self, context: SessionContext, on_turn_began: Callable[[float], None], on_turn_ended: Callable[[float], None]
     ) -> None:
-        self._parts = parts
+        self._context = context
         self._on_turn_began, self._on_turn_ended = on_turn_began, on_turn_ended
         self._frames = Frames()
-        self._activity = VoiceActivity(parts.settings.vad_trigger_frames)
+        self._activity = VoiceActivity(context.settings.vad_trigger_frames)
         self._buffered_from_ms = 0.0
         self._speaking_id: str | None = None
         self._idle_from_ms: int | None = None
@@ -63,10 +63,10 @@ class InputAudio:
             payload = base64.b64decode(audio, validate=True)
         except ValueError:  # not base64, or not even ASCII
             raise invalid_audio() from None
-        wire_format = self._parts.session.input_format
-        for end_ms, level_dbfs in self._frames.feed(decode_audio(payload, wire_format), wire_format):
+        wire_format = self._context.session.input_format
+        for end_ms, level_dbfs in self._frames.feed(decode_audio(payload, wire_format), RATES_HZ[wire_format]):
             self._frame(end_ms, level_dbfs, now_s)
-        self._parts.stats.audio_ms = self._frames.received_ms
+        self._context.stats.audio_ms = self._frames.received_ms
 
     def commit(self, now_s: float) -> None:
         """A client's commit. WireError: less than 100 ms in the buffer."""
@@ -75,18 +75,18 @@ class InputAudio:
             raise buffer_too_small(buffered_ms)
         item_id, self._speaking_id = self._speaking_id, None
         self._activity.reset()
-        self._commit(item_id or self._parts.ids.item(), self._frames.received_ms, now_s)
+        self._commit(item_id or self._context.ids.item(), self._frames.received_ms, now_s)
 
     def clear(self, now_s: float) -> None:
         """Empty the buffer; a turn that had begun is forgotten."""
         self._buffered_from_ms = self._frames.received_ms
         self._speaking_id = None
         self._activity.reset()
-        self._parts.wire.emit(now_s, "input_audio_buffer.cleared")
+        self._context.outbox.emit(now_s, "input_audio_buffer.cleared")
 
     def detection_changed(self) -> None:
         """After a session.update: a detector that was switched off forgets what it heard."""
-        if self._parts.session.turn_detection is None:
+        if self._context.session.turn_detection is None:
             self._activity.reset()
             self._speaking_id = None
             self._idle_from_ms = None
@@ -94,7 +94,7 @@ class InputAudio:
     # --- turn detection ---------------------------------------------------------------------------------------------
 
     def _frame(self, end_ms: int, level_dbfs: float, now_s: float) -> None:
-        detection = self._parts.session.turn_detection
+        detection = self._context.session.turn_detection
         if detection is None:
             return
         threshold = float(detection.get("threshold", 0.5))
@@ -108,48 +108,50 @@ class InputAudio:
 
     def _silence_ms(self, detection: Json) -> int:
         if detection["type"] == "semantic_vad":
-            return int(self._parts.settings.semantic_silence_ms * _PATIENCE[detection.get("eagerness", "auto")])
+            return int(self._context.settings.semantic_silence_ms * _PATIENCE[detection.get("eagerness", "auto")])
         return int(detection["silence_duration_ms"])
 
     def _started(self, end_ms: int, detection: Json, now_s: float) -> None:
-        parts = self._parts
+        context = self._context
         self._idle_from_ms = None
-        self._speaking_id = item_id = parts.ids.item()
+        self._speaking_id = item_id = context.ids.item()
         start_ms = max(end_ms - int(detection.get("prefix_padding_ms", 300)), 0)
-        parts.wire.emit(now_s, "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=item_id)
-        model = (parts.session.transcription or {}).get("model") or ""
+        context.outbox.emit(now_s, "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=item_id)
+        model = (context.session.transcription or {}).get("model") or ""
         if "realtime" in model:  # a streaming transcriber: it writes of an item that does not exist yet
-            self._transcribe_early(item_id, self._said(parts.stats.user_turns + 1), now_s)
+            self._transcribe_early(item_id, self._said(context.stats.user_turns + 1), now_s)
         if detection["interrupt_response"]:
             self._on_turn_began(now_s)
 
     def _stopped(self, end_ms: int, detection: Json, now_s: float) -> None:
-        item_id, self._speaking_id = self._speaking_id or self._parts.ids.item(), None
+        item_id, self._speaking_id = self._speaking_id or self._context.ids.item(), None
         self._idle_from_ms = None
-        self._parts.wire.emit(now_s, "input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=item_id)
+        self._context.outbox.emit(now_s, "input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=item_id)
         self._commit(item_id, end_ms, now_s)
         if detection["create_response"]:
             self._on_turn_ended(now_s)
 
     def _commit(self, item_id: str, until_ms: float, now_s: float, transcript: UserTurn | None = None) -> None:
-        parts = self._parts
+        context = self._context
         seconds = (until_ms - self._buffered_from_ms) / 1000
         self._buffered_from_ms = until_ms
-        item = Item(id=item_id, type="message", role="user", content=[{"type": "input_audio", "transcript": None}])
-        previous = parts.conversation.append(item)
-        parts.wire.emit(now_s, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
-        parts.announce(now_s, item, previous)
+        item = ConversationItem(
+            id=item_id, type="message", role="user", content=[{"type": "input_audio", "transcript": None}]
+        )
+        previous = context.conversation.append(item)
+        context.outbox.emit(now_s, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
+        context.announce(now_s, item, previous)
         if transcript is None:
-            parts.stats.user_turns += 1
-            parts.news.user = True
-            parts.news.heard = self._said(parts.stats.user_turns).text
-        if parts.session.transcription is not None:
-            self._finish_transcript(item, transcript or self._said(parts.stats.user_turns), seconds, now_s)
+            context.stats.user_turns += 1
+            context.news.user = True
+            context.news.heard = self._said(context.stats.user_turns).text
+        if context.session.transcription is not None:
+            self._finish_transcript(item, transcript or self._said(context.stats.user_turns), seconds, now_s)
 
     # --- transcripts ------------------------------------------------------------------------------------------------
 
     def _said(self, turn: int) -> UserTurn:
-        turns = self._parts.scenario.user_turns
+        turns = self._context.scenario.user_turns
         return turns[turn - 1] if turn <= len(turns) else UserTurn(text=f"This is what the caller said in turn {turn}.")
 
     def _transcribe_early(self, item_id: str, said: UserTurn, now_s: float) -> None:
@@ -157,23 +159,23 @@ class InputAudio:
         words = tokens(said.text)
         if words and not said.fails:
             self._half_said = item_id
-            self._stream(item_id, words[: (len(words) + 1) // 2], now_s + 6 * self._parts.latency.transcription_s)
+            self._stream(item_id, words[: (len(words) + 1) // 2], now_s + 6 * self._context.latency.transcription_s)
 
     def _stream(self, item_id: str, words: list[str], first_s: float) -> None:
         for n, word in enumerate(words):
-            self._parts.agenda.at(first_s + n * self._parts.latency.token_s, self._say_word(item_id, word))
+            self._context.schedule.at(first_s + n * self._context.latency.token_s, self._say_word(item_id, word))
 
     def _say_word(self, item_id: str, word: str) -> Callable[[float], None]:
         def say(now_s: float) -> None:
-            self._transcription(now_s, "delta", item_id, delta=word, obfuscation=self._parts.ids.obfuscation(word))
+            self._transcription(now_s, "delta", item_id, delta=word, obfuscation=self._context.ids.obfuscation(word))
 
         return say
 
     def _transcription(self, now_s: float, what: str, item_id: str, **fields: Any) -> None:
         kind = f"conversation.item.input_audio_transcription.{what}"
-        self._parts.wire.emit(now_s, kind, item_id=item_id, content_index=0, **fields)
+        self._context.outbox.emit(now_s, kind, item_id=item_id, content_index=0, **fields)
 
-    def _finish_transcript(self, item: Item, said: UserTurn, seconds: float, now_s: float) -> None:
+    def _finish_transcript(self, item: ConversationItem, said: UserTurn, seconds: float, now_s: float) -> None:
         def complete(at_s: float) -> None:
             item.content[0]["transcript"] = said.text
             usage = {"type": "duration", "seconds": math.ceil(seconds) if said.text else 0}
@@ -187,9 +189,9 @@ class InputAudio:
         words = tokens(said.text)
         if words and not said.fails:
             rest = words[(len(words) + 1) // 2 :] if self._half_said == item.id else words
-            self._stream(item.id, rest, now_s + self._parts.latency.transcription_s)
-        done_s = now_s + self._parts.latency.transcription_done_s
-        self._parts.agenda.at(done_s, fail if said.fails else complete)
+            self._stream(item.id, rest, now_s + self._context.latency.transcription_s)
+        done_s = now_s + self._context.latency.transcription_done_s
+        self._context.schedule.at(done_s, fail if said.fails else complete)
 
     # --- the idle timeout -------------------------------------------------------------------------------------------
 
@@ -205,10 +207,10 @@ class InputAudio:
         timeout_ms = detection.get("idle_timeout_ms")
         if timeout_ms is None or self._idle_from_ms is None or end_ms < self._idle_from_ms + timeout_ms:
             return
-        parts, start_ms = self._parts, self._idle_from_ms
+        context, start_ms = self._context, self._idle_from_ms
         self._idle_from_ms = None
-        item_id = parts.ids.item()
-        parts.wire.emit(
+        item_id = context.ids.item()
+        context.outbox.emit(
             now_s,
             "input_audio_buffer.timeout_triggered",
             audio_start_ms=start_ms,
@@ -216,8 +218,8 @@ class InputAudio:
             item_id=item_id,
         )
         part = {"type": "input_text", "text": IDLE_PROMPT}
-        prompt = Item(id=parts.ids.item(), type="message", role="system", content=[part])
-        parts.announce(now_s, prompt, parts.conversation.append(prompt))
-        parts.news.idle = True
+        prompt = ConversationItem(id=context.ids.item(), type="message", role="system", content=[part])
+        context.announce(now_s, prompt, context.conversation.append(prompt))
+        context.news.idle = True
         self._commit(item_id, end_ms, now_s, transcript=UserTurn(text=""))
         self._on_turn_ended(now_s)

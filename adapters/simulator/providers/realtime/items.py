@@ -5,8 +5,8 @@ Source: docs/facts/realtime_api.md sections 3.6, 3.11 and 4.
 
 from __future__ import annotations
 
-from adapters.simulator.providers.realtime.checks import Json
-from adapters.simulator.providers.realtime.conversation import Item
+from adapters.simulator.providers.realtime.conversation import ConversationItem
+from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import (
     audio_already_shorter,
     invalid_type,
@@ -15,23 +15,25 @@ from adapters.simulator.providers.realtime.errors import (
     not_truncatable,
     out_of_range,
 )
-from adapters.simulator.providers.realtime.parts import Parts
 from adapters.simulator.providers.realtime.responses import Responses
+from adapters.simulator.providers.realtime.session_context import SessionContext
 
 
 class Items:
     """The handlers of conversation.item.*; each raises WireError for what it rejects."""
 
-    def __init__(self, parts: Parts, responses: Responses) -> None:
-        self._parts, self._responses = parts, responses
+    def __init__(self, context: SessionContext, responses: Responses) -> None:
+        self._context, self._responses = context, responses
         self._answered: set[str] = set()
 
     def create(self, event: Json, now_s: float) -> None:
         """Add an item and echo it; an output whose parent response is still open comes after its response.done."""
-        parts = self._parts
+        context = self._context
         if "item" not in event:
             raise missing_parameter("item")
-        item = parts.conversation.read_client_item(event["item"], parts.ids.item(), parts.ids.call(), beta=parts.beta)
+        item = context.conversation.read_client_item(
+            event["item"], context.ids.item(), context.ids.call(), beta=context.beta
+        )
         after = event.get("previous_item_id")
         live = self._responses.active
         if item.type == "function_call_output":
@@ -41,33 +43,33 @@ class Items:
                 return
         self._add(item, after, now_s)
 
-    def _note_output(self, item: Item) -> None:
+    def _note_output(self, item: ConversationItem) -> None:
         call_id = item.call_id or ""
         if call_id in self._answered:
-            self._parts.stats.violations.append("second output for one call")
+            self._context.stats.violations.append("second output for one call")
         self._answered.add(call_id)
 
-    def _add(self, item: Item, after: object, now_s: float) -> None:
-        parts = self._parts
-        previous = parts.conversation.insert(item, after)
-        parts.announce(now_s, item, previous)
+    def _add(self, item: ConversationItem, after: object, now_s: float) -> None:
+        context = self._context
+        previous = context.conversation.insert(item, after)
+        context.announce(now_s, item, previous)
         if item.type == "function_call_output":
-            name = parts.conversation.calls()[item.call_id or ""].name if item.call_id else None
-            parts.news.tools.append(name or "")
+            name = context.conversation.calls()[item.call_id or ""].name if item.call_id else None
+            context.news.tools.append(name or "")
         elif item.role == "user":
-            parts.news.user, parts.news.heard = True, item.text
+            context.news.user, context.news.heard = True, item.text
 
     def calls_without_output(self) -> list[str]:
         """Calls of completed items that the client has not answered."""
-        calls = self._parts.conversation.calls()
+        calls = self._context.conversation.calls()
         return [
             call_id for call_id, item in calls.items() if item.status == "completed" and call_id not in self._answered
         ]
 
-    def _find(self, event: Json, doing: str, verb: str) -> Item:
+    def _find(self, event: Json, doing: str, verb: str) -> ConversationItem:
         if "item_id" not in event:
             raise missing_parameter("item_id")
-        item = self._parts.conversation.find(event["item_id"])
+        item = self._context.conversation.find(event["item_id"])
         if item is None:
             raise no_such_item(doing, verb, event["item_id"])
         return item
@@ -90,15 +92,15 @@ class Items:
             raise audio_already_shorter(int(item.audio_ms), end_ms)
         item.audio_ms = end_ms
         item.content = [{"type": "output_audio", "transcript": None}]
-        self._parts.wire.emit(
+        self._context.outbox.emit(
             now_s, "conversation.item.truncated", item_id=item.id, content_index=0, audio_end_ms=end_ms
         )
 
     def delete(self, event: Json, now_s: float) -> None:
         item = self._find(event, "deleting", "delete")
-        self._parts.conversation.items.remove(item)
-        self._parts.wire.emit(now_s, "conversation.item.deleted", item_id=item.id)
+        self._context.conversation.items.remove(item)
+        self._context.outbox.emit(now_s, "conversation.item.deleted", item_id=item.id)
 
     def retrieve(self, event: Json, now_s: float) -> None:
         item = self._find(event, "retrieving", "retrieve")
-        self._parts.wire.emit(now_s, "conversation.item.retrieved", item=item.wire())
+        self._context.outbox.emit(now_s, "conversation.item.retrieved", item=item.wire())

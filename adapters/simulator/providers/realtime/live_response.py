@@ -1,23 +1,125 @@
-"""One response while it lives: its options, its output items as far as they got, its wire object. No time, no sending.
+"""One response: its options, its timetable, its output items as far as they got, its wire object. Nothing is sent here.
 
-Source: docs/facts/realtime_api.md section 3.10.
+Source: docs/facts/realtime_api.md sections 3.1, 3.6, 3.10 and 7: transcript ahead of the audio, audio in 250 ms deltas
+at about 13 times real time, a call may begin while the message before it is still being spoken.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
 import attrs
 
 from adapters.simulator.providers.realtime import checks as c
-from adapters.simulator.providers.realtime.checks import Json
-from adapters.simulator.providers.realtime.conversation import Item
-from adapters.simulator.providers.realtime.scenario import Rule
+from adapters.simulator.providers.realtime.conversation import ConversationItem
+from adapters.simulator.providers.realtime.dialect import BETA_TO_GA_FORMAT, Json
+from adapters.simulator.providers.realtime.provider_scenario import AnswerRule, FunctionCall, SpokenMessage
+from adapters.simulator.providers.realtime.provider_settings import Latency
 from adapters.simulator.providers.realtime.session import beta_to_ga
-from adapters.simulator.providers.realtime.voice import duration_ms
-from adapters.simulator.providers.realtime.words import BETA_TO_GA_FORMAT
+from adapters.simulator.providers.realtime.wire_audio import delta_bytes, duration_ms, utterance
+
+StepKind = Literal["open", "words", "audio", "arguments", "close", "finish"]
+
+_WORDS_AHEAD = 3
+_ARGUMENT_CHUNK = 4
+_GAP_S = 0.010
+
+
+@attrs.frozen
+class ResponseStep:
+    """At `at_s` after `response.created`: `open` an output item, a delta of it, `close` it, or `finish` it all."""
+
+    at_s: float
+    index: int
+    kind: StepKind
+    text: str = ""
+    audio: bytes = b""
+
+
+def tokens(text: str) -> list[str]:
+    """Text as the wire streams it: words with their leading space, punctuation by itself; the sum is the text."""
+    return re.findall(r"\s*\w+|\s*[^\w\s]", text) or ([text] if text else [])
+
+
+def timetable(rule: AnswerRule, latency: Latency, wire_format: str, *, text_only: bool) -> list[ResponseStep]:
+    """Every step of the response in order. Text-only responses carry their words as output text."""
+    steps: list[ResponseStep] = []
+    begin_s = latency.first_item_s + rule.delay_s
+    end_s = begin_s
+    pace = rule.pace or latency.pace
+    for index, output in enumerate(rule.output):
+        if isinstance(output, FunctionCall):
+            made = _call(output, index, begin_s, latency)
+            next_s = made[-1].at_s + _GAP_S
+        elif text_only:
+            made = _text(output, index, begin_s, latency)
+            next_s = made[-1].at_s + _GAP_S
+        else:
+            made = _speech(output, index, begin_s, attrs.evolve(latency, pace=pace), wire_format, rule.cut_after_ms)
+            follower = rule.output[index + 1] if index + 1 < len(rule.output) else None
+            overlaps = rule.interleave and isinstance(follower, FunctionCall)
+            next_s = (begin_s + made[-1].at_s) / 2 if overlaps else made[-1].at_s + _GAP_S
+        steps += made
+        end_s = max(end_s, made[-1].at_s)
+        begin_s = next_s
+    finish_s = end_s + latency.close_s if rule.output else begin_s
+    steps.append(ResponseStep(finish_s, -1, "finish"))
+    return sorted(steps, key=lambda step: step.at_s)
+
+
+def _call(output: FunctionCall, index: int, begin_s: float, latency: Latency) -> list[ResponseStep]:
+    chunks = re.findall(rf"(?s).{{1,{_ARGUMENT_CHUNK}}}", output.arguments)
+    first_s = begin_s + latency.first_transcript_s - latency.first_item_s
+    steps = [ResponseStep(begin_s, index, "open")]
+    steps += [ResponseStep(first_s + n * latency.token_s, index, "arguments", chunk) for n, chunk in enumerate(chunks)]
+    return [*steps, ResponseStep(steps[-1].at_s + latency.close_s, index, "close")]
+
+
+def _text(output: SpokenMessage, index: int, begin_s: float, latency: Latency) -> list[ResponseStep]:
+    first_s = begin_s + latency.first_transcript_s - latency.first_item_s
+    steps = [ResponseStep(begin_s, index, "open")]
+    steps += [
+        ResponseStep(first_s + n * latency.token_s, index, "words", word) for n, word in enumerate(tokens(output.say))
+    ]
+    return [*steps, ResponseStep(steps[-1].at_s + latency.close_s, index, "close")]
+
+
+def _speech(
+    output: SpokenMessage, index: int, begin_s: float, latency: Latency, wire_format: str, cut_after_ms: int | None
+) -> list[ResponseStep]:
+    audio = utterance(output.say, output.speech, wire_format)
+    if cut_after_ms is not None:
+        audio = audio[: delta_bytes(cut_after_ms, wire_format)]
+    size = delta_bytes(latency.audio_delta_ms, wire_format)
+    every_s = latency.audio_delta_ms / 1000 / latency.pace
+    first_audio_s = begin_s + latency.first_audio_s - latency.first_item_s
+    sound = [
+        ResponseStep(first_audio_s + n * every_s, index, "audio", audio=audio[start : start + size])
+        for n, start in enumerate(range(0, len(audio), size))
+    ]
+    words = _words(output, index, begin_s, latency, sound)
+    if cut_after_ms is not None and sound:
+        spoken = cut_after_ms / max(duration_ms(len(utterance(output.say, output.speech, wire_format)), wire_format), 1)
+        words = words[: max(int(len(words) * min(spoken, 1)), 1)]
+    steps = sorted([ResponseStep(begin_s, index, "open"), *words, *sound], key=lambda step: step.at_s)
+    return [*steps, ResponseStep(steps[-1].at_s + latency.close_s, index, "close")]
+
+
+def _words(
+    output: SpokenMessage, index: int, begin_s: float, latency: Latency, sound: list[ResponseStep]
+) -> list[ResponseStep]:
+    """The transcript: a few words before the first sound, the rest always ahead of it."""
+    said = tokens(output.say)
+    ahead_s = begin_s + latency.first_transcript_s - latency.first_item_s
+    steps = [ResponseStep(ahead_s, index, "words", word) for word in said[:_WORDS_AHEAD]]
+    rest = said[_WORDS_AHEAD:]
+    first_s, last_s = (sound[0].at_s, sound[-1].at_s) if sound else (ahead_s, ahead_s)
+    each_s = (last_s - first_s) * 0.8 / max(len(rest), 1)
+    return steps + [ResponseStep(first_s + n * each_s, index, "words", word) for n, word in enumerate(rest)]
+
 
 _FORMAT = c.shape({"type": c.one_of("audio/pcm", "audio/pcmu", "audio/pcma"), "rate": c.anything}, required=("type",))
 _COMMON = {
@@ -70,7 +172,7 @@ def read_options(given: Any, *, beta: bool) -> Json:
 class LiveItem:
     """One output item: what of it was sent so far."""
 
-    item: Item
+    item: ConversationItem
     words: list[str] = attrs.field(factory=list)
     arguments: list[str] = attrs.field(factory=list)
     audio_bytes: int = 0
@@ -90,7 +192,7 @@ class LiveResponse:
     opened: bool = False
     ending: bool = False
     done: bool = False
-    rule: Rule = attrs.field(factory=Rule)
+    rule: AnswerRule = attrs.field(factory=AnswerRule)
     items: dict[int, LiveItem] = attrs.field(factory=dict)
     held_echoes: list[Callable[[float], None]] = attrs.field(factory=list)
 

@@ -1,7 +1,6 @@
-"""The life of responses: one at a time in the default conversation, any number beside it. Creates, cancels, ladders.
+"""The life of responses: one at a time in the default conversation, any number beside it. Creates, cancels, steps.
 
-Source: docs/facts/realtime_api.md sections 3.1 to 3.7 and 4. What a response says comes from the model; when,
-from ladder.
+Source: docs/facts/realtime_api.md sections 3.1 to 3.7 and 4. What it says is the model's matter, when its timetable's.
 """
 
 from __future__ import annotations
@@ -10,16 +9,21 @@ import base64
 from collections.abc import Callable
 from typing import Any, Literal
 
-from adapters.simulator.providers.realtime.checks import Json
-from adapters.simulator.providers.realtime.conversation import Item
+from adapters.simulator.providers.realtime.conversation import ConversationItem
+from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import WireError, active_response, nothing_to_cancel
 from adapters.simulator.providers.realtime.faults import CrossCreate
-from adapters.simulator.providers.realtime.ladder import Step, timetable, tokens
-from adapters.simulator.providers.realtime.live_response import LiveItem, LiveResponse, read_options
-from adapters.simulator.providers.realtime.model import Question
-from adapters.simulator.providers.realtime.parts import News, Parts
-from adapters.simulator.providers.realtime.scenario import Call
-from adapters.simulator.providers.realtime.voice import duration_ms
+from adapters.simulator.providers.realtime.live_response import (
+    LiveItem,
+    LiveResponse,
+    ResponseStep,
+    read_options,
+    timetable,
+    tokens,
+)
+from adapters.simulator.providers.realtime.provider_scenario import FunctionCall, Question
+from adapters.simulator.providers.realtime.session_context import News, SessionContext
+from adapters.simulator.providers.realtime.wire_audio import duration_ms
 
 Refuse = Callable[[WireError, float], None]
 CancelReason = Literal["client_cancelled", "turn_detected"]
@@ -28,8 +32,8 @@ CancelReason = Literal["client_cancelled", "turn_detected"]
 class Responses:
     """All responses of one session."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
         self._default: LiveResponse | None = None
         self._beside: dict[str, LiveResponse] = {}
         self._owed_automatic = False
@@ -47,31 +51,31 @@ class Responses:
 
     def create_for_client(self, given: Any, now_s: float) -> None:
         """A response.create. WireError: malformed, or a response is active."""
-        options = read_options(given, beta=self._parts.beta)
+        options = read_options(given, beta=self._context.beta)
         out_of_band = options.get("conversation") == "none"
         if self._default and not out_of_band:
             raise active_response(self._default.id)
         live = self._make(options, out_of_band=out_of_band, automatic=False)
-        self._parts.agenda.at(now_s + self._parts.latency.response_created_s, lambda at_s: self._open(live, at_s))
+        self._context.schedule.at(now_s + self._context.latency.response_created_s, lambda at_s: self._open(live, at_s))
 
     def create_automatically(self, now_s: float) -> None:
         """The turn detection's own create: at once, after a cancel that is under way, or refused by what is active."""
         if self._default and self._default.ending:
             self._owed_automatic = True
         elif self._default:
-            self._parts.complain(now_s, active_response(self._default.id))
+            self._context.complain(now_s, active_response(self._default.id))
         else:
             self._begin_automatic(now_s)
 
     def _make(self, options: Json, *, out_of_band: bool, automatic: bool) -> LiveResponse:
-        parts = self._parts
+        context = self._context
         live = LiveResponse(
-            id=parts.ids.response(),
+            id=context.ids.response(),
             out_of_band=out_of_band,
             automatic=automatic,
             options=options,
-            session=parts.session.config,
-            conversation_id=None if out_of_band else parts.conversation.id,
+            session=context.session.config,
+            conversation_id=None if out_of_band else context.conversation.id,
         )
         if out_of_band:
             self._beside[live.id] = live
@@ -80,26 +84,26 @@ class Responses:
         return live
 
     def _open(self, live: LiveResponse, now_s: float) -> None:
-        parts = self._parts
+        context = self._context
         if live.opened:
             return
         live.opened = True
-        live.rule = parts.model.answer(self._question(live))
-        parts.stats.responses += 1
-        parts.wire.emit(now_s, "response.created", response=live.wire("in_progress"))
-        if parts.beta:
+        live.rule = context.model.answer(self._question(live))
+        context.stats.responses += 1
+        context.outbox.emit(now_s, "response.created", response=live.wire("in_progress"))
+        if context.beta:
             self._rate_limits(now_s)
-        for step in timetable(live.rule, parts.latency, live.wire_format, text_only=live.text_only):
-            parts.agenda.at(now_s + step.at_s, lambda at_s, step=step: self._step(live, step, at_s))  # type: ignore[misc]
+        for step in timetable(live.rule, context.latency, live.wire_format, text_only=live.text_only):
+            context.schedule.at(now_s + step.at_s, lambda at_s, step=step: self._step(live, step, at_s))  # type: ignore[misc]
 
     def _question(self, live: LiveResponse) -> Question:
-        news = self._parts.news
+        news = self._context.news
         instructions = str(live.options.get("instructions", ""))
-        turn = self._parts.stats.user_turns
+        turn = self._context.stats.user_turns
         if live.out_of_band:
             return Question(out_of_band=True, instructions=instructions, user_turn=turn, nth=0)
         self._nth += 1
-        self._parts.news = News()
+        self._context.news = News()
         return Question(
             nth=self._nth,
             automatic=live.automatic,
@@ -111,9 +115,9 @@ class Responses:
             instructions=instructions,
         )
 
-    # --- the ladder -------------------------------------------------------------------------------------------------
+    # --- the timetable ----------------------------------------------------------------------------------------------
 
-    def _step(self, live: LiveResponse, step: Step, now_s: float) -> None:
+    def _step(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
         if live.done:
             return
         match step.kind:
@@ -134,21 +138,23 @@ class Responses:
                 self._finish(live, live.rule.status, self._details(live), now_s)
 
     def _open_item(self, live: LiveResponse, index: int, now_s: float) -> None:
-        parts, output = self._parts, live.rule.output[index]
-        item = Item(id=parts.ids.item(), type="message", status="in_progress", by_model=True)
-        if isinstance(output, Call):
-            item.type, item.name, item.call_id = "function_call", output.call, parts.ids.call()
+        context, output = self._context, live.rule.output[index]
+        item = ConversationItem(id=context.ids.item(), type="message", status="in_progress", by_model=True)
+        if isinstance(output, FunctionCall):
+            item.type, item.name, item.call_id = "function_call", output.call, context.ids.call()
         else:
             item.role, item.phase = "assistant", output.phase
             item.audio_ms = None if live.text_only else 0.0
         live.items[index] = LiveItem(item)
-        parts.wire.emit(now_s, "response.output_item.added", response_id=live.id, output_index=index, item=item.wire())
+        context.outbox.emit(
+            now_s, "response.output_item.added", response_id=live.id, output_index=index, item=item.wire()
+        )
         if not live.out_of_band:
-            previous = parts.conversation.append(item)
-            parts.wire.emit(now_s, "conversation.item.added", previous_item_id=previous, item=item.wire())
+            previous = context.conversation.append(item)
+            context.outbox.emit(now_s, "conversation.item.added", previous_item_id=previous, item=item.wire())
         if item.type == "message":
             part = {"type": "text", "text": ""} if live.text_only else {"type": "audio", "transcript": ""}
-            parts.wire.emit(now_s, "response.content_part.added", **self._place(live, index), part=part)
+            context.outbox.emit(now_s, "response.content_part.added", **self._place(live, index), part=part)
 
     def _place(self, live: LiveResponse, index: int) -> Json:
         return {
@@ -158,30 +164,30 @@ class Responses:
             "content_index": 0,
         }
 
-    def _delta(self, live: LiveResponse, step: Step, kind: str, now_s: float, **more: Any) -> None:
+    def _delta(self, live: LiveResponse, step: ResponseStep, kind: str, now_s: float, **more: Any) -> None:
         place = self._place(live, step.index)
         if "call_id" in more:
             del place["content_index"]
-        obfuscation = self._parts.ids.obfuscation(step.text)
-        self._parts.wire.emit(now_s, kind, **place, **more, delta=step.text, obfuscation=obfuscation)
+        obfuscation = self._context.ids.obfuscation(step.text)
+        self._context.outbox.emit(now_s, kind, **place, **more, delta=step.text, obfuscation=obfuscation)
 
-    def _words(self, live: LiveResponse, step: Step, now_s: float) -> None:
+    def _words(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
         live.items[step.index].words.append(step.text)
         kind = "response.output_text.delta" if live.text_only else "response.output_audio_transcript.delta"
         self._delta(live, step, kind, now_s)
 
-    def _audio(self, live: LiveResponse, step: Step, now_s: float) -> None:
+    def _audio(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
         self.spoke = True
         going = live.items[step.index]
         going.audio_bytes += len(step.audio)
         heard_ms = duration_ms(going.audio_bytes, live.wire_format)
-        going.item.audio_ms = max(heard_ms - self._parts.settings.skew_ms, 0)
+        going.item.audio_ms = max(heard_ms - self._context.settings.skew_ms, 0)
         delta = base64.b64encode(step.audio).decode()
-        self._parts.wire.emit(now_s, "response.output_audio.delta", **self._place(live, step.index), delta=delta)
+        self._context.outbox.emit(now_s, "response.output_audio.delta", **self._place(live, step.index), delta=delta)
 
     def _close_item(self, live: LiveResponse, index: int, status: str, now_s: float) -> None:
-        parts, going = self._parts, live.items[index]
-        item, place, emit = going.item, self._place(live, index), parts.wire.emit
+        context, going = self._context, live.items[index]
+        item, place, emit = going.item, self._place(live, index), context.outbox.emit
         going.closed, item.status = True, status
         if item.type == "function_call":
             item.arguments = "".join(going.arguments)
@@ -191,12 +197,12 @@ class Responses:
         else:
             self._close_part(live, place, "".join(going.words), item, now_s)
         if not live.out_of_band:
-            previous = parts.conversation.previous_when_done(item)
+            previous = context.conversation.previous_when_done(item)
             emit(now_s, "conversation.item.done", previous_item_id=previous, item=item.wire())
         emit(now_s, "response.output_item.done", response_id=live.id, output_index=index, item=item.wire())
 
-    def _close_part(self, live: LiveResponse, place: Json, said: str, item: Item, now_s: float) -> None:
-        emit = self._parts.wire.emit
+    def _close_part(self, live: LiveResponse, place: Json, said: str, item: ConversationItem, now_s: float) -> None:
+        emit = self._context.outbox.emit
         if live.text_only:
             emit(now_s, "response.output_text.done", **place, text=said)
             part, item.content = {"type": "text", "text": said}, [{"type": "output_text", "text": said}]
@@ -225,7 +231,9 @@ class Responses:
     def _cut_soon(self, live: LiveResponse, reason: CancelReason, now_s: float) -> None:
         if not live.ending:
             live.ending = True
-            self._parts.agenda.at(now_s + self._parts.latency.interrupt_s, lambda at_s: self._cut(live, reason, at_s))
+            self._context.schedule.at(
+                now_s + self._context.latency.interrupt_s, lambda at_s: self._cut(live, reason, at_s)
+            )
 
     def _cut(self, live: LiveResponse, reason: CancelReason, now_s: float) -> None:
         if live.done:
@@ -249,12 +257,12 @@ class Responses:
         return None
 
     def _finish(self, live: LiveResponse, status: Any, details: Json | None, now_s: float) -> None:
-        parts = self._parts
+        context = self._context
         live.done = True
-        usage = live.usage(self._input_text_tokens(), int(parts.stats.audio_ms / 100))
-        parts.wire.emit(now_s, "response.done", response=live.wire(status, details, usage))
-        if not parts.beta:
-            parts.agenda.at(now_s + parts.latency.rate_limits_s, self._rate_limits)
+        usage = live.usage(self._input_text_tokens(), int(context.stats.audio_ms / 100))
+        context.outbox.emit(now_s, "response.done", response=live.wire(status, details, usage))
+        if not context.beta:
+            context.schedule.at(now_s + context.latency.rate_limits_s, self._rate_limits)
         if live.out_of_band:
             del self._beside[live.id]
             return
@@ -268,14 +276,14 @@ class Responses:
             self.on_default_done(now_s, live.audio_ms())
 
     def _input_text_tokens(self) -> int:
-        return sum(len(tokens(item.text + item.arguments + item.output)) for item in self._parts.conversation.items)
+        return sum(len(tokens(item.text + item.arguments + item.output)) for item in self._context.conversation.items)
 
     def _rate_limits(self, now_s: float) -> None:
-        left = 15_000_000 - 500 * self._parts.stats.responses
+        left = 15_000_000 - 500 * self._context.stats.responses
         limits = [{"name": "tokens", "limit": 15_000_000, "remaining": left, "reset_seconds": 0.002}]
-        if self._parts.beta:
+        if self._context.beta:
             limits.insert(0, {"name": "requests", "limit": 20000, "remaining": 19999, "reset_seconds": 0.003})
-        self._parts.wire.emit(now_s, "rate_limits.updated", rate_limits=limits)
+        self._context.outbox.emit(now_s, "rate_limits.updated", rate_limits=limits)
 
     # --- crossings --------------------------------------------------------------------------------------------------
 
@@ -284,7 +292,7 @@ class Responses:
         if fault.hold_s and not self._default:
             entry = (fault.error_first, refuse)
             self._crossed.append(entry)
-            self._parts.agenda.at(now_s + fault.hold_s, lambda at_s: self._cross_at_last(entry, at_s))
+            self._context.schedule.at(now_s + fault.hold_s, lambda at_s: self._cross_at_last(entry, at_s))
         elif self._default:
             refuse(active_response(self._default.id), now_s)
         else:

@@ -16,12 +16,11 @@ from websockets.http11 import Request, Response
 
 from adapters.simulator.providers.realtime import faults
 from adapters.simulator.providers.realtime.core import ProviderCore
-from adapters.simulator.providers.realtime.fault_plan import FaultPlan
-from adapters.simulator.providers.realtime.gate import check_upgrade, model_of
-from adapters.simulator.providers.realtime.scenario import Scenario
-from adapters.simulator.providers.realtime.settings import ProviderSettings
-from adapters.simulator.providers.realtime.stats import SessionStats
-from adapters.simulator.providers.realtime.wire import Outgoing
+from adapters.simulator.providers.realtime.faults import FaultPlan
+from adapters.simulator.providers.realtime.outbox import Outgoing
+from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
+from adapters.simulator.providers.realtime.provider_settings import ProviderSettings, check_upgrade, model_of
+from adapters.simulator.providers.realtime.session_context import SessionStats
 
 log = structlog.get_logger(__name__)
 
@@ -114,11 +113,11 @@ class ProviderServer:
     def __init__(
         self,
         settings: ProviderSettings | None = None,
-        scenario: Scenario | None = None,
+        scenario: ProviderScenario | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.settings, self.scenario = settings or ProviderSettings(), scenario or Scenario()
+        self.settings, self.scenario = settings or ProviderSettings(), scenario or ProviderScenario()
         self._host, self._port = host, port
         self._server: Server | None = None
         self._upgrades = 0

@@ -9,9 +9,8 @@ import copy
 from typing import Any
 
 from adapters.simulator.providers.realtime import checks as c
-from adapters.simulator.providers.realtime.checks import Json
+from adapters.simulator.providers.realtime.dialect import BETA_TO_GA_FORMAT, DEFAULT_INSTRUCTIONS, Json
 from adapters.simulator.providers.realtime.errors import model_is_fixed, voice_is_fixed, wrong_session_type
-from adapters.simulator.providers.realtime.words import BETA_TO_GA_FORMAT, DEFAULT_INSTRUCTIONS
 
 _FORMAT = c.shape(
     {"type": c.one_of("audio/pcm", "audio/pcmu", "audio/pcma"), "rate": c.number(24000, 24000, whole=True)},
@@ -128,7 +127,7 @@ def beta_to_ga(flat: Json) -> Json:
     return nested
 
 
-class Session:
+class SimulatedSession:
     """The effective configuration, always in GA form. `config` is what session.created and .updated show."""
 
     def __init__(self, session_id: str, model: str, expires_at: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.audio.wav import load_wav
 from adapters.simulator.caller.hearing import Hearing, Pacing, Segment, longest_silence_ms, reply_times_ms, talk_over_ms
-from adapters.simulator.caller.report import CallerReport, Ending, make_report
+from adapters.simulator.caller.report import CallerEnding, CallerReport, make_report
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.caller.voice import Voice
 from adapters.simulator.speech.library import lines, wav_path
@@ -100,7 +100,7 @@ def test_talk_over_silence_and_replies() -> None:
 
 
 def report(hearing: Hearing, settings: CallerSettings) -> CallerReport:
-    ending = Ending("fin", 2_000.0)
+    ending = CallerEnding("fin", 2_000.0)
     return make_report(call_id=uuid.uuid4(), settings=settings, ending=ending, hearing=hearing, voice=Voice(settings))
 
 

@@ -12,7 +12,13 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
 from adapters.audio.g711 import alaw_encode, mulaw_encode
-from adapters.simulator.providers.realtime import Outgoing, ProviderCore, ProviderSettings, Scenario, parse_scenario
+from adapters.simulator.providers.realtime import (
+    Outgoing,
+    ProviderCore,
+    ProviderScenario,
+    ProviderSettings,
+    parse_scenario,
+)
 
 Json = dict[str, Any]
 Samples = npt.NDArray[np.int16]
@@ -20,7 +26,7 @@ Samples = npt.NDArray[np.int16]
 SERVER_EVENT: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 
 
-def scenario(text: str) -> Scenario:
+def scenario(text: str) -> ProviderScenario:
     return parse_scenario(text, Path("test.yaml"))
 
 

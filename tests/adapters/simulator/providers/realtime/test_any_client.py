@@ -84,7 +84,7 @@ def assert_legal(driver: Driver) -> None:
     assert active is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.one_of(SENSE, SENSE, ABOUT, WAIT, NONSENSE), max_size=25))
 def test_any_client(steps: list[Any]) -> None:
     driver = Driver(SCENARIO)  # it checks every event against the SDK's types
@@ -97,7 +97,7 @@ def test_any_client(steps: list[Any]) -> None:
     assert_legal(driver)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.one_of(JSON.map(str), st.text(max_size=20), st.binary(max_size=20)))
 def test_any_frame(frame: str | bytes) -> None:
     driver = Driver()

@@ -6,17 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator.providers.realtime import Scenario, ScenarioError, load_scenario, parse_scenario
-from adapters.simulator.providers.realtime.ladder import timetable, tokens
-from adapters.simulator.providers.realtime.model import Model, Question
-from adapters.simulator.providers.realtime.scenario import Call, Rule, Say
-from adapters.simulator.providers.realtime.settings import Latency
+from adapters.simulator.providers.realtime import ProviderScenario, ScenarioError, load_scenario, parse_scenario
+from adapters.simulator.providers.realtime.live_response import timetable, tokens
+from adapters.simulator.providers.realtime.provider_scenario import (
+    AnswerRule,
+    FunctionCall,
+    Question,
+    ScriptedModel,
+    SpokenMessage,
+)
+from adapters.simulator.providers.realtime.provider_settings import Latency
 from adapters.simulator.speech import lines, read_samples, wav_path
 from tests.adapters.simulator.providers.realtime.driver import scenario
 
 
-def said(rule: Rule) -> list[str]:
-    return [output.say if isinstance(output, Say) else f"{output.call}()" for output in rule.output]
+def said(rule: AnswerRule) -> list[str]:
+    return [output.say if isinstance(output, SpokenMessage) else f"{output.call}()" for output in rule.output]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_a_scenario(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
-    assert load_scenario(tmp_path / "empty.yaml") == Scenario()
+    assert load_scenario(tmp_path / "empty.yaml") == ProviderScenario()
 
 
 def test_speech_is_found_by_name_by_text_and_beside_the_file(tmp_path: Path) -> None:
@@ -74,17 +79,19 @@ def test_speech_is_found_by_name_by_text_and_beside_the_file(tmp_path: Path) -> 
         "{say: b, speech: own.wav}, {say: made up}]}]"
     )
     (rule,) = load_scenario(tmp_path / "s.yaml").responses
-    found = [output.speech.name if isinstance(output, Say) and output.speech else None for output in rule.output]
+    found = [
+        output.speech.name if isinstance(output, SpokenMessage) and output.speech else None for output in rule.output
+    ]
     assert found == ["agent_weather.wav", "agent_still_there.wav", "own.wav", None]
 
 
 def test_arguments_are_an_object_or_a_verbatim_string() -> None:
     (rule,) = scenario("responses: [{output: [{call: f, arguments: {a: 1}}, {call: f, arguments: '{ }'}]}]").responses
-    assert [output.arguments for output in rule.output if isinstance(output, Call)] == ['{"a": 1}', "{ }"]
+    assert [output.arguments for output in rule.output if isinstance(output, FunctionCall)] == ['{"a": 1}', "{ }"]
 
 
 def test_rules_in_order_each_once_then_defaults() -> None:
-    model = Model(
+    model = ScriptedModel(
         scenario(
             """
             responses:
@@ -116,7 +123,7 @@ def test_rules_in_order_each_once_then_defaults() -> None:
 
 
 def test_without_a_scenario_it_greets_first() -> None:
-    model = Model(Scenario())
+    model = ScriptedModel(ProviderScenario())
     assert said(model.answer(Question())) == [lines()["agent_greeting"].text]
     assert said(model.answer(Question(new_user=True, user_turn=1))) != [lines()["agent_greeting"].text]
 
@@ -128,7 +135,9 @@ def test_tokens_add_up_to_the_text() -> None:
 
 
 def test_the_transcript_is_always_ahead_of_the_sound() -> None:
-    rule = Rule(output=(Say(say=lines()["agent_long_story"].text, speech=wav_path("agent_long_story")),))
+    rule = AnswerRule(
+        output=(SpokenMessage(say=lines()["agent_long_story"].text, speech=wav_path("agent_long_story")),)
+    )
     steps = timetable(rule, Latency(), "audio/pcmu", text_only=False)
     words = [step.at_s for step in steps if step.kind == "words"]
     sound = [step.at_s for step in steps if step.kind == "audio"]

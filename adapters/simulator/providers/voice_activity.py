@@ -12,20 +12,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from adapters.audio.g711 import alaw_decode, mulaw_decode
-from adapters.simulator.providers.realtime.words import RATES_HZ
-
 FRAME_MS = 32
 Samples = npt.NDArray[np.int16]
-
-
-def decode_audio(payload: bytes, wire_format: str) -> Samples:
-    """Bytes of a wire format to int16 samples at its rate; half a sample at the end of audio/pcm is dropped."""
-    if wire_format == "audio/pcmu":
-        return mulaw_decode(payload)
-    if wire_format == "audio/pcma":
-        return alaw_decode(payload)
-    return np.frombuffer(payload[: len(payload) & ~1], dtype="<i2").astype(np.int16)
 
 
 class Frames:
@@ -37,10 +25,9 @@ class Frames:
         self._rate_hz = 0
         self._rest: Samples = np.zeros(0, dtype=np.int16)
 
-    def feed(self, samples: Samples, wire_format: str) -> Iterator[tuple[int, float]]:
+    def feed(self, samples: Samples, rate_hz: int) -> Iterator[tuple[int, float]]:
         """Yield (end of the frame on the buffer's clock in ms, level in dBFS) for every frame that is now complete."""
-        rate_hz = RATES_HZ[wire_format]
-        if rate_hz != self._rate_hz:  # a new format: what is left of a frame is kept as silence
+        if rate_hz != self._rate_hz:  # a new rate: what is left of a frame is kept as silence
             kept = len(self._rest) * rate_hz // self._rate_hz if self._rate_hz else 0
             self._rate_hz, self._rest = rate_hz, np.zeros(kept, dtype=np.int16)
         self.received_ms += len(samples) * 1000 / rate_hz

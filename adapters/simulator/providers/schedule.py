@@ -8,7 +8,7 @@ from collections.abc import Callable
 Action = Callable[[float], None]
 
 
-class Agenda:
+class Schedule:
     """Actions by time; of the same time, in the order in which they were planned."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What an utterance sounds like on the wire: recorded speech or noise in the rhythm of speech, encoded. No timing."""
+"""Audio in the formats of the wire: decoded, encoded, measured; an utterance is recorded speech or made-up noise."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.audio.g711 import alaw_encode, mulaw_encode
-from adapters.simulator.providers.realtime.words import RATES_HZ
+from adapters.audio.g711 import alaw_decode, alaw_encode, mulaw_decode, mulaw_encode
 from adapters.simulator.speech import read_samples
 from adapters.simulator.speech.library import Samples
 
+RATES_HZ = {"audio/pcm": 24000, "audio/pcmu": 8000, "audio/pcma": 8000}
 _SECONDS_PER_CHARACTER = 0.062
 _SHORTEST_S = 0.4
+
+
+def decode_audio(payload: bytes, wire_format: str) -> Samples:
+    """Bytes of a wire format to int16 samples at its rate; half a sample at the end of audio/pcm is dropped."""
+    if wire_format == "audio/pcmu":
+        return mulaw_decode(payload)
+    if wire_format == "audio/pcma":
+        return alaw_decode(payload)
+    return np.frombuffer(payload[: len(payload) & ~1], dtype="<i2").astype(np.int16)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,8 +1,14 @@
-"""The server's way out: event ids, dialect, faults, and a queue in order of time. It knows no turns."""
+"""The server's way out: ids, dialect, faults, and a queue in order of time. It knows no turns and no clock.
+
+Source of the ids: docs/facts/realtime_api.md section 10: event_/sess_/conv_/item_/resp_ and 21 base62 characters, call_
+and 16.
+"""
 
 from __future__ import annotations
 
 import heapq
+import random
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +16,8 @@ import attrs
 import orjson
 
 from adapters.simulator.providers.realtime import faults as f
-from adapters.simulator.providers.realtime.checks import Json
-from adapters.simulator.providers.realtime.dialect import event_to_beta
-from adapters.simulator.providers.realtime.fault_plan import FaultPlan, Treatment
-from adapters.simulator.providers.realtime.ids import Ids
+from adapters.simulator.providers.realtime.dialect import Json, event_to_beta
+from adapters.simulator.providers.realtime.faults import FaultPlan, Treatment
 
 _REORDER_AT_MOST_S = 1.0
 
@@ -52,7 +56,7 @@ _GARBAGE: dict[str, str | bytes] = {
 }
 
 
-class Wire:
+class Outbox:
     """The outbox of one connection."""
 
     def __init__(self, ids: Ids, plan: FaultPlan, *, beta: bool, downlink_s: float) -> None:
@@ -139,3 +143,38 @@ class Wire:
     def drop_all(self) -> None:
         self._heap.clear()
         self._passing.clear()
+
+
+_BASE62 = string.digits + string.ascii_letters
+_PADDED_TO = 16  # `obfuscation` fills a delta up to this many characters in every recorded trace
+
+
+class Ids:
+    """One connection's generator: the same seed and connection give the same ids in the same order."""
+
+    def __init__(self, seed: int, connection: int) -> None:
+        self._random = random.Random(f"{seed}/{connection}")
+
+    def _make(self, prefix: str, length: int = 21) -> str:
+        return prefix + "".join(self._random.choices(_BASE62, k=length))
+
+    def event(self) -> str:
+        return self._make("event_")
+
+    def session(self) -> str:
+        return self._make("sess_")
+
+    def conversation(self) -> str:
+        return self._make("conv_")
+
+    def item(self) -> str:
+        return self._make("item_")
+
+    def response(self) -> str:
+        return self._make("resp_")
+
+    def call(self) -> str:
+        return self._make("call_", 16)
+
+    def obfuscation(self, delta: str) -> str:
+        return self._make("", -len(delta) % _PADDED_TO)

@@ -1,14 +1,19 @@
-"""What is fixed about a simulated provider before the first byte: dialect, keys, delays. No behaviour, no I/O.
+"""What is fixed about a simulated provider before the first byte: dialect, keys, delays, and whom it lets in. No I/O.
 
-Source of the numbers: docs/facts/realtime_api.md sections 3.1, 3.3, 7 and 10. All times in seconds unless named
-otherwise.
+Source: docs/facts/realtime_api.md sections 0, 3.1, 3.3, 4, 7 and 10. A refused upgrade succeeds; then come one error
+event and close 3000 or 4000. All times in seconds unless named otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
+
+from adapters.simulator.providers.realtime import errors
+from adapters.simulator.providers.realtime.errors import WireError
 
 Dialect = Literal["ga", "beta"]
 
@@ -68,3 +73,33 @@ class ProviderSettings:
     semantic_silence_ms: int = attrs.field(default=800, validator=_positive)
     ping_interval_s: float | None = 20.0
     epoch_s: int = 1_790_000_000
+
+
+@attrs.frozen
+class UpgradeRefusal:
+    """Why the session does not come to be, and the close code."""
+
+    problem: WireError
+    code: int
+
+
+def model_of(path: str) -> str | None:
+    """The model that the request path asks for (`model`, or Azure's `deployment`)."""
+    query = parse_qs(urlsplit(path).query)
+    found = query.get("model") or query.get("deployment")
+    return found[0] if found else None
+
+
+def check_upgrade(path: str, headers: Mapping[str, str], settings: ProviderSettings) -> UpgradeRefusal | None:
+    """What is wrong with the request, if anything. `headers`: names in lower case."""
+    key = headers.get("authorization", "").removeprefix("Bearer ").strip() or headers.get("api-key", "").strip()
+    if not key or (settings.api_keys and key not in settings.api_keys):
+        return UpgradeRefusal(errors.invalid_api_key(), 3000)
+    if settings.dialect == "ga" and "realtime=v1" in headers.get("openai-beta", ""):
+        return UpgradeRefusal(errors.beta_disabled(), 4000)
+    model = model_of(path)
+    if model is None:
+        return UpgradeRefusal(errors.missing_model(), 4000)
+    if settings.models and model not in settings.models:
+        return UpgradeRefusal(errors.invalid_model(model), 4000)
+    return None

@@ -1,4 +1,4 @@
-"""What the simulated model says and does, and what goes wrong: a YAML file as values. Nothing here acts.
+"""What the simulated model says and does, and what goes wrong: a YAML file as values, and the model that follows it.
 
 The loader names the file and the key of what is wrong: `x.yaml: responses[1].output[0].say: ...`.
 """
@@ -16,9 +16,9 @@ import cattrs
 import yaml
 from cattrs.gen import make_dict_structure_fn
 
-from adapters.simulator.providers.realtime.faults import KINDS, DelayClient, Fault, IgnoreClient
-from adapters.simulator.providers.realtime.settings import Latency
-from adapters.simulator.providers.realtime.words import RATES_HZ
+from adapters.simulator.providers.realtime.faults import KINDS, DelayClient, IgnoreClient, PlannedFault
+from adapters.simulator.providers.realtime.provider_settings import Latency
+from adapters.simulator.providers.realtime.wire_audio import RATES_HZ
 from adapters.simulator.speech import line_for_text, lines, read_samples, wav_path
 from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS
 
@@ -28,7 +28,7 @@ class ScenarioError(Exception):
 
 
 @attrs.frozen(kw_only=True)
-class Say:
+class SpokenMessage:
     """A spoken message. `speech` names a recorded line or a WAV file; without it, a line with the same text, or noise
     with the length and rhythm of speech. `phase` as on gpt-realtime-2: commentary or final_answer."""
 
@@ -38,7 +38,7 @@ class Say:
 
 
 @attrs.frozen(kw_only=True)
-class Call:
+class FunctionCall:
     """A function call. `arguments` is an object or, to be sent verbatim, a string."""
 
     call: str
@@ -46,7 +46,7 @@ class Call:
 
 
 @attrs.frozen(kw_only=True)
-class When:
+class AnswersWhen:
     """When a rule applies: all that is given must hold. `after`: what the response answers to."""
 
     after: Literal["user", "tools", "idle", "nothing"] | None = None
@@ -60,12 +60,12 @@ class When:
 
 
 @attrs.frozen(kw_only=True)
-class Rule:
-    """What one response says. `times`: how often the rule may be used, 0 for ever. `cut_after_ms`: an incomplete
+class AnswerRule:
+    """What one response says. `times`: how often the rule may be used, 0 without limit. `cut_after_ms`: an incomplete
     answer ends there. `delay_s` comes on top of the usual wait; `pace` replaces the usual one."""
 
-    when: When = attrs.field(factory=When)
-    output: tuple[Say | Call, ...] = ()
+    when: AnswersWhen = attrs.field(factory=AnswersWhen)
+    output: tuple[SpokenMessage | FunctionCall, ...] = ()
     status: Literal["completed", "incomplete", "failed"] = "completed"
     reason: Literal["max_output_tokens", "content_filter"] = "max_output_tokens"
     error: Mapping[str, Any] = attrs.field(factory=dict)
@@ -85,7 +85,7 @@ class UserTurn:
 
 
 @attrs.frozen(kw_only=True)
-class Scenario:
+class ProviderScenario:
     """One conversation's script. Responses: the first rule that applies and is not used up; else sensible defaults.
 
     `latency` stands in for the settings' latency as a whole. Every connection starts the script anew.
@@ -93,12 +93,12 @@ class Scenario:
 
     description: str = ""
     user_turns: tuple[UserTurn, ...] = ()
-    responses: tuple[Rule, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    responses: tuple[AnswerRule, ...] = ()
+    faults: tuple[PlannedFault, ...] = ()
     latency: Latency | None = None
 
 
-def load_scenario(path: Path) -> Scenario:
+def load_scenario(path: Path) -> ProviderScenario:
     """Read a scenario file. ScenarioError: the file or key at fault and why."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -107,14 +107,14 @@ def load_scenario(path: Path) -> Scenario:
     return parse_scenario(text, path)
 
 
-def parse_scenario(text: str, path: Path) -> Scenario:
+def parse_scenario(text: str, path: Path) -> ProviderScenario:
     """A scenario from YAML text; `path` is what errors name and what speech files are found beside."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as problem:
         raise ScenarioError(f"{path}: not YAML: {problem}") from problem
     try:
-        return _converter(path.parent).structure(document or {}, Scenario)
+        return _converter(path.parent).structure(document or {}, ProviderScenario)
     except Exception as problem:
         found = "; ".join(cattrs.transform_error(problem, path="$", format_exception=_reason))
         raise ScenarioError(f"{path}: {found.replace(' @ $.', ' @ ')}") from problem
@@ -148,21 +148,25 @@ def _converter(folder: Path) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for scalar in (str, int, float, bool):
         converter.register_structure_hook(scalar, _exactly(scalar))
-    for mapping in (*KINDS.values(), When, Latency):
+    for mapping in (*KINDS.values(), AnswersWhen, Latency):
         converter.register_structure_hook(mapping, _strict(mapping, converter))
-    converter.register_structure_hook(Say | Call, lambda given, _: converter.structure(given, _output_kind(given)))
-    converter.register_structure_hook(Fault, lambda given, _: _fault(given, converter))
+    converter.register_structure_hook(
+        SpokenMessage | FunctionCall, lambda given, _: converter.structure(given, _output_kind(given))
+    )
+    converter.register_structure_hook(PlannedFault, lambda given, _: _fault(given, converter))
     structure_turn = _strict(UserTurn, converter)
     converter.register_structure_hook(
         UserTurn, lambda given, kind: UserTurn(text=given) if isinstance(given, str) else structure_turn(given, kind)
     )
-    structure_call = _strict(Call, converter)
-    converter.register_structure_hook(Call, lambda given, kind: structure_call(_with_text_arguments(given), kind))
+    structure_call = _strict(FunctionCall, converter)
+    converter.register_structure_hook(
+        FunctionCall, lambda given, kind: structure_call(_with_text_arguments(given), kind)
+    )
     converter.register_structure_hook(Path, lambda given, _: _speech(given, folder))
-    structure_say = _strict(Say, converter)
-    converter.register_structure_hook(Say, lambda given, kind: _found_by_text(structure_say(given, kind)))
-    converter.register_structure_hook(Rule, _strict(Rule, converter))
-    converter.register_structure_hook(Scenario, _strict(Scenario, converter))
+    structure_say = _strict(SpokenMessage, converter)
+    converter.register_structure_hook(SpokenMessage, lambda given, kind: _found_by_text(structure_say(given, kind)))
+    converter.register_structure_hook(AnswerRule, _strict(AnswerRule, converter))
+    converter.register_structure_hook(ProviderScenario, _strict(ProviderScenario, converter))
     return converter
 
 
@@ -179,20 +183,22 @@ def _strict(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any
 
 def _output_kind(given: Any) -> type:
     if isinstance(given, Mapping) and ("say" in given) != ("call" in given):
-        return Say if "say" in given else Call
+        return SpokenMessage if "say" in given else FunctionCall
     raise ScenarioError("an output has either `say` or `call`")
 
 
-def _fault(given: Any, converter: cattrs.Converter) -> Fault:
+def _fault(given: Any, converter: cattrs.Converter) -> PlannedFault:
     name = given.get("fault") if isinstance(given, Mapping) else None
     if name not in KINDS:
         raise ScenarioError(f"`fault` must be one of {', '.join(KINDS)}; got {name!r}")
-    fault: Fault = converter.structure({key: value for key, value in given.items() if key != "fault"}, KINDS[name])
+    fault: PlannedFault = converter.structure(
+        {key: value for key, value in given.items() if key != "fault"}, KINDS[name]
+    )
     _check_names(fault)
     return fault
 
 
-def _check_names(fault: Fault) -> None:
+def _check_names(fault: PlannedFault) -> None:
     """A fault on an event that nobody ever sends would strike nothing, and nobody would notice."""
     is_clients = isinstance(fault, IgnoreClient | DelayClient)
     for key, known in (
@@ -226,6 +232,89 @@ def _speech(given: Any, folder: Path) -> Path:
     return found
 
 
-def _found_by_text(said: Say) -> Say:
+def _found_by_text(said: SpokenMessage) -> SpokenMessage:
     line = line_for_text(said.say) if said.speech is None else None
     return attrs.evolve(said, speech=wav_path(line.name)) if line else said
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """What a response answers to. `tools`: names of the calls whose outputs are new. `nth`: of the default
+    conversation's responses, from 1. `user_turn`: how many spoken turns there were."""
+
+    nth: int = 1
+    automatic: bool = False
+    out_of_band: bool = False
+    idle: bool = False
+    new_user: bool = False
+    heard: str = ""
+    user_turn: int = 0
+    tools: tuple[str, ...] = ()
+    instructions: str = ""
+
+
+_GREETING = "Hello, thank you for calling. How can I help you today?"
+_AFTER_TOOLS = "Here is what I found for you."
+_IDLE = "Are you still there?"
+_ROTATION = (
+    "I understand. Let me help you with that.",
+    "We are open from nine in the morning until six in the evening, Monday to Friday.",
+    "Is there anything else I can do for you?",
+)
+
+
+def applies(when: AnswersWhen, question: Question) -> bool:
+    """Whether all that a rule asks for holds."""
+    after = {
+        None: True,
+        "user": question.new_user,
+        "tools": bool(question.tools),
+        "idle": question.idle,
+        "nothing": not (question.new_user or question.tools or question.idle),
+    }[when.after]
+    return (
+        after
+        and when.out_of_band == question.out_of_band
+        and when.nth in (None, question.nth)
+        and when.automatic in (None, question.automatic)
+        and (when.user_turn is None or (question.new_user and when.user_turn == question.user_turn))
+        and (when.tool is None or when.tool in question.tools)
+        and (when.heard is None or (question.new_user and when.heard.lower() in question.heard.lower()))
+        and (when.instructions is None or when.instructions.lower() in question.instructions.lower())
+    )
+
+
+def _spoken(text: str) -> AnswerRule:
+    line = line_for_text(text)
+    return AnswerRule(output=(SpokenMessage(say=text, speech=wav_path(line.name) if line else None),))
+
+
+class ScriptedModel:
+    """One conversation's answers in the order in which they are asked for."""
+
+    def __init__(self, scenario: ProviderScenario) -> None:
+        self._rules = scenario.responses
+        self._used = [0] * len(self._rules)
+        self._turned = 0
+        self._greeted = False
+
+    def answer(self, question: Question) -> AnswerRule:
+        """The rule for this response; never none."""
+        for index, rule in enumerate(self._rules):
+            if rule.times and self._used[index] >= rule.times:
+                continue
+            if applies(rule.when, question):
+                self._used[index] += 1
+                return rule
+        return self._default(question)
+
+    def _default(self, question: Question) -> AnswerRule:
+        if question.idle:
+            return _spoken(_IDLE)
+        if question.tools:
+            return _spoken(_AFTER_TOOLS)
+        if not question.user_turn and not self._greeted and not question.out_of_band:
+            self._greeted = True
+            return _spoken(_GREETING)
+        self._turned += 1
+        return _spoken(_ROTATION[(self._turned - 1) % len(_ROTATION)])
