@@ -1,1 +1,1 @@
-"""Logs of calls, read for an audit: one small reader for each format, all of them streams. Never what a log means."""
+"""Logs of calls, read for an audit, all of them as streams; the report for a terminal and as a page."""

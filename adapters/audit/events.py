@@ -13,7 +13,7 @@ import attrs
 
 from adapters.audit.hints import CALL_KEYS, Names, calls_in, calls_in_text, side_in, side_in_text
 from adapters.audit.literals import objects, parsed
-from adapters.audit.times import Clock, Time, of_mapping, of_text
+from adapters.audit.times import LogClock, Time, of_mapping, of_text
 from fsm.audit.names import CLIENT_TYPES, SERVER_FIELDS, direction_of
 from fsm.audit.record import CLOSED, Direction, Record, audio_bytes
 from fsm.journal.scrub import scrub
@@ -35,7 +35,7 @@ _PREFIX_CHARS: Final = 240
 
 
 @attrs.frozen
-class Found:
+class FoundEvent:
     """An event in its wrapping: `side`, `at` (of any origin) and the names of its call as the wrapping has them."""
 
     event: Json
@@ -44,12 +44,12 @@ class Found:
     calls: Names = attrs.field(factory=dict)
     whole: bool = True
 
-    def within(self, side: Direction | None, at: Time | None, calls: Names) -> Found:
+    def within(self, side: Direction | None, at: Time | None, calls: Names) -> FoundEvent:
         """The same with what its wrapping adds."""
-        return Found(self.event, self.side or side, self.at or at, {**calls, **self.calls}, self.whole)
+        return FoundEvent(self.event, self.side or side, self.at or at, {**calls, **self.calls}, self.whole)
 
 
-def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
+def unwrap(value: object, depth: int = _DEPTH) -> FoundEvent | None:
     """The event in an object, however it is wrapped; None if there is none, or more than one."""
     if isinstance(value, str | bytes):
         return _in_string(value, depth)
@@ -57,10 +57,10 @@ def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
         return None
     kind = value.get("type")
     if isinstance(kind, str) and _is_event(value, kind) and not _is_wrapping(value, kind):
-        return Found(value, side_in(value, own=True), of_mapping(value))
+        return FoundEvent(value, side_in(value, own=True), of_mapping(value))
     close = _close(value)
     if close is not None:
-        return Found(close, "local", of_mapping(value), calls_in(value))
+        return FoundEvent(close, "local", of_mapping(value), calls_in(value))
     for key in _WRAPPINGS:
         inner = _inner(value, value[key], depth) if key in value else None
         if inner is not None:
@@ -68,7 +68,7 @@ def unwrap(value: object, depth: int = _DEPTH) -> Found | None:
     return None
 
 
-def _inner(value: Json, inner: object, depth: int) -> Found | None:
+def _inner(value: Json, inner: object, depth: int) -> FoundEvent | None:
     """What is in a wrapping that is named so; one that says a side may hold an event of a type nobody knows."""
     found = unwrap(inner, depth - 1)
     if found is not None or not isinstance(inner, dict):
@@ -76,10 +76,10 @@ def _inner(value: Json, inner: object, depth: int) -> Found | None:
     known = isinstance(inner.get("type"), str) and side_in(
         {k: v for k, v in value.items() if k in ("dir", "direction")}
     )
-    return Found(inner) if known else None
+    return FoundEvent(inner) if known else None
 
 
-def every(value: object, depth: int = _DEPTH) -> Iterator[Found]:
+def every(value: object, depth: int = _DEPTH) -> Iterator[FoundEvent]:
     """Every event in an object or a list, wherever it is in it."""
     found = unwrap(value)
     if found is not None:
@@ -97,7 +97,7 @@ def every(value: object, depth: int = _DEPTH) -> Iterator[Found]:
                 yield from every(child, depth - 1)
 
 
-def _in_string(text: str | bytes, depth: int) -> Found | None:
+def _in_string(text: str | bytes, depth: int) -> FoundEvent | None:
     """An event in a string: JSON as it is, or with words before it."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -110,7 +110,7 @@ def _in_string(text: str | bytes, depth: int) -> Found | None:
     return next(in_text(text, "", depth - 1), None)
 
 
-def in_text(text: str, before: str, depth: int = _DEPTH) -> Iterator[Found]:
+def in_text(text: str, before: str, depth: int = _DEPTH) -> Iterator[FoundEvent]:
     """Every event in a text; `before` is what stood on the line before."""
     for piece in objects(text):
         for found in (unwrap(piece.value, depth),) if depth < _DEPTH else every(piece.value):
@@ -151,25 +151,25 @@ def _close(value: Json) -> Json | None:
     return {"type": CLOSED, "code": number, "reason": str(reason)}
 
 
-class Recorder:
+class RecordMaker:
     """Makes records of what the readers of one log find."""
 
     def __init__(self, vocabulary: Vocabulary, file: str) -> None:
         self._vocabulary = vocabulary
         self._file = file
-        self._clock = Clock()
+        self._clock = LogClock()
         self._sides: dict[str, Direction | None] = {}
         self._call_key = ""
         self._call = ""
         self.skipped = 0
 
-    def learn(self, found: Sequence[Found]) -> None:
+    def learn(self, found: Sequence[FoundEvent]) -> None:
         """What the first events of a log tell of all of it: the unit of its times, the name by which it tells calls
         apart (one that has a value of its own for each event does not)."""
         self._clock.learn(each.at for each in found)
         self._call_key = next((key for key in CALL_KEYS if _tells_calls_apart(key, found)), "")
 
-    def record(self, line: int, found: Found) -> Record | None:
+    def record(self, line: int, found: FoundEvent) -> Record | None:
         """A record, or None for what is no event. A known type says whose it is, whatever the log says."""
         kind = found.event.get("type")
         if not isinstance(kind, str):
@@ -185,7 +185,7 @@ class Recorder:
         return Record(self._file, line, side, at_ms, kind, without_audio(kind, found.event), call, found.whole)
 
 
-def _tells_calls_apart(key: str, found: Sequence[Found]) -> bool:
+def _tells_calls_apart(key: str, found: Sequence[FoundEvent]) -> bool:
     """Has a name few values, and do both sides speak under each of them (if there are two)?"""
     sides: dict[str, set[bool]] = {}
     named = [each for each in found if key in each.calls]

@@ -9,14 +9,13 @@ from typing import overload
 
 import attrs
 
-from adapters.audit.events import Recorder
-from adapters.audit.read import format_of, records
-from adapters.audit.read_journal import spec_of
-from adapters.audit.stream import Stream, Told, open_stream
+from adapters.audit.events import RecordMaker
+from adapters.audit.readers import format_of, records, spec_of
+from adapters.audit.stream import Progressed, Stream, open_stream
 from adapters.specs import BUNDLED, load_spec
 from fsm.audit.audit import Audit
-from fsm.audit.report import LogReport
-from fsm.audit.talk import Options
+from fsm.audit.conversation import AuditOptions
+from fsm.audit.report.report import LogReport
 from fsm.language.problem import Place, SpecError
 from fsm.language.spec import Spec
 from fsm.machine.machine import TurnSpecMachine
@@ -28,29 +27,31 @@ class Auditor:
 
     machine: TurnSpecMachine
     specs: Sequence[Spec]
-    options: Options
+    options: AuditOptions
     is_chosen: bool = True  # by somebody; else a journal of ours is compared with the bundled spec it was written under
 
-    def audit(self, name: str, told: Told | None = None) -> LogReport:
+    def audit(self, name: str, progressed: Progressed | None = None) -> LogReport:
         """One log, by path or `-`. Raises OSError (also EOFError's kin of a broken gzip, as OSError)."""
         stream = open_stream(name)
         try:
             written_under = "" if self.is_chosen else spec_of(stream.head)
             if written_under in BUNDLED and written_under != self.machine.spec.name:
-                return _bundled(written_under, self.options.dead_air_ms, self.options.overlap_ms)._audit(stream, told)
-            return self._audit(stream, told)
+                return _bundled(written_under, self.options.dead_air_ms, self.options.overlap_ms)._audit(
+                    stream, progressed
+                )
+            return self._audit(stream, progressed)
         finally:
             stream.close()
 
-    def _audit(self, stream: Stream, told: Told | None) -> LogReport:
-        recorder = Recorder(self.machine.spec.vocabulary, stream.name)
+    def _audit(self, stream: Stream, progressed: Progressed | None) -> LogReport:
+        maker = RecordMaker(self.machine.spec.vocabulary, stream.name)
         audit = Audit(self.machine, self.specs, self.options, quote)
         try:
-            for record in records(stream, recorder, told):
+            for record in records(stream, maker, progressed):
                 audit.feed(record)
         except EOFError:
-            recorder.skipped += 1  # a gzip that was cut: what was there has been read
-        return audit.finish(stream.name, format_of(stream.head), recorder.skipped)
+            maker.skipped += 1  # a gzip that was cut: what was there has been read
+        return audit.finish(stream.name, format_of(stream.head), maker.skipped)
 
 
 class _Specs(Sequence[Spec]):
@@ -76,7 +77,7 @@ class _Specs(Sequence[Spec]):
         return self._loaded[index]
 
 
-def auditor(spec: str | None, options: Options) -> Auditor:
+def auditor(spec: str | None, options: AuditOptions) -> Auditor:
     """Loads the chosen spec; the bundled ones beside it when they are needed. Raises SpecError."""
     name = spec or BUNDLED[0]
     chosen = load_spec(name).spec
@@ -86,7 +87,7 @@ def auditor(spec: str | None, options: Options) -> Auditor:
 
 @cache
 def _bundled(name: str, dead_air_ms: float, overlap_ms: float) -> Auditor:
-    return auditor(name, Options(dead_air_ms, overlap_ms))
+    return auditor(name, AuditOptions(dead_air_ms, overlap_ms))
 
 
 def quote(place: Place) -> str:

@@ -17,8 +17,8 @@ STDIN: Final = "-"
 _LINE_BYTES: Final = 32 * 1024 * 1024  # more than the largest message of the wire (15 MiB)
 _HEAD_BYTES: Final = 64 * 1024
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-Told = Callable[[int], None]
-"""`told(bytes)`: so many bytes of the file have been read (of the compressed ones, if it is compressed)."""
+Progressed = Callable[[int], None]
+"""`progressed(bytes)`: so many bytes of the file have been read (of the compressed ones, if it is compressed)."""
 
 
 @attrs.define
@@ -30,9 +30,8 @@ class Stream:
     size: int | None
     _data: BinaryIO
     _raw: BinaryIO
-    too_long: int = 0
 
-    def lines(self, told: Told | None = None) -> Iterator[tuple[int, bytes]]:
+    def lines(self, progressed: Progressed | None = None) -> Iterator[tuple[int, bytes]]:
         """Every line with its number; the rest of a line beyond 32 MiB is passed over."""
         number = 0
         while True:
@@ -43,18 +42,17 @@ class Stream:
             whole = line
             while len(line) == _LINE_BYTES and not line.endswith(b"\n"):
                 line = self._data.readline(_LINE_BYTES)
-                self.too_long += 1
-            if told is not None and number % 512 == 0:
-                told(self._position())
+            if progressed is not None and number % 512 == 0:
+                progressed(self._position())
             yield number, whole
-        if told is not None:
-            told(self._position())
+        if progressed is not None:
+            progressed(self._position())
 
-    def chunks(self, told: Told | None = None) -> Iterator[bytes]:
+    def chunks(self, progressed: Progressed | None = None) -> Iterator[bytes]:
         """The bytes in pieces, for what is not made of lines."""
         while piece := self._data.read(_HEAD_BYTES):
-            if told is not None:
-                told(self._position())
+            if progressed is not None:
+                progressed(self._position())
             yield piece
 
     def _position(self) -> int:

@@ -1,4 +1,4 @@
-"""The report for a terminal, with rich. Never what is in it (fsm.audit.words)."""
+"""The report for a terminal, with rich. Never what is in it (fsm.audit.report.phrases)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from fsm.audit import words
-from fsm.audit.report import Group, LogReport
+from fsm.audit.report import phrases
+from fsm.audit.report.report import FindingGroup, LogReport
 
 
 def show(console: Console, reports: Sequence[LogReport]) -> None:
@@ -21,14 +21,14 @@ def show(console: Console, reports: Sequence[LogReport]) -> None:
     if len(reports) > 1:
         _summary(console, reports)
     style = "bold red" if any(not r.is_clean for r in reports) else "bold green"
-    console.print(Text(words.verdict(reports), style=style))
+    console.print(Text(phrases.verdict(reports), style=style))
 
 
 def _log(console: Console, report: LogReport) -> None:
     console.print(Rule(Text(report.file, style="bold"), align="left", style="dim"))
-    console.print(Text(words.heading(report), style="dim"))
-    console.print(Text(words.figures(report)))
-    for caveat in words.caveats(report):
+    console.print(Text(phrases.heading(report), style="dim"))
+    console.print(Text(phrases.figures(report)))
+    for caveat in phrases.caveats(report):
         console.print(Text(caveat, style="dim"))
     console.print()
     for number, group in enumerate(report.findings, 1):
@@ -45,35 +45,35 @@ def _log(console: Console, report: LogReport) -> None:
         console.print()
 
 
-def _finding(console: Console, number: int, group: Group, report: LogReport) -> None:
-    when = words.times(group)
+def _finding(console: Console, number: int, group: FindingGroup, report: LogReport) -> None:
+    when = phrases.times(group)
     console.print(
         Text.assemble((f"{number}. {group.rule.title}", "bold red"), f"  {when}", (f"  [{group.rule.id}]", "dim"))
     )
     body = Text(group.rule.why + "\n", style="dim")
     for case in group.cases:
-        body.append(f"• {words.case(case, report)}\n", style="default not dim")
+        body.append(f"• {phrases.case(case, report)}\n", style="default not dim")
         for found in case.evidence[:4]:
-            body.append(f"    {words.evidence(found)}\n", style="cyan")
+            body.append(f"    {phrases.evidence(found)}\n", style="cyan")
     body.append(f"turnspec {group.rule.instead}\n", style="green not dim")
     for forbids in group.forbids:
         body.append(f"    {forbids.where}  {forbids.says}\n", style="green")
     body.rstrip()
     console.print(Padding(body, (0, 0, 0, 3)))
-    if group.scene is not None and group.scene.beats:
-        console.print(Padding(_scene(group, report), (0, 0, 0, 3)))
+    if group.excerpt is not None and group.excerpt.lines:
+        console.print(Padding(_excerpt(group, report), (0, 0, 0, 3)))
     console.print()
 
 
-def _scene(group: Group, report: LogReport) -> Table:
-    assert group.scene is not None
+def _excerpt(group: FindingGroup, report: LogReport) -> Table:
+    assert group.excerpt is not None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
     table.add_column("time", style="dim", no_wrap=True)
     table.add_column("line", style="dim", justify="right", no_wrap=True)
     table.add_column("provider and caller", ratio=3, overflow="fold")
     table.add_column("their client", ratio=2, overflow="fold")
     table.add_column(f"turnspec ({report.spec})", style="green", ratio=3, overflow="fold")
-    for row in words.side_by_side(group.scene, report.timed):
+    for row in phrases.side_by_side(group.excerpt, report.timed):
         style = "red" if row.bad else "bold" if row.here else ""
         table.add_row(row.at, str(row.line), Text(row.came, style), Text(row.sent, style), Text(row.turnspec))
     return table

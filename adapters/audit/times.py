@@ -109,7 +109,7 @@ def are_milliseconds(times: Sequence[float]) -> bool:
     return apart > _APART and sum(0 < gap < _BURST for gap in gaps) < 0.3 * len(gaps)
 
 
-class Clock:
+class LogClock:
     """Times of one log as milliseconds since its first; a clock without a date may pass midnight."""
 
     def __init__(self) -> None:

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from adapters.audit import terminal
+from adapters.audit.page import page as html_page
 from adapters.audit.run import Auditor, auditor
 from adapters.audit.stream import STDIN
-from fsm.audit import as_json, html, markdown
+from fsm.audit.conversation import AuditOptions
 from fsm.audit.record import CLOSED
-from fsm.audit.report import LogReport
-from fsm.audit.talk import Options
+from fsm.audit.report import as_json, markdown
+from fsm.audit.report.report import LogReport
 from fsm.language.problem import SpecError
 
 _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
@@ -56,12 +57,12 @@ def command(
     if as_markdown and as_json_:
         raise click.UsageError("--markdown and --json exclude each other")
     try:
-        runner = auditor(spec, Options(dead_air_ms=dead_air * 1000))
+        runner = auditor(spec, AuditOptions(dead_air_ms=dead_air * 1000))
     except SpecError as error:
         raise click.UsageError(f"--spec {spec}:\n{error}") from None
     reports, unread = _all(runner, logs, quiet)
     if html_file is not None:
-        _write(html_file, html.page(reports))
+        _write(html_file, html_page(reports))
     if as_json_:
         click.echo(json.dumps(as_json.document(reports), indent=2))
     elif as_markdown:

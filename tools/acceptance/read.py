@@ -11,9 +11,8 @@ from typing import Final
 import attrs
 import orjson
 
-from adapters.audit import read_journal
-from adapters.audit.events import Recorder
-from adapters.audit.read import records
+from adapters.audit.events import RecordMaker
+from adapters.audit.readers import JOURNAL, format_of, records
 from adapters.audit.stream import open_stream
 from adapters.specs import display_path, fetcher, specs_folder
 from fsm.audit.record import CLOSED
@@ -42,20 +41,20 @@ def bundled_projection() -> Projection:
 def read_log(name: str, projection: Projection) -> Log:
     """A log by its path, `-` for standard input. Raises OSError; a cut gzip gives what was there."""
     stream = open_stream(name)
-    recorder = Recorder(projection.kinds[-1].vocabulary, stream.name)
+    maker = RecordMaker(projection.kinds[-1].vocabulary, stream.name)
     found: list[Observation] = []
     try:
-        if read_journal.fits(stream.head):
+        if format_of(stream.head) == JOURNAL:
             found += _of_journal(stream.lines(), projection)
         else:
-            for record in records(stream, recorder):
+            for record in records(stream, maker):
                 wire = {"type": "closed"} if record.type == CLOSED else record.event
                 found.append(Observation(record.line, record.direction, wire))
     except EOFError:
-        recorder.skipped += 1
+        maker.skipped += 1
     finally:
         stream.close()
-    return Log(stream.name, tuple(found), recorder.skipped)
+    return Log(stream.name, tuple(found), maker.skipped)
 
 
 def _of_journal(lines: Iterable[tuple[int, bytes]], projection: Projection) -> Iterator[Observation]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 from adapters.audit.run import auditor
-from fsm.audit.talk import Options
+from fsm.audit.conversation import AuditOptions
 from tests.fsm.audit import failures
 from tests.fsm.audit.logbook import Row
 
@@ -43,7 +43,7 @@ def main(megabytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "big.jsonl"
         write(path, megabytes)
-        runner = auditor("server_vad", Options())
+        runner = auditor("server_vad", AuditOptions())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = perf_counter()
         report = runner.audit(str(path))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adapters.audit.run import Auditor, auditor
-from fsm.audit.talk import Options
+from fsm.audit.conversation import AuditOptions
 
 
 @pytest.fixture(scope="session")
 def runner() -> Auditor:
-    return auditor("server_vad", Options())
+    return auditor("server_vad", AuditOptions())

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from adapters.audit.run import Auditor, auditor
 from adapters.cli import main
-from fsm.audit.talk import Options
+from fsm.audit.conversation import AuditOptions
 from tests.adapters.audit.big_log import write
 from tests.fsm.audit import failures
 from tests.fsm.audit.logbook import Row
@@ -38,7 +38,7 @@ def _specs_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def _loaded(spec: str) -> Auditor:
-    return auditor(spec, Options())
+    return auditor(spec, AuditOptions())
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import structlog
 
-from adapters.audit import read_journal
-from adapters.audit.events import Recorder
-from adapters.audit.read import records
+from adapters.audit import readers
+from adapters.audit.events import RecordMaker
+from adapters.audit.readers import records
 from adapters.audit.run import Auditor, auditor
 from adapters.audit.stream import open_stream
-from fsm.audit.mirror import Act, Mirror
-from fsm.audit.report import Bar
-from fsm.audit.talk import Options
-from fsm.audit.track import Tracker
+from fsm.audit.conversation import AuditOptions
+from fsm.audit.report.report import Bar
+from fsm.audit.shadow import Shadow, ShadowStep
+from fsm.audit.tracking.tracker import Tracker
 from fsm.journal.journal import StepLine, read
 from tests.adapters.demo.theatre import play
 from tests.fsm.audit.bench import machine, named
@@ -53,14 +53,14 @@ def steps(path: Path) -> list[StepLine]:
     return [line for line in read(path.read_text().splitlines()).lines if isinstance(line, StepLine)]
 
 
-def beside(path: Path, spec: str) -> list[Act]:
+def beside(path: Path, spec: str) -> list[ShadowStep]:
     """What our machine does when it is fed the journal as a log."""
-    tracker, mirror = Tracker(machine(spec).spec.vocabulary, Options()), Mirror(machine(spec))
+    tracker, shadow = Tracker(machine(spec).spec.vocabulary, AuditOptions()), Shadow(machine(spec))
     stream = open_stream(str(path))
-    acts: list[Act] = []
-    for record in records(stream, Recorder(machine(spec).spec.vocabulary, "journal")):
-        moments = tracker.feed(record)
-        acts += mirror.feed(record, tracker.talk, moments)
+    acts: list[ShadowStep] = []
+    for record in records(stream, RecordMaker(machine(spec).spec.vocabulary, "journal")):
+        observed = tracker.feed(record)
+        acts += shadow.feed(record, tracker.conversation, observed)
     stream.close()
     return acts
 
@@ -85,8 +85,8 @@ def test_another_spec_beside_a_journal_meets_nothing_that_cannot_be(tmp_path: Pa
 
 def test_a_journal_is_compared_with_the_spec_it_was_written_under(tmp_path: Path) -> None:
     path = str(a_call(tmp_path, "push_to_talk"))
-    assert auditor(None, Options()).audit(path).spec == "push_to_talk"
-    assert auditor("server_vad", Options()).audit(path).spec == "server_vad"
+    assert auditor(None, AuditOptions()).audit(path).spec == "push_to_talk"
+    assert auditor("server_vad", AuditOptions()).audit(path).spec == "server_vad"
 
 
 def heard(bars: list[Bar]) -> list[tuple[int, int]]:
@@ -140,7 +140,7 @@ def test_a_journal_whose_begin_is_lost_is_still_one(runner: Auditor, tmp_path: P
     cut = tmp_path / "cut.jsonl"
     cut.write_text(text[text.index('"event":"playout.started"') - 20 :])
     report = runner.audit(str(cut))
-    assert (report.format, report.heard) == (read_journal.NAME, "told")
+    assert (report.format, report.heard) == (readers.JOURNAL, "told")
     assert named(report.findings) == []
     assert len(report.timelines[0].lanes.heard) == 7
 
@@ -148,8 +148,8 @@ def test_a_journal_whose_begin_is_lost_is_still_one(runner: Auditor, tmp_path: P
 def test_what_our_playout_did_stands_on_the_clients_side(runner: Auditor, tmp_path: Path) -> None:
     report = runner.audit(str(a_call(tmp_path, scenario="closed_in_mid_call")))
     (group,) = report.findings
-    assert group.scene is not None
-    lanes = {beat.text.partition(" ")[0]: beat.lane for beat in group.scene.beats}
+    assert group.excerpt is not None
+    lanes = {line.text.partition(" ")[0]: line.lane for line in group.excerpt.lines}
     assert lanes["flush_playout"] == lanes["playout.flushed"] == lanes["playout.started"] == "client"
     assert "uplink.committable" not in lanes
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.audit import read_document, read_journal, read_lines, read_text
+from adapters.audit import readers
 from adapters.audit.events import unwrap
 from adapters.audit.run import Auditor
-from adapters.audit.times import Clock, of_text
+from adapters.audit.times import LogClock, of_text
 from fsm.audit.record import CLOSED
-from fsm.audit.report import LogReport
+from fsm.audit.report.report import LogReport
 from fsm.journal.journal import EffectLine, EndLine, Header, StepLine, WireLine, encode
 from tests.fsm.audit import failures
 from tests.fsm.audit.bench import named
@@ -80,15 +80,15 @@ def journal(rows: list[Row]) -> str:
 
 
 FORMATS: dict[str, tuple[Callable[[list[Row]], str], str, bool]] = {
-    "lines": (as_lines, read_lines.NAME, True),
-    "bare events": (bare, read_lines.NAME, False),
-    "application log": (enveloped, read_lines.NAME, True),
-    "text": (text, read_text.NAME, True),
-    "python text": (python_text, read_text.NAME, True),
-    "pretty text": (pretty_text, read_text.NAME, True),
-    "array": (array, read_document.NAME, True),
-    "array in an object": (wrapped_array, read_document.NAME, True),
-    "journal": (journal, read_journal.NAME, True),
+    "lines": (as_lines, readers.LINES, True),
+    "bare events": (bare, readers.LINES, False),
+    "application log": (enveloped, readers.LINES, True),
+    "text": (text, readers.TEXT, True),
+    "python text": (python_text, readers.TEXT, True),
+    "pretty text": (pretty_text, readers.TEXT, True),
+    "array": (array, readers.DOCUMENT, True),
+    "array in an object": (wrapped_array, readers.DOCUMENT, True),
+    "journal": (journal, readers.JOURNAL, True),
 }
 
 
@@ -193,7 +193,7 @@ def test_times_of_common_forms(first: str, second: str, apart_ms: float) -> None
 
 
 def test_a_clock_may_pass_midnight() -> None:
-    clock = Clock()
+    clock = LogClock()
     assert clock.since_first(of_text("23:59:59.000")) == 0
     assert clock.since_first(of_text("00:00:01.000")) == 2000
 

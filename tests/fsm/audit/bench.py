@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from functools import cache
 
 from fsm.audit.audit import Audit
+from fsm.audit.conversation import AuditOptions
 from fsm.audit.names import direction_of
 from fsm.audit.record import CLOSED, Record
-from fsm.audit.report import Group, LogReport
-from fsm.audit.talk import Options
+from fsm.audit.report.report import FindingGroup, LogReport
 from fsm.machine.machine import TurnSpecMachine
 from tests.fsm.audit.logbook import Row
 from tests.fsm.bundle import NAMES, loaded
@@ -20,7 +20,7 @@ def machine(spec: str = "server_vad") -> TurnSpecMachine:
     return TurnSpecMachine(loaded(spec).spec)
 
 
-def audited(rows: Iterable[Row], spec: str = "server_vad", options: Options | None = None) -> LogReport:
+def audited(rows: Iterable[Row], spec: str = "server_vad", options: AuditOptions | None = None) -> LogReport:
     """The report of a log."""
     chosen = machine(spec)
     specs = [chosen.spec, *(loaded(name).spec for name in NAMES if name != spec)]
@@ -44,12 +44,12 @@ def untimed(rows: Iterable[Row]) -> list[Row]:
     return [{k: v for k, v in row.items() if k != "at"} for row in rows]
 
 
-def named(groups: Iterable[Group]) -> list[str]:
+def named(groups: Iterable[FindingGroup]) -> list[str]:
     """The rules found, each once, in order."""
     return list(dict.fromkeys(group.rule.id for group in groups))
 
 
-def only(report: LogReport, rule: str) -> Group:
+def only(report: LogReport, rule: str) -> FindingGroup:
     """The one finding of a rule."""
     found = [group for group in report.findings if group.rule.id == rule]
     assert len(found) == 1, (rule, [(g.rule.id, g.key) for g in report.findings])

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from fsm.audit import as_json, html, markdown
-from fsm.audit.report import LogReport
+from adapters.audit.page import page as html_page
+from fsm.audit.report import as_json, markdown
+from fsm.audit.report.report import LogReport
 from fsm.audit.rules import RULES
 from tests.fsm.audit import failures
 from tests.fsm.audit.bench import audited, named, only, untimed
@@ -27,7 +28,7 @@ def test_a_classic_failure_is_named(name: str) -> None:
         assert all(e.line and e.where.startswith("log.jsonl:") for e in group.first.evidence)
         assert group.forbids, group.rule.id
         assert all(f.place.line > 0 and f.place.file.startswith("specs/") for f in group.forbids)
-        assert group.scene is not None and group.scene.beats
+        assert group.excerpt is not None and group.excerpt.lines
 
 
 _ALONE = sorted(set(FAILURES) - {"storm", "storm, rejected"})
@@ -68,7 +69,7 @@ def test_the_storm_is_seen_without_times() -> None:
 def test_two_tool_results_are_told_with_the_gap_between_them() -> None:
     group = only(audited(failures.two_tools_ask()), "create-per-tool")
     assert "1 ms after another create" in group.first.text
-    assert any("create_response(tools)" in beat.text for beat in group.scene.beats) if group.scene else False
+    assert any("create_response(tools)" in line.text for line in group.excerpt.lines) if group.excerpt else False
 
 
 def test_rejections_are_known_by_message_where_old_servers_send_no_code() -> None:
@@ -172,11 +173,11 @@ def test_audio_that_was_on_its_way_at_a_cut_is_a_note() -> None:
 
 
 def test_the_length_of_a_silence_is_a_choice() -> None:
-    from fsm.audit.talk import Options
+    from fsm.audit.conversation import AuditOptions
 
     rows = failures.late_answer()
-    assert named(audited(rows, options=Options(dead_air_ms=12_000)).findings) == []
-    assert named(audited(rows, options=Options(dead_air_ms=8000)).findings) == ["dead-air"]
+    assert named(audited(rows, options=AuditOptions(dead_air_ms=12_000)).findings) == []
+    assert named(audited(rows, options=AuditOptions(dead_air_ms=8000)).findings) == ["dead-air"]
 
 
 def test_closes_are_explained() -> None:
@@ -211,7 +212,7 @@ def test_any_bundled_spec_can_be_compared_with(spec: str) -> None:
 
 
 def pages(report: LogReport) -> tuple[str, str, str]:
-    return markdown.page([report]), html.page([report]), json.dumps(as_json.document([report]))
+    return markdown.page([report]), html_page([report]), json.dumps(as_json.document([report]))
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -225,7 +226,7 @@ def test_every_form_of_the_report_tells_the_same(name: str) -> None:
 
 
 def test_the_page_needs_no_network_and_runs_no_script() -> None:
-    page = html.page([audited(failures.storm())])
+    page = html_page([audited(failures.storm())])
     for banned in ("<script", "http:", "https:", "src=", "@import", "url("):
         assert banned not in page
     assert page.count("<svg") == page.count("</svg>") >= 4
@@ -236,7 +237,7 @@ def test_what_a_log_says_is_not_markup() -> None:
     about = book.create()
     book.error("odd<b>", "<script>alert(1)</script> | `x`", about, "response")
     report = audited(book.rows)
-    assert "<script" not in html.page([report])
+    assert "<script" not in html_page([report])
     outside_code = re.sub(r"`[^`\n]*`", "", markdown.page([report]))
     assert not re.search(r"(?<!\\)<script", outside_code)
 
@@ -250,7 +251,7 @@ def test_every_rule_is_complete() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert rule.title and rule.why.endswith(".") and rule.instead.endswith("."), rule.id
-        assert rule.anchors or rule.id in ("not-in-vocabulary", "calls-mixed"), rule.id
+        assert rule.links or rule.id in ("not-in-vocabulary", "calls-mixed"), rule.id
 
 
 def test_a_response_whose_beginning_was_lost_still_answers() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from fsm.audit import html, markdown
-from fsm.audit.album import DRAWN
+from adapters.audit.page import page as html_page
 from fsm.audit.audit import Audit
 from fsm.audit.record import Record
-from fsm.audit.report import LogReport
+from fsm.audit.report import markdown
+from fsm.audit.report.report import LogReport
+from fsm.audit.timelines import DRAWN
 from tests.fsm.audit import failures
 from tests.fsm.audit.bench import audited, machine, only, record, untimed
 from tests.fsm.audit.logbook import LogBook, Row
@@ -65,7 +66,7 @@ def test_without_times_calls_are_drawn_one_by_one_too() -> None:
 def test_calls_at_once_are_named_in_the_page() -> None:
     report = at_once()
     assert [timeline.name for timeline in report.timelines] == [f"call-{n}" for n in range(4)]
-    text = html.page([report])
+    text = html_page([report])
     assert [f"Call call-{n}<" in text for n in range(4)] == [True] * 4
     assert "more call" not in text
     assert text.count('aria-label="timeline of the call"') == len(CALLS) + len(report.findings)
@@ -74,7 +75,7 @@ def test_calls_at_once_are_named_in_the_page() -> None:
 def test_one_call_has_one_timeline_without_a_name() -> None:
     report = audited(failures.storm())
     assert [timeline.name for timeline in report.timelines] == [""]
-    assert 'class="call"' not in html.page([report])
+    assert 'class="call"' not in html_page([report])
 
 
 def test_of_very_many_calls_those_with_findings_are_drawn() -> None:
@@ -82,7 +83,7 @@ def test_of_very_many_calls_those_with_findings_are_drawn() -> None:
     report = audited(in_turn(calls))
     assert (len(report.timelines), report.undrawn) == (DRAWN, 5)
     assert [bool(t.lanes.found) for t in report.timelines] == [False] * (DRAWN - 2) + [True] * 2
-    text = html.page([report])
+    text = html_page([report])
     assert f"<details><summary>{DRAWN - 4} more calls</summary>" in text
     assert "5 more calls not drawn." in text
     assert text.index("The first call<") < text.index("<details>")
@@ -107,6 +108,6 @@ def test_a_log_that_ends_in_mid_answer_says_so() -> None:
     book.audio(name, 5000).done(name)
     report = audited(book.rows)
     assert report.ends_in_speech
-    assert "The log ends while the agent is speaking" in html.page([report])
+    assert "The log ends while the agent is speaking" in html_page([report])
     book.wait(6.0).server("rate_limits.updated", rate_limits=[])
     assert not audited(book.rows).ends_in_speech

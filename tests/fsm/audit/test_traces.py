@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import pytest
 
-from fsm.audit import explain
+from fsm.audit import error_codes
+from fsm.audit.conversation import AuditOptions, Conversation
 from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS, direction_of
-from fsm.audit.rule import told
-from fsm.audit.talk import Options, Talk
-from fsm.audit.track_errors import fault_of
+from fsm.audit.rules.rule import explained
+from fsm.audit.tracking.session import error_of
 from tests.fsm.audit.bench import audited, machine, named, record
 from tests.recordings import CALLS, Recorded
 
@@ -44,16 +44,16 @@ def test_a_clean_recording_with_times_stays_clean(recorded: Recorded, name: str,
     for row in recorded(name):
         at += silence_ms / 1000 if row["event"]["type"] == "input_audio_buffer.append" else 0.01
         timed.append({**row, "at": at})
-    assert named(audited(timed, options=Options(dead_air_ms=8000)).findings) == []
+    assert named(audited(timed, options=AuditOptions(dead_air_ms=8000)).findings) == []
 
 
 def test_each_error_seen_is_explained(recorded: Recorded) -> None:
     found = recorded("errors_seen")
     assert len(found) == 15
     for line, row in enumerate(found, 1):
-        fault = fault_of(Talk(Options()), record(line, row))
-        assert explain.of_fault(fault), line
-        assert fault.message in told(fault)
+        fault = error_of(Conversation(AuditOptions()), record(line, row))
+        assert error_codes.of_error(fault), line
+        assert fault.message in explained(fault)
         alone = audited([row])
         assert len(alone.findings) == 1, line
         assert alone.findings[0].rule.id != "error", line

@@ -1,0 +1,275 @@
+"""What may happen in a conversation, as values: one small class for each, and the union of them all.
+
+Tracking gives observations, rules judge them; each holds what it happened to and nothing else. Those of `OF_THE_END`
+are given when a session is over: what was waited for did not come.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from fsm.audit.conversation import (
+    CallerTurn,
+    ClientRequest,
+    Create,
+    CreateBurst,
+    Cut,
+    ProviderError,
+    Response,
+    ToolCall,
+    Update,
+)  # fmt: skip
+from fsm.audit.record import Evidence
+
+
+@attrs.frozen(eq=False)
+class Observed:
+    """Where in the log, and when."""
+
+    evidence: Evidence
+    at_ms: float
+
+
+# --- creates ----------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class CreateSent(Observed):
+    create: Create
+
+
+@attrs.frozen(eq=False)
+class CreateAccepted(Observed):
+    create: Create
+    response: Response
+
+
+@attrs.frozen(eq=False)
+class CreateRejected(Observed):
+    """`create` is None if the log does not show it; `response` is what was active."""
+
+    error: ProviderError
+    create: Create | None
+    response: Response | None
+
+
+@attrs.frozen(eq=False)
+class CreateUnanswered(Observed):
+    create: Create
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class BurstEnded(Observed):
+    burst: CreateBurst
+    rejected: int
+
+
+# --- responses --------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class ResponseBegan(Observed):
+    response: Response
+
+
+@attrs.frozen(eq=False)
+class ResponseEnded(Observed):
+    """`failure` is the message of the error it ended with."""
+
+    response: Response
+    failure: str
+
+
+@attrs.frozen(eq=False)
+class ResponseStuck(Observed):
+    response: Response
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class AudioBegan(Observed):
+    response: Response
+    quiet_since_ms: float
+
+
+@attrs.frozen(eq=False)
+class AudioResumed(Observed):
+    response: Response
+    quiet_since_ms: float
+
+
+@attrs.frozen(eq=False)
+class PlayedAfterCut(Observed):
+    response: Response
+    cut: Cut
+
+
+# --- turns ------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class TurnBegan(Observed):
+    turn: CallerTurn
+
+
+@attrs.frozen(eq=False)
+class TurnEnded(Observed):
+    turn: CallerTurn
+    stopped: Evidence
+
+
+@attrs.frozen(eq=False)
+class TurnCommitted(Observed):
+    turn: CallerTurn
+
+
+@attrs.frozen(eq=False)
+class TurnAnswered(Observed):
+    turn: CallerTurn
+    response: Response
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class TurnLeft(Observed):
+    """Nobody has answered a turn. `spoke_again` is where the caller went on, None at the end of a session."""
+
+    turn: CallerTurn
+    spoke_again: Evidence | None
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class TurnEndless(Observed):
+    turn: CallerTurn
+    lasted_ms: float
+
+
+@attrs.frozen(eq=False)
+class GreetingMissing(Observed):
+    """A session is over in which nobody said anything."""
+
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class ToolCalled(Observed):
+    call: ToolCall
+
+
+@attrs.frozen(eq=False)
+class ToolAnswered(Observed):
+    call: ToolCall
+    times: int
+
+
+@attrs.frozen(eq=False)
+class ToolAnsweredEarly(Observed):
+    call: ToolCall
+    parent_done: Evidence
+
+
+@attrs.frozen(eq=False)
+class ToolUnknown(Observed):
+    call_id: str
+
+
+@attrs.frozen(eq=False)
+class ToolUnanswered(Observed):
+    call: ToolCall
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class RoundUnasked(Observed):
+    call: ToolCall
+    waited_ms: float
+
+
+# --- the session, errors, other requests ------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class UpdateConfirmed(Observed):
+    update: Update
+    confirmed: Evidence
+
+
+@attrs.frozen(eq=False)
+class UpdateRejected(Observed):
+    error: ProviderError
+    update: Update | None
+
+
+@attrs.frozen(eq=False)
+class UpdateLost(Observed):
+    update: Update
+
+
+@attrs.frozen(eq=False)
+class UpdateOpen(Observed):
+    """No answer by the end of the session, which ended soon."""
+
+    update: Update
+
+
+@attrs.frozen(eq=False)
+class RejectionLivedWith(Observed):
+    error: ProviderError
+    responses: int
+
+
+@attrs.frozen(eq=False)
+class ErrorReported(Observed):
+    error: ProviderError
+    request: ClientRequest | None
+
+
+@attrs.frozen(eq=False)
+class AskedForNothing(Observed):
+    """A request for which there was nothing it could have been for, and nobody has rejected it."""
+
+    request: ClientRequest
+
+
+@attrs.frozen(eq=False)
+class CommitUnanswered(Observed):
+    request: ClientRequest
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class Closed(Observed):
+    code: int
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class UnknownType(Observed):
+    name: str
+
+
+@attrs.frozen(eq=False)
+class UnknownField(Observed):
+    name: str
+
+
+@attrs.frozen(eq=False)
+class CallsMixed(Observed):
+    """Several calls are in a log, and nothing tells them apart."""
+
+
+Observation = (
+    CreateSent | CreateAccepted | CreateRejected | CreateUnanswered | BurstEnded
+    | ResponseBegan | ResponseEnded | ResponseStuck | AudioBegan | AudioResumed | PlayedAfterCut
+    | TurnBegan | TurnEnded | TurnCommitted | TurnAnswered | TurnLeft | TurnEndless | GreetingMissing
+    | ToolCalled | ToolAnswered | ToolAnsweredEarly | ToolUnknown | ToolUnanswered | RoundUnasked
+    | UpdateConfirmed | UpdateRejected | UpdateLost | UpdateOpen | RejectionLivedWith
+    | ErrorReported | AskedForNothing | CommitUnanswered | Closed | UnknownType | UnknownField | CallsMixed
+)  # fmt: skip
+OF_THE_END = (
+    ResponseStuck, CreateUnanswered, TurnLeft, TurnEndless, CommitUnanswered, AskedForNothing, GreetingMissing,
+    ToolUnanswered, RoundUnasked, UpdateLost, UpdateOpen, RejectionLivedWith,
+)  # fmt: skip

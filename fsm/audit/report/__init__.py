@@ -1,0 +1,1 @@
+"""What an audit has found, as values, and its forms that are plain text."""

@@ -1,0 +1,242 @@
+"""Rules about asking for answers: creates that collide, that come in bursts, that nobody answers; responses that go
+wrong. One cause for each rejection, so that a collision is counted once.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fsm.audit.conversation import Conversation, Create, ProviderError, ResponseState
+from fsm.audit.error_codes import of_error
+from fsm.audit.observations import (
+    BurstEnded,
+    CreateAccepted,
+    CreateRejected,
+    CreateUnanswered,
+    ResponseEnded,
+    ResponseStuck,
+)  # fmt: skip
+from fsm.audit.record import Evidence, seconds
+from fsm.audit.rules.rule import AuditRule, Judgement, Judges, lines, on
+from fsm.audit.spec_links import SpecLink
+from fsm.audit.tracking.session import BUSY
+
+_WORD = SpecLink("effect", "create_response", "create_response needs {when}")
+_ROW = SpecLink("choice", "next_answer", "the one row that asks, for what is owed", "create_response")
+_BUSY_ROW = SpecLink("cell", "response_pending", "a rejected create is asked again after response.done, if still owed",
+                   "create_rejected.busy")  # fmt: skip
+
+
+def _is_busy(error: ProviderError) -> bool:
+    return error.code == BUSY or error.message.startswith("Conversation already has an active")
+
+
+def cause(rejected: CreateRejected) -> str:
+    """Why a create was rejected: the rule it belongs to."""
+    create = rejected.create
+    if not _is_busy(rejected.error):
+        return "create-refused"
+    if create is None:
+        return "create-rejected"
+    other = create.other or (create.active.create if create.active else None)
+    if create.tool is not None and other is not None and other.tool is not None:
+        return "create-per-tool"
+    if create.other is not None:
+        return "create-twice"
+    if create.active is not None:
+        return "create-while-active"
+    if create.owed is not None or rejected.response is not None:
+        return "create-while-owed"
+    return "create-rejected"
+
+
+def _rejected_as(rule: str) -> Judges:
+    return on(CreateRejected, partial(_rejected, rule))
+
+
+def _rejected(rule: str, rejected: CreateRejected, conversation: Conversation) -> Judgement | None:
+    """Finding: a create was rejected for this cause."""
+    if cause(rejected) != rule:
+        return None
+    create, error = rejected.create, rejected.error
+    shown = lines(create.evidence if create else None, _met(create), rejected.evidence)
+    return Judgement(True, f"{_what(rejected, conversation)}: {error.message or error.code}", shown)
+
+
+def _met(create: Create | None) -> Evidence | None:
+    if create is None:
+        return None
+    if create.active is not None:
+        return create.active.evidence
+    return create.other.evidence if create.other else create.owed.evidence if create.owed else None
+
+
+def _what(rejected: CreateRejected, conversation: Conversation) -> str:
+    create = rejected.create
+    if create is None:
+        return "a create was rejected that this log does not show"
+    if create.other is not None:
+        after_tool = f" after the output of {create.tool.id}," if create.tool is not None else ""
+        gap = f" {seconds(create.at_ms - create.other.at_ms)}" if conversation.has_clock else ""
+        return f"a create{after_tool}{gap} after another create that still waited"
+    if create.active is not None:
+        since = f" since {seconds(create.at_ms - create.active.at_ms)}" if conversation.has_clock else ""
+        return f"a create while {create.active.id} was active{since}"
+    if create.owed is not None:
+        return f"a create while the provider was about to answer turn {create.owed.number} by itself"
+    return f"a create that crossed {rejected.response.id}" if rejected.response else "a create was rejected"
+
+
+def _taken_while_active(accepted: CreateAccepted, conversation: Conversation) -> Judgement | None:
+    del conversation
+    create = accepted.create
+    if create.outside or create.active is None:
+        return None
+    text = f"a create while {create.active.id} was active was accepted"
+    return Judgement(False, text, lines(create.active.evidence, create.evidence), "accepted")
+
+
+def _taken_while_owed(accepted: CreateAccepted, conversation: Conversation) -> Judgement | None:
+    del conversation
+    create = accepted.create
+    if create.outside or create.owed is None or create.active is not None:
+        return None
+    text = f"a create while the provider was about to answer turn {create.owed.number} by itself was accepted"
+    return Judgement(False, text, lines(create.owed.evidence, create.evidence), "accepted")
+
+
+def _refused(rejected: CreateRejected, conversation: Conversation) -> Judgement | None:
+    judgement, meaning = _rejected("create-refused", rejected, conversation), of_error(rejected.error)
+    if judgement is None or not meaning:
+        return judgement
+    return Judgement(True, f"{judgement.text} ({meaning})", judgement.evidence)
+
+
+def _burst(ended: BurstEnded, conversation: Conversation) -> Judgement:
+    del conversation
+    burst, rejected = ended.burst, ended.rejected
+    text = f"{burst.creates} creates within {seconds(burst.until_ms - burst.since_ms)}, {rejected} of them rejected"
+    return Judgement(rejected > 0, text, lines(burst.first, burst.last), at_ms=burst.since_ms)
+
+
+def _unanswered(left: CreateUnanswered, conversation: Conversation) -> Judgement:
+    harm = left.waited_ms > conversation.options.dead_air_ms
+    after = f"{seconds(left.waited_ms)} later" if harm else "by the end of the session"
+    text = f"a create has neither a response nor a rejection {after}"
+    return Judgement(harm, text, lines(left.create.evidence), at_ms=left.create.at_ms)
+
+
+def _answered_twice(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
+    del conversation
+    response, repeats = ended.response, ended.response.repeats
+    if repeats is None:
+        return None
+    earlier, deliberate = repeats.earlier, repeats.deliberate
+    what = f"turn {response.turn.number}" if response.turn else "the opening of the call"
+    asked = response.create.evidence if response.create else None
+    text = f"{what} was answered by {earlier.id} and again by {response.id}"
+    shown = lines(earlier.evidence, asked, response.evidence)
+    return Judgement(not deliberate, text, shown, "deliberate" * deliberate, response.at_ms)
+
+
+def _never_done(stuck: ResponseStuck, conversation: Conversation) -> Judgement:
+    response = stuck.response
+    harm = stuck.waited_ms > 2 * conversation.options.dead_air_ms
+    after = f"{seconds(stuck.waited_ms)} later" if harm else "by the end of the session"
+    text = f"{response.id} has no response.done {after}"
+    return Judgement(harm, text, lines(response.evidence), at_ms=response.at_ms)
+
+
+def _ended_badly(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
+    del conversation
+    response = ended.response
+    if response.state not in (ResponseState.FAILED, ResponseState.INCOMPLETE):
+        return None
+    status = response.state.value
+    detail = ": ".join(part for part in (response.reason, ended.failure) if part)
+    text = f"{response.id} ended {status}" + (f" ({detail})" if detail else "")
+    return Judgement(response.state is ResponseState.FAILED, text, lines(response.evidence, ended.evidence), status)
+
+
+RULES = (
+    AuditRule(
+        "create-while-active", "Asked for an answer while one was being given",
+        "The provider gives one response at a time and rejects the second; a client that then waits for it waits "
+        "endlessly.",
+        "keeps what is owed and asks after response.done, and only if it is still owed.",
+        _rejected_as("create-while-active") | on(CreateAccepted, _taken_while_active), (_WORD, _ROW, _BUSY_ROW),
+    ),
+    AuditRule(
+        "create-while-owed", "Asked for an answer the provider was about to give by itself",
+        "In VAD mode the provider answers a turn it has found; the client's create crosses it and one of them is "
+        "rejected, or the caller hears two answers.",
+        "waits for the provider's own answer and asks only when it is overdue or has failed.",
+        _rejected_as("create-while-owed") | on(CreateAccepted, _taken_while_owed),
+        (_WORD, SpecLink("deadline", "answer_overdue", "the provider's own answer has {after}"), _BUSY_ROW),
+    ),
+    AuditRule(
+        "create-per-tool", "Each tool result asked for an answer",
+        "Two results of one round ask at once: the second create is rejected, or the first answer lacks the second "
+        "result.",
+        "sends each output at once and asks one time, when all outputs of the round are there.",
+        _rejected_as("create-per-tool"),
+        (_ROW, SpecLink("variable", "tools_running", "the tools that still run; may_ask waits for none"), _WORD),
+    ),
+    AuditRule(
+        "create-twice", "Asked twice before the first was answered",
+        "Between a create and its response.created the client does not know of the response it has asked for.",
+        "holds one create in flight; whoever else wants an answer finds it sent.",
+        _rejected_as("create-twice"),
+        (_WORD, SpecLink("variable", "create", "our own create, from sending to response.created or rejection")),
+    ),
+    AuditRule(
+        "create-rejected", "A create met an active response",
+        "The provider gives one response at a time; the rejected answer is not given later by itself.",
+        "adopts the response that is in the way and asks again after its end, if it is still owed.",
+        _rejected_as("create-rejected"), (_WORD, _BUSY_ROW),
+    ),
+    AuditRule(
+        "create-refused", "A create was refused for what it said",
+        "The answer that was asked for is not given.",
+        "asks again a little later, two times at most, then begins a new session.",
+        on(CreateRejected, _refused),
+        (SpecLink("event", "create_failed.ours", "a create refused for another reason than an active response"), _WORD),
+    ),
+    AuditRule(
+        "create-crowd", "Asked over and over",
+        "Creates follow events instead of what is owed: some are rejected, the others make the agent answer itself.",
+        "asks for the greeting, after tools, and for an answer that is overdue; for nothing else.",
+        on(BurstEnded, _burst), (_ROW, SpecLink("variable", "owed", "the answer we have to ask for")),
+    ),
+    AuditRule(
+        "create-unanswered", "A create without any answer",
+        "The answer that was asked for never came.",
+        "presumes the create lost when its deadline passes, and asks again.",
+        on(CreateUnanswered, _unanswered),
+        (SpecLink("deadline", "create_overdue", "a create has {after} to be answered"),),
+    ),
+    AuditRule(
+        "turn-answered-twice", "Answered twice",
+        "The caller hears two answers to one thing said.",
+        "takes any response that begins for the answer that was owed, and asks for no other.",
+        on(ResponseEnded, _answered_twice),
+        (SpecLink("cell", "response_pending", "the provider's own response settles what is owed",
+                "response.created.own"), _WORD),
+    ),
+    AuditRule(
+        "response-never-done", "A response that never ended",
+        "A client that waits for response.done says nothing any more.",
+        "cancels a response that is overdue, presumes it lost when even that has no answer, and goes on.",
+        on(ResponseStuck, _never_done),
+        (SpecLink("deadline", "response_overdue", "a response has {after} to bring audio or end"),
+         SpecLink("deadline", "close_overdue", "its end has {after} after a cancel")),
+    ),
+    AuditRule(
+        "response-failed", "A response ended badly",
+        "What was to be said was not said, or not to its end.",
+        "asks again for an answer that failed, a little later, two times at most.",
+        on(ResponseEnded, _ended_badly),
+        (SpecLink("cell", "responding", "a failed answer is owed again", "response.done.failed"),
+         SpecLink("deadline", "retry_due", "and asked for after {after}")),
+    ),
+)  # fmt: skip

@@ -1,0 +1,188 @@
+"""Rules about tools, and about what else a client sends: cancels, commits, truncations."""
+
+from __future__ import annotations
+
+from fsm.audit.conversation import Conversation, ResponseState, ToolCall
+from fsm.audit.observations import (
+    AskedForNothing,
+    CommitUnanswered,
+    ErrorReported,
+    ResponseEnded,
+    RoundUnasked,
+    ToolAnswered,
+    ToolAnsweredEarly,
+    ToolUnanswered,
+    ToolUnknown,
+)  # fmt: skip
+from fsm.audit.record import Evidence, seconds
+from fsm.audit.rules.rule import AuditRule, Judgement, explained, lines, on
+from fsm.audit.spec_links import SpecLink
+
+
+def _named(call: ToolCall) -> str:
+    return f"{call.name or 'a tool'} ({call.id})"
+
+
+def _answered_twice(answered: ToolAnswered, conversation: Conversation) -> Judgement | None:
+    del conversation
+    call = answered.call
+    if answered.times < 2:
+        return None
+    text = f"{_named(call)} was answered {answered.times} times"
+    return Judgement(True, text, lines(call.evidence, *call.outputs, answered.evidence))
+
+
+def _answered_early(answered: ToolAnsweredEarly, conversation: Conversation) -> Judgement:
+    del conversation
+    call = answered.call
+    text = f"the output of {_named(call)} was sent before its parent's response.done; it was taken"
+    return Judgement(False, text, lines(call.evidence, answered.evidence, answered.parent_done))
+
+
+def _never_answered(left: ToolUnanswered, conversation: Conversation) -> Judgement:
+    call, turn, dead_air_ms = left.call, conversation.caller.turn, conversation.options.dead_air_ms
+    moved_on = turn is not None and turn.at_ms > call.at_ms + dead_air_ms
+    parent = conversation.responses.by_id.get(call.response_id)
+    shown = conversation.log.sees_items and (parent is None or not parent.begin.unseen)
+    hidden = call.followed is not None and not shown  # the agent went on; its output is in what is not logged
+    harm = (left.waited_ms > dead_air_ms or moved_on) and not hidden
+    after = f"{seconds(left.waited_ms)} later" if harm else "by the end of the session"
+    return Judgement(harm, f"{_named(call)} has no output {after}", lines(call.evidence), at_ms=call.at_ms)
+
+
+def _unasked(left: RoundUnasked, conversation: Conversation) -> Judgement:
+    call = left.call
+    harm = left.waited_ms > conversation.options.dead_air_ms
+    text = f"the output of {_named(call)} was sent, and nobody asked for an answer"
+    text += f" for {seconds(left.waited_ms)}" if harm else " before the session ended"
+    return Judgement(harm, text, lines(call.evidence, left.evidence), at_ms=call.answered_ms)
+
+
+def _of_no_call(unknown: ToolUnknown, conversation: Conversation) -> Judgement:
+    del conversation
+    text = f"an output for {unknown.call_id or 'no call'}, a call this log does not show"
+    return Judgement(False, text, lines(unknown.evidence))
+
+
+# --- cancels, commits, truncations ------------------------------------------------------------------------------------
+
+
+def _shown(reported: ErrorReported) -> tuple[Evidence, ...]:
+    return lines(reported.request.evidence if reported.request else None, reported.evidence)
+
+
+def _cancel_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if reported.error.about != "response.cancel":
+        return None
+    return Judgement(True, explained(reported.error), _shown(reported))
+
+
+def _cancel_let_pass(asked: AskedForNothing, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if asked.request.type != "response.cancel":
+        return None
+    return Judgement(False, "a cancel when nothing was active was let pass", lines(asked.request.evidence))
+
+
+def _cancel_hit_next(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
+    del conversation
+    response, before = ended.response, ended.response.begin.cancelled_before
+    is_cancelled = response.state is ResponseState.CANCELLED and response.reason == "client_cancelled"
+    if before is None or response.cancel is not None or not is_cancelled:
+        return None
+    text = f"a cancel without a response id, sent when nothing was active, hit the next response: {response.id}"
+    return Judgement(True, text, lines(before, response.evidence, ended.evidence), "hit the next")
+
+
+def _commit_in_vad(asked: AskedForNothing, conversation: Conversation) -> Judgement | None:
+    if asked.request.type != "input_audio_buffer.commit":
+        return None
+    text = f"a commit although {conversation.session.mode.vad} commits by itself"
+    return Judgement(False, text, lines(asked.request.evidence), "in VAD mode")
+
+
+def _commit_open(left: CommitUnanswered, conversation: Conversation) -> Judgement | None:
+    if left.request.idle:
+        return None
+    text = f"a commit has neither input_audio_buffer.committed nor an error {seconds(left.waited_ms)} later"
+    return Judgement(conversation.timed, text, lines(left.request.evidence), "unanswered")
+
+
+def _commit_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if reported.error.about != "input_audio_buffer.commit":
+        return None
+    request = reported.request
+    mode = " in VAD mode" if request is not None and request.idle else ""
+    had = f" after {request.note} of audio" if request is not None else ""
+    return Judgement(True, f"a commit{mode}{had}: {explained(reported.error)}", _shown(reported))
+
+
+def _truncation_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if reported.error.about != "conversation.item.truncate":
+        return None
+    at = f"truncated at {reported.request.note}: " if reported.request is not None else ""
+    return Judgement(True, at + explained(reported.error), _shown(reported))
+
+
+_ASK = SpecLink("choice", "next_answer", "the row that asks when the outputs of a round are there", "create_response")
+_SEEN = SpecLink("event", "tool.called.seen", "a call is run once")
+_LATE = SpecLink("event", "tool.returned.late", "a second result for a call is no event")
+RULES = (
+    AuditRule(
+        "tool-answered-twice", "A tool call was answered twice",
+        "The model reads two results, or the second is rejected; often the tool itself ran twice.",
+        "runs a call once, by its id, and takes one result.",
+        on(ToolAnswered, _answered_twice), (_SEEN, _LATE),
+    ),
+    AuditRule(
+        "tool-answered-early", "A tool output before its parent's response.done",
+        "It is taken, but a create sent with it collides with the response that called.",
+        "sends the output at once, too; only the create waits.",
+        on(ToolAnsweredEarly, _answered_early), (_ASK,),
+    ),
+    AuditRule(
+        "tool-unanswered", "A tool call was never answered",
+        "The model waits for a result and says nothing.",
+        "answers in the tool's place when its deadline passes.",
+        on(ToolUnanswered, _never_answered),
+        (SpecLink("deadline", "tools_overdue", "tools have {after}; then they are answered for"),),
+    ),
+    AuditRule(
+        "tool-round-unasked", "Silence after a tool result",
+        "The provider does not go on by itself after a tool's output: nobody asked it to.",
+        "asks as soon as all outputs of a round are there and nobody speaks.",
+        on(RoundUnasked, _unasked), (_ASK, SpecLink("variable", "owed", "tools: an answer is owed after them")),
+    ),
+    AuditRule(
+        "tool-unknown", "A tool output for no call",
+        "The provider may reject it, and the round stays without its result.",
+        "answers calls it has seen, and no others.",
+        on(ToolUnknown, _of_no_call), (_LATE,),
+    ),
+    AuditRule(
+        "cancel-of-nothing", "A cancel of nothing",
+        "Rejected at best; a cancel without an id hits whatever response comes next.",
+        "cancels by id, and only what is active.",
+        on(ErrorReported, _cancel_refused) | on(AskedForNothing, _cancel_let_pass)
+        | on(ResponseEnded, _cancel_hit_next),
+        (SpecLink("effect", "cancel_response", "cancel_response needs {when}"),),
+    ),
+    AuditRule(
+        "commit", "A commit of too little, or of what the provider commits itself",
+        "The turn is not there: nothing is committed and nothing answered.",
+        "commits only where it holds the turns, and never less than 100 ms.",
+        on(ErrorReported, _commit_refused) | on(AskedForNothing, _commit_in_vad) | on(CommitUnanswered, _commit_open),
+        (SpecLink("effect", "commit_audio", "commit_audio needs {when}"),
+         SpecLink("deadline", "commit_overdue", "a commit has {after}")),
+    ),
+    AuditRule(
+        "truncate-beyond", "A truncation beyond the end",
+        "Nothing is truncated: the model believes the caller has heard it all.",
+        "truncates to what was heard, never beyond what was received less 85 ms.",
+        on(ErrorReported, _truncation_refused),
+        (SpecLink("effect", "truncate_items", "each item is cut to min(heard, received less the margin)"),),
+    ),
+)  # fmt: skip

@@ -1,0 +1,262 @@
+"""Rules about the session: its updates, errors and closes, and what is new on the wire."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fsm.audit import error_codes
+from fsm.audit.conversation import Conversation, ProviderError
+from fsm.audit.observations import (
+    CallsMixed,
+    Closed,
+    ErrorReported,
+    RejectionLivedWith,
+    UnknownField,
+    UnknownType,
+    UpdateConfirmed,
+    UpdateLost,
+    UpdateOpen,
+    UpdateRejected,
+)  # fmt: skip
+from fsm.audit.record import Evidence
+from fsm.audit.rules.rule import AuditRule, Judgement, explained, lines, on
+from fsm.audit.spec_links import SpecLink
+
+_UPDATE = SpecLink("effect", "update_session", "update_session needs {when}")
+_REJECTED = SpecLink(
+    "cell", "configuring", "a rejected update ends the call with an apology", "session.update_rejected"
+)
+
+
+# --- updates ----------------------------------------------------------------------------------------------------------
+
+
+def _early_honoured(confirmed: UpdateConfirmed, conversation: Conversation) -> Judgement | None:
+    update, created = confirmed.update, conversation.session.created
+    if not update.early:
+        return None
+    if created is None:
+        text = "a session.update on a socket without session.created (a sideband, or a log that begins later)"
+        return Judgement(False, f"{text} was honoured", lines(update.evidence, confirmed.confirmed), "sideband")
+    text = "a session.update before session.created was honoured"
+    return Judgement(False, text, lines(update.evidence, created), "honoured")
+
+
+def _early_lost(lost: UpdateLost, conversation: Conversation) -> Judgement | None:
+    if not lost.update.early:
+        return None
+    text = "a session.update before session.created was lost: no session.updated, and the session went on without it"
+    return Judgement(True, text, lines(lost.update.evidence, conversation.session.created), "lost")
+
+
+def _early_rejected(rejected: UpdateRejected, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if rejected.update is None or not rejected.update.early:
+        return None
+    text = f"a session.update before session.created was rejected: {explained(rejected.error)}"
+    return Judgement(True, text, _shown(rejected), "rejected")
+
+
+def _lost(lost: UpdateLost, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if lost.update.early:
+        return None
+    text = "a session.update was never confirmed, and the session went on without it"
+    return Judgement(True, text, lines(lost.update.evidence))
+
+
+def _open(left: UpdateOpen, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if left.update.early:
+        return None
+    text = "a session.update has no answer by the end of the session"
+    return Judgement(False, text, lines(left.update.evidence))
+
+
+def _rejected(rejected: UpdateRejected, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if _is_voice(rejected.error) or (rejected.update is not None and rejected.update.early):
+        return None
+    return Judgement(True, explained(rejected.error), _shown(rejected), rejected.error.param)
+
+
+def _lived_with(lived: RejectionLivedWith, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if _is_voice(lived.error):
+        return None
+    text = f"the session went on without what was rejected: {lived.responses} responses, {explained(lived.error)}"
+    return Judgement(True, text, lines(lived.evidence), "lived with")
+
+
+def _voice_rejected(rejected: UpdateRejected, conversation: Conversation) -> Judgement | None:
+    del conversation
+    return Judgement(True, explained(rejected.error), _shown(rejected)) if _is_voice(rejected.error) else None
+
+
+def _old_voice(lived: RejectionLivedWith, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if not _is_voice(lived.error):
+        return None
+    text = f"the session went on with the old voice and without the rest of the update ({lived.responses} responses)"
+    return Judgement(True, text, lines(lived.evidence), "lived with")
+
+
+def _is_voice(error: ProviderError) -> bool:
+    return error.code == "cannot_update_voice" or error.message.startswith("Cannot update a conversation's voice")
+
+
+def _shown(rejected: UpdateRejected) -> tuple[Evidence, ...]:
+    return lines(rejected.update.evidence if rejected.update else None, rejected.evidence)
+
+
+# --- errors and closes ------------------------------------------------------------------------------------------------
+
+_OWN_RULES = frozenset({"response.cancel", "input_audio_buffer.commit", "conversation.item.truncate"})
+
+
+def _kind(error: ProviderError) -> str:
+    if error.about in _OWN_RULES:
+        return ""
+    if error.code == "beta_api_shape_disabled":
+        return "beta-shape"
+    if error.code == "session_expired":
+        return "session-expired"
+    return "refused" if error.code in error_codes.REFUSALS else "error"
+
+
+def _beta_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if _kind(reported.error) != "beta-shape":
+        return None
+    return Judgement(True, explained(reported.error), lines(reported.evidence))
+
+
+def _closed_for_beta(closed: Closed, conversation: Conversation) -> Judgement | None:
+    del conversation
+    if "beta_api_shape_disabled" not in closed.reason:
+        return None
+    text = f"closed with {closed.code} {closed.reason}: {error_codes.of_close(closed.code, closed.reason)}"
+    return Judgement(True, text, lines(closed.evidence), "closed")
+
+
+def _reported(kind: str, reported: ErrorReported, conversation: Conversation) -> Judgement | None:
+    del conversation
+    error, request = reported.error, reported.request
+    if _kind(error) != kind:
+        return None
+    shown = lines(request.evidence if request else None, reported.evidence)
+    return Judgement(True, explained(error), shown, error.code)
+
+
+def _closed(closed: Closed, conversation: Conversation) -> Judgement | None:
+    del conversation
+    code, reason = closed.code, closed.reason
+    if "beta_api_shape_disabled" in reason:
+        return None
+    harm = code not in error_codes.ORDERLY or "maximum duration" in reason
+    text = f"closed with {code or 'no code'}{f' {reason}' if reason else ''}: {error_codes.of_close(code, reason)}"
+    return Judgement(harm, text, lines(closed.evidence), str(code))
+
+
+# --- what the log is --------------------------------------------------------------------------------------------------
+
+
+def _mixed(mixed: CallsMixed, conversation: Conversation) -> Judgement:
+    del mixed, conversation
+    text = (
+        "events of a session come after the next one has begun: several calls are in this log, one through the other, "
+        "and nothing tells them apart; only what the provider itself calls an error is a finding"
+    )
+    return Judgement(False, text, ())
+
+
+def _unknown_type(unknown: UnknownType, conversation: Conversation) -> Judgement:
+    del conversation
+    return Judgement(False, f"event {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
+
+
+def _unknown_field(unknown: UnknownField, conversation: Conversation) -> Judgement:
+    del conversation
+    return Judgement(False, f"field {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
+
+
+_APOLOGY = SpecLink("event", "provider.refused", "an error after which the session is of no use: apology, polite close")
+RULES = (
+    AuditRule(
+        "update-early", "session.update before session.created",
+        "What is sent before the provider has spoken may be lost; the call then runs on the defaults: no "
+        "instructions, no tools.",
+        "waits for session.created, sends its update, and waits for session.updated before anything else.",
+        on(UpdateConfirmed, _early_honoured) | on(UpdateLost, _early_lost) | on(UpdateRejected, _early_rejected),
+        (_UPDATE, SpecLink("cell", "awaiting_session_created", "the row that sends the update", "session.created"),
+         SpecLink("deadline", "update_overdue", "an update has {after} to be confirmed")),
+    ),
+    AuditRule(
+        "update-lost", "A session.update without an answer",
+        "Nobody knows whether the session has its instructions and tools.",
+        "goes on after a deadline, in a state that says the session is unconfirmed.",
+        on(UpdateLost, _lost) | on(UpdateOpen, _open),
+        (SpecLink("deadline", "update_overdue", "an update has {after} to be confirmed"), _UPDATE),
+    ),
+    AuditRule(
+        "update-rejected", "A session.update was rejected",
+        "The provider drops the whole update: the session runs without its instructions, tools and formats.",
+        "apologizes, closes politely and logs the field; it guesses no dialect.",
+        on(UpdateRejected, _rejected) | on(RejectionLivedWith, _lived_with),
+        (_REJECTED, SpecLink("event", "session.update_rejected", "what an error about our update is")),
+    ),
+    AuditRule(
+        "voice-change", "A change of voice was rejected",
+        "The voice is locked once the agent has spoken; everything else in the same update is dropped with it.",
+        "sends one update, before anything is said.",
+        on(UpdateRejected, _voice_rejected) | on(RejectionLivedWith, _old_voice), (_UPDATE, _REJECTED),
+    ),
+    AuditRule(
+        "beta-shape", "The provider refused the beta protocol",
+        "The provider speaks GA only: one error, then close 4000; there is no call.",
+        "speaks GA; refused for good, it apologizes and does not try again.",
+        on(ErrorReported, _beta_refused) | on(Closed, _closed_for_beta),
+        (_APOLOGY,
+         SpecLink("cell", "awaiting_session_created", "a close that is final", "provider.closed.fatal")),
+    ),
+    AuditRule(
+        "refused", "The provider refused the session",
+        "Key, account or model: another attempt does not help.",
+        "apologizes, hangs up politely and does not try again.",
+        on(ErrorReported, partial(_reported, "refused")), (_APOLOGY,),
+    ),
+    AuditRule(
+        "session-expired", "The session reached its maximum duration",
+        "The provider ends the session in the middle of the call.",
+        "opens a new session, tells it what was said, and goes on.",
+        on(ErrorReported, partial(_reported, "session-expired")),
+        (SpecLink("cell", "configured", "a lost session is opened anew", "provider.closed.retryable"),),
+    ),
+    AuditRule(
+        "error", "The provider reported an error",
+        "Something the client sent was not done.",
+        "knows which of its requests an error is about by the event id on each of them.",
+        on(ErrorReported, partial(_reported, "error")),
+        (SpecLink("event", "error.unrelated", "an error that names nothing of ours releases nothing"),),
+    ),
+    AuditRule(
+        "closed", "How the connection ended",
+        "The call has lost its voice.",
+        "reconnects where that can help, two times, with the history; apologizes where it cannot.",
+        on(Closed, _closed),
+        (SpecLink("cell", "responding", "a lost session is opened anew", "provider.closed.retryable"),
+         SpecLink("cell", "responding", "what is final ends with an apology", "provider.closed.fatal")),
+    ),
+    AuditRule(
+        "calls-mixed", "Several calls, one through the other",
+        "Whose event it is cannot be told, so nobody can say what was missing.",
+        "writes a journal for each call.",
+        on(CallsMixed, _mixed),
+    ),
+    AuditRule(
+        "not-in-vocabulary", "New on the wire",
+        "The provider says something this version does not know.",
+        "passes it by; nothing waits for it.",
+        on(UnknownType, _unknown_type) | on(UnknownField, _unknown_field),
+    ),
+)  # fmt: skip

@@ -1,0 +1,146 @@
+"""What our playout would report to the machine of a log's audio: begun, going on, drained, flushed, dropped. Pure.
+
+A log of ours reports what the playout did. Of others it is reckoned: the length of the audio is known from its bytes,
+or from the tracker's estimate.
+"""
+
+from __future__ import annotations
+
+from fsm.machine.machine import Event
+
+_PROGRESS_MS = 2000.0  # between two playout.progressed (docs/architecture.md section 6)
+_NEVER = float("inf")
+_KEPT = 64
+_ANSWER_MS = 500.0  # within which a log's playout has answered a flush, if it was told to flush, too
+
+
+class ShadowPlayout:
+    """One call's playout, by the log's clock."""
+
+    def __init__(self) -> None:
+        self._response = ""
+        self._item = ""
+        self._begun_ms = 0.0
+        self._until_ms = 0.0
+        self._received_ms = 0.0
+        self._progress_ms = _NEVER
+        self._is_playing = False
+        self._has_ended = False
+        self._flushed: dict[str, bool] = {}
+        self._flush: Event | None = None  # asked for, and not yet told by the log
+        self._flush_until_ms = _NEVER
+        self.is_reported = False  # the log tells what its playout did: nothing is reckoned any more
+
+    def push(self, response: str, item: str, ms: float, now_ms: float) -> list[Event]:
+        """Audio came: it is played, or dropped because its response was flushed."""
+        if self.is_reported:
+            return []
+        if response in self._flushed:
+            return self._drop(response, item)
+        if item != self._item:
+            self._received_ms, self._begun_ms = 0.0, max(now_ms, self._until_ms if self._is_playing else now_ms)
+        self._response, self._item, self._has_ended = response, item, False
+        self._received_ms += ms
+        self._until_ms = max(self._until_ms if self._is_playing else now_ms, now_ms) + ms
+        if self._is_playing:
+            return []
+        self._is_playing = True
+        self._progress_ms = now_ms + _PROGRESS_MS
+        return [Event("playout.started", {"response_id": response, "item_id": item})]
+
+    def _drop(self, response: str, item: str) -> list[Event]:
+        """Audio of a response that was flushed: told once."""
+        if self._flushed[response]:
+            return []
+        self._flushed[response] = True
+        return [Event("playout.dropped", {"items": [_item(item, response, 0, 0)]})]
+
+    def hear(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
+        """A fact of the log's playout, as it is one of ours; `slot` is what our machine takes its playout to be at.
+
+        Our machine may have flushed what was played on there, and may play on what was flushed there.
+        """
+        if not self.is_reported:
+            self.is_reported, self._is_playing = True, slot == "playing"
+        if fact.name == "playout.started":
+            return self._starts(fact, slot, now_ms)
+        if fact.name == "playout.flushed":
+            return self._was_flushed(fact, slot)
+        if fact.name == "playout.dropped":
+            return [fact]
+        if slot != "playing":
+            return []
+        self._is_playing = self._is_playing and fact.name != "playout.drained"
+        return [fact]
+
+    def _starts(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
+        response, item = str(fact.data.get("response_id", "")), str(fact.data.get("item_id", ""))
+        if response in self._flushed:
+            return self._drop(response, item)
+        self._response, self._item, self._begun_ms, self._is_playing = response, item, now_ms, True
+        return [fact] if slot == "idle" else []
+
+    def _was_flushed(self, fact: Event, slot: str) -> list[Event]:
+        self._flush, self._flush_until_ms = None, _NEVER
+        if slot == "playing":
+            self._is_playing = False
+            return [Event("playout.drained")]  # nothing of it is left to be heard
+        return [fact] if slot == "flushing" else []
+
+    def ended(self, response: str, estimate_ms: float) -> None:
+        """A response is complete; what the log does not show of its length is estimated."""
+        if response == self._response and self._is_playing:
+            self._has_ended = True
+            self._until_ms = max(self._until_ms, estimate_ms)
+
+    def next_ms(self) -> float:
+        """When something is to be told next."""
+        if self.is_reported:
+            return self._flush_until_ms
+        if not self._is_playing:
+            return _NEVER
+        return min(self._until_ms if self._has_ended else _NEVER, self._progress_ms)
+
+    def due(self, now_ms: float) -> list[Event]:
+        """What has come due."""
+        if self._flush is not None:
+            flushed, self._flush, self._flush_until_ms = self._flush, None, _NEVER
+            return [flushed]
+        if self._has_ended and self._until_ms <= now_ms:
+            self._is_playing = False
+            return [Event("playout.drained")]
+        self._progress_ms = now_ms + _PROGRESS_MS
+        going_on = self._until_ms > now_ms
+        return [Event("playout.progressed")] if going_on else []
+
+    def drain_untimed(self) -> list[Event]:
+        """Without times, what is complete has been heard by the time something else happens."""
+        if not self._is_playing or not self._has_ended:
+            return []
+        self._is_playing = False
+        return [Event("playout.drained")]
+
+    def flush(self, named: object, now_ms: float) -> list[Event]:
+        """playout.flushed, with what was heard of the item that played; where the log tells it, it will come."""
+        for name in named if isinstance(named, list | tuple) else ():
+            self._flushed.setdefault(str(name), False)
+        while len(self._flushed) > _KEPT:
+            self._flushed.pop(next(iter(self._flushed)))
+        items = []
+        if self._is_playing:
+            heard = max(now_ms - self._begun_ms, 0.0)
+            received = heard if self.is_reported else self._received_ms
+            items = [_item(self._item, self._response, min(heard, received), received)]
+        self._is_playing, self._item = False, ""
+        flushed = Event("playout.flushed", {"items": items})
+        if not self.is_reported:
+            return [flushed]
+        self._flush, self._flush_until_ms = flushed, now_ms + _ANSWER_MS
+        return []
+
+
+def _item(item: str, response: str, heard_ms: float, received_ms: float) -> dict[str, object]:
+    return {
+        "item_id": item, "response_id": response, "content_index": 0, "heard_ms": int(heard_ms),
+        "received_ms": int(received_ms),
+    }  # fmt: skip

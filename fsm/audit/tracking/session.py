@@ -1,0 +1,234 @@
+"""Tracking of the session: what was asked of it, confirmed, refused; whom an error is about; how it closed.
+
+An error is about what its event id names, else what its code, message or parameter says. What it means to a reader
+stands in fsm.audit.error_codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fsm.audit.conversation import (
+    ClientRequest,
+    Conversation,
+    Create,
+    ProviderError,
+    RequestState,
+    Session,
+    Update,
+    mapping,
+)  # fmt: skip
+from fsm.audit.observations import (
+    Closed,
+    CreateRejected,
+    ErrorReported,
+    Observation,
+    RejectionLivedWith,
+    UpdateConfirmed,
+    UpdateLost,
+    UpdateOpen,
+    UpdateRejected,
+)  # fmt: skip
+from fsm.audit.record import Record
+from fsm.machine.wire import at_path
+
+_BYTES_MS = {"audio/pcmu": 8.0, "audio/pcma": 8.0, "g711_ulaw": 8.0, "g711_alaw": 8.0}
+_SILENT_EVENTS = 40  # server events after an update of which one should have been its answer
+_IN_FLIGHT_MS = 2000.0
+
+
+BUSY = "conversation_already_has_active_response"
+_BUSY_TEXT = "Conversation already has an active response"
+_OPENINGS = (
+    (_BUSY_TEXT, "response.create"),
+    ("Cancellation failed", "response.cancel"),
+    ("Error committing input audio buffer", "input_audio_buffer.commit"),
+    ("Audio content of", "conversation.item.truncate"),
+    ("Only model output audio messages", "conversation.item.truncate"),
+    ("Cannot update a conversation's voice", "session.update"),
+)
+_CODES = {
+    BUSY: "response.create",
+    "response_cancel_not_active": "response.cancel",
+    "input_audio_buffer_commit_empty": "input_audio_buffer.commit",
+    "cannot_update_voice": "session.update",
+    "invalid_tool_call_id": "conversation.item.create",
+    "item_not_found": "conversation.item.truncate",
+}
+_PARAMS = (("session", "session.update"), ("response", "response.create"), ("item", "conversation.item.create"))
+
+
+def update_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """session.update. What was rejected before and is asked for again is not lived with."""
+    events, ended = conversation.log.server_events, conversation.responses.ended
+    early = conversation.session.created is None and events == 0
+    update = Update(record.evidence(), conversation.now_ms, early, record.text("event_id"), events, ended)
+    conversation.responses.said_for = (-1, None)  # told something new, the agent may speak again
+    conversation.session.updates.append(update)
+    yield from ()
+
+
+def created(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """session.created: the provider's defaults hold."""
+    conversation.session.created = record.evidence()
+    conversation.session.began_ms = conversation.now_ms
+    _apply(conversation, mapping(record.event.get("session")))
+    yield from ()
+
+
+def updated(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """session.updated says the whole session; it confirms every update that waits."""
+    session, evidence = conversation.session, record.evidence()
+    _apply(conversation, mapping(record.event.get("session")))
+    session.mode.transcription_only = session.mode.transcription_only or record.type.startswith("transcription")
+    if session.configured_ms is None:
+        session.configured, session.configured_ms = evidence, conversation.now_ms
+    for update in session.updates:
+        yield UpdateConfirmed(update.evidence, conversation.now_ms, update, evidence)
+    session.updates.clear()
+    session.rejected_update = None
+    conversation.responses.said_for = (-1, None)
+
+
+def _apply(conversation: Conversation, session: Mapping[str, object]) -> None:
+    detection = at_path(session, "audio.input.turn_detection")
+    if detection is None:
+        detection = session.get("turn_detection")
+    mode = conversation.session.mode
+    mode.described = mode.described or bool(session)
+    known = "turn_detection" in session or "turn_detection" in mapping(at_path(session, "audio.input"))
+    if known:
+        found = mapping(detection)
+        mode.vad = str(found.get("type") or "unknown") if found else "none"
+        mode.create_response = found.get("create_response") is not False
+    kinds = (session.get("type"), session.get("object"))
+    mode.transcription_only = "transcription" in kinds or "realtime.transcription_session" in kinds
+    modalities = session.get("output_modalities", session.get("modalities"))
+    mode.speaks = "audio" in modalities if isinstance(modalities, list | tuple) else mode.speaks
+    conversation.caller_audio.bytes_ms = _bytes_ms(session, "input", conversation.caller_audio.bytes_ms)
+    conversation.agent_audio.bytes_ms = _bytes_ms(session, "output", conversation.agent_audio.bytes_ms)
+
+
+def _bytes_ms(session: Mapping[str, object], side: str, default: float) -> float:
+    flat = session.get(f"{side}_audio_format")
+    name = flat if isinstance(flat, str) else at_path(session, f"audio.{side}.format.type")
+    return _BYTES_MS.get(name, 48.0) if isinstance(name, str) else default
+
+
+def lost_updates(conversation: Conversation) -> Iterator[Observation]:
+    """At the end of a session: updates without an answer, and what went on after a rejected one."""
+    session, now_ms = conversation.session, conversation.now_ms
+    if session.rejected_update is not None and session.lived_with:
+        error = session.rejected_update
+        yield RejectionLivedWith(error.evidence, now_ms, error, session.lived_with)
+    for update in list(session.updates) if conversation.log.server_events > 0 else ():
+        waited = now_ms - max(update.at_ms, session.began_ms)
+        ended = conversation.responses.ended - update.ended_before
+        came = conversation.log.server_events - update.events_before
+        went_on = came > 0 and (ended > 0 or came >= _SILENT_EVENTS or waited > conversation.options.dead_air_ms)
+        is_lost = went_on and (waited > _IN_FLIGHT_MS or not conversation.timed)
+        yield (UpdateLost if is_lost else UpdateOpen)(update.evidence, now_ms, update)
+        session.updates.remove(update)
+
+
+def closed(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """The socket ended; `code` and `reason` as the log has them."""
+    code = record.number("code")
+    yield Closed(record.evidence(), conversation.now_ms, int(code or 0), record.text("reason"))
+
+
+def error_of(conversation: Conversation, record: Record) -> ProviderError:
+    """The error of a record, and the client's event it is about."""
+    body = mapping(record.event.get("error"))
+    code, message, param, event_id = (
+        value if isinstance(value := body.get(key), str) else "" for key in ("code", "message", "param", "event_id")
+    )
+    error = ProviderError(record.evidence(), code, message, param, event_id)
+    error.about = _by_id(conversation, event_id) or _by_words(error)
+    return error
+
+
+def _by_id(conversation: Conversation, event_id: str) -> str:
+    if not event_id:
+        return ""
+    if any(c.event_id == event_id for c in conversation.creates.waiting):
+        return "response.create"
+    if any(u.event_id == event_id for u in conversation.session.updates):
+        return "session.update"
+    return next((a.type for a in conversation.requests if a.event_id == event_id), "")
+
+
+def _by_words(error: ProviderError) -> str:
+    if error.code in _CODES:
+        return _CODES[error.code]
+    for opening, about in _OPENINGS:
+        if error.message.startswith(opening):
+            return about
+    for name, about in _PARAMS:
+        in_param = error.param == name or error.param.startswith(f"{name}.")
+        if in_param or f"'{name}." in error.message:
+            return about
+    return ""
+
+
+def reported(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """An error settles what it is about; one about nothing known is reported as it is."""
+    error = error_of(conversation, record)
+    if error.about == "response.create":
+        create = _rejected(conversation, error)
+        conversation.creates.rejections += 1
+        active = conversation.responses.active
+        yield CreateRejected(error.evidence, conversation.now_ms, error, create, active)
+    elif error.about == "session.update":
+        update = _refused_update(conversation.session, error)
+        yield UpdateRejected(error.evidence, conversation.now_ms, error, update)
+    else:
+        yield ErrorReported(error.evidence, conversation.now_ms, error, _refused(conversation, error))
+
+
+def _refused_update(session: Session, error: ProviderError) -> Update | None:
+    session.rejected_update = error
+    named = [u for u in session.updates if u.event_id and u.event_id == error.event_id]
+    update = next(iter(named or session.updates), None)
+    if update is not None:
+        session.updates.remove(update)
+    return update
+
+
+def _rejected(conversation: Conversation, error: ProviderError) -> Create | None:
+    """The create an error is about. Without an id the newest, if two crossed before the first had its response."""
+    waiting = [c for c in conversation.creates.waiting if not c.outside]
+    crossing = _crossing(conversation, error, bool(waiting))
+    if crossing is not None:
+        return crossing
+    named = [c for c in waiting if error.event_id and c.event_id == error.event_id]
+    if not named and error.event_id and all(c.event_id for c in waiting):
+        return None
+    crossed = conversation.responses.active is None and len(waiting) > 1
+    found = named or (waiting[-1:] if crossed else waiting[:1])
+    if not found:
+        return None
+    conversation.creates.waiting.remove(found[0])
+    return found[0]
+
+
+def _crossing(conversation: Conversation, error: ProviderError, others_wait: bool) -> Create | None:
+    """The create that crossed a response of the provider's own, which was taken for its answer until now."""
+    for response in conversation.responses.by_id.values():
+        create = response.create
+        if create is None or not response.create_presumed or error.code not in ("", BUSY):
+            continue
+        is_named = bool(error.event_id) and create.event_id == error.event_id
+        if is_named or not (others_wait or (error.event_id and create.event_id)):
+            response.create, response.create_presumed = None, False
+            return create
+    return None
+
+
+def _refused(conversation: Conversation, error: ProviderError) -> ClientRequest | None:
+    named = [a for a in conversation.requests if error.event_id and a.event_id == error.event_id]
+    found = named or [a for a in conversation.requests if a.type == error.about and a.state is RequestState.OPEN]
+    if not found:
+        return None
+    found[0].state = RequestState.REJECTED
+    return found[0]

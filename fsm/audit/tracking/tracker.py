@@ -1,0 +1,152 @@
+"""Which handlers an event of a log has, in which order. Total: a record of any type and shape is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from fsm.audit.conversation import AuditOptions, Conversation
+from fsm.audit.names import direction_of, unknown_fields
+from fsm.audit.observations import Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
+from fsm.audit.record import CLOSED, FLUSHED, Record
+from fsm.audit.tracking import requests, responses, session, turns
+from fsm.language.vocabulary import Vocabulary
+
+Handler = Callable[[Conversation, Record], Iterator[Observation]]
+CLIENT: Mapping[str, tuple[Handler, ...]] = {
+    "session.update": (session.update_sent,),
+    "transcription_session.update": (session.update_sent,),
+    "response.create": (requests.create_sent,),
+    "response.cancel": (responses.cancel_sent,),
+    "conversation.item.create": (requests.item_sent,),
+    "conversation.item.truncate": (responses.truncate_sent,),
+    "input_audio_buffer.append": (turns.appended,),
+    "input_audio_buffer.commit": (turns.commit_sent,),
+    "input_audio_buffer.clear": (turns.cleared,),
+    "output_audio_buffer.clear": (responses.flushed,),
+}
+SERVER: Mapping[str, tuple[Handler, ...]] = {
+    "session.created": (session.created,),
+    "session.updated": (session.updated,),
+    "transcription_session.updated": (session.updated,),
+    "error": (session.reported,),
+    "conversation.item.added": (requests.echoed,),
+    "conversation.item.created": (requests.echoed,),
+    "conversation.item.done": (requests.echoed,),
+    "response.created": (responses.begun,),
+    "response.output_item.added": (responses.item_known,),
+    "response.function_call_arguments.done": (requests.in_arguments,),
+    "response.output_item.done": (requests.in_item,),
+    "response.output_audio.delta": (responses.audio,),
+    "response.audio.delta": (responses.audio,),
+    "response.output_text.delta": (responses.text,),
+    "response.text.delta": (responses.text,),
+    "response.output_audio_transcript.delta": (responses.text,),
+    "response.audio_transcript.delta": (responses.text,),
+    "response.done": (requests.in_response, responses.ended),
+    "input_audio_buffer.speech_started": (turns.started,),
+    "input_audio_buffer.speech_stopped": (turns.stopped,),
+    "input_audio_buffer.committed": (turns.committed,),
+    "output_audio_buffer.started": (responses.played,),
+    "output_audio_buffer.cleared": (responses.flushed,),
+    "conversation.item.truncated": (responses.truncated,),
+}
+LOCAL: Mapping[str, tuple[Handler, ...]] = {
+    CLOSED: (session.closed,),
+    FLUSHED: (responses.flushed,),
+    "playout.started": (responses.heard,),
+    "playout.drained": (responses.unheard,),
+    "caller.hung_up": (responses.unheard,),
+    "playout.flushed": (responses.unheard,),
+}
+_LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
+_STRAYS = 3  # events of a session after the next has begun: more than were on their way
+_HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
+
+
+class Tracker:
+    """Follows a log. `feed` gives what happened, `end` what never did; a second session.created begins anew."""
+
+    def __init__(self, vocabulary: Vocabulary, options: AuditOptions) -> None:
+        self._vocabulary = vocabulary
+        self._options = options
+        self.conversation = Conversation(options)
+        self.sessions = 0
+        self._before: set[str] = set()  # open responses and conversations of sessions that are over
+        self._strays = 0
+
+    @property
+    def is_mixed(self) -> bool:
+        """Are these several calls, one through the other, that nothing tells apart?"""
+        return self._strays >= _STRAYS
+
+    def feed(self, record: Record) -> list[Observation]:
+        """Everything one record means."""
+        found = self._begun_anew() if self._begins_anew(record) else []
+        conversation = self.conversation
+        self.sessions += record.type == "session.created"
+        self._look(record)
+        is_of_response = record.direction == "server" and record.type.startswith("response.")
+        if is_of_response and conversation.response_of(record) is None:
+            found += self._with_turns(responses.found(conversation, record))
+        self._strays += self._strayed(record)
+        for handler in _HANDLERS[record.direction].get(record.type, ()):
+            found += self._with_turns(handler(conversation, record))
+        if record.direction != "local":
+            found += self._strange(record)
+        return found
+
+    def _begins_anew(self, record: Record) -> bool:
+        had_one = self.conversation.session.created is not None or self.conversation.responses.begun > 0
+        return record.type == "session.created" and had_one
+
+    def _begun_anew(self) -> list[Observation]:
+        """Another session: what the one before never brought, and what of it outlasts it."""
+        before, found = self.conversation, self.end()
+        is_open = {name for name, r in before.responses.by_id.items() if r.is_active}
+        self._before = is_open | before.log.conversation_ids
+        self.conversation = Conversation(
+            self._options, now_ms=before.now_ms, timed=before.timed, agent_audio=before.agent_audio.carried()
+        )
+        return found
+
+    def _look(self, record: Record) -> None:
+        """What any record shows: the time, which side is in the log."""
+        conversation, log = self.conversation, self.conversation.log
+        if record.at_ms is not None:
+            conversation.timed = True
+            conversation.now_ms = max(conversation.now_ms, record.at_ms)
+        if conversation.agent_audio.is_heard:
+            conversation.agent_audio.heard_until_ms = conversation.now_ms
+        log.server_events += record.direction == "server"
+        log.sees_client = log.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
+
+    def _with_turns(self, observations: Iterator[Observation]) -> Iterator[Observation]:
+        """Observations, and what follows of each for the turn that waits."""
+        for observation in observations:
+            yield observation
+            if isinstance(observation, ResponseBegan):
+                yield from turns.answered(self.conversation, observation.response)
+            elif isinstance(observation, ResponseEnded):
+                turns.unsaid(self.conversation, observation.response)
+
+    def _strayed(self, record: Record) -> int:
+        """Does an event belong to a session that is over? A conversation that comes back after another does."""
+        name, log = record.text("response.conversation_id"), self.conversation.log
+        is_other = bool(log.conversation_id) and name != log.conversation_id
+        if is_other and (name in log.conversation_ids or name in self._before):
+            return _STRAYS
+        return (record.text("response_id") or record.text("response.id")) in self._before
+
+    def _strange(self, record: Record) -> Iterator[Observation]:
+        now_ms = self.conversation.now_ms
+        if direction_of(self._vocabulary, record.type) is None:
+            yield UnknownType(record.evidence(), now_ms, record.type)
+        for field in unknown_fields(record.type, record.event):
+            yield UnknownField(record.evidence(), now_ms, f"{record.type}: {field}")
+
+    def end(self) -> list[Observation]:
+        """The log, or a session in it, is over: what was waited for will not come any more."""
+        found: list[Observation] = []
+        for each in (responses.stuck, turns.waits, requests.left, session.lost_updates):
+            found += each(self.conversation)
+        return found

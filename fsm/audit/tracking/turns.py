@@ -1,0 +1,173 @@
+"""Tracking of the caller's side: audio sent, commits, turns and who answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsm.audit.conversation import (
+    CallerTurn,
+    ClientRequest,
+    Conversation,
+    RequestState,
+    Response,
+    ResponseState,
+)  # fmt: skip
+from fsm.audit.observations import (
+    AskedForNothing,
+    CommitUnanswered,
+    GreetingMissing,
+    Observation,
+    TurnAnswered,
+    TurnBegan,
+    TurnCommitted,
+    TurnEnded,
+    TurnEndless,
+    TurnLeft,
+)  # fmt: skip
+from fsm.audit.record import Evidence, Record, audio_bytes
+
+_COMMIT = "input_audio_buffer.commit"
+_COMMIT_MS = 5000.0  # after which a commit counts as unanswered
+_LIVE_MS = 2000.0  # that a live line's audio is ahead of what the provider says of it: padding, and the way
+_MADE_MS = 5000.0  # that making an answer may take, where only its end is in the log
+
+
+def appended(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """input_audio_buffer.append: where a log has no times, this is its clock."""
+    ms = audio_bytes(record.event.get("audio")) / conversation.caller_audio.bytes_ms
+    conversation.caller_audio.appends += 1
+    conversation.caller_audio.sent_ms += ms
+    conversation.caller_audio.pending_ms += ms
+    if not conversation.timed:
+        conversation.now_ms += ms
+    yield from ()
+
+
+def started(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """input_audio_buffer.speech_started. What was to be answered before is answered now or never."""
+    evidence = record.evidence()
+    _by_audio_clock(conversation, record.number("audio_start_ms"))
+    earlier = conversation.caller.waiting
+    if earlier is not None:
+        waited = conversation.now_ms - (earlier.ended_ms or earlier.at_ms)
+        yield TurnLeft(evidence, conversation.now_ms, earlier, evidence, waited)
+    conversation.caller.turns += 1
+    conversation.caller.waiting = None
+    expects = not conversation.session.mode.transcription_only
+    turn = CallerTurn(conversation.caller.turns, evidence, conversation.now_ms, record.text("item_id"), expects)
+    conversation.caller.turn = turn
+    agent = conversation.agent_audio
+    is_heard = agent.is_heard or agent.heard_until_ms > conversation.now_ms
+    if agent.playing is not None and is_heard and agent.playing.cut is None:
+        turn.overlap = agent.playing
+    yield TurnBegan(evidence, conversation.now_ms, turn)
+
+
+def _by_audio_clock(conversation: Conversation, audio_ms: float | None) -> None:
+    if not conversation.timed and audio_ms is not None:
+        conversation.caller_audio.live = abs(conversation.caller_audio.sent_ms - audio_ms) < _LIVE_MS
+        conversation.now_ms = max(conversation.now_ms, audio_ms)
+
+
+def stopped(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """input_audio_buffer.speech_stopped: from here on the caller waits."""
+    _by_audio_clock(conversation, record.number("audio_end_ms"))
+    turn = conversation.caller.turn
+    if turn is None or turn.ended_ms is not None:
+        return
+    turn.stopped = record.evidence()
+    turn.ended_ms = conversation.now_ms
+    conversation.caller.waiting = turn if turn.expects else None
+    yield TurnEnded(turn.evidence, conversation.now_ms, turn, turn.stopped)
+
+
+def committed(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """input_audio_buffer.committed: the caller's words are part of the conversation."""
+    conversation.caller_audio.pending_ms = 0.0
+    conversation.caller.inputs += 1
+    for request in conversation.requests:
+        if request.type == _COMMIT and request.state is RequestState.OPEN:
+            request.state = RequestState.SETTLED
+            break
+    turn = conversation.caller.turn
+    item = record.text("item_id")
+    if turn is None or turn.committed or (item and turn.item_id and item != turn.item_id):
+        conversation.caller.turns += 1
+        expects = not conversation.session.mode.transcription_only
+        turn = CallerTurn(conversation.caller.turns, record.evidence(), conversation.now_ms, item, expects)
+        turn.ended_ms = conversation.now_ms
+        conversation.caller.turn = turn
+    turn.committed = True
+    turn.ended_ms = turn.ended_ms if turn.ended_ms is not None else conversation.now_ms
+    conversation.caller.waiting = turn if turn.expects and turn.answer is None else None
+    yield TurnCommitted(record.evidence(), conversation.now_ms, turn)
+
+
+def answered(conversation: Conversation, response: Response) -> Iterator[Observation]:
+    """A response began: the turn that waits has its answer."""
+    turn = conversation.caller.waiting
+    if response.is_outside or turn is None or conversation.speaking:
+        return
+    turn.answer = response
+    conversation.caller.waiting = None
+    waited = conversation.now_ms - max(turn.ended_ms or turn.at_ms, conversation.agent_audio.heard_until_ms)
+    allowed = conversation.options.dead_air_ms + _MADE_MS * response.begin.unseen
+    turn.late = waited > allowed and conversation.has_clock
+    yield TurnAnswered(turn.evidence, conversation.now_ms, turn, response, waited)
+
+
+def unsaid(conversation: Conversation, response: Response) -> None:
+    """A response has ended without a word: unless the caller interrupted it, its turn still waits."""
+    turn = response.turn
+    if response.is_outside or turn is None:
+        return
+    ended_badly = response.state in (ResponseState.FAILED, ResponseState.CANCELLED)
+    failed = ended_badly and response.reason != "turn_detected" and not response.has_words
+    if failed and conversation.caller.turn is turn and turn.answer is response:
+        turn.answer = None
+        conversation.caller.waiting = turn
+
+
+def commit_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """input_audio_buffer.commit, with what the log says is in the buffer."""
+    pending = conversation.caller_audio.pending_ms
+    idle = conversation.session.mode.vad not in ("none", "unknown")
+    event_id, note = record.text("event_id"), f"{pending:.0f} ms"
+    request = ClientRequest(record.evidence(), conversation.now_ms, record.type, event_id, note, idle)
+    conversation.requests.append(request)
+    yield from ()
+
+
+def cleared(conversation: Conversation, record: Record) -> Iterator[Observation]:
+    """The provider's buffer is empty again."""
+    del record
+    conversation.caller_audio.pending_ms = 0.0
+    yield from ()
+
+
+def waits(conversation: Conversation) -> Iterator[Observation]:
+    """At the end of a session: whoever still waits."""
+    now_ms, turn, left = conversation.now_ms, conversation.caller.turn, conversation.caller.waiting
+    if turn is not None and turn.ended_ms is None:
+        yield TurnEndless(turn.evidence, now_ms, turn, now_ms - turn.at_ms)
+    if left is not None:
+        yield TurnLeft(left.evidence, now_ms, left, None, now_ms - (left.ended_ms or left.at_ms))
+    for request in conversation.requests:
+        yield from _unanswered(conversation, request)
+    session = conversation.session
+    if conversation.responses.begun == 0 and conversation.caller.turns == 0 and session.configured_ms is not None:
+        yield GreetingMissing(session.configured or left_over(conversation), now_ms)
+
+
+def _unanswered(conversation: Conversation, request: ClientRequest) -> Iterator[Observation]:
+    waited = conversation.now_ms - request.at_ms
+    is_open = request.state is RequestState.OPEN and conversation.log.server_events > 0
+    if request.type == _COMMIT and is_open and waited > _COMMIT_MS:
+        yield CommitUnanswered(request.evidence, conversation.now_ms, request, waited)
+    if request.idle and request.state is not RequestState.REJECTED:
+        yield AskedForNothing(request.evidence, conversation.now_ms, request)
+
+
+def left_over(conversation: Conversation) -> Evidence:
+    """Some line to show for a session that has shown nothing else."""
+    return conversation.session.created or Evidence("-", 0, conversation.now_ms, "")
