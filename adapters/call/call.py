@@ -125,7 +125,7 @@ class Call:
 
     async def _loop_of_the_call(self) -> None:
         settings = self._services.settings
-        context = {} if settings.greeting is not None else {"owed": "none"}
+        context = self._machine.spec.start_context(has_greeting=settings.greeting is not None)
         manual = self._machine.spec.turn_detection.manual
         steps = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
         self._leg.listen(self)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from adapters.call.mailbox import Mailbox
 from fsm.machine.machine import Event, Snapshot, TurnSpecMachine
-
-QUIET: Final = "configured"
-"""The state in which nobody has the floor."""
-
 
 def hang_up_request(reason: str) -> Event:
     """An operator's wish that the call ends politely."""
@@ -21,7 +16,7 @@ class Drain:
     """`begin`, then `look` between any two steps: the hang-up is requested once, when the call is at rest."""
 
     def __init__(self, machine: TurnSpecMachine, mailbox: Mailbox, is_playing: Callable[[], bool]) -> None:
-        self._machine = machine
+        self._quiet = machine.spec.tagged("quiet")
         self._mailbox = mailbox
         self._is_playing = is_playing
         self._reason = ""
@@ -42,5 +37,4 @@ class Drain:
 
     def _is_at_rest(self, snapshot: Snapshot) -> bool:
         """Nobody has the floor, nothing has a deadline, nothing is heard."""
-        quiet = snapshot.state == QUIET or QUIET not in self._machine.spec.states
-        return quiet and not snapshot.armed and not self._is_playing()
+        return snapshot.state in self._quiet and not snapshot.armed and not self._is_playing()

@@ -24,7 +24,6 @@ _ENDED = {
     "response.done.fatal": "failed",
     "caller.interrupted": "cancelled",
 }
-_PLAYING = 1  # of the slots playout and prompt: idle, playing, flushing
 _TROUBLE = ("provider.", "timer.connect_overdue", "timer.created_overdue", "retries.overflowed")
 _REJECTIONS = ("create_rejected", "create_failed", "session.update_rejected", "commit_rejected", "item_rejected")
 
@@ -60,11 +59,16 @@ class Summary:
     mailbox_dropped: int = 0
     journal_dropped: int = 0
     played: PlayoutStats | None = None
+    _ending: frozenset[str] = attrs.field(init=False)
+    _caller_speaks: frozenset[str] = attrs.field(init=False)
     _response: _Response = attrs.field(factory=_Response)
     _asked: str = ""
     _quiet_since_ms: int | None = 0
     _was_audible: bool = False
     _trouble: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        self._ending, self._caller_speaks = self.spec.tagged("ending"), self.spec.tagged("floor_caller")
 
     def count(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         """Takes one step into account; `at_ms` is milliseconds since the call began."""
@@ -91,7 +95,7 @@ class Summary:
         """Why the call ends is what began its end; where attempts ran out, what the last one died of."""
         if step.variant.startswith(_TROUBLE) and step.outcome != "ignored":
             self._trouble = _reason(step, envelope)
-        if not self.end_reason and step.snapshot.state in ("closing", "closed"):
+        if not self.end_reason and step.snapshot.state in self._ending:
             ran_out = step.variant == "reconnects.overflowed" and self._trouble
             self.end_reason = self._trouble if ran_out else _reason(step, envelope)
         if step.snapshot.is_final:
@@ -99,7 +103,7 @@ class Summary:
 
     def _is_audible(self, step: Step) -> bool:
         values = step.snapshot.control.values
-        return any(values[self.spec.slot_index[slot]] == _PLAYING for slot in ("playout", "prompt"))
+        return any(values[index] in heard for index, heard in self.spec.audible)
 
     def _count_event(self, variant: str, step: Step) -> None:
         if variant in _TURN_ENDS or variant == "timer.keys_done":
@@ -114,7 +118,7 @@ class Summary:
         elif variant.startswith(_REJECTIONS) and step.outcome != "ignored":
             self.rejections[variant] += 1
         spoke = variant in ("input_audio_buffer.speech_started.new", "caller.interrupted", "caller.pressed_key.talk")
-        if spoke and step.before != "user_speaking" and self._was_audible:
+        if spoke and step.before not in self._caller_speaks and self._was_audible:
             self.barge_ins += 1
 
     def _count_unended(self) -> None:
@@ -131,7 +135,7 @@ class Summary:
 
     def _count_silence(self, step: Step, at_ms: int) -> None:
         """Silence is when nobody has a voice: the caller does not speak and nothing of ours is played."""
-        quiet = step.snapshot.state != "user_speaking" and not self._was_audible
+        quiet = step.snapshot.state not in self._caller_speaks and not self._was_audible
         if self._quiet_since_ms is not None:
             self.longest_silence_ms = max(self.longest_silence_ms, at_ms - self._quiet_since_ms)
         if not quiet:

@@ -12,6 +12,12 @@ from fsm.language.spec import Spec
 ENDINGS: Final = ("caller.hung_up", "operator.hang_up_requested")
 """Without these a call would never be over."""
 
+_TAGS: Final = {
+    "quiet": "so a drain would never end a call of it",
+    "floor_caller": "so barge-ins and silences of its calls could not be counted",
+}
+_WHERE: Final = {"quiet": "nobody has the floor", "floor_caller": "the caller speaks"}
+
 
 def incompatibilities(spec: Spec, has_greeting: bool) -> Iterator[str]:
     """Why calls of this spec could not be served."""
@@ -23,6 +29,11 @@ def incompatibilities(spec: Spec, has_greeting: bool) -> Iterator[str]:
         is_sent = word.recipe == "plain" or word.to == "provider"  # the other recipes may change the ledger alone
         if is_sent and name not in LOCAL_EFFECTS | ENCODERS.keys():
             yield f"nothing here can do its effect '{name}'"
-    owed = next((variable for variable in spec.variables if variable.name == "owed"), None)
-    if not has_greeting and (owed is None or "none" not in owed.domain):
-        yield "a call without a greeting begins with owed = none, which it does not know: set 'greeting:'"
+    if not has_greeting and not spec.without_greeting:
+        yield (
+            "it does not say how a call without a greeting begins: set 'greeting:', or give a context variable"
+            " 'without_greeting: VALUE'"
+        )
+    for tag, use in _TAGS.items():
+        if not spec.tagged(tag):
+            yield f"none of its states has the tag '{tag}', {use}: add 'tags: [{tag}]' to the state where {_WHERE[tag]}"

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from fsm.language.spec import Spec
-from fsm.language.spec_reader import ANSWERS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
-from fsm.language.vocabulary_reader import _EVENT_KEYS as EVENT_KEYS
-from fsm.language.vocabulary_reader import _SECTIONS as VOCABULARY_SECTIONS
-from fsm.language.vocabulary_reader import _SOURCES as SOURCES
+from fsm.language.spec import STATE_TAGS, Spec
+from fsm.language.spec_reader import ANSWERS, CONTEXT_KEYS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
+from fsm.language.vocabulary_reader import EVENT_KEYS, SLOT_KEYS, SOURCES
+from fsm.language.vocabulary_reader import SECTIONS as VOCABULARY_SECTIONS
 from fsm.machine.ledgers.realtime import IDENTITIES, RECIPES
 
 Schema = Mapping[str, object]
@@ -126,6 +125,7 @@ _ROW_WORDS: Mapping[str, Schema] = {
 }
 _STATE_WORDS: Mapping[str, Schema] = {
     "about": ABOUT,
+    "tags": _listed({"enum": list(STATE_TAGS)}, " ".join(f"{tag}: {says}" for tag, says in STATE_TAGS.items())),
     "slots": _map(_listed(TEXT), "The slot values that may be found in this state."),
     "entry": _ref("operations", "Done when the state is entered."),
     "exit": _ref("operations", "Done when the state is left."),
@@ -138,11 +138,11 @@ _GROUP_WORDS: Mapping[str, Schema] = {
     "states": _listed(TEXT, "The states that share these answers; a state's own answer wins."),
     **_ANSWER_WORDS,
 }
-_CONTEXT_KEYS = ("values", "range", "initial", "overflow", "about")
 _CONTEXT_WORDS: Mapping[str, Schema] = {
     "values": {"type": "array", "items": TEXT, "minItems": 1, "description": "Every value; the order is their rank."},
     "range": {"type": "string", "pattern": r"^0\.\.[0-9]+$", "description": "A counter that stays within 0..n."},
     "initial": _said("The value at first; without it, the first."),
+    "without_greeting": _said("The value at first in a call that has no greeting, if that is another."),
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }
@@ -209,7 +209,7 @@ _SPEC_PARTS: Mapping[str, Schema] = {
     },
     "choice_row": _keys(_ROW_WORDS, ROW_KEYS, "to"),
     "context": {
-        **_keys(_CONTEXT_WORDS, _CONTEXT_KEYS), "oneOf": [{"required": ["values"]}, {"required": ["range"]}]
+        **_keys(_CONTEXT_WORDS, CONTEXT_KEYS), "oneOf": [{"required": ["values"]}, {"required": ["range"]}]
     },
     "deadline": _keys(_DEADLINE_WORDS, _DEADLINE_KEYS, "after_ms", "while"),
     "group": _keys(_GROUP_WORDS, GROUP_KEYS),
@@ -246,10 +246,10 @@ _MEANING: Mapping[str, Schema] = {
     "moves": _map(_map(TEXT), "What becomes of the slots: old value to new; `*` is every other."),
     "about": ABOUT,
 }
-_SLOT_KEYS = ("values", "initial", "waits", "about")
 _SLOT_WORDS: Mapping[str, Schema] = {
     "values": {"type": "array", "items": TEXT, "minItems": 1, "description": "Every value it can have."},
     "initial": _said("The value at first; without it, the first."),
+    "audible": _listed(TEXT, "The values in which the caller hears something of ours."),
     "waits": _listed(TEXT, "The values in which somebody is waited for: a deadline must run."),
     "about": ABOUT,
 }
@@ -283,7 +283,7 @@ _ERROR_WORDS: Mapping[str, Schema] = {
 _VOCABULARY_SECTIONS: Mapping[str, Schema] = {
     "vocabulary": _said("The name of the vocabulary."),
     "about": ABOUT,
-    "slots": _map(_keys(_SLOT_WORDS, _SLOT_KEYS, "values"), "What a conversation has exactly one of."),
+    "slots": _map(_keys(_SLOT_WORDS, SLOT_KEYS, "values"), "What a conversation has exactly one of."),
     "events": _map(_ref("event"), "What happens, and what it does to the slots."),
     "effects": _map(_keys(_EFFECT_WORDS, _EFFECT_KEYS), "What can be done, and what it does to the slots."),
     "presumptions": _map(_keys(_MEANING, _PRESUMPTION_KEYS), "What a deadline may take for granted."),

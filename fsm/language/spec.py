@@ -105,6 +105,14 @@ class Cell:
         return (self.group is None, self.exact)
 
 
+STATE_TAGS: Mapping[str, str] = {
+    "quiet": "Nobody has the floor and nothing is owed: a call that is to end when it can ends here.",
+    "floor_caller": "The caller speaks.",
+    "ending": "The call is coming to its end; a final state is one anyway.",
+}
+"""What programs may ask of a state. Its name is for people."""
+
+
 @attrs.frozen
 class State:
     """Who has the floor. `bound` limits the slot values that may be found here."""
@@ -115,6 +123,7 @@ class State:
     exit: tuple[Operation, ...]
     bound: Mapping[str, frozenset[int]]
     final: bool
+    tags: frozenset[str] = frozenset()
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
@@ -187,6 +196,8 @@ class Spec:
     initial: str
     turn_detection: TurnDetection
     happy_path: tuple[str, ...] = ()
+    without_greeting: Mapping[str, str] = attrs.field(factory=dict)
+    """The context a call without a greeting begins with, where that differs from the initial values."""
 
     @cached_property
     def slots(self) -> tuple[Variable, ...]:
@@ -199,6 +210,21 @@ class Spec:
     @cached_property
     def slot_index(self) -> Mapping[str, int]:
         return {v.name: v.index for v in self.slots}
+
+    def start_context(self, *, has_greeting: bool) -> dict[str, str]:
+        """What `TurnSpecMachine.start` is given: the one rule for calls, journals and checks."""
+        return {} if has_greeting else dict(self.without_greeting)
+
+    def tagged(self, tag: str) -> frozenset[str]:
+        """The states with a tag of STATE_TAGS; a final state is `ending`, too."""
+        assert tag in STATE_TAGS, tag
+        return frozenset(s.name for s in self.states.values() if tag in s.tags or (tag == "ending" and s.final))
+
+    @cached_property
+    def audible(self) -> tuple[tuple[int, frozenset[int]], ...]:
+        """Where in a configuration, and with which values, the caller hears something of ours."""
+        slots = self.vocabulary.audible
+        return tuple((self.slot_index[name], values) for name, values in slots.items() if values)
 
     def variable(self, name: str) -> Variable:
         return next(v for v in self.variables if v.name == name)

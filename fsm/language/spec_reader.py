@@ -13,6 +13,7 @@ from fsm.language.problem import Problems, SpecError, suggestion
 from fsm.language.reading import Reader
 from fsm.language.source import Node
 from fsm.language.spec import (
+    STATE_TAGS,
     Assign,
     Branch,
     Cell,
@@ -39,7 +40,8 @@ SECTIONS = (
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
 ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
-STATE_KEYS = ("about", "slots", "entry", "exit", "after", "final", *ANSWERS)
+STATE_KEYS = ("about", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
+CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "overflow", "about")
 GROUP_KEYS = ("about", "states", *ANSWERS)
 _ASSIGNMENT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
 _CALL = re.compile(r"^(\w+)(?:\(\s*(\w+)\s*\))?$")
@@ -54,7 +56,7 @@ class SpecReader(Reader):
         self.actions: dict[str, Node] = {}
         self.open_actions: list[str] = []
         self.deadlines: dict[str, Deadline] = {}
-        self.deadline_names: tuple[str, ...] = ()
+        self.without_greeting: dict[str, str] = {}
         self.state_names: tuple[str, ...] = ()
         self.targets: tuple[str, ...] = ()
         self.events: frozenset[str] = frozenset()
@@ -86,6 +88,7 @@ class SpecReader(Reader):
             {k.text or "": self._state(k, n) for k, n in states}, read_choices, read_groups, self.deadlines, self.cells,
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
+            self.without_greeting,
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------
@@ -112,7 +115,7 @@ class SpecReader(Reader):
             self.scope.name(key.text or "", self._guard(node))
 
     def _context(self, key: Node, node: Node, index: int) -> Variable:
-        fields = self.mapping(node, ("values", "range", "initial", "overflow", "about"))
+        fields = self.mapping(node, CONTEXT_KEYS)
         name, overflow = key.text or "", None
         if "range" in fields:
             text = self.text(fields["range"])
@@ -131,6 +134,8 @@ class SpecReader(Reader):
             domain = ("no", "yes")
         initial = self.one_of(fields["initial"], domain) if "initial" in fields else domain[0]
         numeric = "range" in fields
+        if "without_greeting" in fields:
+            self.without_greeting[name] = self.one_of(fields["without_greeting"], domain)
         return Variable(name, domain, domain.index(initial), index, "context", overflow, numeric, key.place)
 
     def _deadlines(self, node: Node | None, states: Sequence[tuple[Node, Node]]) -> None:
@@ -337,7 +342,11 @@ class SpecReader(Reader):
             bound[name] = frozenset(slots[name].domain.index(v) for v in values)
         final = "final" in fields and self.one_of(fields["final"], ("no", "yes", "true", "false")) in ("yes", "true")
         entry, leave = self.operations(fields.get("entry")), self.operations(fields.get("exit"))
-        return State(key.text or "", self._optional(fields.get("about")), entry, leave, bound, final, key.place)
+        tags = frozenset(
+            self.one_of(item, tuple(STATE_TAGS)) for item in (self.listed(fields["tags"]) if "tags" in fields else ())
+        )
+        about = self._optional(fields.get("about"))
+        return State(key.text or "", about, entry, leave, bound, final, tags, key.place)
 
     def _turn_detection(self, node: Node | None) -> TurnDetection:
         if node is None:

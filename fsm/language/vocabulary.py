@@ -105,6 +105,8 @@ class Vocabulary:
     errors: tuple[ErrorForm, ...]
     noise: Mapping[str, str]
     identities: Mapping[str, str]
+    audible: Mapping[str, frozenset[int]] = attrs.field(factory=dict)
+    """Of each slot, the values in which the caller hears something of ours."""
 
     @property
     def alphabet(self) -> tuple[EventWord, ...]:

@@ -11,11 +11,12 @@ from fsm.language.source import Node
 from fsm.language.vocabulary import EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
 from fsm.machine.ledgers.realtime import IDENTITIES, RECIPES
 
-_SECTIONS = ("vocabulary", "about", "slots", "events", "effects", "presumptions", "errors", "noise")
-_EVENT_KEYS = (
+SECTIONS = ("vocabulary", "about", "slots", "events", "effects", "presumptions", "errors", "noise")
+EVENT_KEYS = (
     "about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead"
 )  # fmt: skip
-_SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")
+SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
+SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")
 
 
 class VocabularyReader(Reader):
@@ -26,6 +27,7 @@ class VocabularyReader(Reader):
         self.names: list[str] = []
         self.slots: dict[str, Variable] = {}
         self.waits: dict[str, frozenset[int]] = {}
+        self.audible: dict[str, frozenset[int]] = {}
         self.events: dict[str, EventWord] = {}
         self.effects: dict[str, EffectWord] = {}
         self.presumptions: dict[str, Presumption] = {}
@@ -37,7 +39,7 @@ class VocabularyReader(Reader):
         self.words: list[tuple[str, Place]] = []
 
     def read(self, root: Node) -> None:
-        sections = self.mapping(root, _SECTIONS)
+        sections = self.mapping(root, SECTIONS)
         if "vocabulary" in sections:
             self.names.append(self.text(sections["vocabulary"]))
         for key, node in self.entries(sections.get("slots")):
@@ -74,12 +76,12 @@ class VocabularyReader(Reader):
             )
         return Vocabulary(
             tuple(self.names), tuple(self.slots.values()), self.waits, self.events, self.effects, self.presumptions,
-            {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities,
+            {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities, self.audible,
         )  # fmt: skip
 
     def _slot(self, key: Node, node: Node) -> None:
         name = key.text or ""
-        fields = self.mapping(node, ("values", "initial", "waits", "about"))
+        fields = self.mapping(node, SLOT_KEYS)
         if "values" not in fields:
             self.problems.add(key.place, "missing", f"slot '{name}' has no 'values'")
             return
@@ -90,11 +92,13 @@ class VocabularyReader(Reader):
             self.problems.add(key.place, "duplicate-slot", f"slot '{name}' is declared in another file already")
         self.slots[name] = Variable(name, domain, domain.index(initial), 0, "slot", place=key.place)
         self.waits[name] = frozenset(domain.index(w) for w in waits)
+        heard = [self.one_of(item, domain) for item in self.listed(fields["audible"])] if "audible" in fields else []
+        self.audible[name] = frozenset(domain.index(h) for h in heard)
 
     def _event(self, key: Node, node: Node) -> None:
         base = key.text or ""
-        fields = self.mapping(node, _EVENT_KEYS)
-        source = self.one_of(fields["from"], _SOURCES) if "from" in fields else None
+        fields = self.mapping(node, EVENT_KEYS)
+        source = self.one_of(fields["from"], SOURCES) if "from" in fields else None
         if "identity" in fields:
             identity = self.one_of(fields["identity"], tuple(IDENTITIES))
             self.identities[base] = identity
@@ -114,7 +118,7 @@ class VocabularyReader(Reader):
             self.problems.add(key.place, "variants", f"the variants of '{key.text}' must be exactly: {want}")
 
     def _variant(self, name: str, base: str, source: str | None, place: Place, node: Node) -> None:
-        fields = self.mapping(node, _EVENT_KEYS)
+        fields = self.mapping(node, EVENT_KEYS)
         when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
         known = self.events.get(name) or EventWord(name, place=place, base=base)
         if "instead" in fields:

@@ -6,7 +6,7 @@ import pytest
 
 from fsm.machine.machine import Event
 from fsm.machine.reaction import MAX_REACTIONS
-from tests.fsm.language.mini import HOUSE, Walk, changed, effects, found, load_mini
+from tests.fsm.language.mini import HOUSE, WORDS, Walk, changed, effects, found, load_mini, said
 
 RANG = "      bell.rang: {do: [bells += 1, open_door]}\n"
 
@@ -382,3 +382,24 @@ def test_what_both_say_is_written_twice() -> None:
     assert [(str(p.place), p.code, p.hint) for p in problems] == [
         ("mini.yaml:7:3", "duplicate-key", "the included part says it at part.yaml:3:3")
     ]
+
+
+# --- tags -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tag_that_means_nothing_is_refused_with_its_place() -> None:
+    text = changed(("    about: Where a call begins.\n", "    about: Where a call begins.\n    tags: [quite]\n"))
+    assert said(text) == ["mini.yaml:14:12: error[unknown-name]: 'quite' is not known here\n    did you mean 'quiet'?"]
+
+
+def test_tags_slots_that_are_heard_and_the_start_without_a_greeting_are_read() -> None:
+    words = changed(("waits: [on]", "waits: [on], audible: [on, lost]"), text=WORDS)
+    text = changed(
+        ("    about: Where a call begins.\n", "    about: Where a call begins.\n    tags: [quiet, floor_caller]\n"),
+        ("mood: {values: [calm, cross, angry]}", "mood: {values: [calm, cross, angry], without_greeting: cross}"),
+    )
+    spec = load_mini(text, words).spec
+    assert spec.tagged("quiet") == spec.tagged("floor_caller") == {"hall"}
+    assert spec.tagged("ending") == {"cellar"}  # it is final
+    assert spec.audible == ((spec.slot_index["lamp"], frozenset({1, 2})),)
+    assert spec.start_context(has_greeting=False) == {"mood": "cross"}
