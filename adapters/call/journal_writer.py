@@ -25,14 +25,13 @@ from adapters.call.summary import Summary
 from adapters.files import FileWriterThread, opened_new
 from adapters.providers.provider import WireEvent
 from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
-from fsm.journal.scrub import HIDDEN
+from fsm.journal.scrub import KnownSecrets
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
 
 log = structlog.get_logger(__name__)
 
 HAND_OVER_S: Final = 0.1
-SECRET_CHARS: Final = 6
 _BATCH_LINES: Final = 100
 
 
@@ -69,7 +68,7 @@ class JournalWriter:
         self._spec = spec
         self._digest = digest
         self._settings = settings
-        self._secrets = tuple(each for each in secrets if len(each) >= SECRET_CHARS)
+        self._secrets = KnownSecrets(secrets)
         self._now = now
         self._thread = FileWriterThread("journals", max_waiting_bytes)
 
@@ -86,9 +85,9 @@ class JournalWriter:
 class CallJournal:
     """An observer of one call. `close` is safe more than once; without `ended` before it there is no end line."""
 
-    def __init__(self, thread: FileWriterThread, path: Path, header: Header, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, thread: FileWriterThread, path: Path, header: Header, secrets: KnownSecrets) -> None:
         self._thread = thread
-        self._secrets = tuple(secrets)
+        self._secrets = secrets
         self._file = _LineFile(path)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -149,11 +148,7 @@ class CallJournal:
             self._timer = self._loop.call_later(HAND_OVER_S, self._hand_over)
 
     def _encoded(self, line: Line) -> bytes:
-        text = encode(line)
-        for secret in self._secrets:  # e.g. an Azure key that a tool's exception quotes
-            if secret in text:
-                text = text.replace(secret, HIDDEN)
-        return text.encode() + b"\n"
+        return self._secrets.hidden_in(encode(line)).encode() + b"\n"
 
     def _hand_over(self, is_last: bool = False) -> None:
         if self._timer is not None:
