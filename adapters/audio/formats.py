@@ -66,7 +66,6 @@ class AudioFormat:
         return _SILENCE[self.encoding] * (samples * self.sample_bytes)
 
 
-LEG_8K: Final = AudioFormat("pcm16", 8000)
 PCM_24K: Final = AudioFormat("pcm16", 24000)
 PCMU: Final = AudioFormat("pcmu", G711_HZ)
 PCMA: Final = AudioFormat("pcma", G711_HZ)

@@ -82,12 +82,13 @@ class Call:
 
     def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudio:
         settings, payload = self._services.settings, transcoder.provider_in
-        limits, manual = settings.limits, self._machine.spec.turn_detection.manual
+        limits = settings.limits
         silence = SilenceWatch(
             self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs
         )  # fmt: skip
-        uplink = Uplink(payload, discard, self._fact, keep=not manual, keep_ms=limits.caller_audio_kept_ms)
-        uncommitted = UncommittedAudio(payload, 0 if manual else limits.caller_audio_kept_ms)
+        keep_ms = 0 if self._machine.spec.turn_detection.manual else limits.caller_audio_kept_ms
+        uplink = Uplink(payload, discard, self._fact, keep_ms=keep_ms)
+        uncommitted = UncommittedAudio(payload, keep_ms)
         recorder = None
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"

@@ -99,11 +99,11 @@ FRAME = b"\x10\x20" * 160
 class Path:
     """A caller's path at 8 kHz mu-law, and what came out of it."""
 
-    def __init__(self, keep: bool = True, keep_ms: int = 8000) -> None:
+    def __init__(self, keep_ms: int = 8000) -> None:
         self.sent: list[bytes] = []
         self.facts: list[tuple[str, dict[str, Any]]] = []
         silence = SilenceWatch(self._fact, hold_ms=400)
-        uplink = Uplink(PCMU, self.sent.append, self._fact, keep=keep, keep_ms=keep_ms)
+        uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=keep_ms)
         self.audio = CallerAudio(Transcoder(PCMU), uplink, silence, UncommittedAudio(PCMU, keep_ms))
 
     def _fact(self, name: str, data: dict[str, Any]) -> None:
