@@ -2,8 +2,8 @@
 
 Lines are kept as they happen, written out (fsm.journal: no audio, no secret in them) and handed over every tenth of a
 second: one after another they cost half of what each costs between a step and a frame. What waits for the disk is
-bounded; lines over the bound are dropped, counted, and told in the journal itself. A batch is one write, and half of
-one is taken back, so that a file holds whole lines however the process ends.
+bounded; lines over the bound are dropped, counted, and reported in the journal itself. A batch is one write, and half
+of one is taken back, so that a file holds whole lines however the process ends.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class CallJournal:
         self._timer: asyncio.TimerHandle | None = None
         self._lines: list[Line] = []
         self._steps = 0
-        self._untold = 0  # dropped, and not yet said so in the journal
+        self._unreported = 0  # dropped, and not yet in the journal as such
         self._dropped = 0
         self._at_ms = 0
         self._closed = False
@@ -157,19 +157,19 @@ class CallJournal:
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        count, told = len(lines), self._untold
-        if told:
-            lines.insert(0, LostLine(self._at_ms, told, "more waited for the disk than may wait"))
+        count, unreported = len(lines), self._unreported
+        if unreported:
+            lines.insert(0, LostLine(self._at_ms, unreported, "more waited for the disk than may wait"))
         batch = b"".join(map(self._encoded, lines))
         if is_last:  # small, and once a call: never refused, or nobody would know what is missing
             self._thread.submit(lambda: self._file.write(batch, count))
-            self._untold = 0
+            self._unreported = 0
         elif self._thread.submit_batch(len(batch), lambda: self._file.write(batch, count)):
-            self._untold = 0
+            self._unreported = 0
         else:
             if not self._dropped:
                 log.warning("journal_falls_behind", path=str(self._file.path))
-            self._untold += count
+            self._unreported += count
             self._dropped += count
 
 

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import attrs
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """The first byte of a message. Asterisk sends UUID, DTMF and AUDIO; we may send HANGUP and AUDIO, nothing else."""
 
     HANGUP = 0x00
@@ -38,15 +38,15 @@ class Kind(IntEnum):
 
 RATE_HZ_OF_KIND: Mapping[int, int] = MappingProxyType(
     {
-        Kind.AUDIO_8K: 8_000,
-        Kind.AUDIO_12K: 12_000,
-        Kind.AUDIO_16K: 16_000,
-        Kind.AUDIO_24K: 24_000,
-        Kind.AUDIO_32K: 32_000,
-        Kind.AUDIO_44K: 44_100,
-        Kind.AUDIO_48K: 48_000,
-        Kind.AUDIO_96K: 96_000,
-        Kind.AUDIO_192K: 192_000,
+        MessageKind.AUDIO_8K: 8_000,
+        MessageKind.AUDIO_12K: 12_000,
+        MessageKind.AUDIO_16K: 16_000,
+        MessageKind.AUDIO_24K: 24_000,
+        MessageKind.AUDIO_32K: 32_000,
+        MessageKind.AUDIO_44K: 44_100,
+        MessageKind.AUDIO_48K: 48_000,
+        MessageKind.AUDIO_96K: 96_000,
+        MessageKind.AUDIO_192K: 192_000,
     }
 )
 KIND_OF_RATE_HZ: Mapping[int, int] = MappingProxyType({rate: kind for kind, rate in RATE_HZ_OF_KIND.items()})
@@ -105,12 +105,12 @@ _Reader: TypeAlias = Callable[[bytes], Message]
 
 
 def _read_uuid(payload: bytes) -> Message:
-    return Uuid(uuid.UUID(bytes=payload)) if len(payload) == 16 else Unknown(Kind.UUID, payload)
+    return Uuid(uuid.UUID(bytes=payload)) if len(payload) == 16 else Unknown(MessageKind.UUID, payload)
 
 
 def _read_dtmf(payload: bytes) -> Message:
     digit = payload.decode("latin-1").upper()
-    return Dtmf(digit) if len(digit) == 1 and digit in DIGITS else Unknown(Kind.DTMF, payload)
+    return Dtmf(digit) if len(digit) == 1 and digit in DIGITS else Unknown(MessageKind.DTMF, payload)
 
 
 def _read_hangup(_payload: bytes) -> Message:
@@ -129,10 +129,10 @@ def _audio_reader(rate_hz: int) -> _Reader:
 
 
 _READERS: Mapping[int, _Reader] = {
-    Kind.HANGUP: _read_hangup,
-    Kind.UUID: _read_uuid,
-    Kind.DTMF: _read_dtmf,
-    Kind.ERROR: _read_error,
+    MessageKind.HANGUP: _read_hangup,
+    MessageKind.UUID: _read_uuid,
+    MessageKind.DTMF: _read_dtmf,
+    MessageKind.ERROR: _read_error,
     **{kind: _audio_reader(rate_hz) for kind, rate_hz in RATE_HZ_OF_KIND.items()},
 }
 
@@ -221,11 +221,11 @@ def encode_hangup() -> bytes:
 
 def encode_uuid(value: uuid.UUID) -> bytes:
     """Asterisk's side of the wire."""
-    return HEADER.pack(Kind.UUID, 16) + value.bytes
+    return HEADER.pack(MessageKind.UUID, 16) + value.bytes
 
 
 def encode_dtmf(digit: str) -> bytes:
     """Asterisk's side of the wire. ValueError: not one of `0-9 * # A-D`."""
     if digit not in DIGITS:
         raise ValueError(f"{digit!r} is not a key of a telephone")
-    return HEADER.pack(Kind.DTMF, 1) + digit.encode("ascii")
+    return HEADER.pack(MessageKind.DTMF, 1) + digit.encode("ascii")

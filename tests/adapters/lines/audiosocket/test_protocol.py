@@ -13,7 +13,7 @@ from tests.adapters.lines.audiosocket.peers import raw_message
 
 CALL = uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00")
 
-kinds = st.sampled_from([*(int(kind) for kind in wire.Kind), 0x02, 0x04, 0x19, 0x7F, 0xFE])
+kinds = st.sampled_from([*(int(kind) for kind in wire.MessageKind), 0x02, 0x04, 0x19, 0x7F, 0xFE])
 payloads = st.one_of(st.binary(max_size=40), st.just(CALL.bytes), st.just(b"5"), st.binary(min_size=320, max_size=321))
 raw_messages = st.builds(raw_message, kinds, payloads)
 
