@@ -16,10 +16,8 @@ import attrs
 import orjson
 import structlog
 
-from fsm.journal.scrub import HIDDEN, scrub
+from fsm.journal.scrub import HIDDEN, KnownSecrets, scrub
 
-# An exact secret shorter than this would take letters out of everything.
-_SECRET_CHARS: Final = 6
 _MAX_DEPTH: Final = 5
 _MAX_ITEMS: Final = 50
 _MAX_CHARS: Final = 8_000
@@ -43,17 +41,11 @@ class Redactor:
     """Takes secrets out of texts: the ones it is given, and whatever looks like one (`sk-...`, `Bearer ...`)."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted((each for each in set(secrets) if len(each) >= _SECRET_CHARS), key=len, reverse=True)
+        self._known = KnownSecrets(secrets)
 
     def text(self, text: str) -> str:
-        clean = scrub(self._without_known(text))
+        clean = scrub(self._known.hidden_in(text))
         return clean if isinstance(clean, str) else HIDDEN
-
-    def _without_known(self, text: str) -> str:
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, HIDDEN)
-        return text
 
     def _plain(self, value: object, depth: int = 0) -> object:
         """The value as JSON can hold it, bounded, without known secrets. Objects become their repr, bytes a size."""
@@ -78,7 +70,7 @@ class Redactor:
         return self.text(self._bounded(str(key)))
 
     def _bounded(self, text: str) -> str:
-        clean = self._without_known(text)
+        clean = self._known.hidden_in(text)
         if not clean.isascii():  # half of a surrogate pair cannot be written
             clean = clean.encode("utf-8", "replace").decode()
         return clean if len(clean) <= _MAX_CHARS else f"{clean[:_MAX_CHARS]}... ({len(clean)} characters)"

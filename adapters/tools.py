@@ -1,7 +1,7 @@
-"""Tools: Python callables the model may call. Runs them with a deadline; whatever goes wrong, the model is told.
+"""Tools: Python callables the model may call. Runs them with a deadline; whatever goes wrong, the model learns of it.
 
 A tool may be async (runs on the loop) or plain (runs in a thread). Its outcome is one text for the model; an unknown
-name, arguments that are no JSON or not of the schema, an exception and a missed deadline are such texts too.
+name, arguments that are not JSON or not of the schema, an exception and a missed deadline are such texts too.
 Never here: when the model is asked to answer.
 """
 
@@ -72,7 +72,7 @@ def checked(tool: Tool) -> Tool:
     try:
         jsonschema.Draft202012Validator.check_schema(dict(tool.parameters))
     except jsonschema.SchemaError as error:
-        raise ToolError(f"the parameters of tool '{tool.name}' are no JSON schema: {error.message}") from error
+        raise ToolError(f"the parameters of tool '{tool.name}' are not a JSON schema: {error.message}") from error
     return tool
 
 
@@ -198,11 +198,11 @@ def _arguments(tool: Tool, text: str) -> tuple[Mapping[str, object], str]:
         return {}, f"the arguments are not JSON: {error}"
     try:  # the registry: a reference to elsewhere is not fetched, which would hold the loop
         validator = jsonschema.Draft202012Validator(tool.parameters, registry=referencing.Registry())
-        misfit = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    except Exception as error:  # a reference to nowhere, a pattern that is none
+        mismatch = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except Exception as error:  # a reference to nowhere, a pattern that cannot be compiled
         return {}, f"the arguments cannot be checked: {type(error).__name__}: {error}"
-    if misfit is not None:
-        return {}, f"the arguments do not fit: {misfit.message}"
+    if mismatch is not None:
+        return {}, f"the arguments do not fit: {mismatch.message}"
     return (value, "") if isinstance(value, dict) else ({}, "the arguments are not a JSON object")
 
 

@@ -83,7 +83,7 @@ class Phone(asyncio.Protocol):
         self._held = b""
         self._queue = bytearray()
         self._offset = 0
-        self._provider: Provider | None = None
+        self._provider: BareProvider | None = None
         self._slot: list[Phone] = []
         self.is_generating = False
 
@@ -119,7 +119,7 @@ class Phone(asyncio.Protocol):
 
     def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        self._provider = provider = Provider(self, self._bridge.url)
+        self._provider = provider = BareProvider(self, self._bridge.url)
         uri = parse_uri(self._bridge.url)
         self._connecting = loop.create_task(loop.create_connection(lambda: provider, uri.host, uri.port))
 
@@ -151,7 +151,7 @@ class Phone(asyncio.Protocol):
         self._offset = 0
 
 
-class Provider(asyncio.Protocol):
+class BareProvider(asyncio.Protocol):
     """One Realtime session on the sans-I/O half of `websockets`."""
 
     def __init__(self, phone: Phone, url: str) -> None:

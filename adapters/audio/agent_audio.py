@@ -9,7 +9,7 @@ from adapters.audio.playout import Playout, PlayoutStats
 from adapters.audio.prompt import PromptPlayer
 
 
-class AgentAudio:
+class AgentAudioPath:
     """The agent's audio of one call. `pull` every 20 ms; everything else as the provider and the effects have it."""
 
     def __init__(self, transcoder: Transcoder, playout: Playout, prompts: PromptPlayer) -> None:
@@ -41,7 +41,7 @@ class AgentAudio:
             self._playout.push(response_id, item_id, content_index, tail)
 
     def end_response(self, response_id: str) -> None:
-        """No more audio of this response; an underrun is told from an end by it."""
+        """No more audio of this response; an underrun is known from an end by it."""
         self._playout.mark_response_ended(response_id)
 
     def play_prompt(self, name: str) -> None:

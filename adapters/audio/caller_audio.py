@@ -20,7 +20,7 @@ GAP_MS: Final = 200  # later than this no frame is only late
 ONSET_MS: Final = 1000  # a provider reports speech when it is sure, and counts from before that
 
 
-class CallerAudio:
+class CallerAudioPath:
     """The caller's audio of one call. `hear` with every frame of the line, `tick` every 20 ms."""
 
     def __init__(

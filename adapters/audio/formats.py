@@ -66,7 +66,6 @@ class AudioFormat:
         return _SILENCE[self.encoding] * (samples * self.sample_bytes)
 
 
-LEG_8K: Final = AudioFormat("pcm16", 8000)
 PCM_24K: Final = AudioFormat("pcm16", 24000)
 PCMU: Final = AudioFormat("pcmu", G711_HZ)
 PCMA: Final = AudioFormat("pcma", G711_HZ)
@@ -84,7 +83,7 @@ class Transcoder:
     def __init__(
         self, provider_in: AudioFormat, provider_out: AudioFormat | None = None, leg_rate_hz: int = 8000
     ) -> None:
-        """`provider_in` is what the provider is sent, `provider_out` what it sends (the same unless told)."""
+        """`provider_in` is what the provider is sent, `provider_out` what it sends (the same unless given)."""
         self.provider_in = provider_in
         self.provider_out = provider_out or provider_in
         self.leg_rate_hz = AudioFormat("pcm16", leg_rate_hz).rate_hz

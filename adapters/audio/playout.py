@@ -21,9 +21,6 @@ from adapters.audio import OnFact
 from adapters.audio.declick import faded_in_front_of
 from adapters.audio.formats import FRAME_MS, AudioFormat
 
-LOCAL: Final = "local"
-"""The response id of prompts of our own: played like any other, never listed for truncation, never remembered."""
-
 DRAINED_AFTER_MS: Final = 400  # an empty queue this long is the end, also if the provider never said so
 PROGRESS_MS: Final = 2000
 _LATE_RESPONSES = 64  # flushed ids remembered, oldest forgotten: late audio comes within seconds
@@ -39,6 +36,23 @@ class _Item:
     content_index: int
     received_bytes: int = 0
     heard_bytes: int = 0
+
+
+@attrs.define(eq=False)
+class _Gap:
+    """Silence in the middle of responses: an underrun if audio of one of them comes after it, nothing if they ended."""
+
+    heard_before: set[str] = attrs.field(factory=set)
+    ms: int = 0
+
+    def end_response(self, response_id: str) -> None:
+        self.heard_before.discard(response_id)
+        if not self.heard_before:
+            self.ms = 0
+
+    def forget(self) -> None:
+        self.ms = 0
+        self.heard_before.clear()
 
 
 @attrs.define(eq=False)
@@ -81,26 +95,21 @@ class Playout:
         self._max_queued_bytes = max_queued_ms * self.format.bytes_per_second // 1000
         self._queue: deque[tuple[_Item, bytes]] = deque()
         self._offset = 0  # bytes already pulled of the chunk at the head
-        self._counted_offset = 0  # and of these, counted as heard
-        self._chunk = b""  # the chunk at the head, while nothing but pulling goes on: see pull()
-        self._chunk_bytes = 0  # its length then, else 0
         self._is_idle = False  # nothing is queued, nothing is awaited: only push() can change that
         self._queued_bytes = 0
         self._items: dict[tuple[str, str, int], _Item] = {}  # in order of playing
         self._open: dict[str, _Item] = {}  # responses still generated, each with the item it is at
         self._late: dict[str, None] = {}
-        self._told: dict[tuple[str, str, int], None] = {}  # items known to whoever asked for the flush
+        self._reported: dict[tuple[str, str, int], None] = {}  # items known to whoever asked for the flush
         self._started: set[str] = set()
         self._last_frame: bytes | None = None
         self._cut_sample = b""  # the sample the last flush cut after; the next frame fades from it
         self._wait_ms = 0  # how long an unended response has left us with less than a frame
-        self._gap_ms = 0  # the same, and on after `playout.drained`: the silence so far
-        self._gap_responses: set[str] = set()  # those heard before the gap: their next audio makes it an underrun
+        self._gap = _Gap()  # goes on after `playout.drained`
         self._progress_ms = 0
 
     @property
     def queued_ms(self) -> int:
-        self._settle()
         return self.format.ms(self._queued_bytes)
 
     @property
@@ -110,7 +119,6 @@ class Playout:
 
     @property
     def stats(self) -> PlayoutStats:
-        self._settle()
         counted, ms = self._counted, self.format.ms
         return PlayoutStats(
             generated_ms=ms(counted.generated_bytes),
@@ -125,11 +133,10 @@ class Playout:
 
     def push(self, response_id: str, item_id: str, content_index: int, pcm: bytes) -> bool:
         """Queue 16-bit PCM at the leg's rate, any length. False: dropped, as late or as too much."""
-        self._settle()
         size = len(pcm) & ~1
         if response_id in self._late:
             self._counted.late_dropped_bytes += size
-            self._tell_dropped(response_id, item_id, content_index)
+            self._report_dropped(response_id, item_id, content_index)
             return False
         if self._queued_bytes + size > self._max_queued_bytes:
             self._counted.overflow_dropped_bytes += size
@@ -139,24 +146,16 @@ class Playout:
         self._is_idle = False
         item = self._item(response_id, item_id, content_index)
         item.received_bytes += size
-        if response_id != LOCAL:
-            self._open[response_id] = item
+        self._open[response_id] = item
         self._queue.append((item, pcm if size == len(pcm) else pcm[:size]))
         self._queued_bytes += size
         self._counted.generated_bytes += size
         return True
 
-    def push_prompt(self, name: str, pcm: bytes) -> bool:
-        """Queue a prompt of our own, complete as it is."""
-        return self.push(LOCAL, name, 0, pcm)
-
     def mark_response_ended(self, response_id: str) -> None:
         """The provider has generated all of it; what is queued still plays."""
-        self._settle()
         self._open.pop(response_id, None)
-        self._gap_responses.discard(response_id)
-        if not self._gap_responses:
-            self._gap_ms = 0
+        self._gap.end_response(response_id)
         self._forget_heard()
 
     def pull(self) -> bytes | None:
@@ -165,23 +164,14 @@ class Playout:
         The end of the audio is padded with silence; a response still generated keeps its last part of a frame back
         until more comes, it ends, or 400 ms have passed. After a flush one more frame leaves: the slope of the cut.
         """
-        end = self._offset + self._frame_bytes
-        if end < self._chunk_bytes:  # nearly always: further into a chunk that plays already
-            self._last_frame = frame = self._chunk[self._offset : end]
-            self._offset = end
-            self._progress_ms += FRAME_MS
-            if self._progress_ms >= PROGRESS_MS:
-                self._progressed()
-            return frame
         if self._is_idle:
             return None
-        self._settle()
         playing = self._next_frame()
         if self._cut_sample:
             playing = faded_in_front_of(self._cut_sample, playing or bytes(self._frame_bytes), self.format.rate_hz)
             self._cut_sample = b""
         elif playing is None:
-            self._is_idle = not (self._queue or self._open or self._started or self._gap_responses)
+            self._is_idle = not (self._queue or self._open or self._started or self._gap.heard_before)
         self._last_frame = playing
         return playing
 
@@ -193,25 +183,22 @@ class Playout:
         cut of that one is cut for good. Responses to `spare` play on: audio comes here at once, events by way of a
         queue, and whoever flushes has not heard of these yet.
         """
-        self._settle()
         cut = {key: item for key, item in self._items.items() if item.response_id not in spare}
         items = [self._report(item) for item in cut.values() if self._is_unheard(item)]
-        self._told.update(dict.fromkeys(cut))
+        self._reported.update(dict.fromkeys(cut))
         if not self._keep_queued(spare) and self._last_frame is not None and any(self._last_frame[-2:]):
             self._cut_sample = self._last_frame[-2:]
         ended = {item.response_id: None for item in cut.values() if item.response_id not in self._open}
         for response_id in (*response_ids, *ended):
-            if response_id != LOCAL:
-                self._late.pop(response_id, None)
-                self._late[response_id] = None
-                self._open.pop(response_id, None)
-        while len(self._late) > _LATE_RESPONSES:
-            del self._late[next(iter(self._late))]
+            self._late.pop(response_id, None)
+            self._late[response_id] = None
+            self._open.pop(response_id, None)
+        _forget_oldest(self._late, _LATE_RESPONSES)
         for item in cut.values():  # the position of an item that goes on lies behind what was dropped of it
             item.heard_bytes = item.received_bytes
         self._forget_heard()
         self._fall_silent()
-        self._forget_gap()
+        self._gap.forget()
         self._wait_ms = 0
         self._counted.flushes += 1
         self._on_fact("playout.flushed", {"items": items})
@@ -221,21 +208,19 @@ class Playout:
         """Leaves only what is spared in the queue. True: what is playing goes on."""
         goes_on = bool(self._queue) and self._offset > 0 and self._queue[0][0].response_id in spare
         self._queue = deque(entry for entry in self._queue if entry[0].response_id in spare)
-        self._chunk_bytes = 0
         if not goes_on:
-            self._offset = self._counted_offset = 0
+            self._offset = 0
         self._queued_bytes = sum(len(chunk) for _, chunk in self._queue) - self._offset
         return goes_on
 
-    def _tell_dropped(self, response_id: str, item_id: str, content_index: int) -> None:
+    def _report_dropped(self, response_id: str, item_id: str, content_index: int) -> None:
         """Once for each item of a flushed response of which nothing had come before the flush."""
         key = (response_id, item_id, content_index)
-        if key not in self._told:
-            self._told[key] = None
+        if key not in self._reported:
+            self._reported[key] = None
             item = _Item(response_id, item_id, content_index)
             self._on_fact("playout.dropped", {"items": [self._report(item)]})
-        while len(self._told) > _TRACKED_ITEMS:
-            del self._told[next(iter(self._told))]
+        _forget_oldest(self._reported, _TRACKED_ITEMS)
 
     def _item(self, response_id: str, item_id: str, content_index: int) -> _Item:
         key = (response_id, item_id, content_index)
@@ -253,32 +238,20 @@ class Playout:
             return None
         item, chunk = self._queue[0]
         self._wait_ms = 0
-        if self._gap_responses:
+        if self._gap.heard_before:
             self._end_gap(item.response_id)
         end = self._offset + wanted
         if end < len(chunk):  # the frame lies within one chunk
             frame = chunk[self._offset : end]
             self._offset = end
-            self._settle()
-            self._chunk, self._chunk_bytes = chunk, len(chunk)
+            self._count_heard(item, wanted)
         else:
             frame = self._assembled(wanted)
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
-            self._progressed()
+            self._progress_ms = 0
+            self._on_fact("playout.progressed", {})
         return frame
-
-    def _progressed(self) -> None:
-        self._progress_ms = 0
-        self._on_fact("playout.progressed", {})
-
-    def _settle(self) -> None:
-        """Counts as heard what was pulled of the chunk at the head; from here pull() looks at everything again."""
-        self._chunk_bytes = 0
-        size_bytes = self._offset - self._counted_offset
-        if size_bytes:
-            self._counted_offset = self._offset
-            self._count_heard(self._queue[0][0], size_bytes)
 
     def _assembled(self, wanted: int) -> bytes:
         """A frame from several chunks, padded when the queue ends."""
@@ -288,10 +261,9 @@ class Playout:
             item, chunk = self._queue[0]
             part = chunk[self._offset : self._offset + missing]
             self._offset += len(part)
-            self._counted_offset = self._offset
             if self._offset == len(chunk):
                 self._queue.popleft()
-                self._offset = self._counted_offset = 0
+                self._offset = 0
             parts.append(part)
             missing -= len(part)
             self._count_heard(item, len(part))
@@ -303,9 +275,9 @@ class Playout:
         """With less than a frame queued nothing leaves now, unless what is left is the end of the audio."""
         waiting = bool(self._open) and (self.is_playing or bool(self._queue))
         if waiting:
-            self._gap_responses |= self._started & self._open.keys()
-        if self._gap_responses:
-            self._gap_ms += FRAME_MS
+            self._gap.heard_before |= self._started & self._open.keys()
+        if self._gap.heard_before:
+            self._gap.ms += FRAME_MS
         if waiting:
             self._wait_ms += FRAME_MS
             if self._wait_ms <= DRAINED_AFTER_MS:
@@ -313,7 +285,7 @@ class Playout:
             self._open.clear()  # presumed over; more audio of it opens it again
         self._wait_ms = 0
         if self._queue:
-            self._forget_gap()  # what was kept back did not come after it
+            self._gap.forget()  # what was kept back did not come after it
             return False
         if self.is_playing:
             self._fall_silent()
@@ -322,15 +294,11 @@ class Playout:
 
     def _end_gap(self, response_id: str) -> None:
         """Audio again: the gap was an underrun if it goes on with a response that was heard before it."""
-        if response_id in self._gap_responses:
+        if response_id in self._gap.heard_before:
             self._counted.underruns += 1
-            self._counted.gap_ms += self._gap_ms
-            self._counted.longest_gap_ms = max(self._counted.longest_gap_ms, self._gap_ms)
-        self._forget_gap()
-
-    def _forget_gap(self) -> None:
-        self._gap_ms = 0
-        self._gap_responses.clear()
+            self._counted.gap_ms += self._gap.ms
+            self._counted.longest_gap_ms = max(self._counted.longest_gap_ms, self._gap.ms)
+        self._gap.forget()
 
     def _fall_silent(self) -> None:
         self._started.clear()
@@ -353,8 +321,6 @@ class Playout:
         }
 
     def _is_unheard(self, item: _Item) -> bool:
-        if item.response_id == LOCAL:
-            return False
         return item.heard_bytes < item.received_bytes or self._open.get(item.response_id) is item
 
     def _report(self, item: _Item) -> dict[str, Any]:
@@ -365,3 +331,8 @@ class Playout:
             "heard_ms": self.format.ms(item.heard_bytes),
             "received_ms": self.format.ms(item.received_bytes),
         }
+
+
+def _forget_oldest(remembered: dict[Any, None], most: int) -> None:
+    while len(remembered) > most:
+        del remembered[next(iter(remembered))]

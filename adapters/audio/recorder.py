@@ -58,7 +58,7 @@ class Recorder:
         return self._ms(self._dropped_bytes)
 
     def hear(self, pcm: bytes, rate_hz: int | None = None) -> None:
-        """A caller's frame, as it came: PCM of any length, and any rate if told."""
+        """A caller's frame, as it came: PCM of any length, and any rate if it is given."""
         if self._closing:
             return
         if rate_hz is not None and rate_hz != self._rate_hz:

@@ -21,64 +21,27 @@ _JOINED_MS = 200  # kept frames leave in pieces of this: one write per 20 ms fra
 class Uplink:
     """Payload in the provider's format goes in, and out through `send` while open.
 
-    Reports `uplink.committable` {} once per opening, with the frame that makes 100 ms sent since. `keep`: closed audio
-    is kept, the newest `keep_ms` of it; else it is dropped. Dropped audio is counted in `dropped_ms`.
+    Reports `uplink.committable` {} once per opening, with the frame that makes 100 ms sent since. While it is closed
+    the newest `keep_ms` are kept, what is older is dropped; 0: nothing is kept.
     """
 
     __slots__ = (
-        "_committable_bytes",
-        "_dropped_bytes",
-        "_format",
-        "_keep",
-        "_keep_bytes",
-        "_kept",
-        "_kept_bytes",
-        "_on_fact",
-        "_send",
-        "_sent_bytes",
-        "_total_bytes",
+        "_committable_bytes", "_keep_bytes", "_kept", "_kept_bytes", "_on_fact", "_piece_bytes", "_send", "_sent_bytes",
         "is_open",
-    )
+    )  # fmt: skip
 
     def __init__(
-        self,
-        payload_format: AudioFormat,
-        send: Callable[[bytes], object],
-        on_fact: OnFact,
-        *,
-        keep: bool = True,
-        keep_ms: int = 8000,
+        self, payload_format: AudioFormat, send: Callable[[bytes], object], on_fact: OnFact, *, keep_ms: int = 8000
     ) -> None:
-        self._format = payload_format
         self._send = send
         self._on_fact = on_fact
-        self._keep = keep
         self._keep_bytes = keep_ms * payload_format.bytes_per_second // 1000
         self._committable_bytes = COMMITTABLE_MS * payload_format.bytes_per_second // 1000
+        self._piece_bytes = _JOINED_MS * payload_format.bytes_per_second // 1000
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
-        self._sent_bytes = 0
-        self._total_bytes = 0
-        self._dropped_bytes = 0
+        self._sent_bytes = 0  # since it was last opened
         self.is_open = False
-
-    @property
-    def sent_ms(self) -> int:
-        """Caller audio sent since the gate was last opened."""
-        return self._format.ms(self._sent_bytes)
-
-    @property
-    def total_sent_ms(self) -> int:
-        return self._format.ms(self._total_bytes)
-
-    @property
-    def kept_ms(self) -> int:
-        return self._format.ms(self._kept_bytes)
-
-    @property
-    def dropped_ms(self) -> int:
-        """Caller audio that never went out: kept too long, or not kept at all."""
-        return self._format.ms(self._dropped_bytes)
 
     def send_to(self, send: Callable[[bytes], object]) -> None:
         """Another way for what goes out from here on."""
@@ -88,17 +51,14 @@ class Uplink:
         """One caller frame in the provider's format, any length; an empty one is none."""
         if not payload:
             return
-        if self.is_open:
-            self._send(payload)
-            before = self._sent_bytes
-            self._sent_bytes = sent_bytes = before + len(payload)
-            self._total_bytes += len(payload)
-            if before < self._committable_bytes <= sent_bytes:
-                self._on_fact("uplink.committable", {})
-        elif self._keep:
-            self._keep_newest(payload)
-        else:
-            self._dropped_bytes += len(payload)
+        if not self.is_open:
+            self._keep(payload)
+            return
+        self._send(payload)
+        before = self._sent_bytes
+        self._sent_bytes = sent_bytes = before + len(payload)
+        if before < self._committable_bytes <= sent_bytes:
+            self._on_fact("uplink.committable", {})
 
     def open(self) -> None:
         """Send what was kept, in order, and let through what follows. Nothing happens when already open."""
@@ -109,24 +69,15 @@ class Uplink:
         kept = b"".join(self._kept)
         self._kept.clear()
         self._kept_bytes = 0
-        step = _JOINED_MS * self._format.bytes_per_second // 1000
-        for start in range(0, len(kept), step):
-            self.hear(kept[start : start + step])
+        for start in range(0, len(kept), self._piece_bytes):
+            self.hear(kept[start : start + self._piece_bytes])
 
     def close(self) -> None:
-        """From here frames are kept or dropped. `sent_ms` stays until the next opening."""
+        """From here frames are kept or dropped."""
         self.is_open = False
 
-    def discard(self) -> None:
-        """Drop what is kept."""
-        self._dropped_bytes += self._kept_bytes
-        self._kept.clear()
-        self._kept_bytes = 0
-
-    def _keep_newest(self, payload: bytes) -> None:
+    def _keep(self, payload: bytes) -> None:
         self._kept.append(payload)
         self._kept_bytes += len(payload)
         while self._kept_bytes > self._keep_bytes:
-            oldest = len(self._kept.popleft())
-            self._kept_bytes -= oldest
-            self._dropped_bytes += oldest
+            self._kept_bytes -= len(self._kept.popleft())

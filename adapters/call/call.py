@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import structlog
 
-from adapters.audio.agent_audio import AgentAudio
-from adapters.audio.caller_audio import CallerAudio, UncommittedAudio
+from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
 from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
@@ -80,25 +80,26 @@ class Call:
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
         self.summary = Summary(self._machine.spec)
 
-    def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudio:
+    def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudioPath:
         settings, payload = self._services.settings, transcoder.provider_in
-        limits, manual = settings.limits, self._machine.spec.turn_detection.manual
+        limits = settings.limits
         silence = SilenceWatch(
             self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs
         )  # fmt: skip
-        uplink = Uplink(payload, discard, self._fact, keep=not manual, keep_ms=limits.caller_audio_kept_ms)
-        uncommitted = UncommittedAudio(payload, 0 if manual else limits.caller_audio_kept_ms)
+        keep_ms = 0 if self._machine.spec.turn_detection.manual else limits.caller_audio_kept_ms
+        uplink = Uplink(payload, discard, self._fact, keep_ms=keep_ms)
+        uncommitted = UncommittedAudio(payload, keep_ms)
         recorder = None
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
-        return CallerAudio(transcoder, uplink, silence, uncommitted, recorder)
+        return CallerAudioPath(transcoder, uplink, silence, uncommitted, recorder)
 
-    def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudio:
+    def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         queued_ms = self._services.settings.limits.agent_audio_queued_ms
         playout = Playout(self._fact, rate_hz=self._leg.rate_hz, max_queued_ms=queued_ms)
         prompts = PromptPlayer(self._services.prompts, playout.format.frame_bytes, self._fact)
-        return AgentAudio(transcoder, playout, prompts)
+        return AgentAudioPath(transcoder, playout, prompts)
 
     def _new_executor(self) -> Executor:
         settings = self._services.settings
@@ -149,8 +150,8 @@ class Call:
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
-            told = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
-            self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in told.items() if v})
+            words = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
+            self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in words.items() if v})
         self.log.debug(
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,
             effects=[effect.name for effect in step.effects], at_ms=at_ms,

@@ -12,8 +12,8 @@ from typing import Final
 import attrs
 import structlog
 
-from adapters.audio.agent_audio import AgentAudio
-from adapters.audio.caller_audio import CallerAudio
+from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.provider_listener import ProviderListener
 from adapters.call.settings import CallSettings
@@ -38,8 +38,8 @@ class CallComponents:
 
     provider: Provider
     leg: CallLeg
-    caller_audio: CallerAudio
-    agent_audio: AgentAudio
+    caller_audio: CallerAudioPath
+    agent_audio: AgentAudioPath
     tools: ToolRunner
     history: History
     new_provider_listener: Callable[[], ProviderListener]

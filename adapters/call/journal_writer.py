@@ -2,8 +2,8 @@
 
 Lines are kept as they happen, written out (fsm.journal: no audio, no secret in them) and handed over every tenth of a
 second: one after another they cost half of what each costs between a step and a frame. What waits for the disk is
-bounded; lines over the bound are dropped, counted, and told in the journal itself. A batch is one write, and half of
-one is taken back, so that a file holds whole lines however the process ends.
+bounded; lines over the bound are dropped, counted, and reported in the journal itself. A batch is one write, and half
+of one is taken back, so that a file holds whole lines however the process ends.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ from adapters.call.summary import Summary
 from adapters.files import FileWriterThread, opened_new
 from adapters.providers.provider import WireEvent
 from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
-from fsm.journal.scrub import HIDDEN
+from fsm.journal.scrub import KnownSecrets
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
 
 log = structlog.get_logger(__name__)
 
 HAND_OVER_S: Final = 0.1
-SECRET_CHARS: Final = 6
 _BATCH_LINES: Final = 100
 
 
@@ -69,7 +68,7 @@ class JournalWriter:
         self._spec = spec
         self._digest = digest
         self._settings = settings
-        self._secrets = tuple(each for each in secrets if len(each) >= SECRET_CHARS)
+        self._secrets = KnownSecrets(secrets)
         self._now = now
         self._thread = FileWriterThread("journals", max_waiting_bytes)
 
@@ -86,15 +85,15 @@ class JournalWriter:
 class CallJournal:
     """An observer of one call. `close` is safe more than once; without `ended` before it there is no end line."""
 
-    def __init__(self, thread: FileWriterThread, path: Path, header: Header, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, thread: FileWriterThread, path: Path, header: Header, secrets: KnownSecrets) -> None:
         self._thread = thread
-        self._secrets = tuple(secrets)
+        self._secrets = secrets
         self._file = _LineFile(path)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._lines: list[Line] = []
         self._steps = 0
-        self._untold = 0  # dropped, and not yet said so in the journal
+        self._unreported = 0  # dropped, and not yet in the journal as such
         self._dropped = 0
         self._at_ms = 0
         self._closed = False
@@ -149,11 +148,7 @@ class CallJournal:
             self._timer = self._loop.call_later(HAND_OVER_S, self._hand_over)
 
     def _encoded(self, line: Line) -> bytes:
-        text = encode(line)
-        for secret in self._secrets:  # e.g. an Azure key that a tool's exception quotes
-            if secret in text:
-                text = text.replace(secret, HIDDEN)
-        return text.encode() + b"\n"
+        return self._secrets.hidden_in(encode(line)).encode() + b"\n"
 
     def _hand_over(self, is_last: bool = False) -> None:
         if self._timer is not None:
@@ -162,19 +157,19 @@ class CallJournal:
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        count, told = len(lines), self._untold
-        if told:
-            lines.insert(0, LostLine(self._at_ms, told, "more waited for the disk than may wait"))
+        count, unreported = len(lines), self._unreported
+        if unreported:
+            lines.insert(0, LostLine(self._at_ms, unreported, "more waited for the disk than may wait"))
         batch = b"".join(map(self._encoded, lines))
         if is_last:  # small, and once a call: never refused, or nobody would know what is missing
             self._thread.submit(lambda: self._file.write(batch, count))
-            self._untold = 0
+            self._unreported = 0
         elif self._thread.submit_batch(len(batch), lambda: self._file.write(batch, count)):
-            self._untold = 0
+            self._unreported = 0
         else:
             if not self._dropped:
                 log.warning("journal_falls_behind", path=str(self._file.path))
-            self._untold += count
+            self._unreported += count
             self._dropped += count
 
 

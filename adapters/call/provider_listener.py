@@ -1,4 +1,4 @@
-"""What the provider says, as facts for the mailbox and audio for the caller. Never a decision, never a control event.
+"""What the provider sends, as facts for the mailbox and audio for the caller. Never a decision, never a control event.
 
 One object for each socket, so that what a socket we have left still says reaches nobody.
 """
@@ -10,22 +10,22 @@ from collections.abc import Callable
 import attrs
 import structlog
 
-from adapters.audio.agent_audio import AgentAudio
-from adapters.audio.caller_audio import CallerAudio
+from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
 from adapters.providers.provider import (
     AgentSaid,
     AudioDelta,
-    AudioEnded,
+    AudioGenerated,
     CallerSaid,
+    CallerStarted,
     ConnectionEnding,
     DecodeFailure,
     Provider,
-    ResponseBegan,
-    ResponseEnded,
-    TurnBegan,
-    TurnCommitted,
+    ResponseGenerated,
+    ResponseStarted,
+    TurnAccepted,
     WireEvent,
     WireNote,
 )
@@ -41,8 +41,8 @@ class ProviderListener:
     provider: Provider
     vocabulary: Vocabulary
     mailbox: Mailbox
-    agent_audio: AgentAudio
-    caller_audio: CallerAudio
+    agent_audio: AgentAudioPath
+    caller_audio: CallerAudioPath
     history: History
     wire_in: Callable[[WireEvent], None]
     log: structlog.typing.FilteringBoundLogger
@@ -83,17 +83,17 @@ class ProviderListener:
     def _keep(self, note: WireNote) -> None:
         """What is not the machine's to know: words for a later session, the ends of audio, whose turn is held where."""
         match note:
-            case AudioEnded(response_id, item_id, content_index):
+            case AudioGenerated(response_id, item_id, content_index):
                 self.agent_audio.end_content(response_id, item_id, content_index)
-            case ResponseEnded(response_id):
+            case ResponseGenerated(response_id):
                 self.caller_audio.turn_held()
                 if response_id:
                     self.agent_audio.end_response(response_id)
-            case ResponseBegan():
+            case ResponseStarted():
                 self.caller_audio.turn_held()
-            case TurnBegan():
+            case CallerStarted():
                 self.caller_audio.turn_began()
-            case TurnCommitted(item_id):
+            case TurnAccepted(item_id):
                 self.caller_audio.turn_held()
                 self.history.turn(item_id)
             case CallerSaid(item_id, text):

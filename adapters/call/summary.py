@@ -122,7 +122,7 @@ class Summary:
             self.barge_ins += 1
 
     def _count_unended(self) -> None:
-        """An answer that was heard and whose end was never told (lost, or the session with it) was an answer, too."""
+        """An answer that was heard and whose end was never reported (it was lost) was an answer, too."""
         if self._response.heard and not self._response.counted:
             self._count_answer("unended")
 

@@ -1,4 +1,4 @@
-"""The machine's deadlines on the loop's clock: armed and disarmed by steps, told to the mailbox. Never a decision.
+"""The machine's deadlines on the loop's clock: armed and disarmed by steps, put into the mailbox. Never a decision.
 
 A timer that was disarmed after it fired is still in the mailbox; its epoch lets the machine know it for stale.
 """

@@ -49,7 +49,7 @@ class DecodeFailure:
 class ConnectionEnding:
     """`code` is the WebSocket close code: 1006 when the wire broke, None when we ended it or it never opened.
 
-    `fatal`: another attempt cannot mend it.
+    `fatal`: another attempt would end in the same way.
     """
 
     code: int | None
@@ -80,31 +80,31 @@ class ConnectionListener(Protocol):
 
 
 @attrs.frozen
-class TurnBegan:
+class CallerStarted:
     """The caller began to speak."""
 
 
 @attrs.frozen
-class TurnCommitted:
+class TurnAccepted:
     """The caller's turn is an item of the conversation, `item_id` if it has one."""
 
     item_id: str
 
 
 @attrs.frozen
-class ResponseBegan:
+class ResponseStarted:
     """A response: the provider has the caller's turn that it answers."""
 
 
 @attrs.frozen
-class ResponseEnded:
+class ResponseGenerated:
     """All of a response has been generated; its id, "" if it has none."""
 
     response_id: str
 
 
 @attrs.frozen
-class AudioEnded:
+class AudioGenerated:
     """All audio of one piece of content has been generated; an id that is missing is ""."""
 
     response_id: str
@@ -127,7 +127,9 @@ class CallerSaid:
     text: str
 
 
-WireNote: TypeAlias = TurnBegan | TurnCommitted | ResponseBegan | ResponseEnded | AudioEnded | AgentSaid | CallerSaid
+WireNote: TypeAlias = (
+    CallerStarted | TurnAccepted | ResponseStarted | ResponseGenerated | AudioGenerated | AgentSaid | CallerSaid
+)
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------

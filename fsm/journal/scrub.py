@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 _SECRET_KEYS = frozenset(
     {"authorization", "proxy-authorization", "api-key", "api_key", "apikey", "x-api-key", "openai-api-key",
@@ -16,6 +16,23 @@ _SECRET_TEXT = re.compile(
 _SUSPECT = re.compile(r"sk[-_]|ek[-_]|bearer|key=|token=", re.I)
 HIDDEN = "***"
 MAX_DEPTH = 40  # what is nested deeper is cut: a provider may not bring the journal down
+
+
+class KnownSecrets:
+    """Secrets that do not look like one (an Azure key that a tool's exception quotes), taken out of any text."""
+
+    LEAST_CHARS = 6
+    """A shorter one would take letters out of everything."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        chosen = (each for each in set(secrets) if len(each) >= self.LEAST_CHARS)
+        self._longest_first = sorted(chosen, key=len, reverse=True)  # one may be the beginning of another
+
+    def hidden_in(self, text: str) -> str:
+        for secret in self._longest_first:
+            if secret in text:
+                text = text.replace(secret, HIDDEN)
+        return text
 
 
 def scrub(value: object) -> object:

@@ -270,5 +270,5 @@ def test_a_tool_that_cannot_be_imported_is_named() -> None:
 
 
 def test_a_schema_that_is_none_is_refused() -> None:
-    with pytest.raises(ToolError, match="the parameters of tool 'x' are no JSON schema"):
+    with pytest.raises(ToolError, match="the parameters of tool 'x' are not a JSON schema"):
         checked(Tool("x", weather, parameters={"type": "objekt"}))

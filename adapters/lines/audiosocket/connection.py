@@ -13,7 +13,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum, StrEnum
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 from uuid import UUID
 
 import attrs
@@ -62,6 +62,9 @@ class Phase(Enum):
     LOST = "lost"
 
 
+_OVER: Final = (Phase.LEAVING, Phase.LOST)
+
+
 @attrs.define
 class ConnectionStats:
     """Counters of one connection, for the log line at its end and for tests."""
@@ -81,6 +84,74 @@ class ConnectionStats:
     """Exceptions of a listener or a source."""
 
 
+class PacedOutput:
+    """Toward the caller: exactly one message per 20 ms, what the source gives or silence, or one more frame dropped."""
+
+    def __init__(
+        self, settings: AudioSocketSettings, stats: ConnectionStats, note_failure: Callable[[str], None]
+    ) -> None:
+        self.source: FrameSource | None = None
+        self.frame_header = wire.audio_header(settings.rate_hz, settings.frame_bytes)
+        self._frame_bytes = settings.frame_bytes
+        self._silence = self.frame_header + bytes(settings.frame_bytes)
+        self._backlog_bytes = settings.backlog_max_frames * len(self._silence)
+        self._dropped_surplus = 0
+        self._stats = stats
+        self._note_failure = note_failure
+        self._place: Registration | None = None
+
+    def start(self, ticker: Ticker, transport: asyncio.Transport, on_dropped: Callable[[int], None]) -> None:
+        """`on_dropped`: the peer does not read; so many more frames were dropped than sent since it began."""
+        self._transport = transport
+        self._on_dropped = on_dropped
+        self._place = ticker.register(self.tick)
+
+    def stop(self) -> None:
+        """No frame leaves after this."""
+        if self._place is not None:
+            self._stats.frames_skipped = self._place.skipped_frames
+            self._place.unregister()
+        self._place = self.source = None
+
+    @property
+    def frames_unsent(self) -> int:
+        """Frames that were due and did not leave: the process was stalled, or the peer did not read."""
+        skipped = self._stats.frames_skipped if self._place is None else self._place.skipped_frames
+        return skipped + self._stats.frames_dropped
+
+    def tick(self, frames_due: int) -> None:
+        for _ in range(frames_due):
+            if self._place is None or self._transport.is_closing():
+                return
+            pcm = None
+            if self.source is not None:
+                try:
+                    pcm = self.source()
+                except Exception:
+                    self._note_failure("source")
+            if pcm is None:
+                self._stats.frames_silent += 1
+                message = self._silence
+            else:
+                message = self.frame_header + (pcm if len(pcm) == self._frame_bytes else self._shaped(pcm))
+            if self._transport.get_write_buffer_size() >= self._backlog_bytes:
+                self._drop_frame()
+                continue
+            if self._dropped_surplus:
+                self._dropped_surplus -= 1
+            self._stats.frames_sent += 1
+            self._transport.write(message)
+
+    def _shaped(self, pcm: bytes) -> bytes:
+        self._stats.frames_misshaped += 1
+        return pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
+
+    def _drop_frame(self) -> None:
+        self._dropped_surplus += 1
+        self._stats.frames_dropped += 1
+        self._on_dropped(self._dropped_surplus)
+
+
 class Connection(asyncio.Protocol):
     """Made by the server; handed to `on_call` once its `uuid` is known. `peer` is (host, port)."""
 
@@ -93,21 +164,12 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._decoder = wire.Decoder()
+        self._output = PacedOutput(settings, self.stats, self._note_failure)
+        self._decoder = wire.Decoder(self._output.frame_header)
         self._phase = Phase.UNIDENTIFIED
-        self._is_over = False  # leaving or lost; asked for every frame
         self._reason: Gone | None = None
         self._listener: LegListener | None = None
-        self._source: FrameSource | None = None
         self._early: deque[wire.Audio | wire.Dtmf] = deque(maxlen=settings.early_max_messages)
-        self._frame_bytes = settings.frame_bytes
-        self._header = wire.audio_header(settings.rate_hz, settings.frame_bytes)
-        self._silence = self._header + bytes(settings.frame_bytes)
-        self._message_bytes = len(self._silence)
-        self._rate_hz = settings.rate_hz
-        self._backlog_bytes = settings.backlog_max_frames * (wire.HEADER.size + settings.frame_bytes)
-        self._dropped_surplus = 0
-        self._tick_handle: Registration | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
 
@@ -120,17 +182,15 @@ class Connection(asyncio.Protocol):
     @property
     def rate_hz(self) -> int:
         """Of the frames a source gives."""
-        return self._rate_hz
+        return self._settings.rate_hz
 
     @property
     def frames_unsent(self) -> int:
-        """Frames that were due and did not leave: the process was stalled, or the peer did not read."""
-        skipped = self._tick_handle.skipped_frames if self._tick_handle is not None else self.stats.frames_skipped
-        return skipped + self.stats.frames_dropped
+        return self._output.frames_unsent
 
     def play_from(self, source: FrameSource | None) -> None:
         """From the next tick on every frame is asked of `source` (None: silence)."""
-        self._source = source
+        self._output.source = source
 
     def listen(self, listener: LegListener) -> None:
         """Replaces the listener. It first hears what came before there was one (bounded), and `on_gone` if too late."""
@@ -176,25 +236,20 @@ class Connection(asyncio.Protocol):
         if refusal := self._owner.admit(self):
             self._refuse(refusal)
             return
-        self._tick_handle = self._ticker.register(self._on_tick)
+        self._output.start(self._ticker, self._transport, self._on_frame_dropped)
         self._arm(self._settings.handshake_deadline_s, lambda: self._refuse("no uuid within the deadline"))
 
     def data_received(self, data: bytes) -> None:
-        if self._is_over:
+        if self._phase in _OVER:
             return
-        if (
-            len(data) == self._message_bytes
-            and self._listener is not None
-            and not self._decoder.held
-            and data.startswith(self._header)
-        ):  # nearly always: one frame like ours, whole
+        if self._listener is not None and (pcm := self._decoder.usual_payload(data)) is not None:
             self.stats.messages_received += 1
-            self._hear(self._listener, data[wire.HEADER.size :], self._rate_hz)
+            self._hear(self._listener, pcm, self._settings.rate_hz)
             return
         for message in self._decoder.feed(data):
             self.stats.messages_received += 1
             _ON_MESSAGE[type(message)](self, message)
-            if self._is_over:
+            if self._phase in _OVER:
                 return
 
     def eof_received(self) -> bool:
@@ -202,8 +257,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc  # FIN or RST: the same
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  FIN or RST: the same
         was = self._phase
         self._depart(Phase.LOST, Gone.CALLER_HUNG_UP)
         self._phase = Phase.LOST
@@ -225,9 +279,6 @@ class Connection(asyncio.Protocol):
         if sock is not None and self._settings.send_buffer_bytes:
             with contextlib.suppress(OSError):  # the peer may be gone already
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._settings.send_buffer_bytes)
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(self._transport, "max_size"):  # asyncio's own selector transport
             self._transport.max_size = self._settings.read_max_bytes
 
@@ -242,17 +293,13 @@ class Connection(asyncio.Protocol):
 
     def _depart(self, phase: Phase, reason: Gone) -> bool:
         """Into `phase` from a living one, once: no more ticks, no deadline, the uuid is free."""
-        if self._is_over:
+        if self._phase in _OVER:
             if phase is Phase.LOST:  # else the deadline of a polite end still runs
                 self._disarm()
             return False
-        self._phase, self._reason, self._is_over = phase, reason, True
+        self._phase, self._reason = phase, reason
         self._disarm()
-        if self._tick_handle is not None:
-            self.stats.frames_skipped = self._tick_handle.skipped_frames
-            self._tick_handle.unregister()
-            self._tick_handle = None
-        self._source = None
+        self._output.stop()
         self._owner.departing(self)
         return True
 
@@ -260,45 +307,16 @@ class Connection(asyncio.Protocol):
         self._log.warning("audiosocket_refused", why=why)
         self.leave(Gone.REFUSED)
 
-    def _on_tick(self, frames_due: int) -> None:
-        for _ in range(frames_due):
-            if self._is_over or self._transport.is_closing():
-                return
-            pcm = None
-            if self._source is not None:
-                try:
-                    pcm = self._source()
-                except Exception:
-                    self._note_failure("source")
-            if pcm is None:
-                self.stats.frames_silent += 1
-                message = self._silence
-            else:
-                message = self._header + (pcm if len(pcm) == self._frame_bytes else self._shaped(pcm))
-            if self._transport.get_write_buffer_size() >= self._backlog_bytes:
-                self._drop_frame()
-                continue
-            if self._dropped_surplus:
-                self._dropped_surplus -= 1
-            self.stats.frames_sent += 1
-            self._transport.write(message)
-
-    def _shaped(self, pcm: bytes) -> bytes:
-        self.stats.frames_misshaped += 1
-        return pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
-
-    def _drop_frame(self) -> None:
-        if self.stats.frames_dropped == 0:
+    def _on_frame_dropped(self, surplus: int) -> None:
+        if self.stats.frames_dropped == 1:
             self._log.warning("audiosocket_peer_not_reading")
-        self._dropped_surplus += 1
-        self.stats.frames_dropped += 1
-        if self._dropped_surplus >= self._settings.backlog_gone_frames:
+        if surplus >= self._settings.backlog_gone_frames:
             self._depart(Phase.LEAVING, Gone.PEER_NOT_READING)
             self.cut()  # nobody would read a polite word
 
     def _note_failure(self, who: str) -> None:
         self.stats.failures += 1
-        if self.stats.failures == 1:  # fifty a second would bury the first, which tells it all
+        if self.stats.failures == 1:  # fifty a second would bury the first, which says it all
             self._log.exception("audiosocket_callback_failed", who=who)
 
     def _on_uuid(self, message: wire.Uuid) -> None:
@@ -334,8 +352,7 @@ class Connection(asyncio.Protocol):
         else:
             self._tell(self._listener, message)
 
-    def _on_hangup(self, message: wire.Hangup) -> None:
-        del message
+    def _on_hangup(self, _message: wire.Hangup) -> None:
         self.leave(Gone.CALLER_HUNG_UP)
 
     def _on_nonsense(self, message: wire.Message) -> None:

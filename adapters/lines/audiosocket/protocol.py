@@ -18,7 +18,7 @@ from typing import TypeAlias
 import attrs
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """The first byte of a message. Asterisk sends UUID, DTMF and AUDIO; we may send HANGUP and AUDIO, nothing else."""
 
     HANGUP = 0x00
@@ -38,15 +38,15 @@ class Kind(IntEnum):
 
 RATE_HZ_OF_KIND: Mapping[int, int] = MappingProxyType(
     {
-        Kind.AUDIO_8K: 8_000,
-        Kind.AUDIO_12K: 12_000,
-        Kind.AUDIO_16K: 16_000,
-        Kind.AUDIO_24K: 24_000,
-        Kind.AUDIO_32K: 32_000,
-        Kind.AUDIO_44K: 44_100,
-        Kind.AUDIO_48K: 48_000,
-        Kind.AUDIO_96K: 96_000,
-        Kind.AUDIO_192K: 192_000,
+        MessageKind.AUDIO_8K: 8_000,
+        MessageKind.AUDIO_12K: 12_000,
+        MessageKind.AUDIO_16K: 16_000,
+        MessageKind.AUDIO_24K: 24_000,
+        MessageKind.AUDIO_32K: 32_000,
+        MessageKind.AUDIO_44K: 44_100,
+        MessageKind.AUDIO_48K: 48_000,
+        MessageKind.AUDIO_96K: 96_000,
+        MessageKind.AUDIO_192K: 192_000,
     }
 )
 KIND_OF_RATE_HZ: Mapping[int, int] = MappingProxyType({rate: kind for kind, rate in RATE_HZ_OF_KIND.items()})
@@ -105,17 +105,16 @@ _Reader: TypeAlias = Callable[[bytes], Message]
 
 
 def _read_uuid(payload: bytes) -> Message:
-    return Uuid(uuid.UUID(bytes=payload)) if len(payload) == 16 else Unknown(Kind.UUID, payload)
+    return Uuid(uuid.UUID(bytes=payload)) if len(payload) == 16 else Unknown(MessageKind.UUID, payload)
 
 
 def _read_dtmf(payload: bytes) -> Message:
     digit = payload.decode("latin-1").upper()
-    return Dtmf(digit) if len(digit) == 1 and digit in DIGITS else Unknown(Kind.DTMF, payload)
+    return Dtmf(digit) if len(digit) == 1 and digit in DIGITS else Unknown(MessageKind.DTMF, payload)
 
 
-def _read_hangup(payload: bytes) -> Message:
-    del payload  # its length does not change what it says
-    return Hangup()
+def _read_hangup(_payload: bytes) -> Message:
+    return Hangup()  # however long it is
 
 
 def _read_error(payload: bytes) -> Message:
@@ -130,10 +129,10 @@ def _audio_reader(rate_hz: int) -> _Reader:
 
 
 _READERS: Mapping[int, _Reader] = {
-    Kind.HANGUP: _read_hangup,
-    Kind.UUID: _read_uuid,
-    Kind.DTMF: _read_dtmf,
-    Kind.ERROR: _read_error,
+    MessageKind.HANGUP: _read_hangup,
+    MessageKind.UUID: _read_uuid,
+    MessageKind.DTMF: _read_dtmf,
+    MessageKind.ERROR: _read_error,
     **{kind: _audio_reader(rate_hz) for kind, rate_hz in RATE_HZ_OF_KIND.items()},
 }
 
@@ -144,10 +143,15 @@ def _read(kind: int, payload: bytes) -> Message:
 
 
 class Decoder:
-    """Bytes to messages. Any split of a stream gives the same messages; less than one message is ever held."""
+    """Bytes to messages. Any split of a stream gives the same messages; less than one message is ever held.
 
-    def __init__(self) -> None:
+    `usual_header` is that of the audio message which nearly always comes alone in a read (`usual_payload`).
+    """
+
+    def __init__(self, usual_header: bytes = b"") -> None:
         self.held = bytearray()  # of an incomplete message; to be looked at only
+        self._usual_header = usual_header
+        self._usual_bytes = HEADER.size + HEADER.unpack(usual_header)[1] if usual_header else -1
         self._needed_bytes = HEADER.size  # of what is held plus what comes, before another message can be complete
 
     @property
@@ -160,6 +164,15 @@ class Decoder:
         """A header is here and its payload is not: for this Asterisk waits 5 ms, then drops the call."""
         return len(self.held) >= HEADER.size
 
+    def usual_payload(self, data: bytes) -> bytes | None:
+        """The payload, where `data` is the usual message alone and nothing is held; else None: it is for `feed`.
+
+        For fifty frames a second it saves the list, the message and their dispatch.
+        """
+        if len(data) == self._usual_bytes and not self.held and data.startswith(self._usual_header):
+            return data[HEADER.size :]
+        return None
+
     def feed(self, data: bytes) -> list[Message]:
         """The messages that became complete with `data`, in order."""
         if self.held:
@@ -168,10 +181,6 @@ class Decoder:
                 return []
             data = bytes(self.held)
         end = len(data)
-        if end >= HEADER.size and end == HEADER.size + (data[1] << 8 | data[2]):  # nearly always: one, and whole
-            self.held.clear()
-            self._needed_bytes = HEADER.size
-            return [_read(data[0], data[HEADER.size :])]
         messages: list[Message] = []
         position = 0
         self._needed_bytes = HEADER.size
@@ -189,7 +198,7 @@ class Decoder:
 
 
 def audio_header(rate_hz: int, payload_bytes: int) -> bytes:
-    """The three bytes before `payload_bytes` of audio, for a sender that sends the same size for ever.
+    """The three bytes before `payload_bytes` of audio, for a sender that always sends the same size.
 
     ValueError: a rate without a kind, or a size with which Asterisk drops the call (0, or above 65535).
     """
@@ -212,16 +221,11 @@ def encode_hangup() -> bytes:
 
 def encode_uuid(value: uuid.UUID) -> bytes:
     """Asterisk's side of the wire."""
-    return HEADER.pack(Kind.UUID, 16) + value.bytes
+    return HEADER.pack(MessageKind.UUID, 16) + value.bytes
 
 
 def encode_dtmf(digit: str) -> bytes:
     """Asterisk's side of the wire. ValueError: not one of `0-9 * # A-D`."""
     if digit not in DIGITS:
-        raise ValueError(f"{digit!r} is no key of a telephone")
-    return HEADER.pack(Kind.DTMF, 1) + digit.encode("ascii")
-
-
-def encode_raw(kind: int, payload: bytes = b"") -> bytes:
-    """Any message, right or wrong: for simulators and tests."""
-    return HEADER.pack(kind, len(payload)) + payload
+        raise ValueError(f"{digit!r} is not a key of a telephone")
+    return HEADER.pack(MessageKind.DTMF, 1) + digit.encode("ascii")

@@ -1,6 +1,6 @@
 """How a connection ended or did not begin, and whether to try again. Never a socket, a retry, a secret.
 
-Fatal is what another attempt cannot mend: the key, the account, the model, the address. Everything unknown is
+Fatal is what another attempt cannot repair: the key, the account, the model, the address. Everything unknown is
 retryable: attempts are bounded elsewhere, and a call given up for nothing cannot be taken back.
 Source: docs/facts/realtime_api.md section 4.
 """
@@ -51,7 +51,7 @@ def of_break(exc: BaseException | None, told_peer: str) -> ConnectionEnding:
 
 
 def fatal_error(event: Mapping[str, object]) -> str | None:
-    """The code of an error that retrying cannot mend, in an `error` event or in a failed response."""
+    """The code of an error that a retry cannot repair, in an `error` event or in a failed response."""
     error: object = None
     if event.get("type") == "error":
         error = event.get("error")

@@ -18,16 +18,16 @@ import orjson
 from adapters.providers.provider import (
     AgentSaid,
     AudioDelta,
-    AudioEnded,
+    AudioGenerated,
     CallerSaid,
+    CallerStarted,
     DecodeFailure,
     EncodingError,
     HistoryItem,
     HistoryMessage,
-    ResponseBegan,
-    ResponseEnded,
-    TurnBegan,
-    TurnCommitted,
+    ResponseGenerated,
+    ResponseStarted,
+    TurnAccepted,
     WireEvent,
     WireNote,
 )
@@ -73,7 +73,7 @@ def _update_session(request: _Request) -> WireEvent:
 
 
 def _create_response(request: _Request) -> WireEvent:
-    # The tag is how the core tells our response from one the provider began by itself (section 3.2).
+    # The tag is how the core knows our response from one the provider began by itself (section 3.2).
     response: WireEvent = {"metadata": {"turnspec": request.text("event_id")}}
     instructions = request.optional_text("instructions")
     greeting = request.optional_text("greeting")
@@ -240,12 +240,12 @@ def _text(value: object) -> str:
 def _audio_ended(event: WireEvent) -> WireNote:
     index = event.get("content_index")
     ids = _text(event.get("response_id")), _text(event.get("item_id"))
-    return AudioEnded(*ids, index if isinstance(index, int) else 0)
+    return AudioGenerated(*ids, index if isinstance(index, int) else 0)
 
 
 def _response_ended(event: WireEvent) -> WireNote:
     response = event.get("response")
-    return ResponseEnded(_text(response.get("id")) if isinstance(response, dict) else "")
+    return ResponseGenerated(_text(response.get("id")) if isinstance(response, dict) else "")
 
 
 def _agent_said(event: WireEvent) -> WireNote | None:
@@ -259,10 +259,10 @@ def _caller_said(event: WireEvent) -> WireNote | None:
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
-    "input_audio_buffer.speech_started": lambda _: TurnBegan(),
-    "input_audio_buffer.committed": lambda event: TurnCommitted(_text(event.get("item_id"))),
+    "input_audio_buffer.speech_started": lambda _: CallerStarted(),
+    "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
-    "response.created": lambda _: ResponseBegan(),
+    "response.created": lambda _: ResponseStarted(),
     "response.done": _response_ended,
     "response.output_audio.done": _audio_ended,
     "response.audio.done": _audio_ended,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.audio.caller_audio import CallerAudio, SilenceFiller, UncommittedAudio
+from adapters.audio.caller_audio import CallerAudioPath, SilenceFiller, UncommittedAudio
 from adapters.audio.formats import PCM_24K, PCMU, Transcoder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
@@ -99,12 +99,12 @@ FRAME = b"\x10\x20" * 160
 class Path:
     """A caller's path at 8 kHz mu-law, and what came out of it."""
 
-    def __init__(self, keep: bool = True, keep_ms: int = 8000) -> None:
+    def __init__(self, keep_ms: int = 8000) -> None:
         self.sent: list[bytes] = []
         self.facts: list[tuple[str, dict[str, Any]]] = []
         silence = SilenceWatch(self._fact, hold_ms=400)
-        uplink = Uplink(PCMU, self.sent.append, self._fact, keep=keep, keep_ms=keep_ms)
-        self.audio = CallerAudio(Transcoder(PCMU), uplink, silence, UncommittedAudio(PCMU, keep_ms))
+        uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=keep_ms)
+        self.audio = CallerAudioPath(Transcoder(PCMU), uplink, silence, UncommittedAudio(PCMU, keep_ms))
 
     def _fact(self, name: str, data: dict[str, Any]) -> None:
         self.facts.append((name, data))

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from adapters.audio import formats, g711
-from adapters.audio.formats import LEG_8K, PCM_24K, PCMA, PCMU, AudioFormat, Transcoder
+from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat, Transcoder
 from adapters.audio.resample import Resampler
 from tests.adapters.audio.sound import delayed, snr_db, speech_like, to_wave, tone
 
+PCM_8K = AudioFormat("pcm16", 8000)
+
 
 def test_sizes() -> None:
-    assert (LEG_8K.frame_bytes, PCM_24K.frame_bytes, PCMU.frame_bytes) == (320, 960, 160)
+    assert (PCM_8K.frame_bytes, PCM_24K.frame_bytes, PCMU.frame_bytes) == (320, 960, 160)
     assert AudioFormat("pcm16", 44100).frame_bytes == 1764
-    assert (PCM_24K.ms(960), PCMU.ms(8000), LEG_8K.ms(319)) == (20, 1000, 19)
+    assert (PCM_24K.ms(960), PCMU.ms(8000), PCM_8K.ms(319)) == (20, 1000, 19)
     assert PCMU.silence() == b"\xff" * 160
     assert PCMA.silence(1) == b"\xd5" * 8
     assert AudioFormat("pcm16", 16000).silence(10) == bytes(320)

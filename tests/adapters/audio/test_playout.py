@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from adapters.audio.playout import DRAINED_AFTER_MS, LOCAL, Playout
+from adapters.audio.playout import DRAINED_AFTER_MS, Playout
 from tests.adapters.audio.sound import Facts, to_pcm, to_wave, tone
 
 FRAME = 320
@@ -296,20 +296,6 @@ def test_progress_counts_what_is_really_played(playout: Playout, facts: Facts) -
     assert facts.of("playout.progressed") == [{}]
     pull(playout, 100)
     assert facts.of("playout.progressed") == [{}, {}]
-
-
-def test_prompts_of_our_own_are_never_listed(playout: Playout, facts: Facts) -> None:
-    playout.push("r1", "i1", 0, pcm(60))
-    playout.push_prompt("apology", pcm(100))
-    pull(playout, 1)
-    assert playout.flush(["r1", LOCAL]) == [item("i1", 20, 60)]
-    assert playout.push_prompt("apology", pcm(30))  # and never late
-    assert pull(playout, 3)[2] is None  # complete as it is: the end is padded, no response to wait for
-    assert facts.names()[-2:] == ["playout.started", "playout.drained"]
-    assert facts.of("playout.started")[-1] == {"response_id": LOCAL, "item_id": "apology"}
-    playout.push_prompt("apology", pcm(100))
-    pull(playout, 1)
-    assert playout.flush() == []
 
 
 def test_a_full_queue_drops_the_newest(facts: Facts) -> None:

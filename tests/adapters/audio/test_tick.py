@@ -161,6 +161,20 @@ def test_an_exception_stops_nobody_else(clock: FakeClock, ticker: Ticker) -> Non
     assert {entry["log_level"] for entry in logs} == {"error"}
 
 
+def test_a_call_that_raises_after_a_stall_stops_nobody_else(clock: FakeClock, ticker: Ticker) -> None:
+    def fail(frames_due: int) -> None:
+        raise RuntimeError(f"the call is broken at {frames_due}")
+
+    place, calls = ticker.register(fail), Calls(clock)
+    ticker.register(calls)
+    clock.stall(0.5)
+    with structlog.testing.capture_logs() as logs:
+        clock.advance(0.041)
+    assert [frames for _, frames in calls][:2] == [3, 1]
+    assert place.failures == ticker.failures >= 2
+    assert [each["event"] for each in logs[:2]] == ["tick_stalled", "tick_callback_failed"]
+
+
 def test_leaving_and_coming_during_a_tick(clock: FakeClock, ticker: Ticker) -> None:
     places: list[Registration] = []
     seen: list[str] = []

@@ -23,6 +23,7 @@ from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from fsm.journal.journal import EndLine, Journal, LostLine, StepLine, WireLine, read
+from fsm.journal.scrub import KnownSecrets
 from fsm.machine.machine import Event
 from tests.adapters.call.rig import machine
 
@@ -177,7 +178,10 @@ async def test_a_folder_that_is_gone_or_a_disk_that_is_full_ends_no_call(tmp_pat
     journal = journals.open(ID)
     full = JournalWriter(Path("/dev"), machine().spec, "", settings())
     on_full = CallJournal(
-        full._thread, tmp_path / "x.jsonl", header_of(machine().spec, "", settings(), ID, datetime.now(UTC))
+        full._thread,
+        tmp_path / "x.jsonl",
+        header_of(machine().spec, "", settings(), ID, datetime.now(UTC)),
+        KnownSecrets(),
     )
     on_full._file._opened = lambda path: (os.open("/dev/full", os.O_WRONLY), path)
     for each in (journal, on_full):

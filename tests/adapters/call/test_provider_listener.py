@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from adapters.audio.agent_audio import AgentAudio
-from adapters.audio.caller_audio import CallerAudio, UncommittedAudio
+from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
 from adapters.audio.formats import PCM_24K, PCMU, AudioFormat, Transcoder
 from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
@@ -33,12 +33,14 @@ class Heard:
         self.playout = Playout(lambda *_: None)
         self.sent: list[bytes] = []
         uplink = Uplink(PCMU, self.sent.append, lambda *_: None)
-        self.caller_audio = CallerAudio(transcoder, uplink, SilenceWatch(lambda *_: None), UncommittedAudio(PCMU, 8000))
+        self.caller_audio = CallerAudioPath(
+            transcoder, uplink, SilenceWatch(lambda *_: None), UncommittedAudio(PCMU, 8000)
+        )
         self.listener = ProviderListener(
             provider,
             machine().spec.vocabulary,
             self.mailbox,
-            AgentAudio(transcoder, self.playout, PromptPlayer({}, 320, lambda *_: None)),
+            AgentAudioPath(transcoder, self.playout, PromptPlayer({}, 320, lambda *_: None)),
             self.caller_audio,
             self.history,
             self.wire.append,

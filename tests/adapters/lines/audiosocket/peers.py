@@ -23,6 +23,11 @@ HELLO = wire.encode_uuid(CALL)
 SILENCE = wire.encode_audio(bytes(320))
 
 
+def raw_message(kind: int, payload: bytes = b"") -> bytes:
+    """Any message, right or wrong."""
+    return wire.HEADER.pack(kind, len(payload)) + payload
+
+
 @attrs.define
 class Remembering:
     """A listener."""

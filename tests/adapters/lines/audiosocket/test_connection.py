@@ -10,7 +10,7 @@ import pytest
 
 from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.connection import Connection, Gone
-from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, Remembering, stage, until
+from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, Remembering, raw_message, stage, until
 
 pytestmark = pytest.mark.virtual_time
 
@@ -39,7 +39,7 @@ async def test_a_message_is_one_write_on_a_socket_without_nagle(monkeypatch: pyt
         assert transport.max_size == 65_536  # type: ignore[attr-defined]
         writes: list[bytes] = []
         monkeypatch.setattr(transport, "write", writes.append)
-        connection._on_tick(3)
+        connection._output.tick(3)
         assert writes == [SILENCE] * 3
         monkeypatch.undo()
         await peer.leave()
@@ -84,7 +84,7 @@ async def test_caller_frames_of_any_size_and_rate_are_handed_on_as_they_come() -
     async with stage() as play:
         peer, connection, heard = await play.call()
         peer.say(*(wire.encode_audio(pcm, rate) for pcm, rate in frames))
-        peer.say(wire.encode_audio(b"\7" * 321), wire.encode_raw(0x10), wire.encode_dtmf("#"))
+        peer.say(wire.encode_audio(b"\7" * 321), raw_message(0x10), wire.encode_dtmf("#"))
         await peer.leave()
         await until_gone(connection)
         assert heard.audio == [*frames, (b"\7" * 320, 8_000), (b"", 8_000)]
@@ -137,8 +137,8 @@ async def test_however_the_caller_goes_it_is_said_once(way: str) -> None:
 async def test_unknown_messages_and_errors_are_skipped() -> None:
     async with stage() as play:
         peer, connection, heard = await play.call()
-        peer.say(wire.encode_raw(0x02), wire.encode_raw(0xFF, b"\1"), wire.encode_raw(0x42, b"??"), HELLO)
-        peer.say(wire.encode_raw(0x03, b"x"), wire.encode_dtmf("7"))
+        peer.say(raw_message(0x02), raw_message(0xFF, b"\1"), raw_message(0x42, b"??"), HELLO)
+        peer.say(raw_message(0x03, b"x"), wire.encode_dtmf("7"))
         await peer.leave()
         await until_gone(connection)
         assert heard.keys == ["7"]

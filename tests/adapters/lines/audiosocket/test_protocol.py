@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.lines.audiosocket import protocol as wire
+from tests.adapters.lines.audiosocket.peers import raw_message
 
 CALL = uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00")
 
-kinds = st.sampled_from([*(int(kind) for kind in wire.Kind), 0x02, 0x04, 0x19, 0x7F, 0xFE])
+kinds = st.sampled_from([*(int(kind) for kind in wire.MessageKind), 0x02, 0x04, 0x19, 0x7F, 0xFE])
 payloads = st.one_of(st.binary(max_size=40), st.just(CALL.bytes), st.just(b"5"), st.binary(min_size=320, max_size=321))
-raw_messages = st.builds(wire.encode_raw, kinds, payloads)
+raw_messages = st.builds(raw_message, kinds, payloads)
 
 
 def decode(data: bytes) -> list[wire.Message]:
@@ -91,7 +92,7 @@ def test_a_rate_without_a_kind_is_not_encoded() -> None:
 
 @pytest.mark.parametrize("digit", ["", "E", "12", "é"])
 def test_what_is_no_key_is_not_encoded(digit: str) -> None:
-    with pytest.raises(ValueError, match="no key"):
+    with pytest.raises(ValueError, match="is not a key of a telephone"):
         wire.encode_dtmf(digit)
 
 
@@ -129,9 +130,21 @@ def test_bytes_of_nobody_raise_nothing_and_hold_less_than_a_message(chunks: list
 
 
 def test_the_longest_message_is_held_whole_and_not_longer() -> None:
-    message = wire.encode_raw(0x10, bytes(65_535))
+    message = raw_message(0x10, bytes(65_535))
     decoder = wire.Decoder()
     assert decoder.feed(message[:-1]) == []
     assert decoder.held_bytes == wire.MESSAGE_MAX_BYTES - 1
     assert decoder.feed(message[-1:] + message) == [wire.Audio(8_000, bytes(65_534))] * 2
     assert decoder.held_bytes == 0
+
+
+def test_the_usual_message_is_read_at_once_where_it_comes_alone_and_nothing_is_held() -> None:
+    usual = wire.Decoder(wire.audio_header(8_000, 320))
+    frame = wire.encode_audio(b"\5" * 320)
+    assert usual.usual_payload(frame) == b"\5" * 320
+    for other in (frame[:-1], frame * 2, wire.encode_audio(bytes(160)), wire.encode_audio(bytes(320), 16_000), b""):
+        assert usual.usual_payload(other) is None
+    assert usual.feed(frame[:100]) == [] and usual.usual_payload(frame) is None
+    assert usual.feed(frame[100:]) == [wire.Audio(8_000, b"\5" * 320)]
+    assert usual.usual_payload(frame) is not None
+    assert wire.Decoder().usual_payload(frame) is None

@@ -11,7 +11,7 @@ import pytest
 from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.settings import AudioSocketSettings
-from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, stage
+from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, raw_message, stage
 
 pytestmark = pytest.mark.virtual_time
 
@@ -54,9 +54,7 @@ async def test_no_uuid_within_the_deadline() -> None:
         assert play.calls.connections == []
 
 
-@pytest.mark.parametrize(
-    "first", [wire.encode_dtmf("1"), wire.encode_raw(0x47, b"ET / HTTP"), wire.encode_raw(0x01, b"short")]
-)
+@pytest.mark.parametrize("first", [wire.encode_dtmf("1"), raw_message(0x47, b"ET / HTTP"), raw_message(0x01, b"short")])
 async def test_a_first_message_that_is_no_uuid_is_refused(first: bytes) -> None:
     async with stage() as play:
         assert await is_told_politely(await play.connect(first, HELLO))

@@ -207,6 +207,54 @@ async def test_a_stalled_provider_costs_audio_first_and_the_connection_at_last()
         assert connection.counters.controls_refused == 2
 
 
+async def waits(ws: ServerConnection) -> None:
+    await ws.wait_closed()
+
+
+def broken(_data: bytes) -> None:
+    """Another event loop than asyncio's may raise where one writes."""
+    raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("what", ["audio", "control"])
+async def test_a_write_that_fails_is_the_end_of_the_connection_and_not_of_its_caller(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with scripted(waits) as endpoint, connected(endpoint) as (connection, heard):
+            control = connection.take_control()
+            assert connection._wire is not None
+            monkeypatch.setattr(connection._wire.transport, "write", broken)
+            taken = connection.send_audio(bytes(160)) if what == "audio" else control.send_control({"type": "x"})
+            assert taken is False
+            assert not control.send_control({"type": "x"}) and not connection.is_open
+            assert await heard.end() == ("closed", None, "write failed: BrokenPipeError", False)
+            counters = connection.counters
+            assert (counters.frames_sent, counters.controls_sent) == (0, 0)
+            assert counters.frames_dropped_closed == (what == "audio")
+            assert counters.controls_refused == (1 if what == "audio" else 2)
+    assert [each["error"] for each in logs if each["event"] == "write_failed"] == ["BrokenPipeError"]
+
+
+async def test_between_the_close_frames_nothing_is_written_and_everything_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        await asyncio.sleep(1000)
+
+    async with raw(script) as endpoint, connected(endpoint) as (connection, _):
+        control = connection.take_control()
+        wire = connection._wire
+        assert wire is not None
+        wire.protocol.send_close(1000)
+        assert not connection.send_audio(bytes(160)) and connection.counters.frames_dropped_closed == 1
+        assert not control.send_control({"type": "x"}) and connection.counters.controls_refused == 1
+        monkeypatch.setattr(type(wire), "is_writable", True)  # the frame came between the look and the write
+        assert not control.send_control({"type": "x"}) and connection.counters.controls_refused == 2
+        assert connection._ending is None, "the end is reported by the peer's close, or by the deadline"
+
+
 async def test_a_stall_is_noticed_by_ping_too() -> None:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await upgrade(reader, writer)

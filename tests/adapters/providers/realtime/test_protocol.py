@@ -16,17 +16,17 @@ from pydantic import TypeAdapter
 from adapters.providers.provider import (
     AgentSaid,
     AudioDelta,
-    AudioEnded,
+    AudioGenerated,
     CallerSaid,
+    CallerStarted,
     DecodeFailure,
     EncodingError,
     HistoryItem,
     HistoryMessage,
     HistoryToolCall,
-    ResponseBegan,
-    ResponseEnded,
-    TurnBegan,
-    TurnCommitted,
+    ResponseGenerated,
+    ResponseStarted,
+    TurnAccepted,
     WireEvent,
     WireNote,
 )
@@ -298,9 +298,9 @@ def test_no_object_raises_and_none_is_changed(event: dict[str, object]) -> None:
 # --- what an event carries besides its meaning for a turn -------------------------------------------------------------
 
 NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
-    "a turn": ({"type": "input_audio_buffer.speech_started", "item_id": "u1"}, TurnBegan()),
-    "a commit": ({"type": "input_audio_buffer.committed", "item_id": "u1"}, TurnCommitted("u1")),
-    "a commit of nothing": ({"type": "input_audio_buffer.committed", "item_id": ["u1"]}, TurnCommitted("")),
+    "a turn": ({"type": "input_audio_buffer.speech_started", "item_id": "u1"}, CallerStarted()),
+    "a commit": ({"type": "input_audio_buffer.committed", "item_id": "u1"}, TurnAccepted("u1")),
+    "a commit of nothing": ({"type": "input_audio_buffer.committed", "item_id": ["u1"]}, TurnAccepted("")),
     "the caller's words": (
         {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u1", "transcript": " Hi. "},
         CallerSaid("u1", "Hi."),
@@ -314,16 +314,16 @@ NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
     "the agent's words in beta": ({"type": "response.audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
     "the agent's text": ({"type": "response.output_text.done", "text": "Yes."}, AgentSaid("Yes.")),
     "a part of them": ({"type": "response.output_audio_transcript.delta", "delta": "Ye"}, None),
-    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseBegan()),
-    "its end": ({"type": "response.done", "response": {"id": "r1"}}, ResponseEnded("r1")),
-    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseEnded("")),
+    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseStarted()),
+    "its end": ({"type": "response.done", "response": {"id": "r1"}}, ResponseGenerated("r1")),
+    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseGenerated("")),
     "the end of audio": (
         {"type": "response.output_audio.done", "response_id": "r1", "item_id": "i1", "content_index": 1},
-        AudioEnded("r1", "i1", 1),
+        AudioGenerated("r1", "i1", 1),
     ),
     "the end of some audio": (
         {"type": "response.audio.done", "response_id": "r1", "item_id": [], "content_index": "x"},
-        AudioEnded("r1", "", 0),
+        AudioGenerated("r1", "", 0),
     ),
     "something else": ({"type": "rate_limits.updated"}, None),
     "no type": ({"type": ["response.done"]}, None),

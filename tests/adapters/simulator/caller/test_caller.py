@@ -25,7 +25,7 @@ from adapters.simulator.caller import script as steps
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, Echo, Script, Step
-from tests.adapters.lines.audiosocket.peers import CALL, Calls, Remembering, stage, until
+from tests.adapters.lines.audiosocket.peers import CALL, Calls, Remembering, raw_message, stage, until
 
 pytestmark = pytest.mark.virtual_time
 
@@ -270,12 +270,12 @@ async def test_the_servers_endings(end: Play, ended: str, goes_on: bool) -> None
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (wire.encode_raw(0x02), "kind 0x02"),
+        (raw_message(0x02), "kind 0x02"),
         (wire.encode_dtmf("1"), "DTMF"),
-        (wire.encode_raw(0xFF, b"\1"), "ERROR"),
+        (raw_message(0xFF, b"\1"), "ERROR"),
         (wire.encode_uuid(CALL), "UUID"),
-        (wire.encode_raw(0x42, b"x"), "kind 0x42"),
-        (wire.encode_raw(0x10), "length 0"),
+        (raw_message(0x42, b"x"), "kind 0x42"),
+        (raw_message(0x10), "length 0"),
         (SILENCE[:100], "stalled for 5 ms"),
     ],
     ids=["silence", "key", "error", "uuid", "unknown", "empty", "stall"],
