@@ -61,6 +61,7 @@ AIMED: Final = (
 TARGET: Final = 0.95
 BATCH: Final = 4
 PROPERTY: Final = "property"
+PROSE: Final = ("about", "evidence", "tags", "role", "roles")
 
 
 @attrs.frozen
@@ -179,7 +180,10 @@ def kept_result(name: str) -> dict[str, object] | None:
 
 
 def digest(name: str) -> str:
-    """Of all that a result depends on: spec, parts, vocabularies, world, properties; what only people read aside."""
+    """Of all that a result depends on (spec, parts, vocabularies, world, properties), leaving out PROSE and comments.
+
+    The only place where it is worked out: `python -m tools.mutants --check` and the tests compare it with what is kept.
+    """
     path = spec_path(name)
     texts = [path.read_text(encoding="utf-8")]
 
@@ -196,9 +200,9 @@ def digest(name: str) -> str:
 
 
 def _without_prose(value: object) -> object:
-    """A YAML text without what says why."""
+    """A YAML text without what is read by people, or by those who only watch a call: it changes no step."""
     if isinstance(value, dict):
-        return [[key, _without_prose(each)] for key, each in value.items() if key not in ("about", "evidence")]
+        return [[key, _without_prose(each)] for key, each in value.items() if key not in PROSE]
     return [_without_prose(each) for each in value] if isinstance(value, list) else value
 
 
