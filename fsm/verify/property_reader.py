@@ -6,7 +6,7 @@ from fsm.language.expression import Scope
 from fsm.language.problem import Place, Problems
 from fsm.language.source import Node, read
 from fsm.verify.property import Claim, Properties
-from fsm.world.binding import tells
+from fsm.world.binding import emitted
 from fsm.world.reader import ActReader, WorldReader
 from fsm.world.world import Act, World
 
@@ -31,7 +31,7 @@ class PropertyReader(ActReader):
         self.world = world
         self.channels, self.messages = world.channels, dict(world.messages)
         self.assignable = ("ghost",)
-        self._events = tuple(dict.fromkeys(tell.event for move in world.moves for tell in tells(move.acts)))
+        self._events = tuple(dict.fromkeys(tell.event for move in world.moves for tell in emitted(move.acts)))
         self._needs = WorldReader(problems)
         self._needs.features, self._needs.assumptions = dict(world.features), dict(world.assumptions)
 
