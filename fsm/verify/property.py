@@ -4,8 +4,8 @@ An expression may name the state, slots, context, world and ghost variables (gho
 "never B after A" is a question about one state). There are two kinds of claims, and two ways to judge them:
 
 - `never` and `always` are about each state by itself. Their contrary is brought into disjunctive normal form: a list
-  of clauses, each a conjunction, so a claim is broken in a state where all tests of one clause hold. No test may compare
-  a variable of the spec with one of the world; so a clause falls apart into a part about the control and a part about
+  of clauses, each a conjunction, so a claim is broken in a state where all tests of one clause hold. No test compares a
+  variable of the spec with one of the world; so a clause falls apart into a part about the control and a part about
   the world. Each part is evaluated once for each control and each world, as a bit, and to judge a state is one `&` of
   two integers. The bit says which clause holds, the clause which claim is broken.
 - `leads_to` is about runs: from a state where `from` holds, every fair run comes to one where `to` holds. It is judged
