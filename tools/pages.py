@@ -6,7 +6,7 @@ Never here: docs/measured.md, which `python -m bench` writes: what was measured 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.draw.page import pages
-from fsm.verify import verdict_text
+from fsm.verify.verdict import Finding, Verdict
 from tools.mutants.run import kept_result
 
 VERIFIED: Final = """\
@@ -37,7 +37,57 @@ def verified(names: Sequence[str] = BUNDLED, scenes: Sequence[str] = ()) -> str:
     }
     if progress.stopped:
         raise KeyboardInterrupt
-    return VERIFIED + verdict_text.markdown(found, tuple(_kept(names))) + "\n"
+    return VERIFIED + "\n".join("| " + " | ".join(row) + " |" for row in _table(found, names)) + "\n"
+
+
+Judged = Mapping[str, Sequence[tuple[str, Finding]]]
+"""The findings about one property, with their scenes, by spec."""
+
+
+def _table(found: Mapping[str, Sequence[Verdict]], names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Property by spec over all scenes, under which conditions it holds, what was visited."""
+    judged: dict[str, dict[str, list[tuple[str, Finding]]]] = {}
+    for spec, verdicts in found.items():
+        for verdict in verdicts:
+            for finding in verdict.findings:
+                by_spec = judged.setdefault(finding.name.partition("[")[0], {name: [] for name in found})
+                by_spec[spec].append((verdict.scene, finding))
+    kinds = {need for by_spec in judged.values() for each in by_spec.values() for need in _never_given(each)}
+    yield ["what must hold", *found, "only where"]
+    yield ["---"] * (len(found) + 2)
+    for name, by_spec in judged.items():
+        about = next(finding.about for each in by_spec.values() for _, finding in each)
+        yield [about or name, *(_overall(by_spec[spec]) for spec in found), _conditions(by_spec, kinds)]
+    held = ("FAILS" if any(v.problems for v in verdicts) else "holds" for verdicts in found.values())
+    yield ["No cell that a spec calls impossible is reached.", *held, ""]
+    yield ["scenes", *(str(len(verdicts)) for verdicts in found.values()), ""]
+    yield ["states visited", *(f"{sum(v.states for v in verdicts):,}" for verdicts in found.values()), ""]
+    yield from _kept(names)
+
+
+def _overall(findings: Sequence[tuple[str, Finding]]) -> str:
+    """One word for all scenes."""
+    bad = dict.fromkeys(scene for scene, finding in findings if finding.status == "violated")
+    if bad:
+        return f"FAILS ({', '.join(bad)})"
+    statuses = {finding.status for _, finding in findings}
+    return "not judged" if "unjudged" in statuses else "holds" if "holds" in statuses else "-"
+
+
+def _conditions(by_spec: Judged, kinds: Collection[str]) -> str:
+    """What a property needs, in the scenes that lack it; that a spec is of another kind says the column of the spec."""
+    needs = dict.fromkeys(need for each in by_spec.values() for _, finding in each for need in _needs(finding))
+    return ", ".join(n.replace("not ", "unless ").replace("_", " ") for n in needs if n not in kinds)
+
+
+def _needs(finding: Finding) -> Sequence[str]:
+    return finding.reason.removeprefix("needs ").split(", ") if finding.status == "not applicable" else ()
+
+
+def _never_given(findings: Sequence[tuple[str, Finding]]) -> Collection[str]:
+    """What a property needs and no scene of a spec gives."""
+    needs = [set(_needs(finding)) for _, finding in findings]
+    return set.intersection(*needs) if needs and all(needs) else set()
 
 
 def _kept(names: Sequence[str]) -> Iterator[tuple[str, ...]]:

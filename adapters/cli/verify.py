@@ -72,8 +72,8 @@ printed with it.
 
 \b
 How to read a counterexample: one step a line, what moved first (the caller, the provider, a timer), `<-` what it
-received, `->` what it sent; under it what the spec answered and the line that decided. `--- from here on, forever`
-begins a cycle; what is above it is the shortest way there.
+received, `->` what it sent; under it what the spec answered and the line that decided. `--- from here on, again and
+again` begins a cycle; what is above it is the shortest way there.
 
 Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong use.
 """

@@ -34,10 +34,10 @@ def spread(
     ]
     tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
     found: dict[tuple[str, str], Verdict] = {}
-    with progress.counting("scenes", len(tasks)) as told:
+    with progress.counting("scenes", len(tasks)) as done:
 
         def goes_on() -> bool:
-            return told(len(found), f", {sum(verdict.states for verdict in found.values()):,} states")
+            return done(len(found), f", {sum(verdict.states for verdict in found.values()):,} states")
 
         for name, verdict in results(_searched, tasks, _quietly, (), goes_on):
             found[name, verdict.scene] = verdict

@@ -32,7 +32,7 @@ QUICK = 500_000
 """States of a quick scene, many times those of a sound spec: what is more is left out, and said so."""
 ROOMY, MOST = 16, 32
 """Room in each queue that a verdict begins with, and what it is raised to while a full queue still cuts a move."""
-PROPERTIES: Final = ("worlds/properties.yaml", "worlds/manners.yaml", "worlds/books.yaml")
+PROPERTIES: Final = ("worlds/properties.yaml", "worlds/conduct.yaml", "worlds/bookkeeping.yaml")
 
 
 @attrs.frozen

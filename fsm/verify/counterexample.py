@@ -1,6 +1,6 @@
-"""A run as a person reads it: numbered steps with the line of the spec that decided, and as events to feed again.
+"""A run as a person reads it: numbered steps with the line of the spec that decided,.
 
-Works on the explorer's numbers, and plays each step once more to tell what was sent, received, lost, told and done.
+Works on the explorer's numbers, and plays each step once more to see what was sent, received, lost, emitted and done.
 Never here: finding runs (fsm.verify.explore), drawing them (fsm.verify.sequence_diagram).
 """
 
@@ -64,7 +64,7 @@ def _said(answer: RunAnswer) -> str:
 
 @attrs.frozen
 class Counterexample:
-    """A run from the beginning. From step `loop` on it goes round for ever (0: not so); `stuck`: it stands still."""
+    """A run from the beginning. From step `loop` on (0: not at all) it repeats; `stuck`: it stands still."""
 
     steps: tuple[RunStep, ...]
     loop: int = 0
@@ -74,7 +74,7 @@ class Counterexample:
     def __str__(self) -> str:
         lines = [str(step) for step in self.steps]
         if self.loop:
-            lines.insert(self.loop - 1, "    --- from here on, for ever:")
+            lines.insert(self.loop - 1, "    --- from here on, again and again:")
         if self.stuck:
             lines.append("    --- and nothing more happens")
         return "\n".join([*lines, "    at the end: " + ", ".join(self.final)])
@@ -84,33 +84,9 @@ class Counterexample:
         """The lines of the spec that decided, in order."""
         return tuple(answer.place for step in self.steps for answer in step.answers)
 
-    def scenario(self) -> tuple[Feed, ...]:
-        """The run as events to feed, for the simulators and for the machine alone."""
-        return tuple(feed for step in self.steps for feed in _feeds(step))
-
-
-@attrs.frozen
-class Feed:
-    """One thing to bring about: somebody acts, a message is lost, or an event is told (with what must follow)."""
-
-    step: int
-    what: str
-    name: str
-    expect_state: str = ""
-    expect_effects: tuple[str, ...] = ()
-
-
-def _feeds(step: RunStep) -> Iterator[Feed]:
-    if step.event is None:
-        yield Feed(step.number, f"{step.kind} acts", step.move)
-    if step.lost is not None:
-        yield Feed(step.number, "is lost", step.lost)
-    for answer in step.answers:
-        yield Feed(step.number, "is told", answer.event, answer.after, answer.effects)
-
 
 class Narrator:
-    """Tells runs of one explorer."""
+    """Describes runs of one explorer."""
 
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer

@@ -1,7 +1,19 @@
-"""What must never, always or at last be so, in the terms of one spec and its world. Pure.
+"""What must never, always or eventually be so, in the terms of one spec and its world. Pure.
 
-An expression may name the state, slots, context, world and ghost variables. What must hold in each state is taken apart
-into clauses "something about the controller and something about the world", which the explorer tests with one `and`.
+An expression may name the state, slots, context, world and ghost variables (ghosts remember what has happened, so that
+"never B after A" is a question about one state). There are two kinds of claims, and two ways to judge them:
+
+- `never` and `always` are about each state by itself. Their contrary is brought into disjunctive normal form: a list
+  of clauses, each a conjunction, so a claim is broken in a state where all tests of one clause hold. No test compares a
+  variable of the spec with one of the world; so a clause falls apart into a part about the control and a part about
+  the world. Each part is evaluated once for each control and each world, as a bit, and to judge a state is one `&` of
+  two integers. The bit says which clause holds, the clause which claim is broken.
+- `leads_to` is about runs: from a state where `from` holds, every fair run comes to one where `to` holds. It is judged
+  on the graph when all of it is there (fsm.verify.cycles). `each:` makes one such promise for each state named.
+
+A claim that names what a spec does not have (`over`), or that needs assumptions or features that are not given
+(`needs`), does not apply, and is reported so: that is different from "holds".
+
 Never here: searching (fsm.verify.explore), cycles (fsm.verify.cycles).
 """
 

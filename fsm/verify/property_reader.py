@@ -6,6 +6,7 @@ from fsm.language.expression import Scope
 from fsm.language.problem import Place, Problems
 from fsm.language.source import Node, read
 from fsm.verify.property import Claim, Properties
+from fsm.world.binding import emitted
 from fsm.world.reader import ActReader, WorldReader
 from fsm.world.world import Act, World
 
@@ -30,6 +31,7 @@ class PropertyReader(ActReader):
         self.world = world
         self.channels, self.messages = world.channels, dict(world.messages)
         self.assignable = ("ghost",)
+        self._events = tuple(dict.fromkeys(tell.event for move in world.moves for tell in emitted(move.acts)))
         self._needs = WorldReader(problems)
         self._needs.features, self._needs.assumptions = dict(world.features), dict(world.assumptions)
 
@@ -53,13 +55,21 @@ class PropertyReader(ActReader):
         return Properties(root.place.file, ghosts, hooks, claims)
 
     def _hook(self, key: Node, acts: tuple[Act, ...], hooks: dict[tuple[str, str], tuple[Act, ...]]) -> None:
-        """`move a, b`, `event e`, `effect f`, `effect f(literal)`, `sent m`: what the operations follow."""
+        """`move a, b`, `event e`, `effect f`, `effect f(literal)`, `sent m`: what the operations follow.
+
+        An event is what the world emits, before the machine sees something else `instead`.
+        """
         kind, _, names = (key.text or "").partition(" ")
         moves = tuple(m.name for m in self.world.moves)
-        words = {"move": moves, "effect": tuple(self.world.effects), "sent": tuple(self.messages), "event": ()}
+        words = {
+            "move": moves,
+            "effect": tuple(self.world.effects),
+            "sent": tuple(self.messages),
+            "event": self._events,
+        }
         kind = self.one_of(Node(key.place, kind), TRIGGERS)
         for name in (part.strip() for part in names.split(",")):
-            if kind != "event":
+            if kind != "event" or not name.startswith("timer."):  # deadlines are the spec's
                 self.one_of(Node(key.place, name.partition("(")[0]), words[kind])
             hooks[kind, name] = (*hooks.get((kind, name), ()), *acts)
 

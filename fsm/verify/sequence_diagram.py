@@ -28,7 +28,7 @@ def mermaid(run: Counterexample, title: str = "") -> str:
     number = 0
     for step in run.steps:
         if run.loop == step.number:
-            lines.append("    loop for ever")
+            lines.append("    loop without end")
         number = _draw(step, lines, flying, number)
     if run.loop:
         lines.append("    end")

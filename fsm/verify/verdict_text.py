@@ -75,12 +75,12 @@ def failures(verdicts: Iterable[Verdict]) -> list[tuple[str, Counterexample]]:
             known = runs.get(finding.name)
             if known is None or len(finding.run.steps) < len(known[3].steps):
                 runs[finding.name] = (verdict.scene, finding.about, finding.place, finding.run)
-    told = []
+    found = []
     for name, (scene, about, place, run) in runs.items():
         others = [s for s in scenes[name] if s != scene]
         also = f"; also in {', '.join(others)}" if others else ""
-        told.append((f"{name} fails in scene '{scene}'{also}\n   {about}  ({place})", run))
-    return told
+        found.append((f"{name} fails in scene '{scene}'{also}\n   {about}  ({place})", run))
+    return found
 
 
 def impossible(verdicts: Iterable[Verdict]) -> dict[str, str]:
@@ -117,46 +117,6 @@ def bounded(verdicts: Sequence[Verdict]) -> str:
         full = full or [f"no queue was ever full (room for {max(v.capacities.values())})"]
         lines[f"  {v.spec} / {v.scene}: {'; '.join([limits, *full])}"] = None
     return "\n".join(lines)
-
-
-def markdown(named: Mapping[str, Sequence[Verdict]], more: Sequence[Sequence[str]] = ()) -> str:
-    """The table of the README: property by spec over all scenes, where it is said, what was visited; more rows."""
-    everything = [(f, v) for verdicts in named.values() for v in verdicts for f in v.findings]
-    abouts = {f.name.partition("[")[0]: f.about for f, _ in everything}
-    features = {n for verdicts in named.values() for n in _never_said(verdicts)}
-    rows = [["what must hold", *named, "only where"], ["---", *(["---"] * (len(named) + 1))]]
-    for name, about in abouts.items():
-        reasons = [f.reason for f, _ in everything if f.name.partition("[")[0] == name and f.status == "not applicable"]
-        needs = dict.fromkeys(n for r in reasons for n in r.removeprefix("needs ").split(", "))
-        said = ", ".join(n.replace("not ", "unless ").replace("_", " ") for n in needs if n not in features)
-        rows.append([about or name, *(_overall(vs, name) for vs in named.values()), said])
-    held = ("FAILS" if any(v.problems for v in vs) else "holds" for vs in named.values())
-    rows.append(["No cell that a spec calls impossible is reached.", *held, ""])
-    rows.append(["scenes", *(str(len(vs)) for vs in named.values()), ""])
-    rows.append(["states visited", *(f"{sum(v.states for v in vs):,}" for vs in named.values()), ""])
-    rows += [list(row) for row in more]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
-
-
-def _never_said(verdicts: Sequence[Verdict]) -> set[str]:
-    """What a property needs and no scene of this spec gives: the spec is not of that kind."""
-    found: set[str] = set()
-    for name in {f.name for v in verdicts for f in v.findings}:
-        same = [f for v in verdicts for f in v.findings if f.name == name]
-        if all(f.status == "not applicable" for f in same):
-            needs = (set(f.reason.removeprefix("needs ").split(", ")) for f in same)
-            found |= set.intersection(*needs)
-    return found
-
-
-def _overall(verdicts: Sequence[Verdict], name: str) -> str:
-    found = [(f.status, v.scene) for v in verdicts for f in v.findings if f.name.partition("[")[0] == name]
-    bad = list(dict.fromkeys(scene for status, scene in found if status == "violated"))
-    if bad:
-        return f"FAILS ({', '.join(bad)})"
-    if any(status == "unjudged" for status, _ in found):
-        return "not judged"
-    return "holds" if any(status == "holds" for status, _ in found) else "-"
 
 
 def by_assumption(base: Sequence[Verdict], flipped: Mapping[str, Sequence[Verdict]]) -> str:

@@ -100,7 +100,7 @@ class Verification:
         return f"needs {', '.join(('not ' if n.negated else '') + n.name for n in missing)}" if missing else ""
 
     def run(self, clock: Clock, tick: Tick = _always) -> Verdict:
-        """Explores (goes on, if it was interrupted) and judges."""
+        """Explores (continues, if it was interrupted) and judges."""
         began = clock()
         self.explorer.run(tick)
         findings = tuple(self._findings())
@@ -143,15 +143,15 @@ class Verification:
 
     def _lasting(self, p: Property, cycles: Cycles | None) -> Finding:
         if cycles is None:
-            return self._finding(p, "unjudged", reason="the search is partial: what never comes cannot be told")
+            return self._finding(p, "unjudged", reason="the search is partial: whether it ever comes is open")
         start, goal, values, known = p.start, p.goal, self.narrator.values, self._known
         assert start is not None and goal is not None
         lasso = cycles.broken(
             lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(known.get(i) or values(i)))
         )  # fmt: skip
-        return self._finding(p, "violated", self._told(lasso)) if lasso else self._finding(p, "holds")
+        return self._finding(p, "violated", self._lasso_run(lasso)) if lasso else self._finding(p, "holds")
 
-    def _told(self, lasso: Lasso) -> Counterexample:
+    def _lasso_run(self, lasso: Lasso) -> Counterexample:
         way = [*self.explorer.way(lasso.start), *lasso.approach, *lasso.cycle]
         end = lasso.cycle[0][0] if lasso.cycle else lasso.end
         return self.narrator.run(way, end, len(lasso.cycle), not lasso.cycle)
@@ -205,7 +205,7 @@ class Verification:
         return frozenset(row.place for macro in macros for reaction in macro.reactions for row in reaction.path)
 
     def _in_vain(self) -> Iterable[str]:
-        """Deadlines that fired and settled nothing: what they wait for is as it was, and they would fire for ever."""
+        """Deadlines that fired and settled nothing: what they wait for is as it was, so they would fire again."""
         for key in self.explorer.uses:
             event = self.tables.events[key >> BITS]
             deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None

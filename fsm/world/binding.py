@@ -33,7 +33,7 @@ from fsm.language.spec import Deadline
 from fsm.language.vocabulary import Vocabulary
 from fsm.world.code import Code, Codes, Path, Values, guards
 from fsm.world.queues import QueueChange
-from fsm.world.world import Act, Move, Need, Tell, Test, World
+from fsm.world.world import Act, EmitEvent, Move, Need, Test, World
 
 Held = frozenset[str] | None
 """Messages that hold a move back while they are in flight; None: any message does."""
@@ -97,7 +97,7 @@ class _Ready:
     ) -> None:
         self.name, self.move, self.key = name, move, key or name
         self.held: Held = frozenset()
-        self.held_told: Held = frozenset()
+        self.held_emitting: Held = frozenset()
         self.gives_way: tuple[Expr, ...] = ()
         self._binding = binding
         self._budget = binding.budget
@@ -142,11 +142,11 @@ class _Ready:
     def _way(self, path: Path) -> MoveWay:
         way = self._ways.get(path)
         if way is None:
-            move, told = self.move, path.event is not None
+            move, emits = self.move, path.event is not None
             assumed = move is not None and isinstance(move.fair, str) and self._binding.settings.assumed(move.fair)
             fair = (move is None or move.fair is True or assumed) and path.lost is None
             way = self._ways[path] = MoveWay(
-                Label(self.name, path.lost), path.changes, path.event, self.held_told if told else self.held, fair,
+                Label(self.name, path.lost), path.changes, path.event, self.held_emitting if emits else self.held, fair,
                 bool(self._received) or move is None,
             )  # fmt: skip
         return way
@@ -200,12 +200,12 @@ class Binding:
         ready = _Ready(self, move.name, (*move.acts, *self.hooks.get(("move", move.name), ())), move)
         ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
         ready.held = self._held(move.hold_back, False)
-        ready.held_told = self._held(move.hold_back, move.receive is None)
+        ready.held_emitting = self._held(move.hold_back, move.receive is None)
         return ready
 
-    def _held(self, hold_back: Mapping[str, tuple[str, ...] | None], told: bool) -> Held:
-        """What is `told` without having been received waits in the mailbox, too."""
-        found = set(self._in_mailbox if told else ())
+    def _held(self, hold_back: Mapping[str, tuple[str, ...] | None], emits: bool) -> Held:
+        """What `emits` without having received anything waits for the mailbox, too."""
+        found = set(self._in_mailbox if emits else ())
         for assumption, messages in hold_back.items():
             if self.settings.assumed(assumption):
                 if messages is None:
@@ -218,25 +218,23 @@ class Binding:
         timers = self.world.timers
         patience = [p for p in timers.patience if self.settings.assumed(p.assume) and name in (p.deadlines or (name,))]
         names = {move for p in patience for move in p.moves}
-        ready = _Ready(self, f"timer.{name}", (Tell(f"timer.{name}"),))
+        ready = _Ready(self, f"timer.{name}", (EmitEvent(f"timer.{name}"),))
         ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
-        ready.held_told = self._held(timers.hold_back, True)
+        ready.held_emitting = self._held(timers.hold_back, True)
         return ready
 
     @property
     def timers_wait(self) -> bool:
         """Does no deadline fire while anything is in flight?"""
-        return all(ready.held_told is None for ready in self._deadlines.values())
+        return all(ready.held_emitting is None for ready in self._deadlines.values())
 
     def _check(self) -> None:
         alphabet = self.spec.vocabulary.events
         for move in self.moves:
-            for tell in tells(move.acts):
-                if tell.event not in alphabet:
-                    hint = suggestion(tell.event, alphabet)
-                    self.problems.add(
-                        tell.place, "unknown-event", f"no event '{tell.event}' in '{self.spec.name}'", hint
-                    )
+            for act in emitted(move.acts):
+                if act.event not in alphabet:
+                    hint = suggestion(act.event, alphabet)
+                    self.problems.add(act.place, "unknown-event", f"no event '{act.event}' in '{self.spec.name}'", hint)
         for effect in self.spec.vocabulary.effects:
             if effect not in self.world.effects:
                 self.problems.add(
@@ -246,12 +244,12 @@ class Binding:
 
     def unheard(self) -> tuple[Problem, ...]:
         """Events of the vocabulary that nothing in this world brings about: what is said about them is empty."""
-        told = {t.event for m in self.world.moves for t in tells(m.acts)}
-        told |= {e.instead for e in self.spec.vocabulary.events.values() if e.instead is not None}
+        found = {t.event for m in self.world.moves for t in emitted(m.acts)}
+        found |= {e.instead for e in self.spec.vocabulary.events.values() if e.instead is not None}
         return tuple(
-            Problem(e.place, "never-told", f"the world never brings about '{e.name}'", severity="warning")
+            Problem(e.place, "never-emitted", f"the world never emits '{e.name}'", severity="warning")
             for e in self.spec.vocabulary.alphabet
-            if e.name not in told and e.source != "internal"
+            if e.name not in found and e.source != "internal"
         )
 
     def initial(self) -> Values:
@@ -299,10 +297,10 @@ def _when(ready: _Ready) -> Expr:
     return ready.move.when
 
 
-def tells(acts: Sequence[Act]) -> Iterator[Tell]:
-    """Every event operations can tell."""
+def emitted(acts: Sequence[Act]) -> Iterator[EmitEvent]:
+    """Every event that operations can emit."""
     for act in acts:
-        if isinstance(act, Tell):
+        if isinstance(act, EmitEvent):
             yield act
         elif isinstance(act, Test):
-            yield from tells((*act.then, *act.otherwise))
+            yield from emitted((*act.then, *act.otherwise))

@@ -22,7 +22,7 @@ import attrs
 
 from fsm.language.expression import Expr
 from fsm.world.queues import QueueChange, pushed, renamed
-from fsm.world.world import Act, Clear, Put, Rename, Send, Tell, Test, World
+from fsm.world.world import Act, Clear, EmitEvent, Put, Rename, Send, Test, World
 
 Values = bytes
 """The world's variables, a byte each: the position of the value in the domain."""
@@ -109,7 +109,7 @@ class Code:
                         self._emit((*[Send(act.message, None)] * count, *acts), path, depth + 1)
                     return
                 path, acts = self._send(act, path, acts)
-            elif isinstance(act, Tell):
+            elif isinstance(act, EmitEvent):
                 path = attrs.evolve(path, event=act.event)
                 acts = (*acts, *self.hooks.get(("event", act.event), ()))
             elif isinstance(act, Clear):

@@ -17,6 +17,7 @@ from fsm.world.world import (
     Channel,
     Clear,
     DeadlinePatience,
+    EmitEvent,
     Feature,
     Message,
     Move,
@@ -25,7 +26,6 @@ from fsm.world.world import (
     Rename,
     Scene,
     Send,
-    Tell,
     Test,
     World,
     WorldBound,
@@ -43,7 +43,7 @@ _CALL = re.compile(r"^(\w+)\(\s*(.*?)\s*\)$")
 _RENAME = re.compile(r"^(\w+)\s*->\s*(\w+)(?:\s+before\s+([\w\s,]+))?$")
 _REMOVE = re.compile(r"^(\w+)()(?:\s+before\s+([\w\s,]+))?$")
 _OPERATIONS = (
-    "operations: name = value, send(message), send(message * count), tell(event), clear(channel), remove(old), "
+    "operations: name = value, send(message), send(message * count), emit(event), clear(channel), remove(old), "
     "rename(old -> new before other), an action, {if: .., do: [..], else: [..]}"
 )
 
@@ -114,8 +114,8 @@ class ActReader(Reader):
             return ()
 
     def _call(self, node: Node, name: str, inside: str) -> Iterable[Act]:
-        if name == "tell":
-            return (Tell(inside, node.place),)
+        if name == "emit":
+            return (EmitEvent(inside, node.place),)
         if name == "clear":
             names = tuple(c.name for c in self.channels)
             return (Clear(names.index(self.one_of(Node(node.place, inside), names)), node.place),)
@@ -123,7 +123,7 @@ class ActReader(Reader):
             message, _, times = (part.strip() for part in inside.partition("*"))
             count = self.scope.variables.get(times) if times else None
             if times and (count is None or not count.numeric):
-                self.problems.add(node.place, "argument", f"'{times}' is no number variable")
+                self.problems.add(node.place, "argument", f"'{times}' is not a variable with numbers")
             return (Send(self.message(node, message), count, node.place),)
         renamed = _RENAME.match(inside) if name == "rename" else _REMOVE.match(inside) if name == "remove" else None
         if renamed is None:

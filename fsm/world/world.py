@@ -33,7 +33,7 @@ class Message:
 class Channel:
     """A FIFO. A move that nothing was received for may fill it to `capacity`, an answer to `capacity + reserve`.
 
-    `mailbox`: what is told without having been received waits until this queue is empty.
+    `mailbox`: a move that emits an event and received no message waits until this queue is empty.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Send:
 
 
 @attrs.frozen
-class Tell:
+class EmitEvent:
     """Hands an event variant to the controller, which reacts at once. The last operation of a move."""
 
     event: str
@@ -102,7 +102,7 @@ class Test:
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
-Act = Put | Send | Tell | Clear | Rename | Test
+Act = Put | Send | EmitEvent | Clear | Rename | Test
 
 
 @attrs.frozen

@@ -9,14 +9,15 @@ import click
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress
 from fsm.language.problem import SpecError
-from tools.mutants.run import report_mutants
+from tools.mutants.run import is_fresh, report_mutants
 
 
 @click.command()
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--check", is_flag=True, help="Break nothing; exit 1 if a kept result is not of what is there now.")
+@click.option("--every", type=click.IntRange(1), default=1, help="Only each N-th mutant; then nothing is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def command(specs: tuple[str, ...], check: bool, as_json: bool) -> None:
+def command(specs: tuple[str, ...], check: bool, every: int, as_json: bool) -> None:
     """Break SPEC files (or bundled names; without any, all bundled specs) and report who notices, over all processors.
 
     The result is kept beside the explanations of survivors, in specs/mutants.
@@ -25,8 +26,11 @@ def command(specs: tuple[str, ...], check: bool, as_json: bool) -> None:
     """
     names = specs or BUNDLED
     try:
+        if check:
+            fresh = [is_fresh(name) for name in names]
+            sys.exit(0 if all(fresh) else 1)
         loaded = [load_spec(name).spec for name in names]
-        sys.exit(report_mutants(names, loaded, SearchProgress(quiet=as_json), as_json, check))
+        sys.exit(report_mutants(names, loaded, SearchProgress(quiet=as_json), as_json, every))
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)

@@ -1,6 +1,6 @@
 """Mutants that are none: whose step is the spec's own in every configuration that any scene comes to.
 
-Nothing that is observed could tell them from the spec, so they count for nothing. Never here: searching (fsm.verify).
+Nothing that is observed could distinguish them from the spec, so they count for nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Question = tuple[Control, str]
 
 @attrs.frozen
 class ObservedStep:
-    """What can be told from outside about one step; not by which rows it came about.
+    """What can be seen from outside of one step; not by which rows it came about.
 
-    Taken back to the same state, or stayed there: nobody can tell, neither leaves it.
+    Taken back to the same state, or stayed there: nobody can see a difference, neither leaves it.
     """
 
     outcome: str
@@ -31,7 +31,7 @@ class ObservedStep:
     rest: tuple[object, ...]
 
 
-def told(reaction: Reaction) -> ObservedStep:
+def observed(reaction: Reaction) -> ObservedStep:
     effects = tuple((word.name, literal) for word, literal in reaction.effects)
     rest = (effects, reaction.raised, reaction.start, reaction.stop, reaction.admitted)
     outcome = "taken" if reaction.outcome == "stayed" else reaction.outcome
@@ -54,16 +54,16 @@ class Steps:
     def __init__(self, spec: Spec, questions: Iterable[Question]) -> None:
         self.spec = spec
         unique = {(q[0].values, q[0].waiting, q[1]): q for q in questions}
-        self.answers = [(control, event, told(react(spec, control, event))) for control, event in unique.values()]
+        self.answers = [(control, event, observed(react(spec, control, event))) for control, event in unique.values()]
         start = spec.variables
         self._initial = [v.initial for v in start]
-        self._begun = told(begin(spec, self._initial))
+        self._begun = observed(begin(spec, self._initial))
 
     def same(self, broken: Spec) -> bool:
         """Does a mutant take the very same steps wherever the spec comes to?"""
         try:
-            return told(begin(broken, self._initial)) == self._begun and all(
-                told(react(broken, control, event)) == answer for control, event, answer in self.answers
+            return observed(begin(broken, self._initial)) == self._begun and all(
+                observed(react(broken, control, event)) == answer for control, event, answer in self.answers
             )
         except IllegalEffect:
             return False

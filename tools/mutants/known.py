@@ -58,7 +58,7 @@ def unexplained(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple
 
 
 def drifted(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple[Problem, ...]:
-    """Reasons for what is noticed now, or is no mutant any more."""
+    """Reasons for what is noticed now, or is not a mutant any more."""
     by_id = {n.id: n for n in notices}
     found = []
     for name, reason in known.items():

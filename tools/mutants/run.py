@@ -61,6 +61,7 @@ AIMED: Final = (
 TARGET: Final = 0.95
 BATCH: Final = 4
 PROPERTY: Final = "property"
+PROSE: Final = ("about", "evidence", "tags", "role", "roles")
 
 
 @attrs.frozen
@@ -80,23 +81,21 @@ class Trial:
 
 
 def report_mutants(
-    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, check: bool
+    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, every: int = 1
 ) -> int:  # fmt: skip
-    """Breaks each spec and prints who notices; keeps the result beside the explanations, or compares it (`check`)."""
+    """Breaks each spec and prints who notices; keeps a whole result beside the explanations."""
     good = True
     for name, spec in zip(names, specs, strict=True):
-        if check:
-            good = _is_fresh(name) and good
-            continue
-        trial = tried(name, spec, progress)
+        trial = tried(name, spec, progress, every)
         good = good and trial.good
-        if not trial.left and result_path(name).parent.is_dir():
+        if every == 1 and not trial.left and result_path(name).parent.is_dir():
             result_path(name).write_text(result_text(name, trial), encoding="utf-8")
         click.echo(json.dumps(_as_json(trial), indent=2) if as_json else summed_up(trial))
     return 0 if good else 1
 
 
-def _is_fresh(name: str) -> bool:
+def is_fresh(name: str) -> bool:
+    """Is the kept result of what is there now? Says so."""
     kept = kept_result(name)
     if kept is None or kept["digest"] != digest(name):
         click.echo(f"{display_path(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
@@ -135,20 +134,23 @@ def _judge(numbers: Sequence[int]) -> list[Notice]:
     return notices
 
 
-def tried(name: str, spec: Spec, progress: SearchProgress) -> Trial:
-    """Every mutant of a spec, one process for each processor; what Ctrl-C leaves is told."""
+def tried(name: str, spec: Spec, progress: SearchProgress, every: int = 1) -> Trial:
+    """Every mutant of a spec (or each n-th), one process for each processor; what Ctrl-C leaves is counted."""
     count = len(mutants(spec))
-    order = [range(count)[i : i + BATCH] for i in range(0, count, BATCH)]
+    chosen = range(0, count, every)
+    order = [chosen[i : i + BATCH] for i in range(0, len(chosen), BATCH)]
     notices: list[Notice] = []
-    with progress.counting("mutants", count) as told:
+    with progress.counting("mutants", len(chosen)) as done:
 
         def goes_on() -> bool:
-            return told(len(notices), "")
+            return done(len(notices), "")
 
         for judged in results(_judge, order, _prepare, (name,), goes_on):
             notices.extend(judged)
     ranked = {m.id: i for i, m in enumerate(mutants(spec))}
-    return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known_of(name), count - len(notices))
+    return Trial(
+        spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known_of(name), len(chosen) - len(notices)
+    )
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -179,7 +181,10 @@ def kept_result(name: str) -> dict[str, object] | None:
 
 
 def digest(name: str) -> str:
-    """Of all that a result depends on: spec, parts, vocabularies, world, properties; what only people read aside."""
+    """Of all that a result depends on (spec, parts, vocabularies, world, properties), leaving out PROSE and comments.
+
+    The only place where it is worked out: `python -m tools.mutants --check` and the tests compare it with what is kept.
+    """
     path = spec_path(name)
     texts = [path.read_text(encoding="utf-8")]
 
@@ -196,9 +201,9 @@ def digest(name: str) -> str:
 
 
 def _without_prose(value: object) -> object:
-    """A YAML text without what says why."""
+    """A YAML text without what is read by people, or by those who only watch a call: it changes no step."""
     if isinstance(value, dict):
-        return [[key, _without_prose(each)] for key, each in value.items() if key not in ("about", "evidence")]
+        return [[key, _without_prose(each)] for key, each in value.items() if key not in PROSE]
     return [_without_prose(each) for each in value] if isinstance(value, list) else value
 
 

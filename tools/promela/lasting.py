@@ -79,7 +79,7 @@ class Lasting:
         passes, number = [], 0
         for i, way in enumerate(self.ways, 1):
             if way.fair:
-                can_be = f"!{self.is_final} && {way.guard} && !{way.told_blocked}"
+                can_be = f"!{self.is_final} && {way.guard} && !{way.emitting_blocked}"
                 passes.append(f"(round_at == {number} && (took == {i} || !({can_be})))")
                 number += 1
         return [*loop(" || ".join(passes) or "false", ["round_at++;"]), "skip;"]

@@ -33,7 +33,7 @@ def to_promela(spec: Spec, world: World, properties: Properties, settings: World
 def to_lasting_promela(
     spec: Spec, world: World, properties: Properties, settings: WorldSettings
 ) -> tuple[str, list[str]]:
-    """The text about `leads_to`, and the names of the promises in the order in which a search is told their places."""
+    """The text about `leads_to`, and the names of the promises in the order of the numbers a search knows them by."""
     model = PromelaModel(spec, world, properties, settings, is_lasting=True)
     assert model.lasting is not None
     return model.text(), [promise.name for promise in model.lasting.promises]
@@ -155,11 +155,11 @@ class PromelaModel:
         ]  # fmt: skip
 
     def _acts(self, way: PromelaWay) -> Lines:
-        """What is told without having been received waits in the mailbox, too."""
+        """What emits without having received anything waits for the mailbox, too."""
         wide = ["wide = 1;"] if way.answers else []
-        if not way.tells or way.told_blocked == "(false)":
+        if not way.tells or way.emitting_blocked == "(false)":
             return [*wide, *way.acts]
-        found = when(way.told_blocked, ["held = 1;"], ["held = 0;"])
+        found = when(way.emitting_blocked, ["held = 1;"], ["held = 0;"])
         return [*wide, *found, *way.acts, *when("held && ev != 0", ["cut = 1;"])]
 
     def _judge(self) -> Lines:

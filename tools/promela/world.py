@@ -12,8 +12,8 @@ import attrs
 from fsm.language.expression import Expr
 from fsm.language.spec import Deadline, Spec
 from fsm.verify.property import Properties
-from fsm.world.binding import WorldSettings
-from fsm.world.world import Act, Clear, Move, Need, Put, Rename, Send, Tell, Test, World
+from fsm.world.binding import WorldSettings, emitted
+from fsm.world.world import Act, Clear, EmitEvent, Move, Need, Put, Rename, Send, Test, World
 from tools.promela.text import Lines, cases, clamped, expression, identifier, loop, when
 
 MAX_EFFECT_SENDS = 8  # lossy sends of all effects of one event; the model asserts that they are enough
@@ -21,12 +21,12 @@ MAX_EFFECT_SENDS = 8  # lossy sends of all effects of one event; the model asser
 
 @attrs.frozen
 class PromelaWay:
-    """A move or a deadline: when it is there, what it does, what holds it back if it tells something."""
+    """A move or a deadline: when it is there, what it does, what holds it back if it emits something."""
 
     name: str
     guard: str
     acts: Lines
-    told_blocked: str
+    emitting_blocked: str
     answers: bool
     sends: int
     tells: bool
@@ -140,7 +140,7 @@ class WorldText:
                 lines += self._sent(act)
             elif isinstance(act, Test):
                 lines += when(self.expr(act.condition), self.acts(act.then), self.acts(act.otherwise))
-            elif isinstance(act, Tell):
+            elif isinstance(act, EmitEvent):
                 lines += [f"ev = {identifier('E_', act.event)};"]
             elif isinstance(act, Clear):
                 lines += self._clear(act.channel)
@@ -167,7 +167,7 @@ class WorldText:
         return [*lines, *cases([(f"fl[z] == {identifier('L_', x)}", self.acts(acts)) for x, acts in found if acts])]
 
     def heard(self) -> Lines:
-        """What remembers events told."""
+        """What remembers events."""
         found = [(name, acts) for (kind, name), acts in self.hooks.items() if kind == "event"]
         known = {*self.spec.vocabulary.events, *(d.event for d in self.spec.deadlines.values())}
         return cases([(f"ev == {identifier('E_', n)}", self.acts(acts)) for n, acts in found if n in known])
@@ -184,9 +184,10 @@ class WorldText:
             tests.insert(0, f"q_{message.channel}[0] == {identifier('M_', message.name)}")
             lines = self._pop(message.channel)
         blocked = self._blocked(move.hold_back, move.receive is None)
+        emits = next(emitted(acts), None) is not None
         return PromelaWay(
             move.name, " && ".join(tests), [*lines, *self.acts(acts)], blocked, move.receive is not None,
-            self._most(acts), _tells(acts), move.fair is True or self.settings.assumed(str(move.fair)),
+            self._most(acts), emits, move.fair is True or self.settings.assumed(str(move.fair)),
         )  # fmt: skip
 
     def deadline(self, deadline: Deadline, condition: str) -> PromelaWay:
@@ -220,7 +221,3 @@ class WorldText:
             *(self.move(m) for m in self.moves),
             *(self.deadline(d, expr(d.condition)) for d in self.spec.deadlines.values()),
         ]
-
-
-def _tells(acts: Sequence[Act]) -> bool:
-    return any(isinstance(a, Tell) or (isinstance(a, Test) and (_tells(a.then) or _tells(a.otherwise))) for a in acts)

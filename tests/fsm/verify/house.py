@@ -93,9 +93,9 @@ messages:
 effects:
   light: [send(ask)]
 moves:
-  press: {class: caller, when: presses_left > 0, do: [presses_left -= 1, tell(button.pressed)]}
+  press: {class: caller, when: presses_left > 0, do: [presses_left -= 1, emit(button.pressed)]}
   lamp_lights: {class: provider, receive: ask, do: [send(lit)]}
-  gets_lit: {class: telephony, receive: lit, do: [tell(lamp.lit)]}
+  gets_lit: {class: telephony, receive: lit, do: [emit(lamp.lit)]}
 timers:
   hold_back: {timers_are_long: all}
 scenes:

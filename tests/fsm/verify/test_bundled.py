@@ -95,11 +95,3 @@ def test_counterexamples_are_drawn_with_what_is_in_flight() -> None:
 
 def test_what_mermaid_would_take_for_syntax_is_escaped() -> None:
     assert escaped("a;b#c<d>") == "a#59;b#35;c#lt;d#gt;"
-
-
-def test_a_loop_is_told_and_drawn() -> None:
-    found = verification("owned_turns", "hung")[1].violated
-    loops = [f.run for f in found if f.run is not None and f.run.loop]
-    for run in loops:
-        assert "for ever" in str(run)
-        assert "    loop for ever" in mermaid(run)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fsm.world.code import Hooks
 from fsm.world.queues import QueueChange, pushed, renamed
-from fsm.world.world import Act, Clear, Put, Rename, Send, Tell, Test, World
+from fsm.world.world import Act, Clear, EmitEvent, Put, Rename, Send, Test, World
 
 
 class Interpreter:
@@ -38,7 +38,7 @@ class Interpreter:
                         self._send(act.message)
                 case Test():
                     self.run(act.then if act.condition.run(self.values) else act.otherwise)
-                case Tell():
+                case EmitEvent():
                     self.event = act.event
                 case Clear():
                     self.changes.append(QueueChange("clear", act.channel))

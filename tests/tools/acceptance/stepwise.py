@@ -14,7 +14,7 @@ from fsm.journal.journal import WAITED, Journal, StepLine
 from fsm.language.spec import Spec
 from fsm.machine.table import TurnMachine
 from fsm.verify.tables import BITS, MASK, Tables
-from fsm.world.binding import Binding, MoveWay, WorldSettings, tells
+from fsm.world.binding import Binding, MoveWay, WorldSettings, emitted
 from fsm.world.code import Values
 from fsm.world.queues import QueueChange, Queues
 from fsm.world.reader import TOP
@@ -44,7 +44,7 @@ class Stepwise:
         self.control = first >> 2 * BITS
         self.budgets = [world.variable(n).index for n in world.budgets if n != "losses_left"]
         self.states = self._closed({(self.tables.worlds[first >> BITS & MASK], self.tables.queues[first & MASK])})
-        self.told = {t.event for m in self.binding.moves for t in tells(m.acts)}
+        self.told = {t.event for m in self.binding.moves for t in emitted(m.acts)}
         self.compared = 0
 
     def run(self) -> StepLine | None:
