@@ -40,11 +40,11 @@ def _template() -> Template:
     return environment.get_template("page.html.j2")
 
 
-def _whole(timeline: Timeline) -> picture.Picture:
+def _whole(timeline: Timeline) -> picture.TimelinePicture:
     return picture.draw(timeline.lanes, picture.whole(timeline.lanes))
 
 
-def _around(group: FindingGroup) -> picture.Picture | None:
+def _around(group: FindingGroup) -> picture.TimelinePicture | None:
     """The seconds around the first time something was found."""
     here = group.lanes.first_found.get(group.name) if group.lanes is not None else None
     if group.lanes is None or here is None:

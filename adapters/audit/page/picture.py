@@ -109,7 +109,7 @@ class DrawnLane:
 
 
 @attrs.frozen
-class Picture:
+class TimelinePicture:
     """A timeline, ready to be written down. `here` is where a finding is, `found` where findings are."""
 
     width: int
@@ -121,7 +121,7 @@ class Picture:
     here: float | None
 
 
-def draw(lanes: Lanes, window: Window, here: float | None = None) -> Picture:
+def draw(lanes: Lanes, window: Window, here: float | None = None) -> TimelinePicture:
     """The picture of a part of a call. `here` is the moment of a finding."""
     zoomed, y = here is not None, _TOP
     drawn: list[DrawnLane] = []
@@ -141,7 +141,7 @@ def draw(lanes: Lanes, window: Window, here: float | None = None) -> Picture:
     drawn.append(DrawnLane("its effects", y, marks=marks))
     found = [] if zoomed else list(_found(lanes, window))
     at = None if here is None else window.x(here)
-    return Picture(WIDTH, _LEFT - 10, y + height, list(_ruler(lanes, window)), drawn, found, at)
+    return TimelinePicture(WIDTH, _LEFT - 10, y + height, list(_ruler(lanes, window)), drawn, found, at)
 
 
 def _ruler(lanes: Lanes, window: Window) -> Iterator[Tick]:

@@ -142,6 +142,24 @@ def test_a_cancel_that_was_let_pass_is_a_note() -> None:
     assert "cancel-of-nothing" in named(report.notes)
 
 
+def test_a_truncation_beyond_the_end_harms_nobody() -> None:
+    report = audited(failures.truncate_beyond())
+    assert (named(report.findings), named(report.notes)) == ([], ["truncate-beyond"])
+
+
+def test_an_answer_that_goes_on_over_the_caller_is_talk_over() -> None:
+    book = LogBook().greeted()
+    book.says().wait(0.001)
+    name = book.begin()
+    book.item(name)
+    book.audio(name, 1000)
+    turn = book.speech_started()
+    book.audio(name, 2500, pace=1.0).done(name)
+    book.speech_stopped(turn)
+    book.committed(turn).wait(0.001).answer()
+    assert "went on for 2.2 s" in only(audited(book.rows), "talk-over").first.text
+
+
 def test_an_output_before_its_parents_end_is_a_note() -> None:
     book = LogBook().greeted()
     book.says().wait(0.001)
@@ -251,7 +269,7 @@ def test_every_rule_is_complete() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert rule.title and rule.why.endswith(".") and rule.instead.endswith("."), rule.id
-        assert rule.links or rule.id in ("not-in-vocabulary", "calls-mixed"), rule.id
+        assert rule.links or rule.id in ("not-in-vocabulary", "nonsense-number", "calls-mixed"), rule.id
 
 
 def test_a_response_whose_beginning_was_lost_still_answers() -> None:
