@@ -89,7 +89,6 @@ def _what(rejected: CreateRejected, conversation: LoggedConversation) -> str:
 
 
 def _taken_while_active(accepted: CreateAccepted, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     create = accepted.create
     if create.outside or create.active is None:
         return None
@@ -98,7 +97,6 @@ def _taken_while_active(accepted: CreateAccepted, conversation: LoggedConversati
 
 
 def _taken_while_owed(accepted: CreateAccepted, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     create = accepted.create
     if create.outside or create.owed is None or create.active is not None:
         return None
@@ -114,7 +112,6 @@ def _refused(rejected: CreateRejected, conversation: LoggedConversation) -> Rule
 
 
 def _burst(ended: BurstEnded, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     burst, rejected = ended.burst, ended.rejected
     text = f"{burst.creates} creates within {seconds(burst.until_ms - burst.since_ms)}, {rejected} of them rejected"
     return RuleJudgement(rejected > 0, text, lines(burst.first, burst.last), at_ms=burst.since_ms)
@@ -128,7 +125,6 @@ def _unanswered(left: CreateUnanswered, conversation: LoggedConversation) -> Rul
 
 
 def _answered_twice(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     response, repeats = ended.response, ended.response.repeats
     if repeats is None:
         return None
@@ -154,7 +150,6 @@ def _not_spoken(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJ
 
 
 def _cut_at_once(cut: AnswersCut, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     text = (
         f"{len(cut.cut)} of {cut.answers} answers were cut by a turn right after they began: the agent hears itself, "
         "or noise, as the caller"
@@ -171,7 +166,6 @@ def _never_done(stuck: ResponseStuck, conversation: LoggedConversation) -> RuleJ
 
 
 def _ended_badly(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     response = ended.response
     if response.state not in (ResponseState.FAILED, ResponseState.INCOMPLETE):
         return None

@@ -24,7 +24,6 @@ def _named(call: ToolCall) -> str:
 
 
 def _answered_twice(answered: ToolAnswered, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     call = answered.call
     if answered.times < 2:
         return None
@@ -33,7 +32,6 @@ def _answered_twice(answered: ToolAnswered, conversation: LoggedConversation) ->
 
 
 def _answered_early(answered: ToolAnsweredEarly, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     call = answered.call
     text = f"the output of {_named(call)} was sent before its parent's response.done; it was taken"
     return RuleJudgement(False, text, lines(call.evidence, answered.evidence, answered.parent_done))
@@ -65,7 +63,6 @@ def _unasked(left: RoundUnasked, conversation: LoggedConversation) -> RuleJudgem
 
 
 def _of_no_call(unknown: ToolUnknown, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     text = f"an output for {unknown.call_id or 'no call'}, a call this log does not show"
     return RuleJudgement(False, text, lines(unknown.evidence))
 
@@ -78,21 +75,18 @@ def _shown(reported: ErrorReported) -> tuple[Evidence, ...]:
 
 
 def _cancel_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if reported.error.about != "response.cancel":
         return None
     return RuleJudgement(True, explained(reported.error), _shown(reported))
 
 
 def _cancel_let_pass(asked: AskedForNothing, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if asked.request.type != "response.cancel":
         return None
     return RuleJudgement(False, "a cancel when nothing was active was let pass", lines(asked.request.evidence))
 
 
 def _cancel_hit_next(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     response, before = ended.response, ended.response.begin.cancelled_before
     is_cancelled = response.state is ResponseState.CANCELLED and response.reason == "client_cancelled"
     if before is None or response.cancel is not None or not is_cancelled:
@@ -116,7 +110,6 @@ def _commit_open(left: CommitUnanswered, conversation: LoggedConversation) -> Ru
 
 
 def _commit_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if reported.error.about != "input_audio_buffer.commit":
         return None
     request = reported.request
@@ -126,7 +119,6 @@ def _commit_refused(reported: ErrorReported, conversation: LoggedConversation) -
 
 
 def _truncation_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if reported.error.about != "conversation.item.truncate":
         return None
     at = f"truncated at {reported.request.note}: " if reported.request is not None else ""

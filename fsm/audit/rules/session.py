@@ -51,7 +51,6 @@ def _early_lost(lost: UpdateLost, conversation: LoggedConversation) -> RuleJudge
 
 
 def _early_rejected(rejected: UpdateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if rejected.update is None or not rejected.update.early:
         return None
     text = f"a session.update before session.created was rejected: {explained(rejected.error)}"
@@ -59,7 +58,6 @@ def _early_rejected(rejected: UpdateRejected, conversation: LoggedConversation) 
 
 
 def _lost(lost: UpdateLost, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if lost.update.early:
         return None
     text = "a session.update was never confirmed, and the session went on without it"
@@ -67,7 +65,6 @@ def _lost(lost: UpdateLost, conversation: LoggedConversation) -> RuleJudgement |
 
 
 def _open(left: UpdateOpen, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if left.update.early:
         return None
     text = "a session.update has no answer by the end of the session"
@@ -75,14 +72,12 @@ def _open(left: UpdateOpen, conversation: LoggedConversation) -> RuleJudgement |
 
 
 def _rejected(rejected: UpdateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if _is_voice(rejected.error) or (rejected.update is not None and rejected.update.early):
         return None
     return RuleJudgement(True, explained(rejected.error), _shown(rejected), rejected.error.param)
 
 
 def _lived_with(lived: RejectionLivedWith, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if _is_voice(lived.error):
         return None
     text = f"the session went on without what was rejected: {lived.responses} responses, {explained(lived.error)}"
@@ -90,12 +85,10 @@ def _lived_with(lived: RejectionLivedWith, conversation: LoggedConversation) -> 
 
 
 def _voice_rejected(rejected: UpdateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     return RuleJudgement(True, explained(rejected.error), _shown(rejected)) if _is_voice(rejected.error) else None
 
 
 def _old_voice(lived: RejectionLivedWith, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if not _is_voice(lived.error):
         return None
     text = f"the session went on with the old voice and without the rest of the update ({lived.responses} responses)"
@@ -126,14 +119,12 @@ def _kind(error: ProviderError) -> str:
 
 
 def _beta_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if _kind(reported.error) != "beta-shape":
         return None
     return RuleJudgement(True, explained(reported.error), lines(reported.evidence))
 
 
 def _closed_for_beta(closed: Closed, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     if "beta_api_shape_disabled" not in closed.reason:
         return None
     text = f"closed with {closed.code} {closed.reason}: {error_codes.of_close(closed.code, closed.reason)}"
@@ -141,7 +132,6 @@ def _closed_for_beta(closed: Closed, conversation: LoggedConversation) -> RuleJu
 
 
 def _reported(kind: str, reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     error, request = reported.error, reported.request
     if _kind(error) != kind:
         return None
@@ -150,7 +140,6 @@ def _reported(kind: str, reported: ErrorReported, conversation: LoggedConversati
 
 
 def _closed(closed: Closed, conversation: LoggedConversation) -> RuleJudgement | None:
-    del conversation
     code, reason = closed.code, closed.reason
     if "beta_api_shape_disabled" in reason:
         return None
@@ -163,7 +152,6 @@ def _closed(closed: Closed, conversation: LoggedConversation) -> RuleJudgement |
 
 
 def _mixed(mixed: CallsMixed, conversation: LoggedConversation) -> RuleJudgement:
-    del mixed, conversation
     text = (
         "events of a session come after the next one has begun: several calls are in this log, one through the other, "
         "and nothing tells them apart; only what the provider itself calls an error is a finding"
@@ -172,17 +160,14 @@ def _mixed(mixed: CallsMixed, conversation: LoggedConversation) -> RuleJudgement
 
 
 def _unknown_type(unknown: UnknownType, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     return RuleJudgement(False, f"event {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
 
 
 def _unknown_field(unknown: UnknownField, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     return RuleJudgement(False, f"field {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
 
 
 def _nonsense(nonsense: NonsenseNumber, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     text = f"field {nonsense.name} holds a number beyond all bounds; it was taken for missing"
     return RuleJudgement(False, text, lines(nonsense.evidence), nonsense.name)
 

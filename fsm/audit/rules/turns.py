@@ -169,7 +169,6 @@ def _played_on(ended: TurnEnded, conversation: LoggedConversation) -> RuleJudgem
 
 
 def _heard_again(played: PlayedAfterCut, conversation: LoggedConversation) -> RuleJudgement:
-    del conversation
     cut = played.cut
     text = f"{played.response.id} was heard again after it had been cut"
     return RuleJudgement(True, text, lines(cut.evidence, cut.first_late, played.evidence))

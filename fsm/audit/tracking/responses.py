@@ -1,4 +1,4 @@
-"""Tracking of responses: which create each answers, what it said and how it ended, what plays, what was cut."""
+"""Tracking of responses: which create each answers, what it was made of, how it ended."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from fsm.audit.conversation import (
     KEPT,
     Begin,
-    ClientRequest,
     Content,
     Create,
-    Cut,
     LoggedConversation,
     Repeat,
     Response,
@@ -22,17 +20,15 @@ from fsm.audit.conversation import (
 )
 from fsm.audit.observations import (
     AnswersCut,
-    AudioBegan,
-    AudioResumed,
     CreateAccepted,
     CreateUnanswered,
     Observation,
-    PlayedAfterCut,
     ResponseBegan,
     ResponseEnded,
     ResponseStuck,
 )
-from fsm.audit.record import Record, audio_bytes
+from fsm.audit.record import Record
+from fsm.audit.tracking.playout import plays
 from fsm.audit.tracking.requests import burst_over, claimed
 from fsm.machine.wire import at_path
 
@@ -42,7 +38,6 @@ _AT_ONCE_MS = 1500.0  # after its first sound: an answer that is cut so early wa
 _CUTS = 4  # that make a pattern
 _CALLS = ("function_call", "mcp_call")
 _TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)
-_BELIEVABLE_MS = 20.0  # a delta shorter than this was cut in the log
 _STATES = {state.value: state for state in ResponseState if state is not ResponseState.ACTIVE}
 
 
@@ -119,90 +114,13 @@ def found(conversation: LoggedConversation, record: Record) -> Iterator[Observat
         yield from begun(conversation, record)
 
 
-def item_known(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
+def item_known(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """An item belongs to a response: later events may name the item alone."""
     item, response = record.text("item.id"), record.text("response_id")
     if item and response:
         conversation.responses.of_item[item] = response
         keep(conversation.responses.of_item, 4 * KEPT)
-    yield from ()
-
-
-# --- what it says -----------------------------------------------------------------------------------------------------
-
-
-def audio(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """A piece of the agent's audio: how much there is, whether it should still be there."""
-    response, agent = conversation.response_of(record), conversation.agent_audio
-    if response is None:
-        return
-    ms = audio_bytes(record.event.get("delta")) / agent.bytes_ms
-    agent.shown |= Shown.TIMES | (Shown.LENGTHS if ms >= _BELIEVABLE_MS else Shown.NOTHING)
-    sound, is_first = response.audio, response.audio.first is None
-    if is_first:
-        sound.first, sound.began_ms = record.evidence(), conversation.now_ms
-    sound.pieces += 1
-    sound.ms += ms
-    if response.cut is not None:
-        _late(response.cut, record, ms, conversation.now_ms)
-        return
-    if conversation.speaking and not response.is_outside:
-        sound.over_caller += 1
-        turn = conversation.caller.turn
-        sound.over_ms = conversation.now_ms - (turn.at_ms if turn else conversation.now_ms)
-    quiet_since_ms = agent.heard_until_ms
-    _first_word(conversation, response)
-    _plays(conversation, response, ms)
-    if is_first:
-        yield AudioBegan(sound.first or response.evidence, conversation.now_ms, response, quiet_since_ms)
-    elif Shown.LENGTHS in agent.shown:
-        yield from _resumed(conversation, record, response, quiet_since_ms)
-
-
-def _resumed(
-    conversation: LoggedConversation, record: Record, response: Response, since_ms: float
-) -> Iterator[Observation]:
-    if conversation.now_ms - since_ms > conversation.options.dead_air_ms:
-        yield AudioResumed(record.evidence(), conversation.now_ms, response, since_ms)
-
-
-def _late(cut: Cut, record: Record, ms: float, now_ms: float) -> None:
-    cut.late_pieces += 1
-    cut.late_ms += ms
-    cut.late_until_ms = now_ms
-    cut.first_late = cut.first_late or record.evidence()
-
-
-def _first_word(conversation: LoggedConversation, response: Response) -> None:
-    if response.is_outside or response.audio.pieces > 1:
-        return
-    if response.turn is None:
-        response.first_word = not conversation.responses.greeted
-    else:
-        response.first_word = not response.turn.heard
-        response.turn.heard = True
-    conversation.responses.greeted = True
-
-
-def _plays(conversation: LoggedConversation, response: Response, ms: float) -> None:
-    agent = conversation.agent_audio
-    if Shown.PLAYOUT not in agent.shown:
-        agent.heard_until_ms = max(agent.heard_until_ms, conversation.now_ms) + ms
-        agent.playing = response
-
-
-def text(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """A piece of text of the agent: where a session does not speak, that is what is waited for."""
-    response, agent = conversation.response_of(record), conversation.agent_audio
-    if response is None or response.has_words:
-        return
-    response.content |= Content.WORDS
-    if "transcript" in record.type:
-        return
-    quiet_since_ms = agent.heard_until_ms
-    _first_word(conversation, response)
-    agent.heard_until_ms = max(quiet_since_ms, conversation.now_ms)
-    yield AudioBegan(record.evidence(), conversation.now_ms, response, quiet_since_ms)
+    return ()
 
 
 # --- end --------------------------------------------------------------------------------------------------------------
@@ -263,7 +181,7 @@ def _guess_length(conversation: LoggedConversation, response: Response, record: 
     told_ms = (record.number("response.usage.output_token_details.audio_tokens") or 0.0) * _TOKEN_MS
     if response.audio.ms < told_ms / 5 and response.cut is None and Shown.PLAYOUT not in agent.shown:
         agent.shown |= Shown.TOKENS
-        _plays(conversation, response, told_ms - response.audio.ms)
+        plays(conversation, response, told_ms - response.audio.ms)
 
 
 def _compare(conversation: LoggedConversation, response: Response) -> None:
@@ -299,118 +217,6 @@ def _items(record: Record) -> list[object]:
 def _parts(item: object) -> list[object]:
     content = mapping(item).get("content")
     return [mapping(part).get("type") for part in content] if isinstance(content, list | tuple) else []
-
-
-# --- cuts -------------------------------------------------------------------------------------------------------------
-
-
-def cancel_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """response.cancel: of what runs, of what is named, or of nothing."""
-    responses, evidence, named = conversation.responses, record.evidence(), record.text("response_id")
-    target = responses.by_id.get(named) if named else responses.active
-    hits = target is not None and target.is_active
-    idle = not hits and conversation.seen_from_start
-    event_id = record.text("event_id")
-    conversation.requests.append(ClientRequest(evidence, conversation.now_ms, record.type, event_id, idle=idle))
-    if target is not None and hits:
-        target.cancel = target.cancel or evidence
-        _cut(conversation, target, record)
-    elif not named and idle:
-        responses.bare_cancel = evidence
-    yield from ()
-
-
-def truncate_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """conversation.item.truncate: the client has stopped playing this item, at `audio_end_ms`."""
-    item, end_ms = record.text("item_id"), record.number("audio_end_ms") or 0.0
-    evidence, now_ms, truncated = record.evidence(), conversation.now_ms, conversation.responses.truncated
-    event_id, note = record.text("event_id"), f"{end_ms:.0f} ms"
-    conversation.requests.append(ClientRequest(evidence, now_ms, record.type, event_id, note))
-    response = conversation.response_of(record)
-    before = truncated.get(item)
-    truncated[item] = end_ms
-    keep(truncated)
-    if response is None:
-        return
-    if before is not None and end_ms > before and response.cut is not None:
-        response.cut.played = evidence
-        yield PlayedAfterCut(evidence, now_ms, response, response.cut)
-    _cut(conversation, response, record)
-
-
-def truncated(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """conversation.item.truncated: the provider has cut an item by itself, or the client's event is not in this log."""
-    response = conversation.response_of(record)
-    if response is not None:
-        _cut(conversation, response, record)
-    yield from ()
-
-
-def flushed(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """What had not been played was dropped: our own effect, or the provider's output buffer was cleared."""
-    named = record.event.get("response_ids")
-    names = [n for n in named if isinstance(n, str)] if isinstance(named, list | tuple) else []
-    names += [record.text("response_id")] if record.text("response_id") else []
-    for name in names:
-        response = conversation.responses.by_id.get(name)
-        if response is not None:
-            _cut(conversation, response, record)
-    if conversation.agent_audio.playing is not None and not names:
-        _cut(conversation, conversation.agent_audio.playing, record)
-    yield from ()
-
-
-def _cut(conversation: LoggedConversation, response: Response, record: Record) -> None:
-    agent = conversation.agent_audio
-    if response.cut is None:
-        response.cut = Cut(record.evidence(), conversation.now_ms)
-    if agent.playing is response:
-        agent.heard_until_ms = min(agent.heard_until_ms, conversation.now_ms)
-        agent.is_heard = False
-
-
-# --- what is heard ----------------------------------------------------------------------------------------------------
-
-
-def played(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """The caller hears a response: our playout's fact, or the provider's output buffer."""
-    response, agent = conversation.response_of(record), conversation.agent_audio
-    cut = response.cut if response is not None else None
-    if response is not None and cut is not None and cut.played is None:
-        cut.played = record.evidence()
-        yield PlayedAfterCut(cut.played, conversation.now_ms, response, cut)
-    agent.heard_until_ms = max(agent.heard_until_ms, conversation.now_ms)
-
-
-def heard(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """playout.started: our playout reports that the caller hears a response; from here on nothing is reckoned."""
-    agent, response = conversation.agent_audio, conversation.response_of(record)
-    quiet_since_ms = min(agent.heard_until_ms, conversation.now_ms)
-    yield from played(conversation, record)
-    agent.shown |= Shown.PLAYOUT | Shown.LENGTHS | Shown.TIMES
-    agent.heard_until_ms = conversation.now_ms
-    if response is None or response.cut is not None:
-        return
-    agent.playing, agent.is_heard = response, True
-    if conversation.speaking and not response.is_outside:
-        response.audio.over_caller += 1
-    if response.audio.first is not None:
-        yield from _resumed(conversation, record, response, quiet_since_ms)
-        return
-    response.audio.first, response.audio.began_ms = record.evidence(), conversation.now_ms
-    response.audio.pieces += 1
-    _first_word(conversation, response)
-    yield AudioBegan(record.evidence(), conversation.now_ms, response, quiet_since_ms)
-
-
-def unheard(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
-    """playout.drained, playout.flushed: the caller hears nothing more."""
-    del record
-    agent = conversation.agent_audio
-    if agent.is_heard:
-        agent.is_heard = False
-        agent.heard_until_ms = conversation.now_ms
-    yield from ()
 
 
 def stuck(conversation: LoggedConversation) -> Iterator[Observation]:

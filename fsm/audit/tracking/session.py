@@ -59,22 +59,22 @@ _CODES = {
 _PARAMS = (("session", "session.update"), ("response", "response.create"), ("item", "conversation.item.create"))
 
 
-def update_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
+def update_sent(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """session.update. What was rejected before and is asked for again is not lived with."""
     events, ended = conversation.log.server_events, conversation.responses.ended
     early = conversation.session.created is None and events == 0
     update = Update(record.evidence(), conversation.now_ms, early, record.text("event_id"), events, ended)
     conversation.responses.said_for = (-1, None)  # told something new, the agent may speak again
     conversation.session.updates.append(update)
-    yield from ()
+    return ()
 
 
-def created(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
+def created(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """session.created: the provider's defaults hold."""
     conversation.session.created = record.evidence()
     conversation.session.began_ms = conversation.now_ms
     _apply(conversation, mapping(record.event.get("session")))
-    yield from ()
+    return ()
 
 
 def updated(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fsm.audit.conversation import AuditOptions, LoggedConversation
 from fsm.audit.names import direction_of, unknown_fields
 from fsm.audit.observations import NonsenseNumber, Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
 from fsm.audit.record import CLOSED, FLUSHED, Record
-from fsm.audit.tracking import requests, responses, session, turns
+from fsm.audit.tracking import playout, requests, responses, session, turns
 from fsm.language.vocabulary import Vocabulary
 
-Handler = Callable[[LoggedConversation, Record], Iterator[Observation]]
+Handler = Callable[[LoggedConversation, Record], Iterable[Observation]]
 CLIENT: Mapping[str, tuple[Handler, ...]] = {
     "session.update": (session.update_sent,),
     "transcription_session.update": (session.update_sent,),
     "response.create": (requests.create_sent,),
-    "response.cancel": (responses.cancel_sent,),
+    "response.cancel": (playout.cancel_sent,),
     "conversation.item.create": (requests.item_sent,),
-    "conversation.item.truncate": (responses.truncate_sent,),
+    "conversation.item.truncate": (playout.truncate_sent,),
     "input_audio_buffer.append": (turns.appended,),
     "input_audio_buffer.commit": (turns.commit_sent,),
     "input_audio_buffer.clear": (turns.cleared,),
-    "output_audio_buffer.clear": (responses.flushed,),
+    "output_audio_buffer.clear": (playout.flushed,),
 }
 SERVER: Mapping[str, tuple[Handler, ...]] = {
     "session.created": (session.created,),
@@ -36,27 +36,27 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
     "response.output_item.added": (responses.item_known,),
     "response.function_call_arguments.done": (requests.in_arguments,),
     "response.output_item.done": (requests.in_item,),
-    "response.output_audio.delta": (responses.audio,),
-    "response.audio.delta": (responses.audio,),
-    "response.output_text.delta": (responses.text,),
-    "response.text.delta": (responses.text,),
-    "response.output_audio_transcript.delta": (responses.text,),
-    "response.audio_transcript.delta": (responses.text,),
+    "response.output_audio.delta": (playout.audio,),
+    "response.audio.delta": (playout.audio,),
+    "response.output_text.delta": (playout.text,),
+    "response.text.delta": (playout.text,),
+    "response.output_audio_transcript.delta": (playout.text,),
+    "response.audio_transcript.delta": (playout.text,),
     "response.done": (requests.in_response, responses.ended),
     "input_audio_buffer.speech_started": (turns.started,),
     "input_audio_buffer.speech_stopped": (turns.stopped,),
     "input_audio_buffer.committed": (turns.committed,),
-    "output_audio_buffer.started": (responses.played,),
-    "output_audio_buffer.cleared": (responses.flushed,),
-    "conversation.item.truncated": (responses.truncated,),
+    "output_audio_buffer.started": (playout.played,),
+    "output_audio_buffer.cleared": (playout.flushed,),
+    "conversation.item.truncated": (playout.truncated,),
 }
 LOCAL: Mapping[str, tuple[Handler, ...]] = {
     CLOSED: (session.closed,),
-    FLUSHED: (responses.flushed,),
-    "playout.started": (responses.heard,),
-    "playout.drained": (responses.unheard,),
-    "caller.hung_up": (responses.unheard,),
-    "playout.flushed": (responses.unheard,),
+    FLUSHED: (playout.flushed,),
+    "playout.started": (playout.heard,),
+    "playout.drained": (playout.unheard,),
+    "caller.hung_up": (playout.unheard,),
+    "playout.flushed": (playout.unheard,),
 }
 _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
 _SOON_AFTER = ("rate_limits", "conversation.item.", "response.")  # comes with the end of a response
@@ -124,7 +124,7 @@ class Tracker:
             log.shows_provider = log.shows_provider or record.type != "error"
         log.sees_client = log.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
 
-    def _with_turns(self, observations: Iterator[Observation]) -> Iterator[Observation]:
+    def _with_turns(self, observations: Iterable[Observation]) -> Iterator[Observation]:
         """Observations, and what follows of each for the turn that waits."""
         for observation in observations:
             yield observation

@@ -33,7 +33,7 @@ _LIVE_MS = 2000.0  # that a live line's audio is ahead of what the provider says
 _MADE_MS = 5000.0  # that making an answer may take, where only its end is in the log
 
 
-def appended(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
+def appended(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """input_audio_buffer.append: where a log has no times, this is its clock."""
     ms = audio_bytes(record.event.get("audio")) / conversation.caller_audio.bytes_ms
     conversation.caller_audio.appends += 1
@@ -41,7 +41,7 @@ def appended(conversation: LoggedConversation, record: Record) -> Iterator[Obser
     conversation.caller_audio.pending_ms += ms
     if not conversation.timed:
         conversation.now_ms += ms
-    yield from ()
+    return ()
 
 
 def started(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
@@ -129,21 +129,20 @@ def unsaid(conversation: LoggedConversation, response: Response) -> None:
         conversation.caller.waiting = turn
 
 
-def commit_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
+def commit_sent(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """input_audio_buffer.commit, with what the log says is in the buffer."""
     pending = conversation.caller_audio.pending_ms
     idle = conversation.session.mode.vad not in ("none", "unknown")
     event_id, note = record.text("event_id"), f"{pending:.0f} ms"
     request = ClientRequest(record.evidence(), conversation.now_ms, record.type, event_id, note, idle=idle)
     conversation.requests.append(request)
-    yield from ()
+    return ()
 
 
-def cleared(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
+def cleared(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """The provider's buffer is empty again."""
-    del record
     conversation.caller_audio.pending_ms = 0.0
-    yield from ()
+    return ()
 
 
 def waits(conversation: LoggedConversation) -> Iterator[Observation]:
