@@ -14,7 +14,7 @@ import attrs
 from adapters.audit.hints import CALL_KEYS, Names, calls_in, calls_in_text, side_in, side_in_text
 from adapters.audit.literals import objects, parsed
 from adapters.audit.times import LogClock, Time, of_mapping, of_text
-from fsm.audit.names import CLIENT_TYPES, SERVER_FIELDS, direction_of
+from fsm.audit.names import CLIENT_FIELDS, CLIENT_TYPES, SERVER_FIELDS, direction_of
 from fsm.audit.record import CLOSED, Direction, Record, audio_bytes
 from fsm.journal.scrub import scrub
 from fsm.language.vocabulary import Vocabulary
@@ -25,11 +25,19 @@ _CLOSES: Final = re.compile(
     r"(?:(?:on|ws|web_?socket|socket|session|connection|provider|server|client|peer)[._ ]?)*"
     r"(?:close|closed|closing|disconnect|disconnected)", re.IGNORECASE,
 )  # fmt: skip
+_CODE: Final = re.compile(r"\d{1,5}", re.ASCII)
 _TYPE: Final = re.compile(r"[a-z][a-z_]*(?:\.[a-z_]+)+")
 _FAMILY: Final = re.compile(
     r"(?:session|transcription_session|conversation|response|input_audio_buffer|output_audio_buffer|rate_limits|mcp_\w+)"
     r"\..+"
 )
+_TYPE_BEFORE: Final = re.compile(r"([a-z_]+(?:\.[a-z_]+)*)[\"'`\])]*[\s:=,|>-]*$")
+_ENTRY: Final = frozenset({"level", "levelname", "lvl", "severity", "logger"})
+"""What an entry of a log has beside the event's own fields."""
+_OWN_CODES: Final = frozenset(
+    {"conversation_already_has_active_response", "response_cancel_not_active", "input_audio_buffer_commit_empty",
+     "cannot_update_voice", "invalid_tool_call_id", "beta_api_shape_disabled"}
+)  # fmt: skip
 _DEPTH: Final = 6
 _PREFIX_CHARS: Final = 240
 
@@ -57,7 +65,10 @@ def unwrap(value: object, depth: int = _DEPTH) -> FoundEvent | None:
         return None
     kind = value.get("type")
     if isinstance(kind, str) and _is_event(value, kind) and not _is_wrapping(value, kind):
-        return FoundEvent(value, side_in(value, own=True), of_mapping(value))
+        event: Json = _of_entry(value, kind) if _ENTRY.intersection(value) else value
+        calls = calls_in(value) if event is not value else {}
+        whole = event is value or len(event) > 1
+        return FoundEvent(event, side_in(value, own=True), of_mapping(value), calls, whole)
     close = _close(value)
     if close is not None:
         return FoundEvent(close, "local", of_mapping(value), calls_in(value))
@@ -65,7 +76,32 @@ def unwrap(value: object, depth: int = _DEPTH) -> FoundEvent | None:
         inner = _inner(value, value[key], depth) if key in value else None
         if inner is not None:
             return inner.within(side_in(value), of_mapping(value), calls_in(value))
-    return None
+    bare = _named_event(value) or _error_of(value)
+    if bare is None:
+        return None
+    return FoundEvent(bare, "server", of_mapping(value), calls_in(value), whole=len(bare) > 1)
+
+
+def _named_event(value: Json) -> Json | None:
+    """An entry of a log that names an event and may have its fields: `{"event_type": "response.done", ...}`."""
+    kind = value.get("event_type")
+    return _of_entry(value, kind) if isinstance(kind, str) and kind in SERVER_FIELDS else None
+
+
+def _of_entry(value: Json, kind: str) -> Json:
+    """The fields of the event alone, where those of the log's own entry stand beside them."""
+    fields = SERVER_FIELDS.get(kind) or CLIENT_FIELDS.get(kind)
+    if fields is None:
+        return value
+    return {"type": kind, **{key: value[key] for key in value if key in fields or key == "event_id"}}
+
+
+def _error_of(value: Json) -> Json | None:
+    """The body of an error, logged without its event: with an `event_id`, or a code that only this protocol has."""
+    kind, code, message = value.get("type"), value.get("code"), value.get("message")
+    if not isinstance(kind, str) or not kind.endswith("error") or not isinstance(message, str) or "code" not in value:
+        return None
+    return {"type": "error", "error": value} if "event_id" in value or code in _OWN_CODES else None
 
 
 def _inner(value: Json, inner: object, depth: int) -> FoundEvent | None:
@@ -113,11 +149,20 @@ def _in_string(text: str | bytes, depth: int) -> FoundEvent | None:
 def in_text(text: str, before: str, depth: int = _DEPTH) -> Iterator[FoundEvent]:
     """Every event in a text; `before` is what stood on the line before."""
     for piece in objects(text):
-        for found in (unwrap(piece.value, depth),) if depth < _DEPTH else every(piece.value):
+        value = _typed(piece.value, piece.before)
+        for found in (unwrap(value, depth),) if depth < _DEPTH else every(value):
             if found is not None:
                 prefix = (piece.before if piece.before.strip() else before)[-_PREFIX_CHARS:]
                 found = attrs.evolve(found, whole=found.whole and piece.whole)
                 yield found.within(side_in_text(prefix), of_text(prefix), calls_in_text(prefix))
+
+
+def _typed(value: object, before: str) -> object:
+    """An event whose type stands before its JSON: `S>C  response.done  {"response": ...}`."""
+    named = _TYPE_BEFORE.search(before) if isinstance(value, dict) and "type" not in value else None
+    kind = named[1] if named is not None else ""
+    fields = SERVER_FIELDS.get(kind) or CLIENT_FIELDS.get(kind) or frozenset()
+    return {"type": kind, **value} if isinstance(value, dict) and fields.intersection(value) else value
 
 
 def _is_event(value: Json, kind: str) -> bool:
@@ -147,8 +192,8 @@ def _close(value: Json) -> Json | None:
     inner = next((v for key in _WRAPPINGS if isinstance(v := value.get(key), dict)), {})
     code = next((c for key in ("code", "close_code", "status") for c in (value.get(key), inner.get(key)) if c), None)
     reason = next((r for key in ("reason", "close_reason") for r in (value.get(key), inner.get(key)) if r), "")
-    number = int(code) if isinstance(code, int | float) or (isinstance(code, str) and code.isdigit()) else None
-    return {"type": CLOSED, "code": number, "reason": str(reason)}
+    is_code = (isinstance(code, int) and 0 <= code < 100_000) or (isinstance(code, str) and _CODE.fullmatch(code))
+    return {"type": CLOSED, "code": int(code) if is_code else None, "reason": str(reason)}  # type: ignore[call-overload]
 
 
 class RecordMaker:

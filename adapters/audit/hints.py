@@ -19,7 +19,8 @@ _SERVER: Final = frozenset(
 )  # fmt: skip
 _SIDES: Final = ("dir", "direction", "from", "source", "side", "origin", "kind", "type", "role", "event")
 _OWN_SIDES: Final = ("dir", "direction", "side", "origin")  # beside an event's own fields
-_ARROWS: Final = (("-->", "client"), (">>>", "client"), ("<--", "server"), ("<<<", "server"), ("->", "client"),
+_ARROWS: Final = (("C>S", "client"), ("S>C", "server"),
+                  ("-->", "client"), (">>>", "client"), ("<--", "server"), ("<<<", "server"), ("->", "client"),
                   ("<-", "server"), ("→", "client"), ("←", "server"), ("⇒", "client"), ("⇐", "server"))  # fmt: skip
 _WORDS: Final = re.compile(r"[A-Za-z_]+")
 CALL_KEYS: Final = (

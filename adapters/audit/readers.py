@@ -24,7 +24,7 @@ from adapters.audit.events import FoundEvent, RecordMaker, every, in_text
 from adapters.audit.hints import calls_in_text
 from adapters.audit.literals import begins, parsed
 from adapters.audit.stream import Progressed, Stream
-from adapters.audit.times import Time, of_text
+from adapters.audit.times import Time, of_number, of_text
 from fsm.audit.record import CLOSED, FLUSHED, LOCAL_FACTS, PLAYOUT, STARTED, Record
 
 JOURNAL: Final = "turnspec journal"
@@ -92,7 +92,7 @@ def _read_journal(lines: Lines, maker: RecordMaker) -> Events:
 
 def _in_journal(line: Mapping[str, object]) -> Iterator[FoundEvent]:
     time = line.get("t_ms")
-    at = Time(float(time)) if isinstance(time, int | float) else None
+    at = of_number(time, "t_ms") if isinstance(time, int | float) else None
     if line.get("kind") == "wire":
         event = line.get("event")
         if isinstance(event, Mapping):

@@ -1,7 +1,7 @@
 """Times in logs: a number or a text as milliseconds, of whatever origin. Never a clock.
 
-Numbers are told apart by size: seconds, milliseconds or microseconds since 1970; what is smaller, by how far apart they
-are. A key that ends in `_ms` says it itself.
+Numbers are told apart by size: seconds, milliseconds, microseconds or nanoseconds since 1970; what is smaller, by how
+far apart they are. A key that ends in `_ms` says it itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from typing import Final, NamedTuple
 
 KEYS: Final = frozenset(
     {"at", "t_ms", "at_ms", "timestamp", "time", "ts", "@timestamp", "t", "datetime", "created_at", "time_ms",
-     "timestamp_ms", "asctime", "date", "when", "offset_ms", "elapsed_ms"}
+     "timestamp_ms", "asctime", "date", "when", "offset_ms", "elapsed_ms", "timeUnixNano", "observedTimeUnixNano",
+     "time_unix_nano", "startTimeUnixNano", "start_time_unix_nano"}
 )  # fmt: skip
 _ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ,](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)?")
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?![\d:])")
-_EPOCH = re.compile(r"(?<![\d.])(1\d{9})(?:\.(\d{1,9})|(\d{3}))?(?![\d])")
+_EPOCH = re.compile(r"(?<![\d.])(1\d{9})(?:\.(\d{1,9})|(\d{3})(?:\d{3}){0,2})?(?![\d])")
 _OFFSET = re.compile(r"(?:^|[\[\s+(])(\d{1,6}\.\d{2,9})\s?(?:s\b|\]|\s)|\+(\d{1,9})\s?ms\b")
 _DAY_MS: Final = 86_400_000.0
+_LATEST: Final = 1e19  # nanoseconds since 1970, in three centuries
 
 
 class Time(NamedTuple):
@@ -30,10 +32,15 @@ class Time(NamedTuple):
     guessed: bool = False
 
 
-def of_number(value: float, key: str = "") -> Time:
-    """A number of a log. Small ones may be seconds or milliseconds since anything: the log as a whole will tell."""
+def of_number(value: float, key: str = "") -> Time | None:
+    """A number of a log, None if it is not a time. Small ones may be seconds or milliseconds since anything: the log as
+    a whole will tell."""
+    if not -_LATEST < value < _LATEST:
+        return None  # a number of any length, Infinity, NaN
     if key.endswith("_ms"):
         return Time(float(value))
+    if value > 1e17:
+        return Time(value / 1_000_000.0)
     if value > 1e14:
         return Time(value / 1000.0)
     return Time(float(value)) if value > 1e11 else Time(value * 1000.0, guessed=value < 1e9)
@@ -81,13 +88,15 @@ def of_mapping(found: Mapping[str, object]) -> Time | None:
     for key in sorted(KEYS.intersection(found), key=len, reverse=True):
         value = found[key]
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return of_number(value, key)
-        if isinstance(value, str) and value:
+            time = of_number(value, key)
+        elif isinstance(value, str) and value:
             time = of_text(value)
-            if time is None and value.replace(".", "", 1).isdigit():
+            if time is None and value.replace(".", "", 1).isdecimal():
                 time = of_number(float(value), key)
-            if time is not None:
-                return time
+        else:
+            continue
+        if time is not None:
+            return time
     return None
 
 

@@ -15,7 +15,7 @@ from adapters.audit.page import page as html_page
 from adapters.audit.run import Auditor, auditor
 from adapters.audit.stream import STDIN
 from fsm.audit.conversation import AuditOptions
-from fsm.audit.record import CLOSED
+from fsm.audit.record import CLOSED, visible
 from fsm.audit.report import as_json, markdown
 from fsm.audit.report.report import LogReport
 from fsm.language.problem import SpecError
@@ -101,9 +101,9 @@ def _audited(runner: Auditor, log: str, quiet: bool) -> LogReport:
         size = None if log == STDIN else Path(log).stat().st_size
         report = _with_bar(runner, log, size) if _is_worth_a_bar(size, quiet) else runner.audit(log)
     except OSError as error:
-        raise click.UsageError(f"{log} cannot be read: {error.strerror or error}") from None
+        raise click.UsageError(f"{visible(log)} cannot be read: {error.strerror or error}") from None
     if not report.kinds.keys() - {CLOSED}:
-        raise click.UsageError(f"{log}: no event of a Realtime conversation was found ({report.format})")
+        raise click.UsageError(f"{visible(log)}: no event of a Realtime conversation was found ({report.format})")
     return report
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fsm.audit.conversation import AuditOptions, Conversation
+from fsm.audit.conversation import AuditOptions, LoggedConversation
 from fsm.audit.excerpts import Excerpts, lines_of
 from fsm.audit.observations import (
     OF_THE_END,
@@ -21,12 +21,12 @@ from fsm.audit.observations import (
     ResponseBegan,
     ToolCalled,
     TurnCommitted,
-)  # fmt: skip
+)
 from fsm.audit.record import CLOSED, STARTED, Evidence, Record
 from fsm.audit.report.report import Figures, FindingCase, FindingGroup, LogReport
 from fsm.audit.rules import BY_KIND
 from fsm.audit.rules.answers import cause
-from fsm.audit.rules.rule import AuditRule, Judgement
+from fsm.audit.rules.rule import AuditRule, RuleJudgement
 from fsm.audit.shadow import Shadow
 from fsm.audit.spec_links import Quote, find, no_quote
 from fsm.audit.timelines import TimelineDrawing, Timelines
@@ -124,7 +124,7 @@ class Audit:
         self._calls[name] = call  # the one that spoke last is the last to be forgotten
         return call
 
-    def _take(self, observation: Observation, conversation: Conversation, call: _LogCall) -> None:
+    def _take(self, observation: Observation, conversation: LoggedConversation, call: _LogCall) -> None:
         self._count(observation)
         self._judge(observation, conversation, call)
 
@@ -137,13 +137,13 @@ class Audit:
             why = cause(observed)
             figures.causes[why] = figures.causes.get(why, 0) + 1
 
-    def _judge(self, observed: Observation, conversation: Conversation, call: _LogCall) -> None:
+    def _judge(self, observed: Observation, conversation: LoggedConversation, call: _LogCall) -> None:
         for rule, judge in BY_KIND.get(type(observed), ()):
             judgement = judge(observed, conversation)
             if judgement is not None:
                 self._note(rule, judgement, observed, call)
 
-    def _note(self, rule: AuditRule, judgement: Judgement, observed: Observation, call: _LogCall) -> None:
+    def _note(self, rule: AuditRule, judgement: RuleJudgement, observed: Observation, call: _LogCall) -> None:
         key = (rule.id, judgement.key, judgement.harm)
         if key not in self._groups and sum(k[0] == rule.id for k in self._groups) >= _KEYS:
             key = (rule.id, "(others)", judgement.harm)
@@ -175,7 +175,7 @@ class Audit:
         self._timed = self._timed or conversation.timed
         self._until_ms = max(self._until_ms, conversation.now_ms)
 
-    def _ended(self, call: _LogCall, conversation: Conversation) -> None:
+    def _ended(self, call: _LogCall, conversation: LoggedConversation) -> None:
         """What is drawn of a call is complete."""
         call.drawing.end(conversation.now_ms)
         self._timelines.add(call.name, call.drawing, conversation.agent_audio)
@@ -186,7 +186,7 @@ class Audit:
             self._over(call)
         self.figures.skipped = skipped
         if self._is_mixed:
-            self._judge(CallsMixed(Evidence(file, 0, None, ""), 0.0), Conversation(self._options), self._call(""))
+            self._judge(CallsMixed(Evidence(file, 0, None, ""), 0.0), LoggedConversation(self._options), self._call(""))
         groups = [self._weighed(group) for group in self._groups.values()]
         harmful = {(g.rule.id, g.key) for g in groups if g.harm}
         shown = [g for g in groups if g.harm or (g.rule.id, g.key) not in harmful]

@@ -72,7 +72,7 @@ class Mode:
 
 
 @attrs.define
-class Session:
+class LoggedSession:
     """How the session was opened and configured, and what it refused."""
 
     began_ms: float = 0.0
@@ -97,6 +97,7 @@ class Create:
     event_id: str
     outside: bool  # conversation: none - runs beside the default conversation
     directed: bool  # says by itself what is to be said
+    in_text: bool  # wants it written
     metadata: Mapping[str, object]  # carried, so that its response can be told from the provider's own
     active: Response | None = None
     rejected_before: int = 0
@@ -145,6 +146,7 @@ class ClientRequest:
     type: str
     event_id: str
     note: str = ""
+    call_id: str = ""  # of a tool's output
     idle: bool = False  # there was nothing it could have been for
     state: RequestState = RequestState.OPEN
 
@@ -163,7 +165,7 @@ class ResponseState(Enum):
     ENDED = "unknown"  # the log has cut off how
 
 
-class Scope(Enum):
+class ResponseScope(Enum):
     """Of which conversation a response is. Some servers say of every response that it is of none: UNNAMED."""
 
     INSIDE = auto()
@@ -177,6 +179,8 @@ class Content(Flag):
     NOTHING = 0
     WORDS = auto()
     CALLS = auto()
+    SOUND = auto()
+    TEXT = auto()  # written, not spoken
 
 
 @attrs.frozen(eq=False)
@@ -195,6 +199,7 @@ class ResponseAudio:
 
     ms: float = 0.0
     pieces: int = 0
+    began_ms: float = 0.0
     first: Evidence | None = None
     over_caller: int = 0  # pieces that came while the caller spoke
     over_ms: float = 0.0  # for how long it kept coming after the caller had begun to speak
@@ -229,7 +234,7 @@ class Response:
     evidence: Evidence
     at_ms: float
     turn: CallerTurn | None
-    scope: Scope
+    scope: ResponseScope
     begin: Begin
     create: Create | None
     create_presumed: bool  # it may be the provider's own, and the create's rejection is still to come
@@ -249,7 +254,7 @@ class Response:
 
     @property
     def is_outside(self) -> bool:
-        return self.scope is Scope.OUTSIDE
+        return self.scope is ResponseScope.OUTSIDE
 
     @property
     def has_words(self) -> bool:
@@ -257,7 +262,7 @@ class Response:
 
 
 @attrs.define
-class Responses:
+class LoggedResponses:
     """The responses of a conversation. `said_for` is the last that said something, and the input it answered."""
 
     by_id: dict[str, Response] = attrs.field(factory=dict)
@@ -269,6 +274,8 @@ class Responses:
     said_for: tuple[int, Response | None] = (-1, None)
     bare_cancel: Evidence | None = None
     truncated: dict[str, float] = attrs.field(factory=dict)
+    answers: int = 0  # that began to be heard
+    cut_at_once: list[Evidence] = attrs.field(factory=list)  # by a turn, right after they began
 
 
 # --- the caller -------------------------------------------------------------------------------------------------------
@@ -293,7 +300,7 @@ class CallerTurn:
 
 
 @attrs.define
-class Caller:
+class CallerSide:
     """The caller's side: the turn that is spoken, the one that waits, inputs of any kind so far."""
 
     turn: CallerTurn | None = None
@@ -363,6 +370,8 @@ class ToolCall:
     answered_ms: float = 0.0
     asked: bool = False
     seeded: bool = False  # given to the session by the client, as part of a history
+    refused: Evidence | None = None  # its output was rejected
+    done_at: int = 0  # telling events at its parent's end
     followed: Evidence | None = None  # a response that came after it, with nothing said by the caller between
 
 
@@ -383,6 +392,8 @@ class LogView:
     """What the log itself shows: which side, which conversations (a session has one; more are several calls)."""
 
     server_events: int = 0
+    telling_events: int = 0  # of the provider, that show that time has passed
+    shows_provider: bool = False  # what the provider sends, and not its errors alone
     sees_client: bool = False  # what the client sends, not only what the provider says
     sees_items: bool = False  # items that join the conversation
     conversation_id: str = ""
@@ -390,19 +401,19 @@ class LogView:
 
 
 @attrs.define
-class Conversation:
+class LoggedConversation:
     """One session of a log. `now_ms` is the log's time; without any, the audio the caller has sent is the clock."""
 
     options: AuditOptions
     now_ms: float = 0.0
     timed: bool = False
     log: LogView = attrs.field(factory=LogView)
-    session: Session = attrs.field(factory=Session)
-    caller: Caller = attrs.field(factory=Caller)
+    session: LoggedSession = attrs.field(factory=LoggedSession)
+    caller: CallerSide = attrs.field(factory=CallerSide)
     caller_audio: CallerAudio = attrs.field(factory=CallerAudio)
     agent_audio: AgentAudio = attrs.field(factory=AgentAudio)
     creates: Creates = attrs.field(factory=Creates)
-    responses: Responses = attrs.field(factory=Responses)
+    responses: LoggedResponses = attrs.field(factory=LoggedResponses)
     tools: Tools = attrs.field(factory=Tools)
     requests: deque[ClientRequest] = attrs.field(factory=lambda: deque(maxlen=KEPT))
 

@@ -36,6 +36,18 @@ ERRORS: Mapping[str, str] = {
     "invalid_event": "what was sent is not an event",
     "item_not_found": "the item named is not in the conversation",
 }
+_OF_AN_ITEM = "the item is not in the conversation; a call whose output it was stays unanswered"
+_ABOUT: Mapping[tuple[str, str], str] = {
+    (
+        "conversation.item.create",
+        "missing_required_parameter",
+    ): f"a field of the item is missing: {_OF_AN_ITEM}",
+    ("conversation.item.create", "unknown_parameter"): f"the provider does not know this field: {_OF_AN_ITEM}",
+    ("conversation.item.create", "invalid_value"): f"a value of the item is not one the provider knows: {_OF_AN_ITEM}",
+    ("response.create", "missing_required_parameter"): "a required field is missing; the create is refused",
+    ("response.create", "unknown_parameter"): "the provider does not know this field; the create is refused",
+}
+"""What a code means by what it is about, where that makes a difference."""
 _OPENINGS: tuple[tuple[str, str], ...] = (
     ("Conversation already has an active response", ERRORS["conversation_already_has_active_response"]),
     ("Cancellation failed", ERRORS["response_cancel_not_active"]),
@@ -74,9 +86,10 @@ ORDERLY = frozenset({0, 1000, 1001, 1005})
 
 def of_error(error: ProviderError) -> str:
     """What an error means, "" if nobody has described it."""
-    if error.code in ERRORS:
-        return ERRORS[error.code]
-    return next((meaning for opening, meaning in _OPENINGS if error.message.startswith(opening)), "")
+    if (error.about, error.code) in _ABOUT:
+        return _ABOUT[error.about, error.code]
+    said = next((meaning for opening, meaning in _OPENINGS if error.message.startswith(opening)), "")
+    return said or ERRORS.get(error.code, "")  # a code may be of any request, a message is of one
 
 
 def of_close(code: int, reason: str) -> str:

@@ -18,7 +18,7 @@ from fsm.audit.conversation import (
     Response,
     ToolCall,
     Update,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence
 
 
@@ -85,6 +85,14 @@ class ResponseEnded(Observed):
 class ResponseStuck(Observed):
     response: Response
     waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class AnswersCut(Observed):
+    """At the end of a session: so many of its answers were cut by a turn right after they began."""
+
+    cut: tuple[Evidence, ...]
+    answers: int
 
 
 @attrs.frozen(eq=False)
@@ -257,19 +265,27 @@ class UnknownField(Observed):
 
 
 @attrs.frozen(eq=False)
+class NonsenseNumber(Observed):
+    """A field that holds a number beyond all bounds: it is taken for missing."""
+
+    name: str
+
+
+@attrs.frozen(eq=False)
 class CallsMixed(Observed):
     """Several calls are in a log, and nothing tells them apart."""
 
 
 Observation = (
-    CreateSent | CreateAccepted | CreateRejected | CreateUnanswered | BurstEnded
-    | ResponseBegan | ResponseEnded | ResponseStuck | AudioBegan | AudioResumed | PlayedAfterCut
-    | TurnBegan | TurnEnded | TurnCommitted | TurnAnswered | TurnLeft | TurnEndless | GreetingMissing
-    | ToolCalled | ToolAnswered | ToolAnsweredEarly | ToolUnknown | ToolUnanswered | RoundUnasked
-    | UpdateConfirmed | UpdateRejected | UpdateLost | UpdateOpen | RejectionLivedWith
-    | ErrorReported | AskedForNothing | CommitUnanswered | Closed | UnknownType | UnknownField | CallsMixed
+    CreateSent | CreateAccepted | CreateRejected | CreateUnanswered | BurstEnded | ResponseBegan | ResponseEnded
+    | ResponseStuck | AnswersCut | AudioBegan | AudioResumed | PlayedAfterCut | TurnBegan | TurnEnded | TurnCommitted
+    | TurnAnswered | TurnLeft | TurnEndless | GreetingMissing | ToolCalled | ToolAnswered | ToolAnsweredEarly
+    | ToolUnknown | ToolUnanswered | RoundUnasked | UpdateConfirmed | UpdateRejected | UpdateLost | UpdateOpen
+    | RejectionLivedWith | ErrorReported | AskedForNothing | CommitUnanswered | Closed | UnknownType | UnknownField
+    | NonsenseNumber | CallsMixed
 )  # fmt: skip
 OF_THE_END = (
-    ResponseStuck, CreateUnanswered, TurnLeft, TurnEndless, CommitUnanswered, AskedForNothing, GreetingMissing,
+    ResponseStuck, AnswersCut, CreateUnanswered, TurnLeft, TurnEndless, CommitUnanswered, AskedForNothing,
+    GreetingMissing,
     ToolUnanswered, RoundUnasked, UpdateLost, UpdateOpen, RejectionLivedWith,
 )  # fmt: skip

@@ -5,6 +5,8 @@ Audio is never in an event: a reader leaves `{"audio_bytes": n}` in its place, a
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -26,16 +28,33 @@ LOCAL_FACTS = frozenset(
 )  # fmt: skip  # what a journal knows and no wire does: our machine is told of it, rules are not
 
 
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_LARGEST = 1e15  # of a number that means anything: milliseconds, bytes, tokens
+
+
+def visible(text: str) -> str:
+    """A text of a log as it can be shown anywhere: what moves a cursor, colours, reorders or cannot be encoded is
+    written as an escape, breaks of lines as spaces."""
+    return _HIDDEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    if found[0] in "\t\n\r":
+        return " "
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
 @attrs.frozen
 class Evidence:
     """A line of a log that shows something: where it is, when (ms since the log began), what it says in short."""
 
-    file: str
+    file: str = attrs.field(converter=visible)
     line: int
     at_ms: float | None
-    type: str
-    event_id: str = ""
-    text: str = ""
+    type: str = attrs.field(converter=visible)
+    event_id: str = attrs.field(default="", converter=visible)
+    text: str = attrs.field(default="", converter=visible)
 
     @property
     def where(self) -> str:
@@ -62,11 +81,27 @@ class Record:
         return value if isinstance(value, str) else ""
 
     def number(self, path: str) -> float | None:
+        """The number at a dotted path, None if there is none, or one that means nothing."""
         value = at_path(self.event, path)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return float(value) if _is_number(value) and not is_nonsense(value) else None  # type: ignore[arg-type]
+
+    def nonsense(self) -> list[str]:
+        """Top fields that hold a number of which nobody can make anything."""
+        return [key for key, value in self.event.items() if is_nonsense(value)]
 
     def evidence(self) -> Evidence:
         return Evidence(self.file, self.line, self.at_ms, self.type, self.text("event_id"), _short(self))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_nonsense(value: object) -> bool:
+    """Is it a number beyond all bounds? A JSON text may hold one of any length, or Infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return True
+    return isinstance(value, int | float) and abs(value) > _LARGEST
 
 
 _TELLING = (
@@ -86,7 +121,7 @@ def audio_bytes(value: object) -> int:
     """The length a reader left in the place of audio; a base64 text that was not taken out counts by its length."""
     if isinstance(value, Mapping):
         found = value.get("audio_bytes")
-        return found if isinstance(found, int) else 0
+        return found if isinstance(found, int) and 0 <= found <= _LARGEST else 0
     return len(value.rstrip("=")) * 3 // 4 if isinstance(value, str) else 0
 
 

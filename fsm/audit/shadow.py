@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from fsm.audit import error_codes
-from fsm.audit.conversation import Conversation, mapping
+from fsm.audit.conversation import LoggedConversation, mapping
 from fsm.audit.observations import CreateRejected, ErrorReported, Observation, UpdateRejected
 from fsm.audit.record import CLOSED, LOCAL_FACTS, PLAYOUT, STARTED, Record, audio_bytes
 from fsm.audit.shadow_playout import ShadowPlayout
@@ -89,7 +89,7 @@ class Shadow:
 
     # --- records ------------------------------------------------------------------------------------------------------
 
-    def feed(self, record: Record, conversation: Conversation, observed: list[Observation]) -> list[ShadowStep]:
+    def feed(self, record: Record, conversation: LoggedConversation, observed: list[Observation]) -> list[ShadowStep]:
         """What our machine does with one record. `conversation` and `observed` are what the record means."""
         self._line, timed = record.line, conversation.timed
         if record.type == STARTED:
@@ -133,7 +133,9 @@ class Shadow:
         for event in ours:
             yield from self._step(event)
 
-    def _server(self, record: Record, conversation: Conversation, observed: list[Observation]) -> Iterator[ShadowStep]:
+    def _server(
+        self, record: Record, conversation: LoggedConversation, observed: list[Observation]
+    ) -> Iterator[ShadowStep]:
         yield from self._ready(record.type)
         if record.type == "error" and any(isinstance(each, CreateRejected) for each in observed):
             yield from self._rejected(record)
@@ -148,7 +150,7 @@ class Shadow:
         if record.type == "response.done":
             self._playout.ended(record.text("response.id"), conversation.agent_audio.heard_until_ms)
 
-    def _as_ours(self, record: Record, conversation: Conversation) -> tuple[Mapping[str, object], bool]:
+    def _as_ours(self, record: Record, conversation: LoggedConversation) -> tuple[Mapping[str, object], bool]:
         """A response their client asked for is ours, if we have asked too; else it is the provider's own."""
         if record.type != "response.created":
             return record.event, False
@@ -223,7 +225,7 @@ class Shadow:
 
     # --- sound --------------------------------------------------------------------------------------------------------
 
-    def _hear(self, record: Record, conversation: Conversation) -> Iterator[ShadowStep]:
+    def _hear(self, record: Record, conversation: LoggedConversation) -> Iterator[ShadowStep]:
         ms = audio_bytes(record.event.get("delta")) / conversation.agent_audio.bytes_ms
         response = conversation.response_of(record)
         name = response.id if response is not None else record.text("response_id")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from fsm.audit.record import visible
 from fsm.language.problem import NOWHERE, Place
 from fsm.language.spec import Branch, Emit, Operation, Row, Spec
 
@@ -31,7 +32,7 @@ class Forbids:
     spec: str
     place: Place
     says: str
-    quote: str = ""
+    quote: str = attrs.field(default="", converter=visible)
 
     @property
     def where(self) -> str:

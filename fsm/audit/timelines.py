@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from fsm.audit.conversation import AgentAudio, Conversation, Response, Shown
+from fsm.audit.conversation import AgentAudio, LoggedConversation, Response, Shown
 from fsm.audit.observations import (
     AudioBegan,
     CreateRejected,
@@ -20,7 +20,7 @@ from fsm.audit.observations import (
     TurnCommitted,
     TurnEnded,
     UpdateRejected,
-)  # fmt: skip
+)
 from fsm.audit.record import CLOSED, PLAYOUT, Record
 from fsm.audit.report.report import Bar, Heard, Lanes, Mark, Timeline
 from fsm.audit.shadow import ShadowStep
@@ -53,7 +53,7 @@ class TimelineDrawing:
 
     def add(
         self, record: Record, observed: Sequence[Observation], steps: Sequence[ShadowStep],
-        conversation: Conversation, number: int,
+        conversation: LoggedConversation, number: int,
     ) -> None:  # fmt: skip
         """One record, the `number`th, and all that came of it."""
         self._order = number
@@ -84,7 +84,7 @@ class TimelineDrawing:
             bar.end_ms = self._at
         self._made.clear()
 
-    def _observe(self, observed: Observation, conversation: Conversation) -> None:
+    def _observe(self, observed: Observation, conversation: LoggedConversation) -> None:
         if isinstance(observed, TurnBegan):
             self._speech = Bar(self._at, self._at, "speech", f"turn {observed.turn.number}")
             self._keep(self.lanes.speech, self._speech)
@@ -108,7 +108,7 @@ class TimelineDrawing:
         self._made[response.id] = Bar(self._at, self._at, by, response.id)
         self._keep(self.lanes.generated, self._made[response.id])
 
-    def _end(self, response: Response, conversation: Conversation) -> None:
+    def _end(self, response: Response, conversation: LoggedConversation) -> None:
         bar = self._made.pop(response.id, None)
         if bar is not None:
             bar.end_ms = self._at
@@ -121,13 +121,13 @@ class TimelineDrawing:
         if response is not None and response.create is None and response.id in self._made:
             self._made[response.id].kind = "own"
 
-    def _grow(self, conversation: Conversation) -> None:
+    def _grow(self, conversation: LoggedConversation) -> None:
         playing = conversation.agent_audio.playing
         bar = self._heard.get(playing.id) if playing is not None else None
         if bar is not None and playing is not None and playing.cut is None:
             bar.end_ms = conversation.agent_audio.heard_until_ms if conversation.timed else self._at
 
-    def _report(self, record: Record, conversation: Conversation) -> None:
+    def _report(self, record: Record, conversation: LoggedConversation) -> None:
         """A fact of our playout: what begins again is another bar, what ends has ended now."""
         playing = conversation.agent_audio.playing
         bar = self._heard.get(playing.id) if playing is not None else None
@@ -139,14 +139,14 @@ class TimelineDrawing:
         elif record.type == "playout.drained":
             bar.end_ms = max(self._at, bar.start_ms)
 
-    def _cut(self, conversation: Conversation) -> None:
+    def _cut(self, conversation: LoggedConversation) -> None:
         """What was flushed is not heard any more."""
         for name, bar in self._heard.items():
             response = conversation.responses.by_id.get(name)
             if response is not None and response.cut is not None and conversation.timed:
                 bar.end_ms = max(min(bar.end_ms, response.cut.at_ms), bar.start_ms)
 
-    def _end_heard(self, response: Response, conversation: Conversation) -> None:
+    def _end_heard(self, response: Response, conversation: LoggedConversation) -> None:
         bar = self._heard.get(response.id)
         if bar is None:
             return
@@ -159,7 +159,7 @@ class TimelineDrawing:
         else:
             bar.end_ms = max(min(bar.end_ms, response.cut.at_ms), bar.start_ms)
 
-    def _step(self, step: ShadowStep, conversation: Conversation) -> None:
+    def _step(self, step: ShadowStep, conversation: LoggedConversation) -> None:
         at = step.at_ms if conversation.timed else self._at
         if self._state is None or self._state.kind != step.after:
             if self._state is not None:

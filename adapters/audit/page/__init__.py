@@ -34,22 +34,26 @@ def _template() -> Template:
     )
     environment.filters["px"] = lambda value: f"{value:.1f}"
     environment.globals.update(
-        phrases=phrases, picture=picture, legend=picture.LEGEND, opened=_OPEN, around=_around, whole=_whole,
+        phrases=phrases, legend=picture.legend, colours=_colours, opened=_OPEN, around=_around, whole=_whole,
         titles=_titles,
     )  # fmt: skip
     return environment.get_template("page.html.j2")
 
 
-def _whole(timeline: Timeline) -> picture.Picture:
-    return picture.draw(timeline.lanes, picture.whole(timeline.lanes))
+def _colours(report: LogReport) -> picture.Colours:
+    return picture.state_colours(timeline.lanes for timeline in report.timelines)
 
 
-def _around(group: FindingGroup) -> picture.Picture | None:
+def _whole(timeline: Timeline, states: picture.Colours) -> picture.TimelinePicture:
+    return picture.draw(timeline.lanes, picture.whole(timeline.lanes), states)
+
+
+def _around(group: FindingGroup, states: picture.Colours) -> picture.TimelinePicture | None:
     """The seconds around the first time something was found."""
     here = group.lanes.first_found.get(group.name) if group.lanes is not None else None
     if group.lanes is None or here is None:
         return None
-    return picture.draw(group.lanes, picture.around(group.lanes, here), here)
+    return picture.draw(group.lanes, picture.around(group.lanes, here), states, here)
 
 
 def _titles(report: LogReport) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
 
 import attrs
 
@@ -15,12 +16,11 @@ _RIGHT = 12
 _ROW = 30.0
 _TOP = 34.0
 _CHAR = 6.1
-_COLOURS = {
-    "speech": "#4f8ef7", "heard": "#35a86b", "own": "#8b7fd6", "asked for": "#c08a2c",
-    "configured": "#d9dfe8", "user_speaking": "#a9c8fb", "response_pending": "#f6d596", "responding": "#c3bbef",
-    "playing_out": "#a5dcc0", "tool_call": "#e6b9da", "connecting": "#eef1f5", "awaiting_session_created": "#eef1f5",
-    "configuring": "#eef1f5", "reconnecting": "#fbd5d0", "closing": "#e2e2e2", "closed": "#d0d0d0",
-}  # fmt: skip
+_COLOURS = {"speech": "#4f8ef7", "heard": "#35a86b", "own": "#8b7fd6", "asked for": "#c08a2c"}
+_STATES = (
+    "#eef1f5", "#d9dfe8", "#f6d596", "#c3bbef", "#a5dcc0", "#a9c8fb", "#e6b9da", "#fbd5d0", "#cfe3ea", "#e9dcc4",
+    "#d8e8c8", "#e2e2e2",
+)  # fmt: skip
 _MARKS = {
     "create": "#c08a2c", "rejected": "#d1342f", "cancel": "#7a5195", "truncate": "#2f7ed8", "update": "#5b6776",
     "item": "#a0559b", "commit": "#2a9d8f", "clear": "#2f7ed8",
@@ -30,13 +30,23 @@ _EFFECTS = {
     "update_session": "#5b6776", "run_tool": "#a0559b", "send_tool_output": "#a0559b", "hang_up": "#222",
     "play_prompt": "#35a86b",
 }  # fmt: skip
-LEGEND = (
+_LEGEND = (
     ("#4f8ef7", "caller speaks"), ("#35a86b", "agent is heard"), ("#8b7fd6", "response of the provider's own"),
     ("#c08a2c", "response asked for, create"), ("#2f7ed8", "what plays is cut"), ("#a0559b", "tool"),
     ("#d1342f", "rejected, finding"),
-    ("#a9c8fb", "turnspec: user_speaking"), ("#f6d596", "response_pending"), ("#c3bbef", "responding"),
-    ("#a5dcc0", "playing_out"), ("#e6b9da", "tool_call"), ("#d9dfe8", "configured"),
 )  # fmt: skip
+Colours = Mapping[str, str]
+
+
+def state_colours(timelines: Iterable[Lanes]) -> Colours:
+    """A colour for each state of a report, in the order in which they are first seen."""
+    names = dict.fromkeys(bar.kind for lanes in timelines for bar in lanes.states)
+    return dict(zip(names, cycle(_STATES)))  # the colours begin again
+
+
+def legend(states: Colours) -> list[tuple[str, str]]:
+    """What the colours of a report say."""
+    return [*_LEGEND, *((colour, f"turnspec: {name}") for name, colour in states.items())]
 
 
 @attrs.frozen
@@ -109,7 +119,7 @@ class DrawnLane:
 
 
 @attrs.frozen
-class Picture:
+class TimelinePicture:
     """A timeline, ready to be written down. `here` is where a finding is, `found` where findings are."""
 
     width: int
@@ -121,7 +131,7 @@ class Picture:
     here: float | None
 
 
-def draw(lanes: Lanes, window: Window, here: float | None = None) -> Picture:
+def draw(lanes: Lanes, window: Window, states: Colours, here: float | None = None) -> TimelinePicture:
     """The picture of a part of a call. `here` is the moment of a finding."""
     zoomed, y = here is not None, _TOP
     drawn: list[DrawnLane] = []
@@ -129,19 +139,19 @@ def draw(lanes: Lanes, window: Window, here: float | None = None) -> Picture:
         ("caller", lanes.speech, True), ("agent, heard", lanes.heard, False), ("provider", lanes.generated, zoomed),
     )  # fmt: skip
     for name, bars, labelled in rows:
-        drawn.append(DrawnLane(name, y, bars=list(_bars(bars, window, labelled))))
+        drawn.append(DrawnLane(name, y, bars=list(_bars(bars, window, _COLOURS, labelled))))
         y += _ROW
     marks, height = _marks(lanes.asked, window, _MARKS, zoomed)
     drawn.append(DrawnLane("their client", y, marks=marks))
     y += height
-    states = list(_bars(lanes.states, window, True, narrowest=1.0))
-    drawn.append(DrawnLane("turnspec: state", y, bars=states, is_state=True))
+    of_states = list(_bars(lanes.states, window, states, True, narrowest=1.0))
+    drawn.append(DrawnLane("turnspec: state", y, bars=of_states, is_state=True))
     y += _ROW
     marks, height = _marks(lanes.effects, window, _EFFECTS, zoomed)
     drawn.append(DrawnLane("its effects", y, marks=marks))
     found = [] if zoomed else list(_found(lanes, window))
     at = None if here is None else window.x(here)
-    return Picture(WIDTH, _LEFT - 10, y + height, list(_ruler(lanes, window)), drawn, found, at)
+    return TimelinePicture(WIDTH, _LEFT - 10, y + height, list(_ruler(lanes, window)), drawn, found, at)
 
 
 def _ruler(lanes: Lanes, window: Window) -> Iterator[Tick]:
@@ -157,7 +167,9 @@ def _ruler(lanes: Lanes, window: Window) -> Iterator[Tick]:
         at += step
 
 
-def _bars(bars: Sequence[Bar], window: Window, labelled: bool, narrowest: float = 2.0) -> Iterator[DrawnBar]:
+def _bars(
+    bars: Sequence[Bar], window: Window, colours: Colours, labelled: bool, narrowest: float = 2.0
+) -> Iterator[DrawnBar]:
     for bar in bars:
         if not window.shows(bar.start_ms, bar.end_ms):
             continue
@@ -165,12 +177,10 @@ def _bars(bars: Sequence[Bar], window: Window, labelled: bool, narrowest: float 
         width = max(window.x(bar.end_ms) - x, narrowest)
         label = bar.text.partition(":")[0]
         has_room = labelled and width > len(label) * _CHAR + 6
-        yield DrawnBar(x, width, _COLOURS.get(bar.kind, "#e9ecef"), bar.text, label if has_room else "")
+        yield DrawnBar(x, width, colours.get(bar.kind, "#e9ecef"), bar.text, label if has_room else "")
 
 
-def _marks(
-    marks: Sequence[Mark], window: Window, colours: Mapping[str, str], labelled: bool
-) -> tuple[list[DrawnMark], float]:
+def _marks(marks: Sequence[Mark], window: Window, colours: Colours, labelled: bool) -> tuple[list[DrawnMark], float]:
     """Ticks with their words below each other where they would collide; without words they take one row."""
     shown = [m for m in marks if window.shows(m.at_ms, m.at_ms) and m.kind in colours]
     free = [0.0, 0.0, 0.0, 0.0] if labelled else [0.0]

@@ -10,7 +10,7 @@ from typing import Literal
 
 import attrs
 
-from fsm.audit.record import Evidence
+from fsm.audit.record import Evidence, visible
 from fsm.audit.rules.rule import AuditRule
 from fsm.audit.spec_links import Forbids
 
@@ -25,7 +25,7 @@ class ExcerptLine:
     at_ms: float
     line: int
     lane: Lane
-    text: str
+    text: str = attrs.field(converter=visible)
     bad: bool = False
 
 
@@ -44,9 +44,9 @@ class FindingCase:
     """One of the times something was found."""
 
     at_ms: float
-    text: str
+    text: str = attrs.field(converter=visible)
     evidence: tuple[Evidence, ...]
-    call: str = ""  # whose it is, in a log of several
+    call: str = attrs.field(default="", converter=visible)  # whose it is, in a log of several
 
 
 @attrs.define
@@ -54,7 +54,7 @@ class FindingGroup:
     """Everything a rule found of one kind: how often, the first and the last time, a few cases, one excerpt."""
 
     rule: AuditRule
-    key: str
+    key: str = attrs.field(converter=visible)
     harm: bool
     first: FindingCase
     last: FindingCase
@@ -83,7 +83,7 @@ class Bar:
     start_ms: float
     end_ms: float
     kind: str
-    text: str
+    text: str = attrs.field(converter=visible)
 
 
 @attrs.frozen
@@ -92,7 +92,7 @@ class Mark:
 
     at_ms: float
     kind: str
-    text: str
+    text: str = attrs.field(converter=visible)
 
 
 @attrs.define
@@ -117,7 +117,7 @@ class Lanes:
 class Timeline:
     """The lanes of one call of a log; `name` says which."""
 
-    name: str
+    name: str = attrs.field(converter=visible)
     lanes: Lanes
 
 
@@ -148,7 +148,7 @@ class Figures:
 class LogReport:
     """One log."""
 
-    file: str
+    file: str = attrs.field(converter=visible)
     format: str
     spec: str
     timed: bool

@@ -6,18 +6,19 @@ from __future__ import annotations
 
 from functools import partial
 
-from fsm.audit.conversation import Conversation, Create, ProviderError, ResponseState
+from fsm.audit.conversation import Content, Create, LoggedConversation, ProviderError, ResponseState
 from fsm.audit.error_codes import of_error
 from fsm.audit.observations import (
+    AnswersCut,
     BurstEnded,
     CreateAccepted,
     CreateRejected,
     CreateUnanswered,
     ResponseEnded,
     ResponseStuck,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence, seconds
-from fsm.audit.rules.rule import AuditRule, Judgement, Judges, lines, on
+from fsm.audit.rules.rule import AuditRule, Judges, RuleJudgement, lines, on
 from fsm.audit.spec_links import SpecLink
 from fsm.audit.tracking.session import BUSY
 
@@ -54,13 +55,13 @@ def _rejected_as(rule: str) -> Judges:
     return on(CreateRejected, partial(_rejected, rule))
 
 
-def _rejected(rule: str, rejected: CreateRejected, conversation: Conversation) -> Judgement | None:
+def _rejected(rule: str, rejected: CreateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
     """Finding: a create was rejected for this cause."""
     if cause(rejected) != rule:
         return None
     create, error = rejected.create, rejected.error
     shown = lines(create.evidence if create else None, _met(create), rejected.evidence)
-    return Judgement(True, f"{_what(rejected, conversation)}: {error.message or error.code}", shown)
+    return RuleJudgement(True, f"{_what(rejected, conversation)}: {error.message or error.code}", shown)
 
 
 def _met(create: Create | None) -> Evidence | None:
@@ -71,7 +72,7 @@ def _met(create: Create | None) -> Evidence | None:
     return create.other.evidence if create.other else create.owed.evidence if create.owed else None
 
 
-def _what(rejected: CreateRejected, conversation: Conversation) -> str:
+def _what(rejected: CreateRejected, conversation: LoggedConversation) -> str:
     create = rejected.create
     if create is None:
         return "a create was rejected that this log does not show"
@@ -87,47 +88,43 @@ def _what(rejected: CreateRejected, conversation: Conversation) -> str:
     return f"a create that crossed {rejected.response.id}" if rejected.response else "a create was rejected"
 
 
-def _taken_while_active(accepted: CreateAccepted, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _taken_while_active(accepted: CreateAccepted, conversation: LoggedConversation) -> RuleJudgement | None:
     create = accepted.create
     if create.outside or create.active is None:
         return None
     text = f"a create while {create.active.id} was active was accepted"
-    return Judgement(False, text, lines(create.active.evidence, create.evidence), "accepted")
+    return RuleJudgement(False, text, lines(create.active.evidence, create.evidence), "accepted")
 
 
-def _taken_while_owed(accepted: CreateAccepted, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _taken_while_owed(accepted: CreateAccepted, conversation: LoggedConversation) -> RuleJudgement | None:
     create = accepted.create
     if create.outside or create.owed is None or create.active is not None:
         return None
     text = f"a create while the provider was about to answer turn {create.owed.number} by itself was accepted"
-    return Judgement(False, text, lines(create.owed.evidence, create.evidence), "accepted")
+    return RuleJudgement(False, text, lines(create.owed.evidence, create.evidence), "accepted")
 
 
-def _refused(rejected: CreateRejected, conversation: Conversation) -> Judgement | None:
+def _refused(rejected: CreateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
     judgement, meaning = _rejected("create-refused", rejected, conversation), of_error(rejected.error)
     if judgement is None or not meaning:
         return judgement
-    return Judgement(True, f"{judgement.text} ({meaning})", judgement.evidence)
+    return RuleJudgement(True, f"{judgement.text} ({meaning})", judgement.evidence)
 
 
-def _burst(ended: BurstEnded, conversation: Conversation) -> Judgement:
-    del conversation
+def _burst(ended: BurstEnded, conversation: LoggedConversation) -> RuleJudgement:
     burst, rejected = ended.burst, ended.rejected
     text = f"{burst.creates} creates within {seconds(burst.until_ms - burst.since_ms)}, {rejected} of them rejected"
-    return Judgement(rejected > 0, text, lines(burst.first, burst.last), at_ms=burst.since_ms)
+    return RuleJudgement(rejected > 0, text, lines(burst.first, burst.last), at_ms=burst.since_ms)
 
 
-def _unanswered(left: CreateUnanswered, conversation: Conversation) -> Judgement:
+def _unanswered(left: CreateUnanswered, conversation: LoggedConversation) -> RuleJudgement:
     harm = left.waited_ms > conversation.options.dead_air_ms
     after = f"{seconds(left.waited_ms)} later" if harm else "by the end of the session"
     text = f"a create has neither a response nor a rejection {after}"
-    return Judgement(harm, text, lines(left.create.evidence), at_ms=left.create.at_ms)
+    return RuleJudgement(harm, text, lines(left.create.evidence), at_ms=left.create.at_ms)
 
 
-def _answered_twice(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _answered_twice(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     response, repeats = ended.response, ended.response.repeats
     if repeats is None:
         return None
@@ -136,26 +133,46 @@ def _answered_twice(ended: ResponseEnded, conversation: Conversation) -> Judgeme
     asked = response.create.evidence if response.create else None
     text = f"{what} was answered by {earlier.id} and again by {response.id}"
     shown = lines(earlier.evidence, asked, response.evidence)
-    return Judgement(not deliberate, text, shown, "deliberate" * deliberate, response.at_ms)
+    return RuleJudgement(not deliberate, text, shown, "deliberate" * deliberate, response.at_ms)
 
 
-def _never_done(stuck: ResponseStuck, conversation: Conversation) -> Judgement:
+def _not_spoken(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
+    """An answer to a spoken turn that is text alone, in a session that speaks."""
+    response, mode = ended.response, conversation.session.mode
+    is_text = Content.TEXT in response.content and Content.SOUND not in response.content
+    wanted = response.create is not None and response.create.in_text
+    is_answer = response.turn is not None and response.state is ResponseState.COMPLETED and not response.is_outside
+    if not is_text or not is_answer or wanted or not mode.described or not mode.speaks:
+        return None
+    turn = response.turn
+    text = f"turn {turn.number if turn else 0} was answered by {response.id} in text alone: nobody heard it"
+    return RuleJudgement(True, text, lines(turn.evidence if turn else None, response.evidence, ended.evidence))
+
+
+def _cut_at_once(cut: AnswersCut, conversation: LoggedConversation) -> RuleJudgement:
+    text = (
+        f"{len(cut.cut)} of {cut.answers} answers were cut by a turn right after they began: the agent hears itself, "
+        "or noise, as the caller"
+    )
+    return RuleJudgement(True, text, lines(*cut.cut[:3], cut.evidence), at_ms=cut.cut[0].at_ms)
+
+
+def _never_done(stuck: ResponseStuck, conversation: LoggedConversation) -> RuleJudgement:
     response = stuck.response
     harm = stuck.waited_ms > 2 * conversation.options.dead_air_ms
     after = f"{seconds(stuck.waited_ms)} later" if harm else "by the end of the session"
     text = f"{response.id} has no response.done {after}"
-    return Judgement(harm, text, lines(response.evidence), at_ms=response.at_ms)
+    return RuleJudgement(harm, text, lines(response.evidence), at_ms=response.at_ms)
 
 
-def _ended_badly(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _ended_badly(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     response = ended.response
     if response.state not in (ResponseState.FAILED, ResponseState.INCOMPLETE):
         return None
     status = response.state.value
     detail = ": ".join(part for part in (response.reason, ended.failure) if part)
     text = f"{response.id} ended {status}" + (f" ({detail})" if detail else "")
-    return Judgement(response.state is ResponseState.FAILED, text, lines(response.evidence, ended.evidence), status)
+    return RuleJudgement(response.state is ResponseState.FAILED, text, lines(response.evidence, ended.evidence), status)
 
 
 RULES = (
@@ -222,6 +239,21 @@ RULES = (
         on(ResponseEnded, _answered_twice),
         (SpecLink("cell", "response_pending", "the provider's own response settles what is owed",
                 "response.created.own"), _WORD),
+    ),
+    AuditRule(
+        "answer-not-heard", "Answered in text alone",
+        "The caller hears nothing: the model wrote its answer and did not speak it.",
+        "counts an answer as given when the caller has heard it, and asks again when nothing is heard.",
+        on(ResponseEnded, _not_spoken),
+        (SpecLink("deadline", "response_overdue", "a response has {after} to bring audio or end"),),
+    ),
+    AuditRule(
+        "self-interruption", "The agent interrupts itself",
+        "Its own voice, or noise of the line, comes back as a turn of the caller; no answer is heard to its end.",
+        "cuts what plays when the provider hears a turn, too; what it heard stands in the journal: take the echo out "
+        "of what is sent, or raise the threshold of the detection.",
+        on(AnswersCut, _cut_at_once),
+        (SpecLink("cell", "playing_out", "a turn cuts what plays", "input_audio_buffer.speech_started.new"),),
     ),
     AuditRule(
         "response-never-done", "A response that never ended",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.audit.conversation import Conversation, ResponseState, ToolCall
+from fsm.audit.conversation import LoggedConversation, ResponseState, ToolCall
 from fsm.audit.observations import (
     AskedForNothing,
     CommitUnanswered,
@@ -13,9 +13,9 @@ from fsm.audit.observations import (
     ToolAnsweredEarly,
     ToolUnanswered,
     ToolUnknown,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence, seconds
-from fsm.audit.rules.rule import AuditRule, Judgement, explained, lines, on
+from fsm.audit.rules.rule import AuditRule, RuleJudgement, explained, lines, on
 from fsm.audit.spec_links import SpecLink
 
 
@@ -23,45 +23,48 @@ def _named(call: ToolCall) -> str:
     return f"{call.name or 'a tool'} ({call.id})"
 
 
-def _answered_twice(answered: ToolAnswered, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _answered_twice(answered: ToolAnswered, conversation: LoggedConversation) -> RuleJudgement | None:
     call = answered.call
     if answered.times < 2:
         return None
     text = f"{_named(call)} was answered {answered.times} times"
-    return Judgement(True, text, lines(call.evidence, *call.outputs, answered.evidence))
+    return RuleJudgement(True, text, lines(call.evidence, *call.outputs, answered.evidence))
 
 
-def _answered_early(answered: ToolAnsweredEarly, conversation: Conversation) -> Judgement:
-    del conversation
+def _answered_early(answered: ToolAnsweredEarly, conversation: LoggedConversation) -> RuleJudgement:
     call = answered.call
     text = f"the output of {_named(call)} was sent before its parent's response.done; it was taken"
-    return Judgement(False, text, lines(call.evidence, answered.evidence, answered.parent_done))
+    return RuleJudgement(False, text, lines(call.evidence, answered.evidence, answered.parent_done))
 
 
-def _never_answered(left: ToolUnanswered, conversation: Conversation) -> Judgement:
+def _never_answered(left: ToolUnanswered, conversation: LoggedConversation) -> RuleJudgement:
     call, turn, dead_air_ms = left.call, conversation.caller.turn, conversation.options.dead_air_ms
     moved_on = turn is not None and turn.at_ms > call.at_ms + dead_air_ms
     parent = conversation.responses.by_id.get(call.response_id)
     shown = conversation.log.sees_items and (parent is None or not parent.begin.unseen)
     hidden = call.followed is not None and not shown  # the agent went on; its output is in what is not logged
-    harm = (left.waited_ms > dead_air_ms or moved_on) and not hidden
-    after = f"{seconds(left.waited_ms)} later" if harm else "by the end of the session"
-    return Judgement(harm, f"{_named(call)} has no output {after}", lines(call.evidence), at_ms=call.at_ms)
+    if call.refused is not None:
+        text = f"{_named(call)} has no output: the one that was sent was rejected"
+        return RuleJudgement(True, text, lines(call.evidence, call.refused), at_ms=call.at_ms)
+    # without times: did anything happen after the response that called?
+    passed = not conversation.has_clock and call.parent_done and conversation.log.telling_events > call.done_at
+    is_long = left.waited_ms > dead_air_ms or moved_on
+    harm = (is_long or passed) and not hidden
+    after = f"{seconds(left.waited_ms)} later" if harm and is_long else "by the end of the session"
+    return RuleJudgement(harm, f"{_named(call)} has no output {after}", lines(call.evidence), at_ms=call.at_ms)
 
 
-def _unasked(left: RoundUnasked, conversation: Conversation) -> Judgement:
+def _unasked(left: RoundUnasked, conversation: LoggedConversation) -> RuleJudgement:
     call = left.call
     harm = left.waited_ms > conversation.options.dead_air_ms
     text = f"the output of {_named(call)} was sent, and nobody asked for an answer"
     text += f" for {seconds(left.waited_ms)}" if harm else " before the session ended"
-    return Judgement(harm, text, lines(call.evidence, left.evidence), at_ms=call.answered_ms)
+    return RuleJudgement(harm, text, lines(call.evidence, left.evidence), at_ms=call.answered_ms)
 
 
-def _of_no_call(unknown: ToolUnknown, conversation: Conversation) -> Judgement:
-    del conversation
+def _of_no_call(unknown: ToolUnknown, conversation: LoggedConversation) -> RuleJudgement:
     text = f"an output for {unknown.call_id or 'no call'}, a call this log does not show"
-    return Judgement(False, text, lines(unknown.evidence))
+    return RuleJudgement(False, text, lines(unknown.evidence))
 
 
 # --- cancels, commits, truncations ------------------------------------------------------------------------------------
@@ -71,60 +74,55 @@ def _shown(reported: ErrorReported) -> tuple[Evidence, ...]:
     return lines(reported.request.evidence if reported.request else None, reported.evidence)
 
 
-def _cancel_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _cancel_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
     if reported.error.about != "response.cancel":
         return None
-    return Judgement(True, explained(reported.error), _shown(reported))
+    return RuleJudgement(True, explained(reported.error), _shown(reported))
 
 
-def _cancel_let_pass(asked: AskedForNothing, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _cancel_let_pass(asked: AskedForNothing, conversation: LoggedConversation) -> RuleJudgement | None:
     if asked.request.type != "response.cancel":
         return None
-    return Judgement(False, "a cancel when nothing was active was let pass", lines(asked.request.evidence))
+    return RuleJudgement(False, "a cancel when nothing was active was let pass", lines(asked.request.evidence))
 
 
-def _cancel_hit_next(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _cancel_hit_next(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     response, before = ended.response, ended.response.begin.cancelled_before
     is_cancelled = response.state is ResponseState.CANCELLED and response.reason == "client_cancelled"
     if before is None or response.cancel is not None or not is_cancelled:
         return None
     text = f"a cancel without a response id, sent when nothing was active, hit the next response: {response.id}"
-    return Judgement(True, text, lines(before, response.evidence, ended.evidence), "hit the next")
+    return RuleJudgement(True, text, lines(before, response.evidence, ended.evidence), "hit the next")
 
 
-def _commit_in_vad(asked: AskedForNothing, conversation: Conversation) -> Judgement | None:
+def _commit_in_vad(asked: AskedForNothing, conversation: LoggedConversation) -> RuleJudgement | None:
     if asked.request.type != "input_audio_buffer.commit":
         return None
     text = f"a commit although {conversation.session.mode.vad} commits by itself"
-    return Judgement(False, text, lines(asked.request.evidence), "in VAD mode")
+    return RuleJudgement(False, text, lines(asked.request.evidence), "in VAD mode")
 
 
-def _commit_open(left: CommitUnanswered, conversation: Conversation) -> Judgement | None:
+def _commit_open(left: CommitUnanswered, conversation: LoggedConversation) -> RuleJudgement | None:
     if left.request.idle:
         return None
     text = f"a commit has neither input_audio_buffer.committed nor an error {seconds(left.waited_ms)} later"
-    return Judgement(conversation.timed, text, lines(left.request.evidence), "unanswered")
+    return RuleJudgement(conversation.timed, text, lines(left.request.evidence), "unanswered")
 
 
-def _commit_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _commit_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
     if reported.error.about != "input_audio_buffer.commit":
         return None
     request = reported.request
     mode = " in VAD mode" if request is not None and request.idle else ""
     had = f" after {request.note} of audio" if request is not None else ""
-    return Judgement(True, f"a commit{mode}{had}: {explained(reported.error)}", _shown(reported))
+    return RuleJudgement(True, f"a commit{mode}{had}: {explained(reported.error)}", _shown(reported))
 
 
-def _truncation_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _truncation_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
     if reported.error.about != "conversation.item.truncate":
         return None
     at = f"truncated at {reported.request.note}: " if reported.request is not None else ""
-    return Judgement(True, at + explained(reported.error), _shown(reported))
+    return RuleJudgement(False, at + explained(reported.error), _shown(reported))
 
 
 _ASK = SpecLink("choice", "next_answer", "the row that asks when the outputs of a round are there", "create_response")
@@ -180,7 +178,7 @@ RULES = (
     ),
     AuditRule(
         "truncate-beyond", "A truncation beyond the end",
-        "Nothing is truncated: the model believes the caller has heard it all.",
+        "Nothing is truncated, and nothing had to be: the caller notices nothing of it.",
         "truncates to what was heard, never beyond what was received less 85 ms.",
         on(ErrorReported, _truncation_refused),
         (SpecLink("effect", "truncate_items", "each item is cut to min(heard, received less the margin)"),),

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import attrs
 
 from fsm.audit import error_codes
-from fsm.audit.conversation import Conversation, ProviderError
+from fsm.audit.conversation import LoggedConversation, ProviderError
 from fsm.audit.observations import Observed
 from fsm.audit.record import Evidence
 from fsm.audit.spec_links import SpecLink
 
 
 @attrs.frozen
-class Judgement:
+class RuleJudgement:
     """What a rule says of an observation. `key` tells apart what is to be counted apart; `text` is one sentence."""
 
     harm: bool
@@ -30,7 +30,7 @@ class Judgement:
 
 
 O = TypeVar("O", bound=Observed)  # noqa: E741
-Judge = Callable[[O, Conversation], Judgement | None]
+Judge = Callable[[O, LoggedConversation], RuleJudgement | None]
 Judges = dict[type[Observed], Judge[Any]]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from fsm.audit import error_codes
-from fsm.audit.conversation import Conversation, ProviderError
+from fsm.audit.conversation import LoggedConversation, ProviderError
 from fsm.audit.observations import (
     CallsMixed,
     Closed,
     ErrorReported,
+    NonsenseNumber,
     RejectionLivedWith,
     UnknownField,
     UnknownType,
@@ -17,9 +18,9 @@ from fsm.audit.observations import (
     UpdateLost,
     UpdateOpen,
     UpdateRejected,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence
-from fsm.audit.rules.rule import AuditRule, Judgement, explained, lines, on
+from fsm.audit.rules.rule import AuditRule, RuleJudgement, explained, lines, on
 from fsm.audit.spec_links import SpecLink
 
 _UPDATE = SpecLink("effect", "update_session", "update_session needs {when}")
@@ -31,74 +32,67 @@ _REJECTED = SpecLink(
 # --- updates ----------------------------------------------------------------------------------------------------------
 
 
-def _early_honoured(confirmed: UpdateConfirmed, conversation: Conversation) -> Judgement | None:
+def _early_honoured(confirmed: UpdateConfirmed, conversation: LoggedConversation) -> RuleJudgement | None:
     update, created = confirmed.update, conversation.session.created
     if not update.early:
         return None
     if created is None:
         text = "a session.update on a socket without session.created (a sideband, or a log that begins later)"
-        return Judgement(False, f"{text} was honoured", lines(update.evidence, confirmed.confirmed), "sideband")
+        return RuleJudgement(False, f"{text} was honoured", lines(update.evidence, confirmed.confirmed), "sideband")
     text = "a session.update before session.created was honoured"
-    return Judgement(False, text, lines(update.evidence, created), "honoured")
+    return RuleJudgement(False, text, lines(update.evidence, created), "honoured")
 
 
-def _early_lost(lost: UpdateLost, conversation: Conversation) -> Judgement | None:
+def _early_lost(lost: UpdateLost, conversation: LoggedConversation) -> RuleJudgement | None:
     if not lost.update.early:
         return None
     text = "a session.update before session.created was lost: no session.updated, and the session went on without it"
-    return Judgement(True, text, lines(lost.update.evidence, conversation.session.created), "lost")
+    return RuleJudgement(True, text, lines(lost.update.evidence, conversation.session.created), "lost")
 
 
-def _early_rejected(rejected: UpdateRejected, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _early_rejected(rejected: UpdateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
     if rejected.update is None or not rejected.update.early:
         return None
     text = f"a session.update before session.created was rejected: {explained(rejected.error)}"
-    return Judgement(True, text, _shown(rejected), "rejected")
+    return RuleJudgement(True, text, _shown(rejected), "rejected")
 
 
-def _lost(lost: UpdateLost, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _lost(lost: UpdateLost, conversation: LoggedConversation) -> RuleJudgement | None:
     if lost.update.early:
         return None
     text = "a session.update was never confirmed, and the session went on without it"
-    return Judgement(True, text, lines(lost.update.evidence))
+    return RuleJudgement(True, text, lines(lost.update.evidence))
 
 
-def _open(left: UpdateOpen, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _open(left: UpdateOpen, conversation: LoggedConversation) -> RuleJudgement | None:
     if left.update.early:
         return None
     text = "a session.update has no answer by the end of the session"
-    return Judgement(False, text, lines(left.update.evidence))
+    return RuleJudgement(False, text, lines(left.update.evidence))
 
 
-def _rejected(rejected: UpdateRejected, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _rejected(rejected: UpdateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
     if _is_voice(rejected.error) or (rejected.update is not None and rejected.update.early):
         return None
-    return Judgement(True, explained(rejected.error), _shown(rejected), rejected.error.param)
+    return RuleJudgement(True, explained(rejected.error), _shown(rejected), rejected.error.param)
 
 
-def _lived_with(lived: RejectionLivedWith, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _lived_with(lived: RejectionLivedWith, conversation: LoggedConversation) -> RuleJudgement | None:
     if _is_voice(lived.error):
         return None
     text = f"the session went on without what was rejected: {lived.responses} responses, {explained(lived.error)}"
-    return Judgement(True, text, lines(lived.evidence), "lived with")
+    return RuleJudgement(True, text, lines(lived.evidence), "lived with")
 
 
-def _voice_rejected(rejected: UpdateRejected, conversation: Conversation) -> Judgement | None:
-    del conversation
-    return Judgement(True, explained(rejected.error), _shown(rejected)) if _is_voice(rejected.error) else None
+def _voice_rejected(rejected: UpdateRejected, conversation: LoggedConversation) -> RuleJudgement | None:
+    return RuleJudgement(True, explained(rejected.error), _shown(rejected)) if _is_voice(rejected.error) else None
 
 
-def _old_voice(lived: RejectionLivedWith, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _old_voice(lived: RejectionLivedWith, conversation: LoggedConversation) -> RuleJudgement | None:
     if not _is_voice(lived.error):
         return None
     text = f"the session went on with the old voice and without the rest of the update ({lived.responses} responses)"
-    return Judgement(True, text, lines(lived.evidence), "lived with")
+    return RuleJudgement(True, text, lines(lived.evidence), "lived with")
 
 
 def _is_voice(error: ProviderError) -> bool:
@@ -124,60 +118,58 @@ def _kind(error: ProviderError) -> str:
     return "refused" if error.code in error_codes.REFUSALS else "error"
 
 
-def _beta_refused(reported: ErrorReported, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _beta_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
     if _kind(reported.error) != "beta-shape":
         return None
-    return Judgement(True, explained(reported.error), lines(reported.evidence))
+    return RuleJudgement(True, explained(reported.error), lines(reported.evidence))
 
 
-def _closed_for_beta(closed: Closed, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _closed_for_beta(closed: Closed, conversation: LoggedConversation) -> RuleJudgement | None:
     if "beta_api_shape_disabled" not in closed.reason:
         return None
     text = f"closed with {closed.code} {closed.reason}: {error_codes.of_close(closed.code, closed.reason)}"
-    return Judgement(True, text, lines(closed.evidence), "closed")
+    return RuleJudgement(True, text, lines(closed.evidence), "closed")
 
 
-def _reported(kind: str, reported: ErrorReported, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _reported(kind: str, reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
     error, request = reported.error, reported.request
     if _kind(error) != kind:
         return None
     shown = lines(request.evidence if request else None, reported.evidence)
-    return Judgement(True, explained(error), shown, error.code)
+    return RuleJudgement(True, explained(error), shown, error.code)
 
 
-def _closed(closed: Closed, conversation: Conversation) -> Judgement | None:
-    del conversation
+def _closed(closed: Closed, conversation: LoggedConversation) -> RuleJudgement | None:
     code, reason = closed.code, closed.reason
     if "beta_api_shape_disabled" in reason:
         return None
     harm = code not in error_codes.ORDERLY or "maximum duration" in reason
     text = f"closed with {code or 'no code'}{f' {reason}' if reason else ''}: {error_codes.of_close(code, reason)}"
-    return Judgement(harm, text, lines(closed.evidence), str(code))
+    return RuleJudgement(harm, text, lines(closed.evidence), str(code))
 
 
 # --- what the log is --------------------------------------------------------------------------------------------------
 
 
-def _mixed(mixed: CallsMixed, conversation: Conversation) -> Judgement:
-    del mixed, conversation
+def _mixed(mixed: CallsMixed, conversation: LoggedConversation) -> RuleJudgement:
     text = (
         "events of a session come after the next one has begun: several calls are in this log, one through the other, "
         "and nothing tells them apart; only what the provider itself calls an error is a finding"
     )
-    return Judgement(False, text, ())
+    return RuleJudgement(False, text, ())
 
 
-def _unknown_type(unknown: UnknownType, conversation: Conversation) -> Judgement:
-    del conversation
-    return Judgement(False, f"event {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
+def _unknown_type(unknown: UnknownType, conversation: LoggedConversation) -> RuleJudgement:
+    return RuleJudgement(False, f"event {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
 
 
-def _unknown_field(unknown: UnknownField, conversation: Conversation) -> Judgement:
-    del conversation
-    return Judgement(False, f"field {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
+def _unknown_field(unknown: UnknownField, conversation: LoggedConversation) -> RuleJudgement:
+    return RuleJudgement(False, f"field {unknown.name} is not in the vocabulary", lines(unknown.evidence), unknown.name)
+
+
+def _nonsense(nonsense: NonsenseNumber, conversation: LoggedConversation) -> RuleJudgement:
+    text = f"field {nonsense.name} holds a number beyond all bounds; it was taken for missing"
+    return RuleJudgement(False, text, lines(nonsense.evidence), nonsense.name)
 
 
 _APOLOGY = SpecLink("event", "provider.refused", "an error after which the session is of no use: apology, polite close")
@@ -252,6 +244,12 @@ RULES = (
         "Whose event it is cannot be told, so nobody can say what was missing.",
         "writes a journal for each call.",
         on(CallsMixed, _mixed),
+    ),
+    AuditRule(
+        "nonsense-number", "A number beyond all bounds",
+        "Nobody can make anything of it; it is taken for missing.",
+        "takes a field of another type, or out of its range, for missing.",
+        on(NonsenseNumber, _nonsense),
     ),
     AuditRule(
         "not-in-vocabulary", "New on the wire",

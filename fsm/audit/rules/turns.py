@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.audit.conversation import Conversation, Response, ResponseState, Shown
+from fsm.audit.conversation import LoggedConversation, Response, ResponseState, Shown
 from fsm.audit.observations import (
     AudioBegan,
     AudioResumed,
@@ -14,9 +14,9 @@ from fsm.audit.observations import (
     TurnEnded,
     TurnEndless,
     TurnLeft,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence, seconds
-from fsm.audit.rules.rule import AuditRule, Judgement, lines, on
+from fsm.audit.rules.rule import AuditRule, RuleJudgement, lines, on
 from fsm.audit.spec_links import SpecLink
 
 _ENDLESS_MS = 30_000.0  # of a turn: longer than anybody speaks without a pause
@@ -24,7 +24,7 @@ _IN_FLIGHT_MS = 500.0  # after a flush: what was on its way
 _STOPPED = (ResponseState.CANCELLED, ResponseState.ENDED)
 
 
-def _unanswered(left: TurnLeft, conversation: Conversation) -> Judgement | None:
+def _unanswered(left: TurnLeft, conversation: LoggedConversation) -> RuleJudgement | None:
     turn = left.turn
     shown = lines(turn.evidence, turn.stopped, left.spoke_again)
     if left.waited_ms > conversation.options.dead_air_ms:
@@ -32,40 +32,40 @@ def _unanswered(left: TurnLeft, conversation: Conversation) -> Judgement | None:
         text = f"turn {turn.number}: nobody answered for {seconds(left.waited_ms)}, {until}"
         # else: does anybody answer here at all?
         known = conversation.session.mode.described or conversation.responses.begun > 0
-        return Judgement(known, text, shown, at_ms=turn.ended_ms)
+        return RuleJudgement(known, text, shown, at_ms=turn.ended_ms)
     if left.spoke_again is not None:
         return None  # the caller went on before anybody could answer
-    return Judgement(False, f"turn {turn.number} has no answer by the end of the session", shown)
+    return RuleJudgement(False, f"turn {turn.number} has no answer by the end of the session", shown)
 
 
-def _endless(endless: TurnEndless, conversation: Conversation) -> Judgement | None:
+def _endless(endless: TurnEndless, conversation: LoggedConversation) -> RuleJudgement | None:
     turn = endless.turn
     if endless.lasted_ms <= _ENDLESS_MS or not conversation.has_clock:
         return None
     text = f"turn {turn.number}: speech_started has no speech_stopped {seconds(endless.lasted_ms)} later"
-    return Judgement(True, text, lines(turn.evidence), at_ms=turn.at_ms)
+    return RuleJudgement(True, text, lines(turn.evidence), at_ms=turn.at_ms)
 
 
 # --- silence ----------------------------------------------------------------------------------------------------------
 
 
-def _late_answer(answered: TurnAnswered, conversation: Conversation) -> Judgement | None:
+def _late_answer(answered: TurnAnswered, conversation: LoggedConversation) -> RuleJudgement | None:
     turn, response = answered.turn, answered.response
     if not turn.late or response.is_outside or not conversation.has_clock:
         return None
     text = f"{seconds(answered.waited_ms)} of silence before the answer to turn {turn.number} began"
-    return Judgement(True, text, lines(turn.stopped or turn.evidence, response.evidence), at_ms=turn.ended_ms)
+    return RuleJudgement(True, text, lines(turn.stopped or turn.evidence, response.evidence), at_ms=turn.ended_ms)
 
 
-def _stalled(resumed: AudioResumed, conversation: Conversation) -> Judgement | None:
+def _stalled(resumed: AudioResumed, conversation: LoggedConversation) -> RuleJudgement | None:
     response = resumed.response
     if response.is_outside or not conversation.has_clock:
         return None
     text = f"{seconds(resumed.at_ms - resumed.quiet_since_ms)} of silence in the middle of {response.id}"
-    return Judgement(True, text, lines(response.evidence, resumed.evidence), "stalled")
+    return RuleJudgement(True, text, lines(response.evidence, resumed.evidence), "stalled")
 
 
-def _late_voice(began: AudioBegan, conversation: Conversation) -> Judgement | None:
+def _late_voice(began: AudioBegan, conversation: LoggedConversation) -> RuleJudgement | None:
     """Silence before an answer that somebody waited for."""
     response = began.response
     is_known = response.turn is not None and response.turn.late and response.first_word  # since the response began
@@ -78,10 +78,10 @@ def _late_voice(began: AudioBegan, conversation: Conversation) -> Judgement | No
     gap = began.at_ms - max(began.quiet_since_ms, since_ms)
     if gap <= conversation.options.dead_air_ms:
         return None
-    return Judgement(True, f"{seconds(gap)} of silence before {what}", lines(before, began.evidence))
+    return RuleJudgement(True, f"{seconds(gap)} of silence before {what}", lines(before, began.evidence))
 
 
-def _waited_for(response: Response, conversation: Conversation) -> tuple[str, float, Evidence | None] | None:
+def _waited_for(response: Response, conversation: LoggedConversation) -> tuple[str, float, Evidence | None] | None:
     """What somebody waited for, since when, and the line that shows it."""
     turn, create, ready_ms = response.turn, response.create, conversation.session.configured_ms
     asked = create.evidence if create is not None else None
@@ -94,17 +94,17 @@ def _waited_for(response: Response, conversation: Conversation) -> tuple[str, fl
     return ("the answer that was asked for", create.at_ms, asked) if create is not None else None
 
 
-def _caller_spoke_first(began: TurnBegan, conversation: Conversation) -> Judgement | None:
+def _caller_spoke_first(began: TurnBegan, conversation: LoggedConversation) -> RuleJudgement | None:
     if conversation.caller.turns != 1:
         return None
     return _not_greeted(began.at_ms, "until the caller spoke", began.evidence, conversation)
 
 
-def _nobody_spoke(missing: GreetingMissing, conversation: Conversation) -> Judgement | None:
+def _nobody_spoke(missing: GreetingMissing, conversation: LoggedConversation) -> RuleJudgement | None:
     return _not_greeted(missing.at_ms, "to the end of the session", missing.evidence, conversation)
 
 
-def _not_greeted(at_ms: float, until: str, found: Evidence, conversation: Conversation) -> Judgement | None:
+def _not_greeted(at_ms: float, until: str, found: Evidence, conversation: LoggedConversation) -> RuleJudgement | None:
     session = conversation.session
     is_ready = session.configured is not None and session.configured_ms is not None
     if not is_ready or conversation.responses.begun or not session.mode.speaks or session.mode.transcription_only:
@@ -116,13 +116,13 @@ def _not_greeted(at_ms: float, until: str, found: Evidence, conversation: Conver
         return None
     shown = lines(session.configured, *(c.evidence for c in conversation.creates.waiting), found)
     text = f"nobody said anything for {seconds(waited)} after the session was ready, {until}"
-    return Judgement(conversation.has_clock, text, shown)
+    return RuleJudgement(conversation.has_clock, text, shown)
 
 
 # --- talk-over --------------------------------------------------------------------------------------------------------
 
 
-def _talked_over(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
+def _talked_over(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     response, audio = ended.response, ended.response.audio
     if response.is_outside or response.state in _STOPPED or response.cut is not None:
         return None
@@ -131,22 +131,22 @@ def _talked_over(ended: ResponseEnded, conversation: Conversation) -> Judgement 
     shown = lines(response.turn.evidence if response.turn else None, response.evidence, audio.first)
     if response.begin.over_caller:
         text = f"{response.id} began, and was given, while the caller was speaking"
-        return Judgement(True, text, shown, "began", response.at_ms)
+        return RuleJudgement(True, text, shown, "began", response.at_ms)
     if audio.over_ms > conversation.options.overlap_ms and conversation.has_clock:
         text = f"{response.id} went on for {seconds(audio.over_ms)} after the caller had begun to speak"
-        return Judgement(True, text, shown, "went on")
+        return RuleJudgement(True, text, shown, "went on")
     text = f"{response.id} was not interrupted by the caller ({audio.over_caller} pieces of audio came after)"
-    return Judgement(False, text, shown, "went on")
+    return RuleJudgement(False, text, shown, "went on")
 
 
-def _ended_over(response: Response, conversation: Conversation) -> bool:
+def _ended_over(response: Response, conversation: LoggedConversation) -> bool:
     """Where a log does not show audio: did a response begin, say something and end in one and the same turn?"""
     is_hidden = Shown.TIMES not in conversation.agent_audio.shown and not response.begin.unseen
     in_turn = conversation.speaking and conversation.caller.turn is response.turn
     return is_hidden and in_turn and response.begin.over_caller and response.has_words
 
 
-def _played_on(ended: TurnEnded, conversation: Conversation) -> Judgement | None:
+def _played_on(ended: TurnEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     """What was in the client's queue when the caller began, and nothing in the log took out."""
     turn, agent = ended.turn, conversation.agent_audio
     heard = turn.overlap
@@ -162,20 +162,19 @@ def _played_on(ended: TurnEnded, conversation: Conversation) -> Judgement | None
         "follows: it was played on, or the model believes it was heard"
     )
     shown = lines(heard.evidence, turn.evidence, ended.stopped)
-    return Judgement(conversation.log.sees_client, text, shown, "played on", turn.at_ms)
+    return RuleJudgement(conversation.log.sees_client, text, shown, "played on", turn.at_ms)
 
 
 # --- audio after a flush ----------------------------------------------------------------------------------------------
 
 
-def _heard_again(played: PlayedAfterCut, conversation: Conversation) -> Judgement:
-    del conversation
+def _heard_again(played: PlayedAfterCut, conversation: LoggedConversation) -> RuleJudgement:
     cut = played.cut
     text = f"{played.response.id} was heard again after it had been cut"
-    return Judgement(True, text, lines(cut.evidence, cut.first_late, played.evidence))
+    return RuleJudgement(True, text, lines(cut.evidence, cut.first_late, played.evidence))
 
 
-def _late_audio(ended: ResponseEnded, conversation: Conversation) -> Judgement | None:
+def _late_audio(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     response, cut = ended.response, ended.response.cut
     if cut is None or not cut.late_pieces or cut.played is not None:
         return None
@@ -185,8 +184,8 @@ def _late_audio(ended: ResponseEnded, conversation: Conversation) -> Judgement |
     long_after = conversation.has_clock and late > _IN_FLIGHT_MS
     if response.cancel is None and (response.state not in _STOPPED or long_after):
         text = f"{amount} of audio of {response.id} came after it had been cut, up to {seconds(late)} later"
-        return Judgement(True, f"{text}, and nobody cancelled it", shown)
-    return Judgement(False, f"{amount} of audio of {response.id} were on their way when it was cut", shown)
+        return RuleJudgement(True, f"{text}, and nobody cancelled it", shown)
+    return RuleJudgement(False, f"{amount} of audio of {response.id} were on their way when it was cut", shown)
 
 
 RULES = (

@@ -13,13 +13,14 @@ from fsm.audit.conversation import (
     BURST_MS,
     ClientRequest,
     Content,
-    Conversation,
     Create,
     CreateBurst,
+    LoggedConversation,
+    ProviderError,
     ToolCall,
     keep,
     mapping,
-)  # fmt: skip
+)
 from fsm.audit.observations import (
     BurstEnded,
     CreateSent,
@@ -31,7 +32,7 @@ from fsm.audit.observations import (
     ToolCalled,
     ToolUnanswered,
     ToolUnknown,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence, Record
 from fsm.machine.wire import at_path
 
@@ -42,12 +43,13 @@ _OUTPUTS = 4  # of a call that are kept
 # --- creates ----------------------------------------------------------------------------------------------------------
 
 
-def create_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def create_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """response.create, with all it met."""
     creates, body = conversation.creates, mapping(record.event.get("response"))
     create = Create(
         record.evidence(), conversation.now_ms, record.text("event_id"),
         outside=body.get("conversation") == "none",
+        in_text=_in_text(body),
         directed=bool(body.get("instructions") or body.get("input") or not record.whole),
         metadata=mapping(body.get("metadata")),
         active=conversation.responses.active,
@@ -66,7 +68,12 @@ def create_sent(conversation: Conversation, record: Record) -> Iterator[Observat
     yield CreateSent(create.evidence, conversation.now_ms, create)
 
 
-def _burst(conversation: Conversation, create: Create) -> Iterator[Observation]:
+def _in_text(body: Mapping[str, object]) -> bool:
+    modalities = body.get("output_modalities", body.get("modalities"))
+    return isinstance(modalities, list | tuple) and bool(modalities) and "audio" not in modalities
+
+
+def _burst(conversation: LoggedConversation, create: Create) -> Iterator[Observation]:
     """A burst begins, grows, or is over."""
     creates = conversation.creates
     creates.recent.append(create)
@@ -81,7 +88,7 @@ def _burst(conversation: Conversation, create: Create) -> Iterator[Observation]:
         burst.last, burst.until_ms, burst.creates = create.evidence, create.at_ms, burst.creates + 1
 
 
-def burst_over(conversation: Conversation) -> Iterator[Observation]:
+def burst_over(conversation: LoggedConversation) -> Iterator[Observation]:
     """Creates come no longer that closely."""
     creates = conversation.creates
     burst, creates.burst = creates.burst, None
@@ -89,9 +96,9 @@ def burst_over(conversation: Conversation) -> Iterator[Observation]:
         yield BurstEnded(burst.last, conversation.now_ms, burst, creates.rejections - burst.rejected_before)
 
 
-def _given_up(conversation: Conversation) -> Iterator[Observation]:
+def _given_up(conversation: LoggedConversation) -> Iterator[Observation]:
     """Creates that nobody will answer any more: too many wait, or one has waited too long."""
-    if not conversation.log.server_events:
+    if not conversation.log.shows_provider:
         return  # a log of what the client sends, and of nothing else
     waiting, now_ms = conversation.creates.waiting, conversation.now_ms
     full = len(waiting) == waiting.maxlen
@@ -101,7 +108,7 @@ def _given_up(conversation: Conversation) -> Iterator[Observation]:
         yield CreateUnanswered(create.evidence, now_ms, create, now_ms - create.at_ms)
 
 
-def claimed(conversation: Conversation, record: Record, nameless: bool | None) -> Create | None:
+def claimed(conversation: LoggedConversation, record: Record, nameless: bool | None) -> Create | None:
     """The create a response answers, taken off the list. `nameless`: it says it is of no conversation."""
     metadata = mapping(at_path(record.event, "response.metadata"))
     waiting = [c for c in conversation.creates.waiting if not c.metadata or metadata or not record.whole]
@@ -119,18 +126,18 @@ def claimed(conversation: Conversation, record: Record, nameless: bool | None) -
 # --- tools ------------------------------------------------------------------------------------------------------------
 
 
-def in_item(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def in_item(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """response.output_item.done may hold a call."""
     yield from _called(conversation, record, mapping(record.event.get("item")), record.text("response_id"))
 
 
-def in_arguments(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def in_arguments(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """response.function_call_arguments.done shows a call before its item is done; a client may act on it."""
     item = {"type": "function_call", "call_id": record.event.get("call_id"), "name": record.event.get("name")}
     yield from _called(conversation, record, item, record.text("response_id"))
 
 
-def in_response(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def in_response(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """response.done holds the calls again, and says that they are all."""
     name, calls = record.text("response.id"), conversation.tools.calls
     output = at_path(record.event, "response.output")
@@ -141,13 +148,13 @@ def in_response(conversation: Conversation, record: Record) -> Iterator[Observat
         calls.pop(call.id)  # its arguments may have been cut: nobody is to answer it
     for call in calls.values():
         if call.response_id == name and not call.parent_done:
-            call.parent_done = True
+            call.parent_done, call.done_at = True, conversation.log.telling_events
             if call.early:
                 yield ToolAnsweredEarly(call.outputs[0], conversation.now_ms, call, record.evidence())
 
 
 def _called(
-    conversation: Conversation, record: Record, item: Mapping[str, object], response_id: str
+    conversation: LoggedConversation, record: Record, item: Mapping[str, object], response_id: str
 ) -> Iterator[Observation]:
     name, tools, now_ms = item.get("call_id"), conversation.tools, conversation.now_ms
     if item.get("type") != "function_call" or not isinstance(name, str) or name in tools.calls:
@@ -167,13 +174,13 @@ def _called(
     yield ToolCalled(call.evidence, now_ms, call)
 
 
-def item_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def item_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """conversation.item.create: a tool's output, or something to be said in the caller's place."""
     conversation.caller.inputs += 1
     tools, now_ms, evidence = conversation.tools, conversation.now_ms, record.evidence()
     item = mapping(record.event.get("item"))
     name, kind = str(item.get("call_id") or ""), str(item.get("type") or "")
-    conversation.requests.append(ClientRequest(evidence, now_ms, record.type, record.text("event_id"), kind))
+    conversation.requests.append(ClientRequest(evidence, now_ms, record.type, record.text("event_id"), kind, name))
     if kind == "function_call" and name:
         turns = conversation.caller.turns
         tools.calls[name] = ToolCall(name, "", evidence, now_ms, "", turns, True, asked=True, seeded=True)
@@ -198,7 +205,7 @@ def _answered(call: ToolCall, evidence: Evidence, now_ms: float) -> None:
         call.early, call.answered_ms = not call.parent_done, now_ms
 
 
-def echoed(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def echoed(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """An item joins the conversation. Who cannot see the client sees here what it has sent."""
     item = mapping(record.event.get("item"))
     conversation.log.sees_items = True
@@ -210,7 +217,7 @@ def echoed(conversation: Conversation, record: Record) -> Iterator[Observation]:
         yield from _output_echoed(conversation, record, str(item.get("call_id") or ""), str(item.get("id") or ""))
 
 
-def _output_echoed(conversation: Conversation, record: Record, name: str, item: str) -> Iterator[Observation]:
+def _output_echoed(conversation: LoggedConversation, record: Record, name: str, item: str) -> Iterator[Observation]:
     tools = conversation.tools
     call = tools.calls.get(name)
     if call is None:
@@ -228,11 +235,20 @@ def _output_echoed(conversation: Conversation, record: Record, name: str, item: 
     yield ToolAnswered(record.evidence(), conversation.now_ms, call, len(call.outputs))
 
 
-def left(conversation: Conversation) -> Iterator[Observation]:
+def refused(conversation: LoggedConversation, output: ClientRequest, error: ProviderError) -> None:
+    """A tool's output was rejected: its call is as it was; if it names none, every call that waits is."""
+    calls = conversation.tools.calls
+    for call in [calls[output.call_id]] if output.call_id in calls else list(calls.values()):
+        call.outputs = [each for each in call.outputs if each != output.evidence]
+        if not call.outputs:
+            call.refused = error.evidence
+
+
+def left(conversation: LoggedConversation) -> Iterator[Observation]:
     """At the end of a session: calls nobody answered, rounds nobody asked about."""
     now_ms = conversation.now_ms
     for call in conversation.tools.calls.values():
-        if call.seeded or not conversation.log.server_events:
+        if call.seeded or not conversation.log.shows_provider:
             continue
         if not call.outputs:
             yield ToolUnanswered(call.evidence, now_ms, call, now_ms - call.at_ms)

@@ -1,4 +1,4 @@
-"""Tracking of responses: which create each answers, what it said and how it ended, what plays, what was cut."""
+"""Tracking of responses: which create each answers, what it was made of, how it ended."""
 
 from __future__ import annotations
 
@@ -7,45 +7,44 @@ from collections.abc import Iterator
 from fsm.audit.conversation import (
     KEPT,
     Begin,
-    ClientRequest,
     Content,
-    Conversation,
     Create,
-    Cut,
+    LoggedConversation,
     Repeat,
     Response,
+    ResponseScope,
     ResponseState,
-    Scope,
     Shown,
     keep,
     mapping,
-)  # fmt: skip
+)
 from fsm.audit.observations import (
-    AudioBegan,
-    AudioResumed,
+    AnswersCut,
     CreateAccepted,
     CreateUnanswered,
     Observation,
-    PlayedAfterCut,
     ResponseBegan,
     ResponseEnded,
     ResponseStuck,
-)  # fmt: skip
-from fsm.audit.record import Record, audio_bytes
+)
+from fsm.audit.record import Record
+from fsm.audit.tracking.playout import plays
 from fsm.audit.tracking.requests import burst_over, claimed
 from fsm.machine.wire import at_path
 
 _WORDS = ("output_audio", "audio", "output_text", "text")
+_SPOKEN = ("output_audio", "audio")
+_AT_ONCE_MS = 1500.0  # after its first sound: an answer that is cut so early was cut by what nobody said
+_CUTS = 4  # that make a pattern
 _CALLS = ("function_call", "mcp_call")
 _TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)
-_BELIEVABLE_MS = 20.0  # a delta shorter than this was cut in the log
 _STATES = {state.value: state for state in ResponseState if state is not ResponseState.ACTIVE}
 
 
 # --- begin ------------------------------------------------------------------------------------------------------------
 
 
-def begun(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def begun(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """response.created: of a create that waits, or the provider's own."""
     responses = conversation.responses
     name = record.text("response.id") or record.text("response_id") or f"?{responses.begun}"
@@ -68,7 +67,7 @@ def begun(conversation: Conversation, record: Record) -> Iterator[Observation]:
     yield ResponseBegan(response.evidence, conversation.now_ms, response)
 
 
-def _new(conversation: Conversation, record: Record, name: str) -> Response:
+def _new(conversation: LoggedConversation, record: Record, name: str) -> Response:
     nameless = _names_none(conversation, record)
     create = claimed(conversation, record, nameless)
     is_outside = create.outside if create is not None else bool(nameless) and conversation.names_conversations
@@ -80,12 +79,12 @@ def _new(conversation: Conversation, record: Record, name: str) -> Response:
     )
     return Response(
         name, record.evidence(), conversation.now_ms, None if is_outside else conversation.caller.turn,
-        Scope.OUTSIDE if is_outside else Scope.UNNAMED if nameless else Scope.INSIDE,
+        ResponseScope.OUTSIDE if is_outside else ResponseScope.UNNAMED if nameless else ResponseScope.INSIDE,
         begin, create, _may_be_own(conversation, create),
     )  # fmt: skip
 
 
-def _names_none(conversation: Conversation, record: Record) -> bool | None:
+def _names_none(conversation: LoggedConversation, record: Record) -> bool | None:
     """Does a response say it is of no conversation? None if it says nothing of it."""
     named, log = record.text("response.conversation_id"), conversation.log
     if named and len(log.conversation_ids) < KEPT:
@@ -96,112 +95,38 @@ def _names_none(conversation: Conversation, record: Record) -> bool | None:
     return not named
 
 
-def _may_be_own(conversation: Conversation, create: Create | None) -> bool:
+def _may_be_own(conversation: LoggedConversation, create: Create | None) -> bool:
     """A create may have crossed a response the provider gives by itself: its rejection is still to come."""
     plain = create is not None and not create.outside and not create.metadata
     return plain and conversation.session.mode.provider_answers
 
 
-def _settled(conversation: Conversation, response: Response) -> Iterator[Observation]:
+def _settled(conversation: LoggedConversation, response: Response) -> Iterator[Observation]:
     """Nobody has rejected the create: the response was its answer."""
     create, response.create_presumed = response.create if response.create_presumed else None, False
     if create is not None:
         yield CreateAccepted(create.evidence, conversation.now_ms, create, response)
 
 
-def found(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def found(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """An event of a response whose response.created is not in this log."""
     if record.text("response_id"):
         yield from begun(conversation, record)
 
 
-def item_known(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def item_known(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """An item belongs to a response: later events may name the item alone."""
     item, response = record.text("item.id"), record.text("response_id")
     if item and response:
         conversation.responses.of_item[item] = response
         keep(conversation.responses.of_item, 4 * KEPT)
-    yield from ()
-
-
-# --- what it says -----------------------------------------------------------------------------------------------------
-
-
-def audio(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """A piece of the agent's audio: how much there is, whether it should still be there."""
-    response, agent = conversation.response_of(record), conversation.agent_audio
-    if response is None:
-        return
-    ms = audio_bytes(record.event.get("delta")) / agent.bytes_ms
-    agent.shown |= Shown.TIMES | (Shown.LENGTHS if ms >= _BELIEVABLE_MS else Shown.NOTHING)
-    sound, is_first = response.audio, response.audio.first is None
-    sound.first = sound.first or record.evidence()
-    sound.pieces += 1
-    sound.ms += ms
-    if response.cut is not None:
-        _late(response.cut, record, ms, conversation.now_ms)
-        return
-    if conversation.speaking and not response.is_outside:
-        sound.over_caller += 1
-        turn = conversation.caller.turn
-        sound.over_ms = conversation.now_ms - (turn.at_ms if turn else conversation.now_ms)
-    quiet_since_ms = agent.heard_until_ms
-    _first_word(conversation, response)
-    _plays(conversation, response, ms)
-    if is_first:
-        yield AudioBegan(sound.first, conversation.now_ms, response, quiet_since_ms)
-    elif Shown.LENGTHS in agent.shown:
-        yield from _resumed(conversation, record, response, quiet_since_ms)
-
-
-def _resumed(conversation: Conversation, record: Record, response: Response, since_ms: float) -> Iterator[Observation]:
-    if conversation.now_ms - since_ms > conversation.options.dead_air_ms:
-        yield AudioResumed(record.evidence(), conversation.now_ms, response, since_ms)
-
-
-def _late(cut: Cut, record: Record, ms: float, now_ms: float) -> None:
-    cut.late_pieces += 1
-    cut.late_ms += ms
-    cut.late_until_ms = now_ms
-    cut.first_late = cut.first_late or record.evidence()
-
-
-def _first_word(conversation: Conversation, response: Response) -> None:
-    if response.is_outside or response.audio.pieces > 1:
-        return
-    if response.turn is None:
-        response.first_word = not conversation.responses.greeted
-    else:
-        response.first_word = not response.turn.heard
-        response.turn.heard = True
-    conversation.responses.greeted = True
-
-
-def _plays(conversation: Conversation, response: Response, ms: float) -> None:
-    agent = conversation.agent_audio
-    if Shown.PLAYOUT not in agent.shown:
-        agent.heard_until_ms = max(agent.heard_until_ms, conversation.now_ms) + ms
-        agent.playing = response
-
-
-def text(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """A piece of text of the agent: where a session does not speak, that is what is waited for."""
-    response, agent = conversation.response_of(record), conversation.agent_audio
-    if response is None or response.has_words:
-        return
-    response.content |= Content.WORDS
-    if "transcript" in record.type:
-        return
-    quiet_since_ms = agent.heard_until_ms
-    _first_word(conversation, response)
-    agent.heard_until_ms = max(quiet_since_ms, conversation.now_ms)
-    yield AudioBegan(record.evidence(), conversation.now_ms, response, quiet_since_ms)
+    return ()
 
 
 # --- end --------------------------------------------------------------------------------------------------------------
 
 
-def ended(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def ended(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """response.done: what came of it. A length the log does not show is guessed from the usage."""
     responses = conversation.responses
     name = record.text("response.id") or next((r.id for r in responses.by_id.values() if r.is_active), "")
@@ -218,6 +143,7 @@ def ended(conversation: Conversation, record: Record) -> Iterator[Observation]:
     if responses.active is response:
         responses.active = None
     _compare(conversation, response)
+    _count_cut(conversation, response, record)
     failure = record.text("response.status_details.error.message")
     yield ResponseEnded(record.evidence(), conversation.now_ms, response, failure)
 
@@ -228,23 +154,37 @@ def _take_end(response: Response, record: Record, now_ms: float) -> None:
     response.ended_ms = now_ms
     response.reason = record.text("response.status_details.reason") or record.text("response.status_details.error.code")
     for item in _items(record):
-        if any(part in _WORDS for part in _parts(item)):
+        parts = _parts(item)
+        if any(part in _WORDS for part in parts):
             response.content |= Content.WORDS
+            response.content |= Content.SOUND if any(part in _SPOKEN for part in parts) else Content.TEXT
         if mapping(item).get("type") in _CALLS:
             response.content |= Content.CALLS
     if response.audio.pieces > 0:
-        response.content |= Content.WORDS
+        response.content |= Content.WORDS | Content.SOUND
+    if record.number("response.usage.output_token_details.audio_tokens"):
+        response.content |= Content.SOUND
 
 
-def _guess_length(conversation: Conversation, response: Response, record: Record) -> None:
+def _count_cut(conversation: LoggedConversation, response: Response, record: Record) -> None:
+    """Was an answer cut by a turn right after it began?"""
+    if response.is_outside or response.audio.first is None:
+        return
+    conversation.responses.answers += 1
+    by_turn = response.state is ResponseState.CANCELLED and response.reason == "turn_detected"
+    if by_turn and conversation.has_clock and conversation.now_ms - response.audio.began_ms < _AT_ONCE_MS:
+        conversation.responses.cut_at_once.append(record.evidence())
+
+
+def _guess_length(conversation: LoggedConversation, response: Response, record: Record) -> None:
     agent = conversation.agent_audio
     told_ms = (record.number("response.usage.output_token_details.audio_tokens") or 0.0) * _TOKEN_MS
     if response.audio.ms < told_ms / 5 and response.cut is None and Shown.PLAYOUT not in agent.shown:
         agent.shown |= Shown.TOKENS
-        _plays(conversation, response, told_ms - response.audio.ms)
+        plays(conversation, response, told_ms - response.audio.ms)
 
 
-def _compare(conversation: Conversation, response: Response) -> None:
+def _compare(conversation: LoggedConversation, response: Response) -> None:
     """Two responses that say something without anything new between them answer the same."""
     directed = response.create is not None and response.create.directed
     is_whole = response.state in (ResponseState.COMPLETED, ResponseState.INCOMPLETE) and response.has_words
@@ -254,12 +194,12 @@ def _compare(conversation: Conversation, response: Response) -> None:
     conversation.responses.said_for = (response.begin.input_no, response)
     if earlier is None or number != response.begin.input_no:
         return
-    if earlier.scope is Scope.UNNAMED and conversation.names_conversations:
+    if earlier.scope is ResponseScope.UNNAMED and conversation.names_conversations:
         return  # it was outside, as is seen now
     response.repeats = Repeat(earlier, _is_deliberate(conversation, response, earlier))
 
 
-def _is_deliberate(conversation: Conversation, response: Response, earlier: Response) -> bool:
+def _is_deliberate(conversation: LoggedConversation, response: Response, earlier: Response) -> bool:
     """Is there a reason to speak again: an answer that was cut short, a long silence? Or does the log not show what is
     asked for, so that there may be one?"""
     if earlier.state is ResponseState.INCOMPLETE or not conversation.log.sees_client:
@@ -279,119 +219,7 @@ def _parts(item: object) -> list[object]:
     return [mapping(part).get("type") for part in content] if isinstance(content, list | tuple) else []
 
 
-# --- cuts -------------------------------------------------------------------------------------------------------------
-
-
-def cancel_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """response.cancel: of what runs, of what is named, or of nothing."""
-    responses, evidence, named = conversation.responses, record.evidence(), record.text("response_id")
-    target = responses.by_id.get(named) if named else responses.active
-    hits = target is not None and target.is_active
-    idle = not hits and conversation.seen_from_start
-    event_id = record.text("event_id")
-    conversation.requests.append(ClientRequest(evidence, conversation.now_ms, record.type, event_id, idle=idle))
-    if target is not None and hits:
-        target.cancel = target.cancel or evidence
-        _cut(conversation, target, record)
-    elif not named and idle:
-        responses.bare_cancel = evidence
-    yield from ()
-
-
-def truncate_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """conversation.item.truncate: the client has stopped playing this item, at `audio_end_ms`."""
-    item, end_ms = record.text("item_id"), record.number("audio_end_ms") or 0.0
-    evidence, now_ms, truncated = record.evidence(), conversation.now_ms, conversation.responses.truncated
-    event_id, note = record.text("event_id"), f"{end_ms:.0f} ms"
-    conversation.requests.append(ClientRequest(evidence, now_ms, record.type, event_id, note))
-    response = conversation.response_of(record)
-    before = truncated.get(item)
-    truncated[item] = end_ms
-    keep(truncated)
-    if response is None:
-        return
-    if before is not None and end_ms > before and response.cut is not None:
-        response.cut.played = evidence
-        yield PlayedAfterCut(evidence, now_ms, response, response.cut)
-    _cut(conversation, response, record)
-
-
-def truncated(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """conversation.item.truncated: the provider has cut an item by itself, or the client's event is not in this log."""
-    response = conversation.response_of(record)
-    if response is not None:
-        _cut(conversation, response, record)
-    yield from ()
-
-
-def flushed(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """What had not been played was dropped: our own effect, or the provider's output buffer was cleared."""
-    named = record.event.get("response_ids")
-    names = [n for n in named if isinstance(n, str)] if isinstance(named, list | tuple) else []
-    names += [record.text("response_id")] if record.text("response_id") else []
-    for name in names:
-        response = conversation.responses.by_id.get(name)
-        if response is not None:
-            _cut(conversation, response, record)
-    if conversation.agent_audio.playing is not None and not names:
-        _cut(conversation, conversation.agent_audio.playing, record)
-    yield from ()
-
-
-def _cut(conversation: Conversation, response: Response, record: Record) -> None:
-    agent = conversation.agent_audio
-    if response.cut is None:
-        response.cut = Cut(record.evidence(), conversation.now_ms)
-    if agent.playing is response:
-        agent.heard_until_ms = min(agent.heard_until_ms, conversation.now_ms)
-        agent.is_heard = False
-
-
-# --- what is heard ----------------------------------------------------------------------------------------------------
-
-
-def played(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """The caller hears a response: our playout's fact, or the provider's output buffer."""
-    response, agent = conversation.response_of(record), conversation.agent_audio
-    cut = response.cut if response is not None else None
-    if response is not None and cut is not None and cut.played is None:
-        cut.played = record.evidence()
-        yield PlayedAfterCut(cut.played, conversation.now_ms, response, cut)
-    agent.heard_until_ms = max(agent.heard_until_ms, conversation.now_ms)
-
-
-def heard(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """playout.started: our playout reports that the caller hears a response; from here on nothing is reckoned."""
-    agent, response = conversation.agent_audio, conversation.response_of(record)
-    quiet_since_ms = min(agent.heard_until_ms, conversation.now_ms)
-    yield from played(conversation, record)
-    agent.shown |= Shown.PLAYOUT | Shown.LENGTHS | Shown.TIMES
-    agent.heard_until_ms = conversation.now_ms
-    if response is None or response.cut is not None:
-        return
-    agent.playing, agent.is_heard = response, True
-    if conversation.speaking and not response.is_outside:
-        response.audio.over_caller += 1
-    if response.audio.first is not None:
-        yield from _resumed(conversation, record, response, quiet_since_ms)
-        return
-    response.audio.first = record.evidence()
-    response.audio.pieces += 1
-    _first_word(conversation, response)
-    yield AudioBegan(record.evidence(), conversation.now_ms, response, quiet_since_ms)
-
-
-def unheard(conversation: Conversation, record: Record) -> Iterator[Observation]:
-    """playout.drained, playout.flushed: the caller hears nothing more."""
-    del record
-    agent = conversation.agent_audio
-    if agent.is_heard:
-        agent.is_heard = False
-        agent.heard_until_ms = conversation.now_ms
-    yield from ()
-
-
-def stuck(conversation: Conversation) -> Iterator[Observation]:
+def stuck(conversation: LoggedConversation) -> Iterator[Observation]:
     """At the end of a session: what was begun or asked for and never answered."""
     now_ms, active, waiting = conversation.now_ms, conversation.responses.active, conversation.creates.waiting
     yield from burst_over(conversation)
@@ -399,6 +227,9 @@ def stuck(conversation: Conversation) -> Iterator[Observation]:
         yield from _settled(conversation, response)
     if active is not None and active.is_active:
         yield ResponseStuck(active.evidence, now_ms, active, now_ms - active.at_ms)
-    for create in waiting if conversation.log.server_events else ():
+    cut, answers = conversation.responses.cut_at_once, conversation.responses.answers
+    if len(cut) >= _CUTS and len(cut) > 0.75 * answers:
+        yield AnswersCut(cut[-1], now_ms, tuple(cut), answers)
+    for create in waiting if conversation.log.shows_provider else ():
         yield CreateUnanswered(create.evidence, now_ms, create, now_ms - create.at_ms)
     waiting.clear()

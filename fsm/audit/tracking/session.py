@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 
 from fsm.audit.conversation import (
     ClientRequest,
-    Conversation,
     Create,
+    LoggedConversation,
+    LoggedSession,
     ProviderError,
     RequestState,
-    Session,
     Update,
     mapping,
-)  # fmt: skip
+)
 from fsm.audit.observations import (
     Closed,
     CreateRejected,
@@ -28,8 +28,9 @@ from fsm.audit.observations import (
     UpdateLost,
     UpdateOpen,
     UpdateRejected,
-)  # fmt: skip
+)
 from fsm.audit.record import Record
+from fsm.audit.tracking import requests
 from fsm.machine.wire import at_path
 
 _BYTES_MS = {"audio/pcmu": 8.0, "audio/pcma": 8.0, "g711_ulaw": 8.0, "g711_alaw": 8.0}
@@ -58,25 +59,25 @@ _CODES = {
 _PARAMS = (("session", "session.update"), ("response", "response.create"), ("item", "conversation.item.create"))
 
 
-def update_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def update_sent(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """session.update. What was rejected before and is asked for again is not lived with."""
     events, ended = conversation.log.server_events, conversation.responses.ended
     early = conversation.session.created is None and events == 0
     update = Update(record.evidence(), conversation.now_ms, early, record.text("event_id"), events, ended)
     conversation.responses.said_for = (-1, None)  # told something new, the agent may speak again
     conversation.session.updates.append(update)
-    yield from ()
+    return ()
 
 
-def created(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def created(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """session.created: the provider's defaults hold."""
     conversation.session.created = record.evidence()
     conversation.session.began_ms = conversation.now_ms
     _apply(conversation, mapping(record.event.get("session")))
-    yield from ()
+    return ()
 
 
-def updated(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def updated(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """session.updated says the whole session; it confirms every update that waits."""
     session, evidence = conversation.session, record.evidence()
     _apply(conversation, mapping(record.event.get("session")))
@@ -90,7 +91,7 @@ def updated(conversation: Conversation, record: Record) -> Iterator[Observation]
     conversation.responses.said_for = (-1, None)
 
 
-def _apply(conversation: Conversation, session: Mapping[str, object]) -> None:
+def _apply(conversation: LoggedConversation, session: Mapping[str, object]) -> None:
     detection = at_path(session, "audio.input.turn_detection")
     if detection is None:
         detection = session.get("turn_detection")
@@ -115,13 +116,13 @@ def _bytes_ms(session: Mapping[str, object], side: str, default: float) -> float
     return _BYTES_MS.get(name, 48.0) if isinstance(name, str) else default
 
 
-def lost_updates(conversation: Conversation) -> Iterator[Observation]:
+def lost_updates(conversation: LoggedConversation) -> Iterator[Observation]:
     """At the end of a session: updates without an answer, and what went on after a rejected one."""
     session, now_ms = conversation.session, conversation.now_ms
     if session.rejected_update is not None and session.lived_with:
         error = session.rejected_update
         yield RejectionLivedWith(error.evidence, now_ms, error, session.lived_with)
-    for update in list(session.updates) if conversation.log.server_events > 0 else ():
+    for update in list(session.updates) if conversation.log.shows_provider else ():
         waited = now_ms - max(update.at_ms, session.began_ms)
         ended = conversation.responses.ended - update.ended_before
         came = conversation.log.server_events - update.events_before
@@ -131,13 +132,13 @@ def lost_updates(conversation: Conversation) -> Iterator[Observation]:
         session.updates.remove(update)
 
 
-def closed(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def closed(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """The socket ended; `code` and `reason` as the log has them."""
     code = record.number("code")
     yield Closed(record.evidence(), conversation.now_ms, int(code or 0), record.text("reason"))
 
 
-def error_of(conversation: Conversation, record: Record) -> ProviderError:
+def error_of(conversation: LoggedConversation, record: Record) -> ProviderError:
     """The error of a record, and the client's event it is about."""
     body = mapping(record.event.get("error"))
     code, message, param, event_id = (
@@ -148,7 +149,7 @@ def error_of(conversation: Conversation, record: Record) -> ProviderError:
     return error
 
 
-def _by_id(conversation: Conversation, event_id: str) -> str:
+def _by_id(conversation: LoggedConversation, event_id: str) -> str:
     if not event_id:
         return ""
     if any(c.event_id == event_id for c in conversation.creates.waiting):
@@ -171,7 +172,7 @@ def _by_words(error: ProviderError) -> str:
     return ""
 
 
-def reported(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def reported(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """An error settles what it is about; one about nothing known is reported as it is."""
     error = error_of(conversation, record)
     if error.about == "response.create":
@@ -183,10 +184,13 @@ def reported(conversation: Conversation, record: Record) -> Iterator[Observation
         update = _refused_update(conversation.session, error)
         yield UpdateRejected(error.evidence, conversation.now_ms, error, update)
     else:
-        yield ErrorReported(error.evidence, conversation.now_ms, error, _refused(conversation, error))
+        request = _refused(conversation, error)
+        if request is not None and request.note == "function_call_output":
+            requests.refused(conversation, request, error)
+        yield ErrorReported(error.evidence, conversation.now_ms, error, request)
 
 
-def _refused_update(session: Session, error: ProviderError) -> Update | None:
+def _refused_update(session: LoggedSession, error: ProviderError) -> Update | None:
     session.rejected_update = error
     named = [u for u in session.updates if u.event_id and u.event_id == error.event_id]
     update = next(iter(named or session.updates), None)
@@ -195,7 +199,7 @@ def _refused_update(session: Session, error: ProviderError) -> Update | None:
     return update
 
 
-def _rejected(conversation: Conversation, error: ProviderError) -> Create | None:
+def _rejected(conversation: LoggedConversation, error: ProviderError) -> Create | None:
     """The create an error is about. Without an id the newest, if two crossed before the first had its response."""
     waiting = [c for c in conversation.creates.waiting if not c.outside]
     crossing = _crossing(conversation, error, bool(waiting))
@@ -212,7 +216,7 @@ def _rejected(conversation: Conversation, error: ProviderError) -> Create | None
     return found[0]
 
 
-def _crossing(conversation: Conversation, error: ProviderError, others_wait: bool) -> Create | None:
+def _crossing(conversation: LoggedConversation, error: ProviderError, others_wait: bool) -> Create | None:
     """The create that crossed a response of the provider's own, which was taken for its answer until now."""
     for response in conversation.responses.by_id.values():
         create = response.create
@@ -225,9 +229,11 @@ def _crossing(conversation: Conversation, error: ProviderError, others_wait: boo
     return None
 
 
-def _refused(conversation: Conversation, error: ProviderError) -> ClientRequest | None:
-    named = [a for a in conversation.requests if error.event_id and a.event_id == error.event_id]
-    found = named or [a for a in conversation.requests if a.type == error.about and a.state is RequestState.OPEN]
+def _refused(conversation: LoggedConversation, error: ProviderError) -> ClientRequest | None:
+    """The request an error is about. Without an id: of items the one that was sent last, else the one that waits."""
+    named = [r for r in conversation.requests if error.event_id and r.event_id == error.event_id]
+    waiting = [r for r in conversation.requests if r.type == error.about and r.state is RequestState.OPEN]
+    found = named or (waiting[-1:] if error.about == "conversation.item.create" else waiting[:1])
     if not found:
         return None
     found[0].state = RequestState.REJECTED

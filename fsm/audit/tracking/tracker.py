@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from fsm.audit.conversation import AuditOptions, Conversation
+from fsm.audit.conversation import AuditOptions, LoggedConversation
 from fsm.audit.names import direction_of, unknown_fields
-from fsm.audit.observations import Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
+from fsm.audit.observations import NonsenseNumber, Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
 from fsm.audit.record import CLOSED, FLUSHED, Record
-from fsm.audit.tracking import requests, responses, session, turns
+from fsm.audit.tracking import playout, requests, responses, session, turns
 from fsm.language.vocabulary import Vocabulary
 
-Handler = Callable[[Conversation, Record], Iterator[Observation]]
+Handler = Callable[[LoggedConversation, Record], Iterable[Observation]]
 CLIENT: Mapping[str, tuple[Handler, ...]] = {
     "session.update": (session.update_sent,),
     "transcription_session.update": (session.update_sent,),
     "response.create": (requests.create_sent,),
-    "response.cancel": (responses.cancel_sent,),
+    "response.cancel": (playout.cancel_sent,),
     "conversation.item.create": (requests.item_sent,),
-    "conversation.item.truncate": (responses.truncate_sent,),
+    "conversation.item.truncate": (playout.truncate_sent,),
     "input_audio_buffer.append": (turns.appended,),
     "input_audio_buffer.commit": (turns.commit_sent,),
     "input_audio_buffer.clear": (turns.cleared,),
-    "output_audio_buffer.clear": (responses.flushed,),
+    "output_audio_buffer.clear": (playout.flushed,),
 }
 SERVER: Mapping[str, tuple[Handler, ...]] = {
     "session.created": (session.created,),
@@ -36,29 +36,30 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
     "response.output_item.added": (responses.item_known,),
     "response.function_call_arguments.done": (requests.in_arguments,),
     "response.output_item.done": (requests.in_item,),
-    "response.output_audio.delta": (responses.audio,),
-    "response.audio.delta": (responses.audio,),
-    "response.output_text.delta": (responses.text,),
-    "response.text.delta": (responses.text,),
-    "response.output_audio_transcript.delta": (responses.text,),
-    "response.audio_transcript.delta": (responses.text,),
+    "response.output_audio.delta": (playout.audio,),
+    "response.audio.delta": (playout.audio,),
+    "response.output_text.delta": (playout.text,),
+    "response.text.delta": (playout.text,),
+    "response.output_audio_transcript.delta": (playout.text,),
+    "response.audio_transcript.delta": (playout.text,),
     "response.done": (requests.in_response, responses.ended),
     "input_audio_buffer.speech_started": (turns.started,),
     "input_audio_buffer.speech_stopped": (turns.stopped,),
     "input_audio_buffer.committed": (turns.committed,),
-    "output_audio_buffer.started": (responses.played,),
-    "output_audio_buffer.cleared": (responses.flushed,),
-    "conversation.item.truncated": (responses.truncated,),
+    "output_audio_buffer.started": (playout.played,),
+    "output_audio_buffer.cleared": (playout.flushed,),
+    "conversation.item.truncated": (playout.truncated,),
 }
 LOCAL: Mapping[str, tuple[Handler, ...]] = {
     CLOSED: (session.closed,),
-    FLUSHED: (responses.flushed,),
-    "playout.started": (responses.heard,),
-    "playout.drained": (responses.unheard,),
-    "caller.hung_up": (responses.unheard,),
-    "playout.flushed": (responses.unheard,),
+    FLUSHED: (playout.flushed,),
+    "playout.started": (playout.heard,),
+    "playout.drained": (playout.unheard,),
+    "caller.hung_up": (playout.unheard,),
+    "playout.flushed": (playout.unheard,),
 }
 _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
+_SOON_AFTER = ("rate_limits", "conversation.item.", "response.")  # comes with the end of a response
 _STRAYS = 3  # events of a session after the next has begun: more than were on their way
 _HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
 
@@ -69,7 +70,7 @@ class Tracker:
     def __init__(self, vocabulary: Vocabulary, options: AuditOptions) -> None:
         self._vocabulary = vocabulary
         self._options = options
-        self.conversation = Conversation(options)
+        self.conversation = LoggedConversation(options)
         self.sessions = 0
         self._before: set[str] = set()  # open responses and conversations of sessions that are over
         self._strays = 0
@@ -104,7 +105,7 @@ class Tracker:
         before, found = self.conversation, self.end()
         is_open = {name for name, r in before.responses.by_id.items() if r.is_active}
         self._before = is_open | before.log.conversation_ids
-        self.conversation = Conversation(
+        self.conversation = LoggedConversation(
             self._options, now_ms=before.now_ms, timed=before.timed, agent_audio=before.agent_audio.carried()
         )
         return found
@@ -117,10 +118,13 @@ class Tracker:
             conversation.now_ms = max(conversation.now_ms, record.at_ms)
         if conversation.agent_audio.is_heard:
             conversation.agent_audio.heard_until_ms = conversation.now_ms
-        log.server_events += record.direction == "server"
+        if record.direction == "server":
+            log.server_events += 1
+            log.telling_events += not record.type.startswith(_SOON_AFTER)
+            log.shows_provider = log.shows_provider or record.type != "error"
         log.sees_client = log.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
 
-    def _with_turns(self, observations: Iterator[Observation]) -> Iterator[Observation]:
+    def _with_turns(self, observations: Iterable[Observation]) -> Iterator[Observation]:
         """Observations, and what follows of each for the turn that waits."""
         for observation in observations:
             yield observation
@@ -141,6 +145,8 @@ class Tracker:
         now_ms = self.conversation.now_ms
         if direction_of(self._vocabulary, record.type) is None:
             yield UnknownType(record.evidence(), now_ms, record.type)
+        for field in record.nonsense():
+            yield NonsenseNumber(record.evidence(), now_ms, f"{record.type}: {field}")
         for field in unknown_fields(record.type, record.event):
             yield UnknownField(record.evidence(), now_ms, f"{record.type}: {field}")
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from fsm.audit.conversation import (
     CallerTurn,
     ClientRequest,
-    Conversation,
+    LoggedConversation,
     RequestState,
     Response,
     ResponseState,
-)  # fmt: skip
+)
 from fsm.audit.observations import (
     AskedForNothing,
     CommitUnanswered,
@@ -23,16 +23,17 @@ from fsm.audit.observations import (
     TurnEnded,
     TurnEndless,
     TurnLeft,
-)  # fmt: skip
+)
 from fsm.audit.record import Evidence, Record, audio_bytes
 
+_WITHOUT_AN_ANSWER = (ResponseState.FAILED, ResponseState.CANCELLED, ResponseState.INCOMPLETE)
 _COMMIT = "input_audio_buffer.commit"
 _COMMIT_MS = 5000.0  # after which a commit counts as unanswered
 _LIVE_MS = 2000.0  # that a live line's audio is ahead of what the provider says of it: padding, and the way
 _MADE_MS = 5000.0  # that making an answer may take, where only its end is in the log
 
 
-def appended(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def appended(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """input_audio_buffer.append: where a log has no times, this is its clock."""
     ms = audio_bytes(record.event.get("audio")) / conversation.caller_audio.bytes_ms
     conversation.caller_audio.appends += 1
@@ -40,10 +41,10 @@ def appended(conversation: Conversation, record: Record) -> Iterator[Observation
     conversation.caller_audio.pending_ms += ms
     if not conversation.timed:
         conversation.now_ms += ms
-    yield from ()
+    return ()
 
 
-def started(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def started(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """input_audio_buffer.speech_started. What was to be answered before is answered now or never."""
     evidence = record.evidence()
     _by_audio_clock(conversation, record.number("audio_start_ms"))
@@ -63,13 +64,13 @@ def started(conversation: Conversation, record: Record) -> Iterator[Observation]
     yield TurnBegan(evidence, conversation.now_ms, turn)
 
 
-def _by_audio_clock(conversation: Conversation, audio_ms: float | None) -> None:
+def _by_audio_clock(conversation: LoggedConversation, audio_ms: float | None) -> None:
     if not conversation.timed and audio_ms is not None:
         conversation.caller_audio.live = abs(conversation.caller_audio.sent_ms - audio_ms) < _LIVE_MS
         conversation.now_ms = max(conversation.now_ms, audio_ms)
 
 
-def stopped(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def stopped(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """input_audio_buffer.speech_stopped: from here on the caller waits."""
     _by_audio_clock(conversation, record.number("audio_end_ms"))
     turn = conversation.caller.turn
@@ -81,7 +82,7 @@ def stopped(conversation: Conversation, record: Record) -> Iterator[Observation]
     yield TurnEnded(turn.evidence, conversation.now_ms, turn, turn.stopped)
 
 
-def committed(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def committed(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
     """input_audio_buffer.committed: the caller's words are part of the conversation."""
     conversation.caller_audio.pending_ms = 0.0
     conversation.caller.inputs += 1
@@ -103,7 +104,7 @@ def committed(conversation: Conversation, record: Record) -> Iterator[Observatio
     yield TurnCommitted(record.evidence(), conversation.now_ms, turn)
 
 
-def answered(conversation: Conversation, response: Response) -> Iterator[Observation]:
+def answered(conversation: LoggedConversation, response: Response) -> Iterator[Observation]:
     """A response began: the turn that waits has its answer."""
     turn = conversation.caller.waiting
     if response.is_outside or turn is None or conversation.speaking:
@@ -116,36 +117,35 @@ def answered(conversation: Conversation, response: Response) -> Iterator[Observa
     yield TurnAnswered(turn.evidence, conversation.now_ms, turn, response, waited)
 
 
-def unsaid(conversation: Conversation, response: Response) -> None:
+def unsaid(conversation: LoggedConversation, response: Response) -> None:
     """A response has ended without a word: unless the caller interrupted it, its turn still waits."""
     turn = response.turn
     if response.is_outside or turn is None:
         return
-    ended_badly = response.state in (ResponseState.FAILED, ResponseState.CANCELLED)
+    ended_badly = response.state in _WITHOUT_AN_ANSWER
     failed = ended_badly and response.reason != "turn_detected" and not response.has_words
     if failed and conversation.caller.turn is turn and turn.answer is response:
         turn.answer = None
         conversation.caller.waiting = turn
 
 
-def commit_sent(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def commit_sent(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """input_audio_buffer.commit, with what the log says is in the buffer."""
     pending = conversation.caller_audio.pending_ms
     idle = conversation.session.mode.vad not in ("none", "unknown")
     event_id, note = record.text("event_id"), f"{pending:.0f} ms"
-    request = ClientRequest(record.evidence(), conversation.now_ms, record.type, event_id, note, idle)
+    request = ClientRequest(record.evidence(), conversation.now_ms, record.type, event_id, note, idle=idle)
     conversation.requests.append(request)
-    yield from ()
+    return ()
 
 
-def cleared(conversation: Conversation, record: Record) -> Iterator[Observation]:
+def cleared(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """The provider's buffer is empty again."""
-    del record
     conversation.caller_audio.pending_ms = 0.0
-    yield from ()
+    return ()
 
 
-def waits(conversation: Conversation) -> Iterator[Observation]:
+def waits(conversation: LoggedConversation) -> Iterator[Observation]:
     """At the end of a session: whoever still waits."""
     now_ms, turn, left = conversation.now_ms, conversation.caller.turn, conversation.caller.waiting
     if turn is not None and turn.ended_ms is None:
@@ -159,15 +159,15 @@ def waits(conversation: Conversation) -> Iterator[Observation]:
         yield GreetingMissing(session.configured or left_over(conversation), now_ms)
 
 
-def _unanswered(conversation: Conversation, request: ClientRequest) -> Iterator[Observation]:
+def _unanswered(conversation: LoggedConversation, request: ClientRequest) -> Iterator[Observation]:
     waited = conversation.now_ms - request.at_ms
-    is_open = request.state is RequestState.OPEN and conversation.log.server_events > 0
+    is_open = request.state is RequestState.OPEN and conversation.log.shows_provider
     if request.type == _COMMIT and is_open and waited > _COMMIT_MS:
         yield CommitUnanswered(request.evidence, conversation.now_ms, request, waited)
     if request.idle and request.state is not RequestState.REJECTED:
         yield AskedForNothing(request.evidence, conversation.now_ms, request)
 
 
-def left_over(conversation: Conversation) -> Evidence:
+def left_over(conversation: LoggedConversation) -> Evidence:
     """Some line to show for a session that has shown nothing else."""
     return conversation.session.created or Evidence("-", 0, conversation.now_ms, "")

@@ -286,7 +286,6 @@ FAILURES: Mapping[str, tuple[Callable[[], list[Row]], str]] = {
     "played on": (played_on, "talk-over"),
     "cancel of nothing": (cancel_of_nothing, "cancel-of-nothing"),
     "commit of too little": (commit_too_little, "commit"),
-    "truncate beyond": (truncate_beyond, "truncate-beyond"),
     "tool answered twice": (tool_twice, "tool-answered-twice"),
     "tool never answered": (tool_never, "tool-unanswered"),
     "nobody asks after a tool": (tool_unasked, "tool-round-unasked"),
