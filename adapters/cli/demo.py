@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
-    from adapters.demo.plan import Plan
-    from adapters.demo.run import Outcome
+    from adapters.demo.demo_call import DemoOutcome
+    from adapters.demo.plan import DemoPlan
 
 ABOUT_S: Final = {"turnspec": "about 33 s", "naive": "about 40 s", "openai": "a minute or so"}
 LOOP_FACTORY: Final = None
@@ -77,19 +77,19 @@ def command(
         sys.exit(_json_run(plan, folder, naive) if as_json else _shown_run(plan, folder, naive))
 
 
-def _plan(spec: str, scenario: str | None, provider: str, audio_format: str, seed: int) -> Plan:
-    from adapters.demo.plan import Options, PlanError, make_plan
+def _plan(spec: str, scenario: str | None, provider: str, audio_format: str, seed: int) -> DemoPlan:
+    from adapters.demo.plan import DemoOptions, PlanError, make_plan
 
     real = "openai" if provider == "openai" else "simulated"
-    options = Options(spec=spec, scenario=scenario, provider=real, audio_format=audio_format, seed=seed)  # type: ignore[arg-type]
+    options = DemoOptions(spec=spec, scenario=scenario, provider=real, audio_format=audio_format, seed=seed)  # type: ignore[arg-type]
     try:
         return make_plan(options, os.environ)
     except PlanError as error:
         raise click.UsageError(str(error)) from None
 
 
-def _json_run(plan: Plan, folder: Path, naive: bool) -> int:
-    from adapters.demo.run import nobody, run_demo
+def _json_run(plan: DemoPlan, folder: Path, naive: bool) -> int:
+    from adapters.demo.demo_call import nobody, run_demo
 
     try:
         with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
@@ -103,25 +103,25 @@ def _json_run(plan: Plan, folder: Path, naive: bool) -> int:
     return 1 if outcome.problems else 0
 
 
-def _shown_run(plan: Plan, folder: Path, naive: bool) -> int:
+def _shown_run(plan: DemoPlan, folder: Path, naive: bool) -> int:
     from rich.console import Console
 
-    from adapters.demo.ending import show_beginning, show_ending
-    from adapters.demo.run import run_demo
+    from adapters.demo.demo_call import run_demo
     from adapters.demo.screen import make_screen
+    from adapters.demo.summary_text import show_beginning, show_ending
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows question marks, and no traceback
     console = Console(highlight=False)
     about = ABOUT_S["openai" if plan.endpoint is not None else "naive" if naive else "turnspec"]
     show_beginning(console, plan, folder, naive, about)
-    outcome: Outcome | None = None
+    outcome: DemoOutcome | None = None
     try:
         with (
             asyncio.Runner(loop_factory=LOOP_FACTORY) as runner,
             make_screen(console, runner.get_loop().time) as screen,
         ):
-            outcome = runner.run(run_demo(plan, folder, screen.tell, naive=naive))
+            outcome = runner.run(run_demo(plan, folder, screen.show, naive=naive))
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print("\nThe call was cut.", style="bold red")
     except (OSError, TimeoutError) as error:

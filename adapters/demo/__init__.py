@@ -1,5 +1,6 @@
 """The demo: one real call between the shipped simulators, shown as it happens. Never a decision about turns.
 
-plan (what is to be played) > stage (the call itself) > story (what happened, as moments) > screen (what a person sees);
-naive is the controller one would write with flags, judged by the same numbers; verdict says what is healthy.
+plan (what is to be played) > demo_call (the call, through one of the bridges) > narrator (what happened, as display
+events) > screen (what a person sees) > summary_text (how it went); naive is the controller one would write with flags,
+judged by the same numbers.
 """

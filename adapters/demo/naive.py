@@ -23,7 +23,7 @@ from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout
 from adapters.audio.recorder import Recorder
 from adapters.call.settings import CallSettings
-from adapters.demo.story import NOISE, Story
+from adapters.demo.narrator import NOISE, CallNarrator
 from adapters.lines.line import CallLeg
 from adapters.providers.provider import AudioDelta, WireEvent
 from adapters.providers.realtime.protocol import append_event, decode, wire_text
@@ -67,14 +67,14 @@ class NaiveBridge:
         leg: CallLeg,
         provider: RealtimeProvider,
         settings: CallSettings,
-        story: Story,
+        narrator: CallNarrator,
         recorder: Recorder,
         hold_key: str | None = None,
     ) -> None:
         self._leg = leg
         self._provider = provider
         self._settings = settings
-        self._story = story
+        self._narrator = narrator
         self._recorder = recorder
         self._hold_key = hold_key
         self._loop = asyncio.get_running_loop()
@@ -141,16 +141,16 @@ class NaiveBridge:
         if self._flags.talking:
             self._interrupt()
         else:
-            self._tell({"type": "input_audio_buffer.commit"})
+            self._send_event({"type": "input_audio_buffer.commit"})
 
     def _keys_done(self) -> None:
         digits, self._keys = self._keys, ""
         self._counts.turns += 1
-        self._story.at(self._at_ms())
-        self._story.keyed()
+        self._narrator.at(self._at_ms())
+        self._narrator.keyed()
         content = [{"type": "input_text", "text": f"The caller pressed {digits} on the telephone keypad."}]
         item = {"type": "message", "role": "user", "content": content}
-        self._tell({"type": "conversation.item.create", "item": item})
+        self._send_event({"type": "conversation.item.create", "item": item})
         self._ask("keys")
 
     def _next_frame(self) -> bytes | None:
@@ -162,12 +162,12 @@ class NaiveBridge:
         if name == "playout.started":
             self._heard.add(str(data["response_id"]))
         elif name == "playout.flushed":
-            self._story.at(self._at_ms())
-            self._story.flushed(data["items"])
+            self._narrator.at(self._at_ms())
+            self._narrator.flushed(data["items"])
             for item in data["items"]:
                 if item["heard_ms"]:
                     place = {"item_id": item["item_id"], "content_index": item["content_index"]}
-                    self._tell({"type": "conversation.item.truncate", **place, "audio_end_ms": item["heard_ms"]})
+                    self._send_event({"type": "conversation.item.truncate", **place, "audio_end_ms": item["heard_ms"]})
 
     # --- the provider -------------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class NaiveBridge:
                     pcm = self._transcoder.from_provider(event.payload)
                     self._playout.push(event.response_id, event.item_id, event.content_index, pcm)
                 elif isinstance(event, dict):
-                    self._story.wire("in", event, self._at_ms())
+                    self._narrator.wire("in", event, self._at_ms())
                     self._on_event(str(event["type"]), event)
         except ConnectionClosed:
             pass
@@ -195,7 +195,7 @@ class NaiveBridge:
         response: Any = event.get("response") or {}
         if kind == "session.created":
             session = session_object(self._provider.session, self._provider.endpoint.dialect)
-            self._tell({"type": "session.update", "session": session})
+            self._send_event({"type": "session.update", "session": session})
         elif kind == "session.updated" and not self._flags.configured:
             self._flags.configured = True
             if self._settings.greeting:
@@ -208,12 +208,12 @@ class NaiveBridge:
             self._ask("turn")
         elif kind == "response.created":
             self._flags.busy = True
-            self._story.enters("busy")
+            self._narrator.enters("busy")
             if self._greets:
                 self._greets, self._greeting_id = False, str(response.get("id"))
         elif kind == "response.done":
             self._flags.busy = False
-            self._story.enters("idle")
+            self._narrator.enters("idle")
             self._playout.mark_response_ended(str(response.get("id")))
             self._count_answer(response)
         elif kind == "response.function_call_arguments.done":
@@ -232,7 +232,7 @@ class NaiveBridge:
         if self._playout.is_playing:
             self._counts.barge_ins += 1
         if self._flags.busy:
-            self._tell({"type": "response.cancel"})
+            self._send_event({"type": "response.cancel"})
         self._transcoder.drop_provider_audio()
         self._playout.flush([])
 
@@ -249,9 +249,9 @@ class NaiveBridge:
 
     def _create(self, cause: str, instructions: str | None) -> None:
         self._counts.creates[cause] += 1
-        self._story.because(cause)
+        self._narrator.because(cause)
         response = {"instructions": instructions} if instructions else {}
-        self._tell({"type": "response.create", "response": response})
+        self._send_event({"type": "response.create", "response": response})
 
     async def _run_tool(self, call_id: str, name: str, arguments: str) -> None:
         self._counts.tools += 1
@@ -262,7 +262,7 @@ class NaiveBridge:
         except Exception as error:
             output = f"error: {error}"
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        self._tell({"type": "conversation.item.create", "item": item})
+        self._send_event({"type": "conversation.item.create", "item": item})
         self._ask("tools")
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -273,8 +273,8 @@ class NaiveBridge:
         if counted and (status in ("completed", "incomplete") or (status == "cancelled" and identity in self._heard)):
             self._counts.answers["cancelled" if status == "cancelled" else "completed"] += 1
 
-    def _tell(self, event: WireEvent) -> None:
-        self._story.wire("out", event, self._at_ms())
+    def _send_event(self, event: WireEvent) -> None:
+        self._narrator.wire("out", event, self._at_ms())
         self._send(wire_text(event))
 
     def _send(self, message: bytes) -> None:

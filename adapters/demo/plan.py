@@ -5,6 +5,8 @@ All that varies with the seed is drawn here, so that a seed gives the same call 
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,8 +16,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from adapters.call.settings import CallSettings
-from adapters.demo.script import Patience, demo_script, read_turns
-from adapters.demo.tools import demo_tools
+from adapters.demo.script import CallerPatience, demo_script, read_turns
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
@@ -24,6 +25,7 @@ from adapters.simulator.caller.script import Script
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, ScenarioError, load_scenario
 from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
 from adapters.specs import display_path, load_file, load_spec, spec_path
+from adapters.tools import Tool
 from fsm.journal.journal import digest
 from fsm.language.problem import Place, Problem, SpecError
 from fsm.language.spec import Spec, TurnDetection
@@ -46,7 +48,7 @@ class PlanError(Exception):
 
 
 @attrs.frozen(kw_only=True)
-class Options:
+class DemoOptions:
     """What was asked for on the command line."""
 
     spec: str = "server_vad"
@@ -57,10 +59,10 @@ class Options:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class DemoPlan:
     """All that a call needs but its sockets. `scenario` and `simulated` are of no use where the provider is real."""
 
-    options: Options
+    options: DemoOptions
     spec: Spec
     spec_digest: str
     session: SessionSettings
@@ -85,7 +87,7 @@ class Plan:
         return RealtimeProvider(endpoint=endpoint, session=session), call
 
 
-def make_plan(options: Options, environment: Mapping[str, str], read: ReadSpec | None = None) -> Plan:
+def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSpec | None = None) -> DemoPlan:
     """`read` stands in for `read_spec`. Raises SpecError: the spec has problems; PlanError: wrong use, and how."""
     spec, spec_digest = (read or read_spec)(options.spec)
     random = Random(options.seed)
@@ -97,8 +99,8 @@ def make_plan(options: Options, environment: Mapping[str, str], read: ReadSpec |
         turn if turn.cut_in_after_ms is None else attrs.evolve(turn, cut_in_after_ms=turn.cut_in_after_ms + jitter_ms)
         for turn in turns
     )
-    patience = Patience(speaking_ms=20_000, pause_ms=1_000, more_ms=8_000) if real else Patience()
-    return Plan(
+    patience = CallerPatience(speaking_ms=20_000, pause_ms=1_000, more_ms=8_000) if real else CallerPatience()
+    return DemoPlan(
         options=options,
         spec=spec,
         spec_digest=spec_digest,
@@ -150,7 +152,7 @@ def _scenario(given: str | None, random: Random) -> ProviderScenario:
     return attrs.evolve(base, faults=found.faults, latency=found.latency or base.latency)
 
 
-def _session(options: Options, environment: Mapping[str, str], detection: TurnDetection) -> SessionSettings:
+def _session(options: DemoOptions, environment: Mapping[str, str], detection: TurnDetection) -> SessionSettings:
     real = options.provider == "openai"
     return SessionSettings(
         model=_model(environment),
@@ -191,3 +193,36 @@ def _openai(environment: Mapping[str, str]) -> Endpoint:
         return openai_endpoint(_model(environment), key, base_url=base)
     except EndpointError as error:
         raise PlanError(f"OPENAI_REALTIME_BASE_URL or OPENAI_API_KEY: {error}") from None
+
+
+_WEATHER = {"berlin": ("sunny", 21), "paris": ("rain", 17)}
+_CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+_NUMBER = {"type": "object", "properties": {"number": {"type": "string"}}, "required": ["number"]}
+
+
+def demo_tools(random: Random) -> Mapping[str, Tool]:
+    """`weather(city)` is async and slower for every further city, `order_status(number)` a plain function."""
+    delay_s = [0.8 * random.uniform(0.95, 1.05), 1.6 * random.uniform(0.95, 1.05)]
+    asked = 0
+
+    async def weather(city: str) -> dict[str, object]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(delay_s[(asked - 1) % len(delay_s)])
+        sky, degrees = _WEATHER.get(city.strip().lower(), ("cloudy", 15))
+        return {"city": city, "sky": sky, "celsius": degrees}
+
+    def order_status(number: str) -> dict[str, object]:
+        time.sleep(0.2)  # it runs in a thread of the pool
+        return {"number": number, "status": "shipped", "arrives": "tomorrow"}
+
+    tools = (
+        Tool("weather", weather, "The weather in one city, now.", _CITY, deadline_s=5.0),
+        Tool("order_status", order_status, "Where an order is, by its number.", _NUMBER, deadline_s=5.0),
+    )
+    return {tool.name: tool for tool in tools}

@@ -1,7 +1,11 @@
-"""Where the moments of a call are shown: live in a terminal, as plain lines elsewhere, nowhere. Never a decision."""
+"""Where a call is shown: live in a terminal, as plain lines elsewhere, nowhere.
+
+The lines have columns and colours, and the path of states between what was said is one line.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -13,8 +17,70 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from adapters.demo.lines import HEAD, Lines
-from adapters.demo.moments import Moment
+from adapters.demo.display_events import DisplayEvent, Kind
+
+WHO: Final[dict[Kind, tuple[str, str]]] = {  # the name in the margin, its style
+    "caller": ("caller", "bold green"),
+    "agent": ("agent", "bold cyan"),
+    "key": ("keypad", "bold yellow"),
+    "tool": ("tool", "magenta"),
+    "cut": ("barge-in", "bold red"),
+    "rejected": ("REJECTED", "bold white on red"),
+    "note": ("note", "yellow"),
+}
+HEAD: Final = f"{'s':>6} turn {'who':<9}what"
+MARGIN: Final = 21
+NBSP: Final = "\N{NO-BREAK SPACE}"
+
+
+@attrs.define
+class DisplayLines:
+    """Keeps the path of states until something is said, so that it is one line and not five."""
+
+    width: int = 80
+    _path: list[str] = attrs.field(factory=list)
+
+    def of(self, event: DisplayEvent) -> list[Text]:
+        """The lines that an event lets out, none for most."""
+        if event.kind == "state":
+            lines = self.rest() if event.text == "user_speaking" else []
+            self._path.append(event.text)
+            return lines
+        if event.kind == "asked":
+            self._path.append(f"[{event.text}]")
+            return []
+        if event.kind not in WHO:
+            return []
+        # The caller's words are known a little after the states they led to; the states are shown below them.
+        lines = [] if event.kind in ("caller", "cut") else self.rest()
+        return [*lines, self._line(event)]
+
+    def rest(self) -> list[Text]:
+        """The path so far."""
+        if not self._path:
+            return []
+        # An arrow begins a line rather than ends one, and what belongs together stays so.
+        path = " ".join(f"›{NBSP}{step.replace(' ', NBSP)}" for step in self._path).removeprefix(f"›{NBSP}")
+        self._path = []
+        margin = " " * MARGIN
+        wrapped = textwrap.fill(
+            path, self.width - 1, initial_indent=margin, subsequent_indent=margin,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        return [Text(wrapped.replace(NBSP, " "), "dim")]
+
+    def _line(self, event: DisplayEvent) -> Text:
+        who, style = WHO[event.kind]
+        turn = "" if event.turn is None else str(event.turn)
+        body = textwrap.fill(
+            event.text, self.width - 1, initial_indent=" " * MARGIN, subsequent_indent=" " * MARGIN
+        ).lstrip()
+        line = Text(f"{event.at_ms / 1000:6.1f} ")
+        line.append(f"{turn:>4} ", "bold")
+        line.append(f"{who:<8}", style)
+        line.append(" " + body, "" if event.kind in ("caller", "agent", "key") else style.replace("bold ", ""))
+        return line
+
 
 MAX_WIDTH: Final = 100
 REFRESH_HZ: Final = 8
@@ -29,7 +95,7 @@ class Screen(Protocol):
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def tell(self, moment: Moment) -> None: ...
+    def show(self, event: DisplayEvent) -> None: ...
 
 
 class Blank:
@@ -43,8 +109,8 @@ class Blank:
     ) -> None:
         del kind, problem, trace
 
-    def tell(self, moment: Moment) -> None:
-        del moment
+    def show(self, event: DisplayEvent) -> None:
+        del event
 
 
 class PlainScreen(Blank):
@@ -52,7 +118,7 @@ class PlainScreen(Blank):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lines = Lines(min(console.width, MAX_WIDTH))
+        self._lines = DisplayLines(min(console.width, MAX_WIDTH))
 
     def __enter__(self) -> Self:
         self._print([Text(HEAD, "dim")])
@@ -64,8 +130,8 @@ class PlainScreen(Blank):
         del kind, problem, trace
         self._print(self._lines.rest())
 
-    def tell(self, moment: Moment) -> None:
-        self._print(self._lines.of(moment))
+    def show(self, event: DisplayEvent) -> None:
+        self._print(self._lines.of(event))
 
     def _print(self, lines: list[Text]) -> None:
         for line in lines:
@@ -104,12 +170,12 @@ class LiveScreen(PlainScreen):
         self._live.stop()
         super().__exit__(kind, problem, trace)
 
-    def tell(self, moment: Moment) -> None:
-        self._note(moment)
-        super().tell(moment)
+    def show(self, event: DisplayEvent) -> None:
+        self._note(event)
+        super().show(event)
 
-    def _note(self, moment: Moment) -> None:
-        kind, text = moment.kind, moment.text
+    def _note(self, event: DisplayEvent) -> None:
+        kind, text = event.kind, event.text
         if kind == "state":
             self._state = text
         elif kind in ("caller_voice", "agent_voice"):
@@ -123,7 +189,7 @@ class LiveScreen(PlainScreen):
             self._agent.words = text
         elif kind == "cut":
             self._agent = _Party()
-        self._counts["turns"] = max(self._counts["turns"], moment.turn or 0)
+        self._counts["turns"] = max(self._counts["turns"], event.turn or 0)
         self._counts["creates"] += kind == "asked"
         self._counts["rejections"] += kind == "rejected"
 

@@ -27,7 +27,7 @@ FILE: Final = Path(__file__).with_name("caller.yaml")
 
 
 @attrs.frozen(kw_only=True)
-class Turn:
+class CallerTurn:
     """One turn of the caller: something said, or keys pressed."""
 
     say: str | None = None
@@ -37,7 +37,7 @@ class Turn:
 
 
 @attrs.frozen(kw_only=True)
-class Patience:
+class CallerPatience:
     """How long the caller waits: for the first word of an answer, for a pause after it, for its end."""
 
     speaking_ms: float = 9_000.0
@@ -46,13 +46,13 @@ class Patience:
     more_ms: float = 1_500.0
 
 
-def read_turns(path: Path = FILE) -> tuple[Turn, ...]:
+def read_turns(path: Path = FILE) -> tuple[CallerTurn, ...]:
     """The turns of caller.yaml."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return cattrs.Converter(forbid_extra_keys=True).structure(document["turns"], tuple[Turn, ...])
+    return cattrs.Converter(forbid_extra_keys=True).structure(document["turns"], tuple[CallerTurn, ...])
 
 
-def demo_script(turns: tuple[Turn, ...], patience: Patience, talk_key: str | None = None) -> Script:
+def demo_script(turns: tuple[CallerTurn, ...], patience: CallerPatience, talk_key: str | None = None) -> Script:
     """`talk_key`: pressed before and after whatever is said."""
     steps: list[Step] = [*_answer(1, patience)]
     cut_in_after_ms: float | None = None
@@ -64,7 +64,9 @@ def demo_script(turns: tuple[Turn, ...], patience: Patience, talk_key: str | Non
     return Script((*steps, HangUp()))
 
 
-def _turn(turn: Turn, cut_in_after_ms: float | None, patience: Patience, talk_key: str | None) -> Iterator[Step]:
+def _turn(
+    turn: CallerTurn, cut_in_after_ms: float | None, patience: CallerPatience, talk_key: str | None
+) -> Iterator[Step]:
     if turn.keys is not None:
         for key in turn.keys:
             yield Press(key)
@@ -86,7 +88,7 @@ def _turn(turn: Turn, cut_in_after_ms: float | None, patience: Patience, talk_ke
         yield Press(talk_key)
 
 
-def _answer(times: int, patience: Patience) -> Iterator[Step]:
+def _answer(times: int, patience: CallerPatience) -> Iterator[Step]:
     within_ms = patience.speaking_ms
     for _ in range(times):
         yield WaitAgentSpeaking(within_ms)

@@ -21,7 +21,7 @@ from fsm.audit.report.report import Bar
 from fsm.audit.shadow import Shadow, ShadowStep
 from fsm.audit.tracking.tracker import Tracker
 from fsm.journal.journal import StepLine, read
-from tests.adapters.demo.theatre import play
+from tests.adapters.demo.played_demo import play
 from tests.fsm.audit.bench import machine, named
 from tests.fsm.audit.crossing import crossed
 

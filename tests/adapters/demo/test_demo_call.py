@@ -12,25 +12,24 @@ import attrs
 import numpy as np
 import pytest
 
-from adapters.demo.moments import Moment
+from adapters.demo.demo_call import DemoCall, run_demo
+from adapters.demo.display_events import DisplayEvent
 from adapters.demo.plan import PlanError
-from adapters.demo.run import run_demo
-from adapters.demo.stage import Stage
 from adapters.simulator.providers.realtime.server import ProviderServer
 from adapters.virtual_time import VirtualTimeLoop
 from fsm.journal.journal import read
-from tests.adapters.demo.theatre import Evening, planned, play
+from tests.adapters.demo.played_demo import PlayedDemo, planned, play
 
 COUNTS = ("turns", "answers", "creates", "rejections", "barge_ins", "underruns", "tools", "creates_by_cause", "states")
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> PlayedDemo:
     return play(tmp_path_factory.mktemp("demo"))
 
 
-def test_a_demo_call_is_healthy(evening: Evening) -> None:
-    summary = evening.summary
+def test_a_demo_call_is_healthy(demo: PlayedDemo) -> None:
+    summary = demo.summary
     assert summary["problems"] == [] and summary["healthy"]
     assert (summary["turns"], summary["answers"], summary["rejections"], summary["underruns"]) == (6, 6, 0, 0)
     assert summary["creates_by_cause"] == {"greeting": 1, "turn": 1, "tools": 1}
@@ -38,72 +37,64 @@ def test_a_demo_call_is_healthy(evening: Evening) -> None:
     assert summary["caller"]["waited_in_vain"] == []
 
 
-def test_it_takes_about_half_a_minute(evening: Evening) -> None:
-    assert 25 < evening.summary["duration_s"] < 35
+def test_it_takes_about_half_a_minute(demo: PlayedDemo) -> None:
+    assert 25 < demo.summary["duration_s"] < 35
 
 
-def test_both_sides_are_told_with_tools_keys_and_the_barge_in(evening: Evening) -> None:
-    assert evening.said("caller") == [
+def test_both_sides_are_shown_with_tools_keys_and_the_barge_in(demo: PlayedDemo) -> None:
+    assert demo.said("caller") == [
         "Hello, where is my order?",
         "And the weather in Berlin and Paris?",
         "How do I return my order?",
         "Wait, when are you open?",
         "Thank you, bye.",
     ]
-    assert evening.said("key") == ["4 2"]
-    assert evening.said("agent")[0] == "Hello! How can I help you?"
-    assert evening.said("agent")[-1] == "You are welcome. Bye!"
-    assert len(evening.said("tool")) == 4
-    [cut] = evening.said("cut")
+    assert demo.said("key") == ["4 2"]
+    assert demo.said("agent")[0] == "Hello! How can I help you?"
+    assert demo.said("agent")[-1] == "You are welcome. Bye!"
+    assert len(demo.said("tool")) == 4
+    [cut] = demo.said("cut")
     assert cut.startswith('"Let me explain how') and "the agent is cut after 1." in cut
-    assert [moment.turn for moment in evening.moments if moment.turn] == [1, 2, 3, 4, 5, 6]
+    assert [event.turn for event in demo.events if event.turn] == [1, 2, 3, 4, 5, 6]
 
 
-def test_the_tools_run_side_by_side(evening: Evening) -> None:
+def test_the_tools_run_side_by_side(demo: PlayedDemo) -> None:
     berlin, paris = (
-        next(moment.at_ms for moment in evening.moments if moment.text.startswith(f"weather(city={city}) ="))
+        next(event.at_ms for event in demo.events if event.text.startswith(f"weather(city={city}) ="))
         for city in ("Berlin", "Paris")
     )
-    begun = [moment.at_ms for moment in evening.moments if moment.kind == "tool" and moment.text.endswith("...")]
+    begun = [event.at_ms for event in demo.events if event.kind == "tool" and event.text.endswith("...")]
     assert max(begun) < min(berlin, paris)
 
 
-def test_the_recording_has_speech_on_both_sides(evening: Evening) -> None:
-    with wave.open(str(evening.folder / "recording.wav")) as file:
+def test_the_recording_has_speech_on_both_sides(demo: PlayedDemo) -> None:
+    with wave.open(str(demo.folder / "recording.wav")) as file:
         assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (2, 8000, 2)
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).astype(float)
-    assert len(samples) / 8000 == pytest.approx(evening.summary["duration_s"], abs=1.0)
+    assert len(samples) / 8000 == pytest.approx(demo.summary["duration_s"], abs=1.0)
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160, 2)
     loud_s = (np.sqrt((frames**2).mean(axis=1)) > 300).sum(axis=0) * 0.02
     assert loud_s[0] > 5 and loud_s[1] > 10
 
 
-def test_the_journal_tells_the_whole_call(evening: Evening) -> None:
-    journal = read((evening.folder / "journal.jsonl").read_text(encoding="utf-8").splitlines(keepends=True))
+def test_the_journal_has_the_whole_call(demo: PlayedDemo) -> None:
+    journal = read((demo.folder / "journal.jsonl").read_text(encoding="utf-8").splitlines(keepends=True))
     assert journal.warnings == ()
     assert journal.header.spec == "server_vad" and journal.header.digest
     assert [line.after for line in journal.steps][-1] == "closed"
     assert journal.end is not None and journal.end.summary["answers"] == 6
 
 
-def test_the_summary_is_left_as_json(evening: Evening) -> None:
-    assert json.loads((evening.folder / "summary.json").read_text(encoding="utf-8")) == evening.summary
-    assert {path.name for path in evening.folder.iterdir()} == {"journal.jsonl", "recording.wav", "summary.json"}
-
-
-@pytest.mark.parametrize("spec", ["owned_turns", "push_to_talk"])
-def test_the_other_specs_answer_each_turn_once(spec: str, tmp_path: Path) -> None:
-    summary = play(tmp_path, spec=spec).summary
-    assert summary["problems"] == []
-    assert (summary["turns"], summary["answers"], summary["barge_ins"]) == (6, 6, 1)
-    assert summary["creates_by_cause"] == {"greeting": 1, "turn": 6, "tools": 1}
+def test_the_summary_is_left_as_json(demo: PlayedDemo) -> None:
+    assert json.loads((demo.folder / "summary.json").read_text(encoding="utf-8")) == demo.summary
+    assert {path.name for path in demo.folder.iterdir()} == {"journal.jsonl", "recording.wav", "summary.json"}
 
 
 @pytest.mark.parametrize("audio_format", ["pcma", "pcm16"])
-def test_other_formats_change_nothing(audio_format: str, tmp_path: Path, evening: Evening) -> None:
+def test_other_formats_change_nothing(audio_format: str, tmp_path: Path, demo: PlayedDemo) -> None:
     summary = play(tmp_path, audio_format=audio_format).summary
     assert summary["problems"] == []
-    assert {key: summary[key] for key in COUNTS} == {key: evening.summary[key] for key in COUNTS}
+    assert {key: summary[key] for key in COUNTS} == {key: demo.summary[key] for key in COUNTS}
 
 
 def test_a_seed_repeats_turns_states_and_counts(tmp_path: Path) -> None:
@@ -147,7 +138,7 @@ class TestRealProvider:
                     "OPENAI_REALTIME_BASE_URL": provider.url, "OPENAI_VOICE": "marin",
                 }  # fmt: skip
                 plan = planned(environment, provider="openai")
-                outcome = await run_demo(plan, tmp_path, lambda _moment: None)
+                outcome = await run_demo(plan, tmp_path, lambda _event: None)
                 updates = [seen.event for seen in provider.stats[0].received if seen.type == "session.update"]
                 return outcome.summary, updates
 
@@ -160,12 +151,12 @@ class TestRealProvider:
 
 
 def test_hanging_up_in_the_middle_leaves_what_there_is(tmp_path: Path) -> None:
-    moments: list[Moment] = []
+    events: list[DisplayEvent] = []
 
     async def run() -> dict[str, Any]:
-        stage = Stage(planned(), tmp_path, moments.append)
-        asyncio.get_running_loop().call_later(8.0, stage.hang_up)
-        return dict((await stage.play()).numbers)
+        call = DemoCall(planned(), tmp_path, events.append)
+        asyncio.get_running_loop().call_later(8.0, call.hang_up)
+        return dict((await call.play()).numbers)
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         numbers = runner.run(run())
@@ -175,12 +166,11 @@ def test_hanging_up_in_the_middle_leaves_what_there_is(tmp_path: Path) -> None:
     assert (tmp_path / "journal.jsonl").is_file()
 
 
-def test_an_answer_that_comes_in_one_burst_with_the_turn_it_is_for_is_heard(tmp_path: Path) -> None:
+def test_an_answer_that_comes_in_one_burst_with_the_turn_it_is_for_is_heard(tmp_path: Path, demo: PlayedDemo) -> None:
     """Audio passes the mailbox: the flush for the turn's beginning is not about the answer behind it."""
     file = tmp_path / "stall.yaml"
     file.write_text("faults: [{fault: stall_sending, after: response.created, nth: 2, for_s: 2}]\n", encoding="utf-8")
-    evening = play(tmp_path / "out", scenario=str(file))
-    undisturbed = play(tmp_path / "calm")
-    assert evening.summary["answers"] == undisturbed.summary["answers"]
-    longest = [one.summary["longest_silence_ms"] for one in (evening, undisturbed)]
+    stalled = play(tmp_path / "out", scenario=str(file))
+    assert stalled.summary["answers"] == demo.summary["answers"]
+    longest = [one.summary["longest_silence_ms"] for one in (stalled, demo)]
     assert longest[0] <= longest[1] + 2000  # the stall itself

@@ -9,22 +9,21 @@ import attrs
 import pytest
 from rich.console import Console
 
-from adapters.demo.ending import show_beginning, show_ending
-from adapters.demo.lines import Lines
-from adapters.demo.moments import Kind, Moment
-from adapters.demo.screen import LiveScreen, PlainScreen, make_screen
-from tests.adapters.demo.theatre import Evening, planned, play
+from adapters.demo.display_events import DisplayEvent, Kind
+from adapters.demo.screen import DisplayLines, LiveScreen, PlainScreen, make_screen
+from adapters.demo.summary_text import show_beginning, show_ending
+from tests.adapters.demo.played_demo import PlayedDemo, planned, play
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Evening:
+def both(tmp_path_factory: pytest.TempPathFactory) -> PlayedDemo:
     return play(tmp_path_factory.mktemp("demo"), naive=True)
 
 
-def lines_of(*moments: tuple[Kind, str], width: int = 80) -> list[str]:
-    lines = Lines(width)
-    told = [line for kind, text in moments for line in lines.of(Moment(1234, kind, text))]
-    return [line.plain for line in [*told, *lines.rest()]]
+def lines_of(*events: tuple[Kind, str], width: int = 80) -> list[str]:
+    lines = DisplayLines(width)
+    shown = [line for kind, text in events for line in lines.of(DisplayEvent(1234, kind, text))]
+    return [line.plain for line in [*shown, *lines.rest()]]
 
 
 def test_states_are_one_line_between_what_is_said() -> None:
@@ -38,9 +37,9 @@ def test_states_are_one_line_between_what_is_said() -> None:
     ]  # fmt: skip
 
 
-def test_what_was_before_a_turn_is_told_before_it() -> None:
-    told = lines_of(("state", "configured"), ("state", "user_speaking"), ("caller", "Hello?"))
-    assert [line.strip() for line in told] == ["configured", "1.2      caller   Hello?", "user_speaking"]
+def test_what_was_before_a_turn_is_shown_before_it() -> None:
+    shown = lines_of(("state", "configured"), ("state", "user_speaking"), ("caller", "Hello?"))
+    assert [line.strip() for line in shown] == ["configured", "1.2      caller   Hello?", "user_speaking"]
 
 
 def test_long_words_wrap_under_their_column() -> None:
@@ -48,18 +47,18 @@ def test_long_words_wrap_under_their_column() -> None:
     assert first.startswith("   1.2      agent    word") and second.startswith(" " * 21 + "word")
 
 
-def test_partial_words_and_voices_are_no_lines() -> None:
+def test_partial_words_and_voices_are_not_lines() -> None:
     assert lines_of(("caller_partial", "Hel"), ("agent_voice", "on"), ("agent_partial", "Hi")) == []
 
 
-def test_without_a_terminal_there_are_plain_lines_of_80_columns(both: Evening) -> None:
+def test_without_a_terminal_there_are_plain_lines_of_80_columns(both: PlayedDemo) -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, highlight=False)
     screen = make_screen(console, lambda: 0.0)
     assert type(screen) is PlainScreen
     with screen:
-        for moment in both.moments:
-            screen.tell(moment)
+        for event in both.events:
+            screen.show(event)
     text = out.getvalue()
     assert "\x1b" not in text and max(map(len, text.splitlines())) <= 80
     assert "1 caller   Hello, where is my order?" in text and "REJECTED" in text
@@ -74,17 +73,17 @@ def test_a_terminal_shows_who_speaks_and_the_state_and_keeps_the_lines() -> None
         for kind, text in (
             ("state", "user_speaking"), ("caller_voice", "on"), ("caller_partial", "Hello, wh"),
         ):  # fmt: skip
-            screen.tell(Moment(100, kind, text))  # type: ignore[arg-type]
+            screen.show(DisplayEvent(100, kind, text))  # type: ignore[arg-type]
         with console.capture() as seen:
             console.print(screen._view())
-        screen.tell(Moment(200, "caller", "Hello, where?", 1))
+        screen.show(DisplayEvent(200, "caller", "Hello, where?", 1))
     view = seen.get()
     assert "user_speaking" in view and "● caller Hello, wh" in view and "○ agent" in view
     assert "0 turns · 0 creates · 0 rejections" in view
     assert "1 caller   Hello, where?" in out.getvalue()
 
 
-def test_the_ending_compares_both_and_says_what_is_next(both: Evening) -> None:
+def test_the_ending_compares_both_and_says_what_is_next(both: PlayedDemo) -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, highlight=False)
     plan = planned()
@@ -97,7 +96,7 @@ def test_the_ending_compares_both_and_says_what_is_next(both: Evening) -> None:
     assert "about 40 s. Ctrl-C hangs up." in text
 
 
-def test_an_unhealthy_call_says_what_was_wrong(both: Evening) -> None:
+def test_an_unhealthy_call_says_what_was_wrong(both: PlayedDemo) -> None:
     out = io.StringIO()
     outcome = attrs.evolve(both.outcome, naive=None, problems=("not one answer per turn: 5 answers, 6 turns",))
     show_ending(Console(file=out, width=80), planned(), both.folder, outcome)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.demo.theatre import play
+from tests.adapters.demo.played_demo import play
 
 
 def test_flags_are_rejected_or_answer_twice_where_turnspec_does_not(tmp_path: Path) -> None:
@@ -27,6 +27,10 @@ def test_a_lost_event_leaves_the_flag_up_for_good(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spec", ["owned_turns", "push_to_talk"])
-def test_it_takes_part_in_every_kind_of_turn(spec: str, tmp_path: Path) -> None:
+def test_both_take_part_in_every_kind_of_turn(spec: str, tmp_path: Path) -> None:
     summary = play(tmp_path, naive=True, spec=spec).summary
     assert summary["turns"] == 6 and summary["answers"] >= 6 and summary["barge_ins"] >= 1
+    turnspec = summary["turnspec"]
+    assert summary["problems"] == []  # of turnspec's call
+    assert (turnspec["turns"], turnspec["answers"], turnspec["barge_ins"]) == (6, 6, 1)
+    assert turnspec["creates_by_cause"] == {"greeting": 1, "turn": 6, "tools": 1}

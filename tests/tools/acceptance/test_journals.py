@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from fsm.journal.journal import Journal, read
-from tests.adapters.demo.theatre import play
+from tests.adapters.demo.played_demo import play
 from tests.fsm.verify.house import spec as spec_of
 from tests.fsm.verify.house import world
 from tests.tools.acceptance.stepwise import compared

@@ -1,17 +1,65 @@
-"""What is said before a demo and after it: what this is, how it went, what was left behind, what to try next."""
+"""What is said before a demo and after it: what this is, whether it was healthy, what it left, what to try next.
+
+Numbers in, words out; nothing is measured here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from adapters.demo.plan import TALK_KEY, Plan
-from adapters.demo.run import Outcome
-from adapters.demo.verdict import in_words, remarks, side_by_side
+from adapters.demo.demo_call import DemoOutcome, PlayedCall, counted
+from adapters.demo.plan import TALK_KEY, DemoPlan
 from adapters.specs import BUNDLED, display_path, spec_path
+
+STALL_MS: Final = 100.0
+
+
+def in_words(played: PlayedCall) -> list[str]:
+    """The headline numbers, in lines of less than 80 characters."""
+    n: Mapping[str, Any] = played.numbers
+    names = {"turns": "turns", "answers": "answers", "rejections": "rejections", "barge_ins": "barge-ins",
+             "tools": "tool calls", "underruns": "underruns"}  # fmt: skip
+    return [
+        " · ".join(f"{n[key]} {name}" for key, name in names.items()),
+        f"{n['creates']} response.create sent: {counted(n['creates_by_cause'])}",
+    ]
+
+
+def remarks(played: PlayedCall) -> list[str]:
+    """What is nobody's fault here and may be heard all the same."""
+    stalled_ms = played.caller.pacing.gap_max_ms
+    if stalled_ms < STALL_MS:
+        return []
+    return [f"this machine was busy: up to {stalled_ms:.0f} ms without a frame, so the recording may have holes"]
+
+
+def side_by_side(turnspec: PlayedCall, naive: PlayedCall) -> Table:
+    """Both runs' numbers, what is wrong in red."""
+    table = Table(title="the same call, twice", title_style="bold", title_justify="left")
+    table.add_column("")
+    table.add_column("turnspec", justify="right")
+    table.add_column("flags (--naive)", justify="right")
+    for name, key in (
+        ("turns of the caller", "turns"), ("answers", "answers"), ("response.create sent", "creates"),
+        ("rejected by the provider", "rejections"), ("barge-ins", "barge_ins"), ("underruns", "underruns"),
+    ):  # fmt: skip
+        bad = {"answers": lambda n: n["answers"] != n["turns"], "rejections": lambda n: n["rejections"] > 0}.get(key)
+        cells = []
+        for played in (turnspec, naive):
+            is_bad = bad is not None and bad(played.numbers)
+            cells.append(Text(str(played.numbers[key]), "bold red" if is_bad else ""))
+        table.add_row(name, *cells)
+    for name, value in (("caller and agent at once, s", "talk_over_ms"), ("longest silence, s", "longest_silence_ms")):
+        table.add_row(name, *(f"{getattr(played.caller, value) / 1000:.1f}" for played in (turnspec, naive)))
+    table.add_row("length of the call, s", *(f"{played.caller.duration_ms / 1000:.1f}" for played in (turnspec, naive)))
+    return table
+
 
 FILES: Final = {
     "recording.wav": "what was said: caller left, agent right",
@@ -22,7 +70,7 @@ FILES: Final = {
 }
 
 
-def show_beginning(console: Console, plan: Plan, folder: Path, naive: bool, about: str) -> None:
+def show_beginning(console: Console, plan: DemoPlan, folder: Path, naive: bool, about: str) -> None:
     """The heading: what is played, how long it takes, where it goes."""
     controller = "a controller made of flags" if naive else f"spec {plan.spec.name}"
     provider = "OpenAI" if plan.endpoint is not None else "simulated provider"
@@ -39,7 +87,9 @@ def show_beginning(console: Console, plan: Plan, folder: Path, naive: bool, abou
     console.print(f"Everything is kept in {folder}/\n", soft_wrap=True)
 
 
-def show_ending(console: Console, plan: Plan, folder: Path, outcome: Outcome | None, program: str = "turnspec") -> None:
+def show_ending(
+    console: Console, plan: DemoPlan, folder: Path, outcome: DemoOutcome | None, program: str = "turnspec"
+) -> None:
     """Numbers, verdict, files, and what to try next; `program`: how this command is called here."""
     console.print()
     if outcome is not None and outcome.naive is not None:
@@ -69,7 +119,7 @@ def _show_files(console: Console, folder: Path) -> None:
             console.print(f"  {name:<20} {about}", soft_wrap=True)
 
 
-def _show_next(console: Console, plan: Plan, folder: Path, outcome: Outcome | None, program: str) -> None:
+def _show_next(console: Console, plan: DemoPlan, folder: Path, outcome: DemoOutcome | None, program: str) -> None:
     ideas = {f"{program} replay {folder}/journal.jsonl": "step this call again"}
     if outcome is not None and outcome.naive is None:
         ideas[f"{program} demo --naive"] = "flags instead of a spec"

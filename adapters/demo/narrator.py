@@ -1,4 +1,4 @@
-"""A call told in moments, from its steps, its wire events and its simulated caller. Never acts, never prints."""
+"""A call as display events, from its steps, its wire events and its simulated caller. Never acts, never prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
-from adapters.demo.moments import Kind, Moment, Tell
+from adapters.demo.display_events import DisplayEvent, Kind, Show
 from adapters.providers.provider import WireEvent
 from fsm.machine.machine import Step
 
@@ -17,17 +17,17 @@ NOISE = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empt
 """Codes of errors that answer no create and that nobody waits for."""
 
 
-class Story:
+class CallNarrator:
     """An Observer of a call (adapters.call.call). The caller's events come through `caller`."""
 
-    def __init__(self, tell: Tell, talk_key: str = "") -> None:
-        self._tell = tell
+    def __init__(self, show: Show, talk_key: str = "") -> None:
+        self._show = show
         self._talk_key = talk_key
         self._at_ms = 0
         self._turns: dict[str, int] = {}
         self._turn_count = 0
         self._said: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self._calls: dict[str, str] = {}
         self._rounds: set[str] = set()
         self._keys = ""
@@ -71,7 +71,7 @@ class Story:
         del summary
 
     def at(self, at_ms: int) -> None:
-        """The time of what is told next."""
+        """The time of what comes next."""
         self._at_ms = at_ms
 
     def enters(self, state: str) -> None:
@@ -98,16 +98,16 @@ class Story:
         left_s = sum(float(item["received_ms"]) for item in cut) / 1000 - heard_s
         if not heard_s:
             return
-        told = f"the agent is cut after {heard_s:.1f} s, {left_s:.1f} s of its audio are dropped"
+        cut_after = f"the agent is cut after {heard_s:.1f} s, {left_s:.1f} s of its audio are dropped"
         words = [self._heard_of(item) for item in cut]
-        self._say("cut", f'"{" ".join(filter(None, words))}..." {told}' if any(words) else told)
+        self._say("cut", f'"{" ".join(filter(None, words))}..." {cut_after}' if any(words) else cut_after)
 
     def _heard_of(self, item: Mapping[str, Any]) -> str:
-        """The words that were heard of an item whose transcript has not been told yet; it will not be told again."""
+        """The words that were heard of an item whose transcript has not been shown yet; it will not be shown again."""
         identity, received_ms = str(item["item_id"]), float(item["received_ms"])
-        if identity not in self._said or identity in self._told:
+        if identity not in self._said or identity in self._shown:
             return ""
-        self._told.add(identity)
+        self._shown.add(identity)
         words = self._said[identity].split()
         return " ".join(words[: round(len(words) * float(item["heard_ms"]) / max(received_ms, 1))])
 
@@ -148,8 +148,8 @@ class Story:
 
     def _agent_said(self, event: WireEvent) -> None:
         identity = str(event.get("item_id"))
-        if identity not in self._told:
-            self._told.add(identity)
+        if identity not in self._shown:
+            self._shown.add(identity)
             self._say("agent", str(event.get("transcript") or event.get("text") or "").strip())
 
     def _turn_of(self, item_id: object) -> int:
@@ -206,7 +206,7 @@ class Story:
 
     def _say(self, kind: Kind, text: str, turn: int | None = None) -> None:
         if text:
-            self._tell(Moment(self._at_ms, kind, text, turn))
+            self._show(DisplayEvent(self._at_ms, kind, text, turn))
 
 
 def _short(text: str, most: int = 60) -> str:

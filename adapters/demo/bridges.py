@@ -14,8 +14,8 @@ from adapters.audio.tick import Ticker
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.demo.naive import NaiveBridge
-from adapters.demo.plan import TALK_KEY, Plan
-from adapters.demo.story import Story
+from adapters.demo.narrator import CallNarrator
+from adapters.demo.plan import TALK_KEY, DemoPlan
 from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
@@ -31,7 +31,7 @@ from fsm.machine.machine import Step
 Numbers = Mapping[str, Any]
 
 
-class House(Protocol):
+class DemoBridge(Protocol):
     """A listener for one call. `numbers` is set when the call has ended."""
 
     numbers: asyncio.Future[Numbers]
@@ -47,10 +47,10 @@ class House(Protocol):
     async def close(self) -> None: ...
 
 
-class TurnspecHouse:
+class TurnspecBridge:
     """`adapters.server.server` as it is deployed, with settings made here instead of read from a file."""
 
-    def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
+    def __init__(self, plan: DemoPlan, endpoint: Endpoint, folder: Path, narrator: CallNarrator) -> None:
         provider, call = plan.sides(endpoint, folder)
         settings = Settings(
             file="turnspec demo", spec=plan.spec, spec_digest=plan.spec_digest,
@@ -58,7 +58,7 @@ class TurnspecHouse:
             shutdown_s=5.0, tool_threads=4, listen_place=NOWHERE,
         )  # fmt: skip
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
-        self._server = TurnspecServer(settings, lambda _call_id: [story, _End(self.numbers)])
+        self._server = TurnspecServer(settings, lambda _call_id: [narrator, SummaryWaiter(self.numbers)])
 
     @property
     def port(self) -> int:
@@ -76,7 +76,7 @@ class TurnspecHouse:
 
 
 @attrs.frozen
-class _End:
+class SummaryWaiter:
     """An observer that waits for the summary."""
 
     numbers: asyncio.Future[Numbers]
@@ -90,15 +90,15 @@ class _End:
             self.numbers.set_result(summary.as_json())
 
 
-class NaiveHouse:
+class NaiveListener:
     """The naive bridge with the same line, audio path and recorder."""
 
-    def __init__(self, plan: Plan, endpoint: Endpoint, folder: Path, story: Story) -> None:
+    def __init__(self, plan: DemoPlan, endpoint: Endpoint, folder: Path, narrator: CallNarrator) -> None:
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
         self._provider, self._settings = plan.sides(endpoint, None)
         self._hold_key = TALK_KEY if plan.holds_turns else None
         self._folder = folder
-        self._story = story
+        self._narrator = narrator
         self._ticker = Ticker()
         self._recordings = FileWriterThread()
         self._server = AudioSocketServer(AudioSocketSettings(port=0), self._ticker, self._on_call)
@@ -124,7 +124,7 @@ class NaiveHouse:
     async def _on_call(self, connection: Connection) -> None:
         path = self._folder / f"{connection.uuid}.wav"
         recorder = Recorder(self._recordings, path, rate_hz=connection.rate_hz)
-        self._bridge = NaiveBridge(connection, self._provider, self._settings, self._story, recorder, self._hold_key)
+        self._bridge = NaiveBridge(connection, self._provider, self._settings, self._narrator, recorder, self._hold_key)
         numbers = await self._bridge.run()
         if not self.numbers.done():
             self.numbers.set_result(numbers)

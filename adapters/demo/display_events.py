@@ -1,4 +1,4 @@
-"""What a person is told of a call, piece by piece, whoever controls it and wherever it is shown. Values only."""
+"""What a person sees and reads of a call, piece by piece, whoever controls it and wherever it is shown. Values only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Kind: TypeAlias = Literal[
 
 
 @attrs.frozen
-class Moment:
+class DisplayEvent:
     """`at_ms` since the call began; `turn` is the number of the caller's turn that this is, if it is one."""
 
     at_ms: int
@@ -26,4 +26,4 @@ class Moment:
     turn: int | None = None
 
 
-Tell: TypeAlias = Callable[[Moment], None]
+Show: TypeAlias = Callable[[DisplayEvent], None]
