@@ -7,6 +7,7 @@ from collections.abc import Callable
 from adapters.call.mailbox import Mailbox
 from fsm.machine.machine import Event, Snapshot, TurnSpecMachine
 
+
 def hang_up_request(reason: str) -> Event:
     """An operator's wish that the call ends politely."""
     return Event("operator.hang_up_requested", {"reason": reason})
