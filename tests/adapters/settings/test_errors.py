@@ -23,7 +23,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": KEY}
 @pytest.fixture(autouse=True)
 def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundled spec is type-checked once a test process, not once a case."""
-    monkeypatch.setattr(settings_config, "load", load_once)
+    monkeypatch.setattr(settings_config, "load_file", load_once)
 
 
 def problems(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> list[Problem]:
