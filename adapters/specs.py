@@ -8,7 +8,7 @@ from typing import Final
 
 from adapters.verdicts import KeptVerdict
 from fsm.language.loader import Fetch, Loaded, load
-from fsm.language.problem import Place, Problem, SpecError
+from fsm.language.problem import Place, Problem, SpecError, suggestion
 
 BUNDLED: Final = ("server_vad", "owned_turns", "push_to_talk")
 
@@ -21,6 +21,11 @@ def specs_folder() -> Path:
 def spec_path(name: str | Path) -> Path:
     """A spec by its bundled name or by its path."""
     return specs_folder() / f"{name}.yaml" if str(name) in BUNDLED else Path(name)
+
+
+def spec_hint(name: str) -> str:
+    """What may be meant by the name of a spec that is not there."""
+    return f"{suggestion(name, BUNDLED)} (or the path of a file)"
 
 
 def display_path(path: Path) -> str:
@@ -70,5 +75,5 @@ def load_spec(name: str | Path, typestate: bool = True) -> Loaded:
         return load_file(path, typestate)[0]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        place = Place(display_path(path), 1, 1)
-        raise SpecError([Problem(place, "no-file", f"the spec cannot be read: {reason}")]) from None
+        place, message = Place(display_path(path), 1, 1), f"the spec cannot be read: {reason}"
+        raise SpecError([Problem(place, "no-file", message, spec_hint(str(name)))]) from None

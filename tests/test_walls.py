@@ -1,4 +1,4 @@
-"""The walls between rooms, as far as import-linter cannot say them (`make walls` says the rest)."""
+"""The walls between packages, as far as import-linter cannot say them (`make walls` says the rest)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_module_says_what_lives_here(folder: str) -> None:
 def test_schedules_come_from_the_loop_clock() -> None:
     """`time.monotonic` and friends would escape the tests' virtual time."""
     banned = {"time.monotonic", "time.perf_counter", "time.sleep"}
-    rooms = ("audio", "lines", "providers", "call", "simulator")
-    nodes = [(file, node) for room in rooms for file, tree in trees(f"adapters/{room}") for node in ast.walk(tree)]
+    packages = ("audio", "lines", "providers", "call", "simulator")
+    nodes = [(file, node) for name in packages for file, tree in trees(f"adapters/{name}") for node in ast.walk(tree)]
     uses = [(file, n.lineno) for file, n in nodes if isinstance(n, ast.Attribute) and ast.unparse(n) in banned]
     assert uses == []

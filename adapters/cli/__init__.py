@@ -5,7 +5,6 @@ Exit codes: 0 good, 1 problems found, 2 wrong use. Never here: what a command do
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import io
 import sys
@@ -51,6 +50,8 @@ class LazyGroup(click.Group):
         if cmd_name in MOVED:
             raise click.UsageError(f"'{cmd_name}' has moved: {MOVED[cmd_name]}", ctx)
         if cmd_name not in COMMANDS:
+            import difflib  # only for an error
+
             close = difflib.get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(COMMANDS)}"
             raise click.UsageError(f"there is no command '{cmd_name}'; {hint}", ctx)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ABOUT_S: Final = {"turnspec": "about 33 s", "naive": "about 40 s", "openai": "a minute or so"}
 LOOP_FACTORY: Final = None
+Provider = Literal["simulated", "openai"]
 
 
 @click.command(
@@ -32,15 +33,15 @@ LOOP_FACTORY: Final = None
 @click.option("--spec", default="server_vad", metavar="NAME|FILE", show_default=True,
               help="The lifecycle: server_vad, owned_turns, push_to_talk, or a file of yours.")  # fmt: skip
 @click.option("--scenario", metavar="NAME|FILE",
-              help="Faults of the provider, in the format of its scenarios. With the command: crossing, "
+              help="Faults of the provider, in the format of its scenarios. Bundled: crossing, "
               "lost_response_done, lost_speech_stopped, late_session_updated, twice_response_done, garbage, "
               "closed_in_mid_call.")  # fmt: skip
 @click.option("--naive", is_flag=True,
-              help="Show what a controller made of flags does with the same call; turnspec takes it at the same time, "
-              "unseen, and both are compared at the end.")  # fmt: skip
+              help="Show what a controller made of flags does with the same call. turnspec takes it at the same time, "
+              "without being shown, and both are compared at the end.")  # fmt: skip
 @click.option("--provider", type=click.Choice(["simulated", "openai"]), default="simulated", show_default=True,
-              help="openai talks to the real one with OPENAI_API_KEY (OPENAI_MODEL, OPENAI_VOICE, "
-              "OPENAI_SYSTEM_PROMPT, OPENAI_REALTIME_BASE_URL are heeded).")  # fmt: skip
+              help="openai: the real one, with OPENAI_API_KEY (and OPENAI_MODEL, OPENAI_VOICE, "
+              "OPENAI_SYSTEM_PROMPT, OPENAI_REALTIME_BASE_URL, if they are set).")  # fmt: skip
 @click.option("--format", "audio_format", type=click.Choice(["pcmu", "pcma", "pcm16"]), default="pcmu",
               show_default=True,
               help="Audio between turnspec and the provider: G.711 at 8 kHz, or 24 kHz PCM.")  # fmt: skip
@@ -51,7 +52,7 @@ LOOP_FACTORY: Final = None
               help="Where journal, recording and summary go. [default: demo-<time>]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
 def command(
-    spec: str, scenario: str | None, naive: bool, provider: str, audio_format: str, seed: int, out: Path | None,
+    spec: str, scenario: str | None, naive: bool, provider: Provider, audio_format: str, seed: int, out: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Play a real call over loopback sockets, in real time: about half a minute.
@@ -77,11 +78,10 @@ def command(
         sys.exit(_json_run(plan, folder, naive) if as_json else _shown_run(plan, folder, naive))
 
 
-def _plan(spec: str, scenario: str | None, provider: str, audio_format: str, seed: int) -> DemoPlan:
+def _plan(spec: str, scenario: str | None, provider: Provider, audio_format: str, seed: int) -> DemoPlan:
     from adapters.demo.plan import DemoOptions, PlanError, make_plan
 
-    real = "openai" if provider == "openai" else "simulated"
-    options = DemoOptions(spec=spec, scenario=scenario, provider=real, audio_format=audio_format, seed=seed)  # type: ignore[arg-type]
+    options = DemoOptions(spec=spec, scenario=scenario, provider=provider, audio_format=audio_format, seed=seed)
     try:
         return make_plan(options, os.environ)
     except PlanError as error:

@@ -1,4 +1,4 @@
-"""Whether a spec, sound in itself, can run a call here: its words have hands, and a call of it can begin and end."""
+"""Whether a spec, sound in itself, can run calls here: its effects can be executed, and a call can begin and end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def incompatibilities(spec: Spec, has_greeting: bool) -> Iterator[str]:
         name = word.sends or word.name
         is_sent = word.recipe == "plain" or word.to == "provider"  # the other recipes may change the ledger alone
         if is_sent and name not in LOCAL_EFFECTS | ENCODERS.keys():
-            yield f"nothing here can do its effect '{name}'"
+            yield f"its effect '{name}' cannot be executed here"
     if not has_greeting and not spec.without_greeting:
         yield (
             "it does not say how a call without a greeting begins: set 'greeting:', or give a context variable"

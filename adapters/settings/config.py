@@ -27,10 +27,10 @@ from adapters.settings.folders import reason_of
 from adapters.settings.provider import ProviderReader, is_loopback
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ConfigFile, LimitsSection, ListenSection, ToolSection
-from adapters.specs import BUNDLED, display_path, load_file, spec_path
+from adapters.specs import BUNDLED, display_path, load_file, spec_hint, spec_path
 from adapters.tools import Tool
 from fsm.journal.journal import digest
-from fsm.language.problem import Place, Problem, Problems, SpecError, suggestion
+from fsm.language.problem import Place, Problem, Problems, SpecError
 from fsm.language.source import read
 from fsm.language.spec import Spec
 
@@ -152,8 +152,7 @@ def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]
         loaded, texts = load_file(path)
     except (OSError, ValueError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
-        hint = f"{suggestion(config.spec, BUNDLED)} or the path of a file"
-        reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", hint)
+        reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", spec_hint(config.spec))
         return None, ""
     except SpecError as error:
         reader.problems.adopt(error)

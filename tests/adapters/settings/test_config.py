@@ -12,7 +12,8 @@ from adapters.providers.realtime.session import UNSET, session_object
 from adapters.settings import config as settings_config
 from adapters.settings.config import Settings, load_settings
 from adapters.settings.reader import scalar
-from fsm.language.loader import Fetch, Loaded, load
+from adapters.specs import load_file
+from fsm.language.loader import Loaded
 
 KEY = "sk-proj-abcDEF123456789"
 AZURE = "wss://r.openai.azure.com"
@@ -22,16 +23,17 @@ ENVIRONMENT = {"OPENAI_API_KEY": KEY}
 @pytest.fixture(autouse=True)
 def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundled spec is type-checked once a test process, not once a case."""
-    monkeypatch.setattr(settings_config, "load", load_once)
+    monkeypatch.setattr(settings_config, "load_file", load_once)
 
 
-LOADED: dict[tuple[str, str], Loaded] = {}
+LOADED: dict[tuple[Path, bytes], tuple[Loaded, tuple[str, ...]]] = {}
 
 
-def load_once(text: str, file: str, fetch: Fetch) -> Loaded:
-    if (text, file) not in LOADED:
-        LOADED[text, file] = load(text, file, fetch)
-    return LOADED[text, file]
+def load_once(path: Path) -> tuple[Loaded, tuple[str, ...]]:
+    key = (path, path.read_bytes())
+    if key not in LOADED:
+        LOADED[key] = load_file(path)
+    return LOADED[key]
 
 
 def loaded(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> Settings:

@@ -23,7 +23,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": KEY}
 @pytest.fixture(autouse=True)
 def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundled spec is type-checked once a test process, not once a case."""
-    monkeypatch.setattr(settings_config, "load", load_once)
+    monkeypatch.setattr(settings_config, "load_file", load_once)
 
 
 def problems(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT) -> list[Problem]:
@@ -206,7 +206,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "place", "code", "words"), CASES)
-def test_each_kind_of_problem_is_told_at_its_place(
+def test_each_kind_of_problem_is_reported_at_its_place(
     tmp_path: Path, text: str, place: str, code: str, words: str
 ) -> None:
     (tmp_path / "good_of_test.py").write_text("def f(order): return order\n")
@@ -265,8 +265,8 @@ def test_a_sound_spec_that_nobody_here_can_serve(tmp_path: Path) -> None:
     (tmp_path / "house.yaml").write_text(mini.HOUSE)
     found = problems(tmp_path, "spec: house.yaml")
     assert {(str(each.place).rpartition("yaml:")[2], each.code) for each in found} == {("1:7", "spec-fit")}
-    told = "\n".join(map(str, found))
-    assert "no event 'caller.hung_up'" in told and "effect 'open_door'" in told and "set 'greeting:'" in told
+    text = "\n".join(map(str, found))
+    assert "no event 'caller.hung_up'" in text and "effect 'open_door'" in text and "set 'greeting:'" in text
 
 
 def test_problems_of_the_spec_come_with_the_others(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_any_tree_loads_or_is_a_list_of_problems(tmp_path: Path, tree: dict[str,
     try:
         load_settings(path, ENVIRONMENT)
     except SpecError as error:
-        told = str(error)
+        text = str(error)
     else:
-        told = ""
-    assert KEY not in told
+        text = ""
+    assert KEY not in text
