@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fsm.machine.machine import Event
+from fsm.language.spec import MAX_CHOICES
+from fsm.machine.machine import Event, TurnSpecMachine
 from fsm.machine.reaction import MAX_REACTIONS
 from tests.fsm.language.mini import HOUSE, WORDS, Walk, changed, effects, found, load_mini, said
 
@@ -403,3 +404,37 @@ def test_tags_slots_that_are_heard_and_the_start_without_a_greeting_are_read() -
     assert spec.tagged("ending") == {"cellar"}  # it is final
     assert spec.audible == ((spec.slot_index["lamp"], frozenset({1, 2})),)
     assert spec.start_context(has_greeting=False) == {"mood": "cross"}
+
+
+# --- what only a spec that was not type-checked can do ----------------------------------------------------------------
+
+
+def unchecked(text: str) -> TurnSpecMachine:
+    return TurnSpecMachine(load_mini(text, typestate=False).spec)
+
+
+def test_an_event_without_an_answer_is_a_violation() -> None:
+    mach = unchecked(rows("bell.rang: {if: tired, do: [open_door]}"))
+    start = mach.start()[-1].snapshot
+    (step,) = mach.advance(start, Event("bell.rang"))
+    assert (step.outcome, step.reason) == ("impossible", "no run of the spec brings 'bell.rang' to 'hall'")
+    assert step.snapshot.control.values == start.control.values
+
+
+def test_a_choice_that_leads_to_itself_is_left_where_it_was_entered() -> None:
+    text = changed(
+        (RANG, "      bell.rang: {do: [open_door], to: round}\n"),
+        ("states:\n", "choices:\n  round: [{to: round}]\nstates:\n"),
+    )
+    mach = unchecked(text)
+    (step,) = mach.advance(mach.start()[-1].snapshot, Event("bell.rang"))
+    assert (step.snapshot.state, effects(step)) == ("hall", ["open_door"])
+    assert len(step.reaction.path) == MAX_CHOICES + 1
+
+
+def test_a_deadline_that_runs_starts_anew_when_what_its_condition_reads_changes() -> None:
+    walk = Walk(changed(("while: lamp == on", "while: lamp == on and bells >= 0")))
+    first = walk("bulb.lit").start[0].epoch
+    step = walk("bell.rang")
+    assert [(timer.name, timer.after_ms) for timer in step.start] == [("bulb_overdue", 1000)]
+    assert step.start[0].epoch > first and step.stop == ()

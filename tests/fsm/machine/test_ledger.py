@@ -33,3 +33,13 @@ def test_a_turn_that_is_settled_is_known_when_its_commit_comes() -> None:
     made, settled = RECIPES["settle_turn"]("settle_turn", ledger, None, {})
     assert (made, settled.turns) == ((), (("item_a", "committed"), ("item_b", "started")))
     assert RECIPES["settle_turn"]("settle_turn", settled, None, {}) == ((), settled)
+
+
+def test_where_there_are_too_many_ids_the_newest_are_known() -> None:
+    called, ledger = CLASSIFY["tool_called"], Ledger()
+    for number in range(65):
+        tag, ledger = called(ledger, {"call_id": f"call_{number}"})
+        assert tag == "new"
+    assert called(ledger, {"call_id": "call_64"}) == ("seen", ledger)
+    assert called(ledger, {"call_id": "call_1"}) == ("seen", ledger)
+    assert called(ledger, {"call_id": "call_0"})[0] == "new"  # the oldest was forgotten

@@ -253,3 +253,22 @@ def test_forgetting_what_was_worked_out_changes_no_answer(monkeypatch: pytest.Mo
         step = fresh.step(snapshot, Event(name))
         snapshot = step.snapshot
         assert (step.outcome, snapshot.state) == (outcome, state)
+
+
+def test_the_ids_of_an_event_that_is_out_of_place_are_not_kept() -> None:
+    """A turn that is reported before the session is configured is no turn; the same item may begin one later."""
+    mach = machine("server_vad")
+    early, begun = mach.start()[-1].snapshot, Event("input_audio_buffer.speech_started", {"item_id": "u1"})
+    step = mach.step(early, begun)
+    assert (step.outcome, step.reaction.admitted, step.snapshot.ledger) == ("ignored", False, early.ledger)
+    later = mach.step(opened(mach)._replace(ledger=step.snapshot.ledger), begun)
+    assert (later.variant, later.outcome) == ("input_audio_buffer.speech_started.new", "taken")
+
+
+def test_the_memory_of_reactions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsm.machine.table.MAX_KEPT", 3)
+    mach = TurnSpecMachine(load_mini(HOUSE).spec)
+    snapshot = mach.start()[-1].snapshot
+    for name in ("bell.rang", "bulb.lit", "bell.rang_twice", "bulb.broke", "bell.rang", "bell.rang", "bulb.lit") * 3:
+        snapshot = mach.step(snapshot, Event(name)).snapshot
+        assert sum(len(event.kept) for event in mach.table.strict_events().values()) <= 3

@@ -220,3 +220,10 @@ def test_paths() -> None:
     assert at_path(tree, "a.c.#") is None
     assert at_path(tree, "a.b.c") is None
     assert at_path(tree, "z") is None
+
+
+@pytest.mark.parametrize("opening", ["", "Note: ", "x"])
+def test_an_error_is_known_by_how_its_message_opens_not_by_what_it_quotes(opening: str) -> None:
+    message = f"{opening}Conversation already has an active response in progress: resp_1"
+    (event,) = read_wire(vocabulary(), {"type": "error", "error": {"message": message}})
+    assert event.name == ("error.unrelated" if opening else "create_rejected")
