@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, cast
 import attrs
 import cattrs
 
+from fsm.errors import LocalError
 from fsm.journal.scrub import scrub
 from fsm.language.problem import Place, Problem, Problems
 from fsm.machine.machine import Step
@@ -114,7 +115,7 @@ _KINDS: Mapping[str, type[Any]] = {
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-class JournalError(Exception):
+class JournalError(LocalError):
     """A line that is no journal line: `FILE:LINE: problem`."""
 
     def __init__(self, file: str, line: int, problem: str) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from fsm.errors import LocalError
+
 
 @attrs.frozen(order=True)
 class Place:
@@ -54,7 +56,7 @@ class Problem:
         return head + hint + (f"\n    how it gets there:{trail}" if trail else "")
 
 
-class SpecError(Exception):
+class SpecError(LocalError):
     """A text that cannot be used; carries every problem that was found, not the first."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

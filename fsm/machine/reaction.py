@@ -20,6 +20,7 @@ from typing import Literal
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.language.problem import NOWHERE, Place
 from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
 from fsm.language.vocabulary import EffectWord, EventWord, Word
@@ -74,7 +75,7 @@ class Reaction:
         return self.path[0].place if self.path else NOWHERE
 
 
-class IllegalEffect(Exception):
+class IllegalEffectError(LocalError):
     """An effect where its slots forbid it: only a spec that was not type-checked can get here."""
 
 
@@ -117,7 +118,7 @@ class Run:
     def _emit(self, op: Emit) -> None:
         word = self.spec.vocabulary.effects[op.effect]
         if self.strict and not word.admits(self.slots, self.values):
-            raise IllegalEffect(f"{op.place}: {op.text}")
+            raise IllegalEffectError(f"{op.place}: {op.text}")
         literal = op.literal
         if op.variable is not None:
             literal = op.variable.domain[self.values[op.variable.index]]

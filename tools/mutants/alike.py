@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import attrs
 
 from fsm.language.spec import Spec
-from fsm.machine.reaction import Control, IllegalEffect, Reaction, begin, react
+from fsm.machine.reaction import Control, IllegalEffectError, Reaction, begin, react
 from fsm.verify.explore import Explorer
 from fsm.verify.tables import BITS, MASK
 
@@ -65,5 +65,5 @@ class Steps:
             return observed(begin(broken, self._initial)) == self._begun and all(
                 observed(react(broken, control, event)) == answer for control, event, answer in self.answers
             )
-        except IllegalEffect:
+        except IllegalEffectError:
             return False
