@@ -219,9 +219,9 @@ def decode(text: str, file: str = "-", number: int = 1) -> Line:
         raise JournalError(file, number, "a JSON object is expected here")
     kind = _KINDS.get(str(raw.get("kind")))
     if "kind" not in raw:
-        raise JournalError(file, number, "it has no 'kind', so it is no line of a turnspec journal")
+        raise JournalError(file, number, "it has no 'kind', so it is not a line of a turnspec journal")
     if kind is None:
-        raise JournalError(file, number, f"'{raw.get('kind')}' is no kind of line; known: {', '.join(_KINDS)}")
+        raise JournalError(file, number, f"'{raw.get('kind')}' is not a kind of line; known: {', '.join(_KINDS)}")
     if kind is Header and raw.get("version") != VERSION:
         raise JournalError(file, number, _other_version(raw.get("version")))
     try:

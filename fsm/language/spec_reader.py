@@ -229,7 +229,7 @@ class SpecReader(Reader):
         variable = self.scope.variables.get(argument or "")
         if argument not in word.choices and (variable is None or argument is None) and (argument or word.choices):
             hint = f"one of: {', '.join(word.choices)}" if word.choices else "it takes no argument"
-            self.problems.add(node.place, "argument", f"'{argument or ''}' is no argument of '{name}'", hint)
+            self.problems.add(node.place, "argument", f"'{argument or ''}' is not an argument of '{name}'", hint)
         literal = argument if argument in word.choices else None
         return (Emit(name, literal, None if literal else variable, text, node.place),)
 

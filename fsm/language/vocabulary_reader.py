@@ -65,7 +65,7 @@ class VocabularyReader(Reader):
         for name, place in self.references:
             if name not in self.identities and name not in self.events:
                 hint = suggestion(name, (*self.identities, *self.events))
-                self.problems.add(place, "unknown-event", f"'{name}' is no event of the vocabulary", hint)
+                self.problems.add(place, "unknown-event", f"'{name}' is not an event of the vocabulary", hint)
         for name, place in self.words:
             if name not in self.events:
                 hint = suggestion(name, self.events)

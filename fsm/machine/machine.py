@@ -213,9 +213,9 @@ class TurnSpecMachine:
         elif name in self._plans:
             plans = self._plans[name]
             if plans.deadline is not None and armed.get(plans.deadline) != data.get("epoch"):
-                return self._nothing(snapshot, event, "a stale timer is no event")
+                return self._nothing(snapshot, event, "a stale timer is not an event")
         else:
-            return self._nothing(snapshot, event, f"'{name}' is no event of the vocabulary")
+            return self._nothing(snapshot, event, f"'{name}' is not an event of the vocabulary")
         return self._step(snapshot, event, plans.kept.get(before) or plans.made(before), ledger)
 
     def _step(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: Ledger) -> Step:

@@ -49,7 +49,7 @@ def test_a_whole_journal_matches(tmp_path: Path) -> None:
     [
         (3, '{"kind": "wi\n', "error[line]: this is not JSON", "all 5 steps are the same"),
         (3, "nonsense\n", "error[line]: this is not JSON", "all 5 steps are the same"),
-        (3, '{"kind": "mood", "t_ms": 1}\n', "error[line]: 'mood' is no kind of line", "all 5 steps are the same"),
+        (3, '{"kind": "mood", "t_ms": 1}\n', "error[line]: 'mood' is not a kind of line", "all 5 steps are the same"),
         (3, '{"type": "session.created"}\n', "error[line]: it has no 'kind', so", "all 5 steps are the same"),
         (5, "[1]\n", "error[line]: a JSON object is expected", "2 of 4 steps are the same; then it stopped: step 2 is"),
         (5, '{"kind": "step"}\n', "error[line]: required field missing @ $.serial", "step 2 is missing"),

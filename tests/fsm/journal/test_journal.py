@@ -100,7 +100,7 @@ def changed(**fields: object) -> str:
     [
         ("nonsense", "f:3: this is not JSON"),
         ("[1]", "f:3: a JSON object is expected here"),
-        ('{"kind": "stepp"}', "f:3: 'stepp' is no kind of line; known: header, step, wire, lost, end"),
+        ('{"kind": "stepp"}', "f:3: 'stepp' is not a kind of line; known: header, step, wire, lost, end"),
         ('{"kind": "end"}', r"f:3: required field missing @ $.t_ms"),
         (changed(t_ms="soon"), 'f:3: a whole number is expected, not "soon" @ $.t_ms'),
         (changed(serial=True), "f:3: a whole number is expected, not true @ $.serial"),

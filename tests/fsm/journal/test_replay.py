@@ -66,7 +66,7 @@ def test_the_recorded_call_holds_what_replay_must_get_right(journal: Journal) ->
     assert {"taken", "stayed", "deferred", "ignored"} <= outcomes
     assert any(line.cause == WAITED for line in journal.steps)
     assert any(line.event.startswith("timer.") and line.outcome == "taken" for line in journal.steps)
-    assert any(line.reason == "a stale timer is no event" for line in journal.steps)
+    assert any(line.reason == "a stale timer is not an event" for line in journal.steps)
     assert any(effect.name == "truncate_item" for line in journal.steps for effect in line.effects)
     assert journal.steps[-1].after == "closed"
 

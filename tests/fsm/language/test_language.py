@@ -187,7 +187,7 @@ def test_noise_and_unknown_events_change_nothing() -> None:
     walk = Walk(HOUSE)
     for name, reason in (
         ("fly.buzzed", "nobody listens to a fly"),
-        ("no.such", "'no.such' is no event of the vocabulary"),
+        ("no.such", "'no.such' is not an event of the vocabulary"),
     ):
         before = walk.snapshot
         step = walk(name)
@@ -315,7 +315,7 @@ def test_a_stale_timer_is_no_event() -> None:
     assert old != fresh
     for data in ({"epoch": old}, {"epoch": None}, {}, {"epoch": str(fresh)}):
         step = walk.machine.step(walk.snapshot, walk.first.event.__class__("timer.bulb_overdue", data))
-        assert (step.outcome, step.reason, step.snapshot) == ("ignored", "a stale timer is no event", walk.snapshot)
+        assert (step.outcome, step.reason, step.snapshot) == ("ignored", "a stale timer is not an event", walk.snapshot)
     assert walk("timer.bulb_overdue", epoch=fresh).outcome == "stayed"
 
 

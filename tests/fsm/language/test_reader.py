@@ -110,15 +110,15 @@ SPECS: dict[str, tuple[str, str]] = {
     ),
     "no argument": (
         row("bell.rang: {do: [greet]}"),
-        "mini.yaml:15:24: error[argument]: '' is no argument of 'greet'\n    one of: hello, goodbye",
+        "mini.yaml:15:24: error[argument]: '' is not an argument of 'greet'\n    one of: hello, goodbye",
     ),
     "wrong argument": (
         row("bell.rang: {do: [greet(helo)]}"),
-        "mini.yaml:15:24: error[argument]: 'helo' is no argument of 'greet'\n    one of: hello, goodbye",
+        "mini.yaml:15:24: error[argument]: 'helo' is not an argument of 'greet'\n    one of: hello, goodbye",
     ),
     "too many arguments": (
         row("bell.rang: {do: [open_door(hello)]}"),
-        "mini.yaml:15:24: error[argument]: 'hello' is no argument of 'open_door'\n    it takes no argument",
+        "mini.yaml:15:24: error[argument]: 'hello' is not an argument of 'open_door'\n    it takes no argument",
     ),
     "unknown presumption": (
         row("bell.rang: {do: [presume(bulb_gon)]}"),

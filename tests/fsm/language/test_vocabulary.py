@@ -67,7 +67,7 @@ def test_a_wrong_vocabulary_is_refused_at_its_place(name: str) -> None:
 LOOSE: dict[str, tuple[str, str]] = {
     "an error that becomes no event": (
         WORDS + "errors:\n  - {code: dark, event: bulb.brok}\n",
-        "words.yaml:23:25: error[unknown-event]: 'bulb.brok' is no event of the vocabulary\n"
+        "words.yaml:23:25: error[unknown-event]: 'bulb.brok' is not an event of the vocabulary\n"
         "    did you mean 'bulb.broke'?",
     ),
     "an error without an event": (
@@ -75,7 +75,7 @@ LOOSE: dict[str, tuple[str, str]] = {
     ),
     "an effect whose rejection is no event": (
         words(("open_door: {}", "open_door: {to: provider, rejected: bulb.borke}")),
-        "words.yaml:16:39: error[unknown-event]: 'bulb.borke' is no event of the vocabulary\n"
+        "words.yaml:16:39: error[unknown-event]: 'bulb.borke' is not an event of the vocabulary\n"
         "    did you mean 'bulb.broke'?",
     ),
 }  # fmt: skip
@@ -101,7 +101,7 @@ def test_a_happy_path_through_a_state_that_is_none() -> None:
 def test_a_wire_form_of_an_event_that_has_variants_but_no_identity() -> None:
     text = words(("bell.rang: {from: caller}", "bell.rang: {from: caller, wire: {ring: {}}, variants: {loud: {}}}"))
     assert (
-        "words.yaml:5:42: error[unknown-event]: 'bell.rang' is no event of the vocabulary\n"
+        "words.yaml:5:42: error[unknown-event]: 'bell.rang' is not an event of the vocabulary\n"
         "    did you mean 'bell.rang.loud'?"
     ) in said(HOUSE, text)
 
