@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# COVERAGE=yes: `make test` measures, too, and fails where a package has less than its minimum.
+COVERAGE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types walls drift check bench verify verify-full clean
+.PHONY: help demo test test-fast coverage lint types walls drift check bench verify verify-full clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,7 +31,14 @@ demo: $(VENV)/.run  ## one real call between the shipped simulators, about half 
 	@$(BIN)/turnspec demo
 
 test: $(VENV)/.dev  ## every test
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto $(if $(COVERAGE),--cov --cov-report= --cov-report=json:.coverage.json)
+	@$(if $(COVERAGE),$(BIN)/python -m tools.coverage_gate .coverage.json)
+
+test-fast: $(VENV)/.dev  ## the inner loop: about a tenth of the tests' time (tests/fast.txt)
+	@$(BIN)/python -m pytest -n auto @tests/fast.txt
+
+coverage:  ## every test, and lines and branches of each package against its minimum
+	@$(MAKE) --no-print-directory test COVERAGE=yes
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -42,7 +51,7 @@ walls: $(VENV)/.dev
 
 drift: $(VENV)/.run
 	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
-	@$(BIN)/python -m tools.pages verified --check && $(BIN)/python -m tools.pages readme --check && $(BIN)/python -m tools.mutants --check
+	@$(BIN)/python -m tools.pages verified --check && $(BIN)/python -m tools.pages readme --check && $(BIN)/python -m tools.mutants --check && $(BIN)/python -m bench --check
 
 check: lint types walls drift  ## lint, types, walls between rooms, generated files
 
@@ -56,4 +65,4 @@ verify-full: $(VENV)/.run  ## the same with full bounds: more turns, several too
 	@$(BIN)/turnspec verify --full
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json
