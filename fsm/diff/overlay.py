@@ -12,7 +12,7 @@ import attrs
 
 from fsm.diff.structure import SpecChange, Status
 from fsm.draw.mermaid import escape
-from fsm.draw.picture import Box, Picture, all_boxes, picture, short
+from fsm.draw.picture import Box, OverviewPicture, all_boxes, picture, short
 from fsm.language.loader import Loaded
 from fsm.language.spec import Row, Spec
 
@@ -130,7 +130,7 @@ class _Overlay:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _quiet(self, drawn: Picture) -> Iterator[_Line]:
+    def _quiet(self, drawn: OverviewPicture) -> Iterator[_Line]:
         """The arrows of the overview that no coloured one covers."""
         covered = {(line.source, line.target) for line in self.drawn}
         for source, target in dict.fromkeys((a.source, a.target) for a in drawn.arrows):

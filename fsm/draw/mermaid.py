@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.draw.picture import KINDS, Arrow, Box, ChoiceNote, Kind, Picture, all_boxes, short, sinks
+from fsm.draw.picture import KINDS, Arrow, Box, ChoiceNote, Kind, OverviewPicture, all_boxes, short, sinks
 from fsm.language.spec import Spec
 
 # Readable on white and on black: filled nodes carry their own dark text, lines are of middle brightness.
@@ -37,7 +37,7 @@ LEGEND: dict[Kind, str] = {
 }
 
 
-def mermaid(spec: Spec, picture: Picture) -> str:
+def mermaid(spec: Spec, picture: OverviewPicture) -> str:
     """The text of a `.mmd` file."""
     lines = [_THEME, "flowchart TB", "  start(( )):::start", *_nodes(picture, picture.states, "  ")]
     for box in picture.boxes:
@@ -61,7 +61,7 @@ def _id(name: str) -> str:
     return "s_" + "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"_{ord(c):x}_" for c in name)
 
 
-def _nodes(picture: Picture, states: tuple[str, ...], indent: str) -> Iterator[str]:
+def _nodes(picture: OverviewPicture, states: tuple[str, ...], indent: str) -> Iterator[str]:
     for state in states:
         kind = "final" if state in picture.final else "happy" if state in picture.happy else "state"
         label = escape(state)
@@ -69,7 +69,7 @@ def _nodes(picture: Picture, states: tuple[str, ...], indent: str) -> Iterator[s
         yield f"{indent}{_id(state)}{shape}:::{kind}"
 
 
-def _box(picture: Picture, box: Box, indent: str) -> Iterator[str]:
+def _box(picture: OverviewPicture, box: Box, indent: str) -> Iterator[str]:
     yield f'{indent}subgraph {_id("box " + box.name)}["{escape(box.name)}"]'
     deeper = indent + "  "
     if box.anywhere:
@@ -93,7 +93,7 @@ def _arrow(spec: Spec, arrow: Arrow) -> str:
     return f"{_id(arrow.source)} {_LINES[arrow.kind][0]}" + (f'|"{label}"|' if label else "") + f" {_id(arrow.target)}"
 
 
-def _styles(picture: Picture) -> Iterator[str]:
+def _styles(picture: OverviewPicture) -> Iterator[str]:
     """Colours of lines by number; number 0 is the arrow from the start."""
     yield f"  linkStyle 0 {_LINES['happy'][1]}"
     first = 1 + len(sinks(picture))
