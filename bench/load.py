@@ -51,7 +51,7 @@ class LoadLoop:
         self._readers: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = count()
-        self.slots: list[list[Caller]] = [[] for _ in range(_SLOTS)]
+        self.slots: list[list[BenchCaller]] = [[] for _ in range(_SLOTS)]
         self.running = True
 
     def read(self, fd: int, callback: Callable[[], None]) -> None:
@@ -127,7 +127,7 @@ class Peer:
         raise NotImplementedError
 
 
-class Caller(Peer):
+class BenchCaller(Peer):
     """Sends 50 numbered frames a second, hears 50."""
 
     def __init__(self, loop: LoadLoop, address: tuple[str, int], number: int) -> None:
@@ -209,7 +209,7 @@ class Caller(Peer):
 class CannedSession(Peer):
     """The provider's side of one call."""
 
-    def __init__(self, loop: LoadLoop, sock: socket.socket, number: int, caller: Caller) -> None:
+    def __init__(self, loop: LoadLoop, sock: socket.socket, number: int, caller: BenchCaller) -> None:
         super().__init__(loop, sock)
         self._number = number
         self._caller = caller
@@ -298,7 +298,7 @@ class Load:
     bridge: tuple[str, int]
     calls: int
     spread_s: float
-    callers: list[Caller] = attrs.field(factory=list)
+    callers: list[BenchCaller] = attrs.field(factory=list)
     sessions: list[CannedSession] = attrs.field(factory=list)
     _marked: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
@@ -311,7 +311,7 @@ class Load:
 
     def ring(self) -> None:
         """One more call. The next one rings when this one's session is there: so each is known by its caller."""
-        self.callers.append(Caller(self.loop, self.bridge, len(self.callers)))
+        self.callers.append(BenchCaller(self.loop, self.bridge, len(self.callers)))
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -1,4 +1,4 @@
-"""What every room's tests share: event loops, Hypothesis without a clock, kept type checks, recorded calls."""
+"""What every room's tests share: event loops, Hypothesis without a clock, recorded calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import recordings
-from tests.type_checks import keep_type_checks
 from tests.virtual_time import VirtualTimeLoop
 
 LONGEST_S = {True: 1200, False: 120}  # on a loop whose clock jumps, on a real one
@@ -27,7 +26,6 @@ settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    keep_type_checks()
     config.addinivalue_line("markers", "virtual_time: run on a loop whose clock jumps when everybody waits")
 
 

@@ -27,7 +27,7 @@ FILE: Final = Path(__file__).with_name("caller.yaml")
 
 
 @attrs.frozen(kw_only=True)
-class CallerTurn:
+class DemoTurn:
     """One turn of the caller: something said, or keys pressed."""
 
     say: str | None = None
@@ -46,13 +46,13 @@ class CallerPatience:
     more_ms: float = 1_500.0
 
 
-def read_turns(path: Path = FILE) -> tuple[CallerTurn, ...]:
+def read_turns(path: Path = FILE) -> tuple[DemoTurn, ...]:
     """The turns of caller.yaml."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return cattrs.Converter(forbid_extra_keys=True).structure(document["turns"], tuple[CallerTurn, ...])
+    return cattrs.Converter(forbid_extra_keys=True).structure(document["turns"], tuple[DemoTurn, ...])
 
 
-def demo_script(turns: tuple[CallerTurn, ...], patience: CallerPatience, talk_key: str | None = None) -> Script:
+def demo_script(turns: tuple[DemoTurn, ...], patience: CallerPatience, talk_key: str | None = None) -> Script:
     """`talk_key`: pressed before and after whatever is said."""
     steps: list[Step] = [*_answer(1, patience)]
     cut_in_after_ms: float | None = None
@@ -65,7 +65,7 @@ def demo_script(turns: tuple[CallerTurn, ...], patience: CallerPatience, talk_ke
 
 
 def _turn(
-    turn: CallerTurn, cut_in_after_ms: float | None, patience: CallerPatience, talk_key: str | None
+    turn: DemoTurn, cut_in_after_ms: float | None, patience: CallerPatience, talk_key: str | None
 ) -> Iterator[Step]:
     if turn.keys is not None:
         for key in turn.keys:

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from fsm.diff.structure import SpecChange, Status
-from fsm.draw.mermaid import escape
-from fsm.draw.picture import Box, Picture, all_boxes, picture, short
+from fsm.draw.mermaid import THEME, escape, node_id
+from fsm.draw.picture import Box, OverviewPicture, all_boxes, picture, short
 from fsm.language.loader import Loaded
 from fsm.language.spec import Row, Spec
 
-_THEME = '%%{init: {"theme": "base", "themeVariables": {"edgeLabelBackground": "#f1f5f9", "fontSize": "15px"}}}%%'
 _CLASSES = {
     "same": "fill:#f8fafc,stroke:#cbd5e1,color:#475569",
     "added": "fill:#dcfce7,stroke:#16a34a,stroke-width:2px,stroke-dasharray:6 3,color:#052e16",
@@ -64,7 +63,7 @@ class _Overlay:
 
     def lines(self) -> Iterator[str]:
         drawn = self.pictures[1]
-        yield _THEME
+        yield THEME
         yield "flowchart TB"
         yield from (f"  {line}" for state in drawn.states for line in self._state(state))
         yield from (f"  {self._node(state, 'removed')}" for state in sorted(self._gone()))
@@ -78,7 +77,7 @@ class _Overlay:
             numbers = [str(n) for n, line in enumerate(every) if line.look == look]
             if numbers:
                 yield f"  linkStyle {','.join(numbers)} {style}"
-        yield from (f"  class {_id('box ' + box.name)} box" for box in all_boxes(drawn.boxes))
+        yield from (f"  class {node_id('box ' + box.name)} box" for box in all_boxes(drawn.boxes))
 
     # --- nodes --------------------------------------------------------------------------------------------------------
 
@@ -89,12 +88,12 @@ class _Overlay:
         yield self._node(state, self.states.get(state, "same"))
 
     def _node(self, name: str, look: str, text: str = "") -> str:
-        return f'{_id(name)}["{escape(text or name)}"]:::{look}'
+        return f'{node_id(name)}["{escape(text or name)}"]:::{look}'
 
     def _box(self, box: Box, indent: str) -> Iterator[str]:
-        yield f'{indent}subgraph {_id("box " + box.name)}["{escape(box.name)}"]'
+        yield f'{indent}subgraph {node_id("box " + box.name)}["{escape(box.name)}"]'
         if box.name in self._ends() or box.anywhere:
-            yield f'{indent}  {_id(box.name)}(["anywhere in {escape(box.name)}"]):::same'
+            yield f'{indent}  {node_id(box.name)}(["anywhere in {escape(box.name)}"]):::same'
         for inner in box.boxes:
             yield from self._box(inner, indent + "  ")
         for state in box.states:
@@ -110,9 +109,9 @@ class _Overlay:
         named = {*self._ends(), *(a for line in self._quiet(self.pictures[1]) for a in (line.source, line.target))}
         for name in sorted((named | set(self.choices)) - known):
             if any(name in spec.choices for spec in self.specs):
-                yield f'{_id(name)}{{{{"{escape(name)}"}}}}:::{self.choices.get(name, "same")}'
+                yield f'{node_id(name)}{{{{"{escape(name)}"}}}}:::{self.choices.get(name, "same")}'
             else:
-                yield f'{_id(name)}(["anywhere in {escape(name)}"]):::same'
+                yield f'{node_id(name)}(["anywhere in {escape(name)}"]):::same'
         yield from self.loose
 
     def _loose(self) -> list[str]:
@@ -130,7 +129,7 @@ class _Overlay:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _quiet(self, drawn: Picture) -> Iterator[_Line]:
+    def _quiet(self, drawn: OverviewPicture) -> Iterator[_Line]:
         """The arrows of the overview that no coloured one covers."""
         covered = {(line.source, line.target) for line in self.drawn}
         for source, target in dict.fromkeys((a.source, a.target) for a in drawn.arrows):
@@ -159,7 +158,7 @@ class _Overlay:
 
     def _arrow(self, line: _Line) -> str:
         label = f'|"{line.label}"|' if line.label else ""
-        return f"{_id(line.source)} {_LINES[line.look][0]}{label} {_id(line.target)}"
+        return f"{node_id(line.source)} {_LINES[line.look][0]}{label} {node_id(line.target)}"
 
 
 def _ways(spec: Spec, change: SpecChange) -> Iterator[tuple[str, str, str]]:
@@ -186,7 +185,3 @@ def _figures(change: SpecChange) -> str:
 
 def _cut(text: str, most: int = 32) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _id(name: str) -> str:
-    return "s_" + "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"_{ord(c):x}_" for c in name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.draw.picture import Arrow, Box, ChoiceNote, Kind, Picture, picture, short, sinks
+from fsm.draw.picture import Arrow, Box, ChoiceNote, Kind, OverviewPicture, picture, short, sinks
 from fsm.language.loader import Loaded
 from fsm.language.spec import Spec
 
@@ -36,7 +36,7 @@ def to_dot(loaded: Loaded) -> str:
     return dot(loaded.spec, picture(loaded))
 
 
-def dot(spec: Spec, drawn: Picture) -> str:
+def dot(spec: Spec, drawn: OverviewPicture) -> str:
     """A picture as DOT text."""
     lines = [f"digraph {_quoted(drawn.name)} {{", _HEAD.rstrip()]
     lines.append('  "start" [shape=circle, label="", width=0.16, fillcolor="#16a34a", color="#16a34a"]')
@@ -54,7 +54,7 @@ def dot(spec: Spec, drawn: Picture) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _places(drawn: Picture) -> dict[str, str]:
+def _places(drawn: OverviewPicture) -> dict[str, str]:
     """The node of each name that an arrow may have: a choice, a state, the inside of a box."""
     names = {note.choice: "note " + note.choice for note in drawn.notes}
     for arrow in drawn.arrows:
@@ -67,13 +67,13 @@ def _quoted(text: str, newline: str = "\\n") -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", newline) + '"'
 
 
-def _nodes(drawn: Picture, states: tuple[str, ...], indent: str) -> Iterator[str]:
+def _nodes(drawn: OverviewPicture, states: tuple[str, ...], indent: str) -> Iterator[str]:
     for state in states:
         kind = "final" if state in drawn.final else "happy" if state in drawn.happy else "state"
         yield f"{indent}{_quoted('state ' + state)} [label={_quoted(state)}, {_STATES[kind]}]"
 
 
-def _box(drawn: Picture, box: Box, indent: str) -> Iterator[str]:
+def _box(drawn: OverviewPicture, box: Box, indent: str) -> Iterator[str]:
     yield f"{indent}subgraph {_quoted('cluster ' + box.name)} {{"
     deeper = indent + "  "
     look = 'style="filled,rounded", fillcolor="#94a3b81c", color="#94a3b8", fontcolor="#64748b"'

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.draw.picture import KINDS, Arrow, Box, ChoiceNote, Kind, Picture, all_boxes, short, sinks
+from fsm.draw.picture import KINDS, Arrow, Box, ChoiceNote, Kind, OverviewPicture, all_boxes, short, sinks
 from fsm.language.spec import Spec
 
 # Readable on white and on black: filled nodes carry their own dark text, lines are of middle brightness.
@@ -21,7 +21,7 @@ _CLASSES = {
     "box": "fill:#94a3b814,stroke:#94a3b8,color:#64748b",
 }
 # Labels keep a light ground of their own, so that their colours can be read on a dark page too.
-_THEME = '%%{init: {"theme": "base", "themeVariables": {"edgeLabelBackground": "#f1f5f9", "fontSize": "15px"}}}%%'
+THEME = '%%{init: {"theme": "base", "themeVariables": {"edgeLabelBackground": "#f1f5f9", "fontSize": "15px"}}}%%'
 _LINES: dict[Kind, tuple[str, str]] = {
     "happy": ("==>", "stroke:#16a34a,stroke-width:3px,color:#15803d"),
     "normal": ("-->", "stroke:#64748b,color:#475569"),
@@ -37,14 +37,14 @@ LEGEND: dict[Kind, str] = {
 }
 
 
-def mermaid(spec: Spec, picture: Picture) -> str:
+def mermaid(spec: Spec, picture: OverviewPicture) -> str:
     """The text of a `.mmd` file."""
-    lines = [_THEME, "flowchart TB", "  start(( )):::start", *_nodes(picture, picture.states, "  ")]
+    lines = [THEME, "flowchart TB", "  start(( )):::start", *_nodes(picture, picture.states, "  ")]
     for box in picture.boxes:
         lines += _box(picture, box, "  ")
     lines += [line for note in picture.notes if not note.group for line in _note(note, "  ")]
-    lines.append(f"  start ==> {_id(picture.initial)}")
-    lines += [f"  {_id(above)} ~~~ {_id(box)}" for above, box in sinks(picture)]
+    lines.append(f"  start ==> {node_id(picture.initial)}")
+    lines += [f"  {node_id(above)} ~~~ {node_id(box)}" for above, box in sinks(picture)]
     lines += [f"  {_arrow(spec, arrow)}" for arrow in picture.arrows]
     lines += [f"  classDef {name} {style}" for name, style in _CLASSES.items()]
     lines += _styles(picture)
@@ -56,24 +56,24 @@ def escape(text: str) -> str:
     return "".join(_ENTITIES.get(sign, sign) for sign in text)
 
 
-def _id(name: str) -> str:
+def node_id(name: str) -> str:
     """An id that no Mermaid word can be mistaken for, another one for each name."""
     return "s_" + "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"_{ord(c):x}_" for c in name)
 
 
-def _nodes(picture: Picture, states: tuple[str, ...], indent: str) -> Iterator[str]:
+def _nodes(picture: OverviewPicture, states: tuple[str, ...], indent: str) -> Iterator[str]:
     for state in states:
         kind = "final" if state in picture.final else "happy" if state in picture.happy else "state"
         label = escape(state)
         shape = f'(["{label}"])' if kind == "final" else f'["{label}"]'
-        yield f"{indent}{_id(state)}{shape}:::{kind}"
+        yield f"{indent}{node_id(state)}{shape}:::{kind}"
 
 
-def _box(picture: Picture, box: Box, indent: str) -> Iterator[str]:
-    yield f'{indent}subgraph {_id("box " + box.name)}["{escape(box.name)}"]'
+def _box(picture: OverviewPicture, box: Box, indent: str) -> Iterator[str]:
+    yield f'{indent}subgraph {node_id("box " + box.name)}["{escape(box.name)}"]'
     deeper = indent + "  "
     if box.anywhere:
-        yield f'{deeper}{_id(box.name)}(["anywhere in {escape(box.name)}"]):::anywhere'
+        yield f'{deeper}{node_id(box.name)}(["anywhere in {escape(box.name)}"]):::anywhere'
     for inner in box.boxes:
         yield from _box(picture, inner, deeper)
     yield from _nodes(picture, box.states, deeper)
@@ -85,15 +85,19 @@ def _box(picture: Picture, box: Box, indent: str) -> Iterator[str]:
 
 def _note(note: ChoiceNote, indent: str) -> Iterator[str]:
     ends = "<br/>".join(escape(state) for state in note.ends)
-    yield f'{indent}{_id(note.choice)}["<b>{escape(note.choice)}</b>:<br/>{ends}"]:::note'
+    yield f'{indent}{node_id(note.choice)}["<b>{escape(note.choice)}</b>:<br/>{ends}"]:::note'
 
 
 def _arrow(spec: Spec, arrow: Arrow) -> str:
     label = "<br/>".join(escape(name) for name in short(spec, arrow.events) if name)
-    return f"{_id(arrow.source)} {_LINES[arrow.kind][0]}" + (f'|"{label}"|' if label else "") + f" {_id(arrow.target)}"
+    return (
+        f"{node_id(arrow.source)} {_LINES[arrow.kind][0]}"
+        + (f'|"{label}"|' if label else "")
+        + f" {node_id(arrow.target)}"
+    )
 
 
-def _styles(picture: Picture) -> Iterator[str]:
+def _styles(picture: OverviewPicture) -> Iterator[str]:
     """Colours of lines by number; number 0 is the arrow from the start."""
     yield f"  linkStyle 0 {_LINES['happy'][1]}"
     first = 1 + len(sinks(picture))
@@ -102,4 +106,4 @@ def _styles(picture: Picture) -> Iterator[str]:
         if numbers:
             yield f"  linkStyle {','.join(numbers)} {_LINES[kind][1]}"
     for box in all_boxes(picture.boxes):
-        yield f"  class {_id('box ' + box.name)} box"
+        yield f"  class {node_id('box ' + box.name)} box"

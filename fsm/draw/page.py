@@ -13,7 +13,7 @@ from fsm.draw.flow import Lead, in_order, leads, routes
 from fsm.draw.matrix import LEGEND as MARKS_LEGEND
 from fsm.draw.matrix import matrix
 from fsm.draw.mermaid import LEGEND, mermaid
-from fsm.draw.picture import Picture, duration, ends, picture, short
+from fsm.draw.picture import OverviewPicture, duration, ends, picture, short
 from fsm.draw.text import (
     Links,
     anchor,
@@ -33,7 +33,7 @@ from fsm.language.problem import Place
 from fsm.language.spec import Deadline, Group, Row, Spec, State
 
 
-def page(loaded: Loaded, found: Sequence[Lead], drawn: Picture, up: str = "../") -> str:
+def page(loaded: Loaded, found: Sequence[Lead], drawn: OverviewPicture, up: str = "../") -> str:
     """The whole page; `up` leads from its folder to where the file names in the spec's places begin."""
     spec, links = loaded.spec, Links(up)
     lines = [*_head(spec, links), "## Overview", "", "```mermaid", *mermaid(spec, drawn).splitlines(), "```"]

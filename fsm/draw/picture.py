@@ -54,7 +54,7 @@ class ChoiceNote:
 
 
 @attrs.frozen
-class Picture:
+class OverviewPicture:
     """Everything there is to draw, in drawing order."""
 
     name: str
@@ -72,7 +72,7 @@ class Picture:
         return frozenset(box.name for box in all_boxes(self.boxes) if box.anywhere)
 
 
-def picture(loaded: Loaded, found: Sequence[Lead] | None = None) -> Picture:
+def picture(loaded: Loaded, found: Sequence[Lead] | None = None) -> OverviewPicture:
     """The overview of a spec; `found` are its leads, where they are known already."""
     return _Painter(loaded.spec, leads(loaded) if found is None else found).paint()
 
@@ -121,7 +121,7 @@ def all_boxes(boxes: Iterable[Box]) -> Iterator[Box]:
         yield from all_boxes(box.boxes)
 
 
-def sinks(picture: Picture) -> tuple[tuple[str, str], ...]:
+def sinks(picture: OverviewPicture) -> tuple[tuple[str, str], ...]:
     """(place, box): where all arrows of a box lead outside, the spot they start from goes below that state or note."""
     found = []
     for box in all_boxes(picture.boxes):
@@ -134,7 +134,7 @@ def sinks(picture: Picture) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _lowest(picture: Picture, inside: set[str]) -> tuple[str, ...]:
+def _lowest(picture: OverviewPicture, inside: set[str]) -> tuple[str, ...]:
     """The state of these that the happy path reaches last before it comes back to one: drawn lowest."""
     first_round: dict[str, None] = {}
     for state in picture.happy:
@@ -156,7 +156,7 @@ class _Painter:
         self.happy = dict(pairwise(spec.happy_path))
         self.frames = _frames(spec)
 
-    def paint(self) -> Picture:
+    def paint(self) -> OverviewPicture:
         spec = self.spec
         self._happy_path()
         for lead in self.leads:
@@ -169,7 +169,7 @@ class _Painter:
         arrows = tuple(sorted(pairs, key=lambda arrow: KINDS.index(arrow.kind)))
         boxed = {s for names in self.frames.values() for s in names}
         final = frozenset(s.name for s in spec.states.values() if s.final)
-        return Picture(
+        return OverviewPicture(
             spec.name, tuple(self._box(name, arrows) for name in self._children(None)),
             tuple(s for s in spec.states if s not in boxed), self._notes(), arrows, spec.initial, final,
             spec.happy_path,

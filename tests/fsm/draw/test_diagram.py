@@ -14,7 +14,7 @@ from fsm.draw.flow import Lead, leads, routes
 from fsm.draw.matrix import MARKS, kinds
 from fsm.draw.mermaid import escape, mermaid
 from fsm.draw.page import page, pages
-from fsm.draw.picture import Picture, all_boxes, duration, ends, kind_of, picture, short, sinks, trouble
+from fsm.draw.picture import OverviewPicture, all_boxes, duration, ends, kind_of, picture, short, sinks, trouble
 from fsm.draw.text import anchor
 from fsm.language.loader import Loaded, load
 from fsm.language.spec import STATE
@@ -59,7 +59,7 @@ def found_leads(name: str) -> tuple[Lead, ...]:
 
 
 @cache
-def drawing(name: str) -> Picture:
+def drawing(name: str) -> OverviewPicture:
     return picture(any_spec(name), found_leads(name))
 
 
@@ -151,7 +151,7 @@ def test_dot_of_a_loaded_spec_is_that_of_its_picture() -> None:
     assert to_dot(odd()) == dot(odd().spec, drawing("odd"))
 
 
-def shown(loaded_spec: Loaded, drawn: Picture, lead: Lead, target: str) -> bool:
+def shown(loaded_spec: Loaded, drawn: OverviewPicture, lead: Lead, target: str) -> bool:
     groups = loaded_spec.spec.groups
     around = {lead.state, *(name for name, group in groups.items() if lead.state in group.states)}
     through_choice = lead.row.target in loaded_spec.spec.choices

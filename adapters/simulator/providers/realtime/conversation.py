@@ -81,7 +81,7 @@ class ConversationItem:
         return " ".join(str(part.get("text") or part.get("transcript") or "") for part in self.content)
 
 
-class Conversation:
+class SimulatedConversation:
     """The ordered items of the default conversation."""
 
     def __init__(self, conversation_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from adapters.simulator.providers.realtime import errors, faults
-from adapters.simulator.providers.realtime.conversation import Conversation
+from adapters.simulator.providers.realtime.conversation import SimulatedConversation
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import WireError
 from adapters.simulator.providers.realtime.faults import FaultPlan
@@ -21,7 +21,7 @@ from adapters.simulator.providers.realtime.items import Items
 from adapters.simulator.providers.realtime.outbox import Closing, Ids, Outbox, Outgoing
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, ScriptedModel
 from adapters.simulator.providers.realtime.provider_settings import ProviderSettings, UpgradeRefusal
-from adapters.simulator.providers.realtime.responses import Responses
+from adapters.simulator.providers.realtime.responses import SimulatedResponses
 from adapters.simulator.providers.realtime.session import SimulatedSession
 from adapters.simulator.providers.realtime.session_context import Seen, SessionContext, SessionStats
 from adapters.simulator.providers.schedule import Schedule
@@ -46,7 +46,7 @@ class ProviderCore:
         self._began_s = now_s
         self._context = _assemble(settings, scenario, model, connection)
         self._schedule, self._outbox, self.stats = self._context.schedule, self._context.outbox, self._context.stats
-        self._responses = Responses(self._context)
+        self._responses = SimulatedResponses(self._context)
         self._input = InputAudio(self._context, self._responses.interrupt, self._turn_ended)
         self._responses.on_default_done = lambda _now_s, audio_ms: self._input.expect_idleness(audio_ms)
         self._items = Items(self._context, self._responses)
@@ -286,7 +286,7 @@ def _assemble(settings: ProviderSettings, scenario: ProviderScenario, model: str
         plan=plan,
         outbox=Outbox(ids, plan, beta=settings.dialect == "beta", downlink_s=latency.downlink_s),
         session=SimulatedSession(ids.session(), model, settings.epoch_s + int(settings.session_max_s)),
-        conversation=Conversation(ids.conversation()),
+        conversation=SimulatedConversation(ids.conversation()),
         model=ScriptedModel(scenario),
         stats=SessionStats(connection),
     )

@@ -15,14 +15,14 @@ from adapters.simulator.providers.realtime.errors import (
     not_truncatable,
     out_of_range,
 )
-from adapters.simulator.providers.realtime.responses import Responses
+from adapters.simulator.providers.realtime.responses import SimulatedResponses
 from adapters.simulator.providers.realtime.session_context import SessionContext
 
 
 class Items:
     """The handlers of conversation.item.*; each raises WireError for what it rejects."""
 
-    def __init__(self, context: SessionContext, responses: Responses) -> None:
+    def __init__(self, context: SessionContext, responses: SimulatedResponses) -> None:
         self._context, self._responses = context, responses
         self._answered: set[str] = set()
 

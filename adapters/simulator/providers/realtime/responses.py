@@ -29,7 +29,7 @@ Refuse = Callable[[WireError, float], None]
 CancelReason = Literal["client_cancelled", "turn_detected"]
 
 
-class Responses:
+class SimulatedResponses:
     """All responses of one session."""
 
     def __init__(self, context: SessionContext) -> None:

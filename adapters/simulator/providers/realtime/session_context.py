@@ -9,7 +9,7 @@ from collections import Counter
 
 import attrs
 
-from adapters.simulator.providers.realtime.conversation import Conversation, ConversationItem
+from adapters.simulator.providers.realtime.conversation import ConversationItem, SimulatedConversation
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import WireError
 from adapters.simulator.providers.realtime.faults import FaultPlan
@@ -42,7 +42,7 @@ class SessionContext:
     plan: FaultPlan
     outbox: Outbox
     session: SimulatedSession
-    conversation: Conversation
+    conversation: SimulatedConversation
     model: ScriptedModel
     stats: SessionStats
     news: News = attrs.field(factory=News)
