@@ -29,7 +29,7 @@ LOCAL_EFFECTS: Final = frozenset(
     {"connect_provider", "close_provider", "restore_history", "open_uplink", "close_uplink", "watch_silence",
      "unwatch_silence", "flush_playout", "play_prompt", "run_tool", "forget_tools", "hang_up"}
 )  # fmt: skip
-"""What a call does by itself; all others are the provider's (`Provider.effects`)."""
+"""What a call does by itself; all others are encoded by the provider."""
 
 
 @attrs.frozen

@@ -186,10 +186,6 @@ class Provider(Protocol):
     def audio_out(self) -> AudioFormat:
         """Of what it sends."""
 
-    @property
-    def effects(self) -> frozenset[str]:
-        """The names of the effects that `encode` knows."""
-
     def warm_up(self) -> None:
         """Does what would hold the loop in the first call."""
 

@@ -11,7 +11,7 @@ from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
 from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection, tls_context
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import ENCODERS, encode, encode_history, note_of
+from adapters.providers.realtime.protocol import encode, encode_history, note_of
 from adapters.providers.realtime.session import SessionSettings
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
@@ -37,10 +37,6 @@ class RealtimeProvider:
     @property
     def audio_out(self) -> AudioFormat:
         return WIRE_FORMATS[self.session.output_format]
-
-    @property
-    def effects(self) -> frozenset[str]:
-        return frozenset(ENCODERS)
 
     def warm_up(self) -> None:
         """Reads the CA bundle, which holds the loop for some 30 ms."""
