@@ -93,13 +93,23 @@ class Explorer:
                     if c2 < 0:
                         self.cut[-1 - c2] += 1
                         continue
-                    k2, ways = k, None
+                    k2, effects = k, 0
                     if event >= 0:
                         macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
-                        k2 = macro.control
-                        if macro.effects:
-                            ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
-                    for w3, change2, lost in ways or ((w2, 0, -1),):
+                        k2, effects = macro.control, macro.effects
+                    if not effects:
+                        state = (k2 << BITS | w2) << BITS | c2
+                        j = number(state, count)
+                        if j == count:
+                            count += 1
+                            order.append(state)
+                            self.parent.append(i)
+                            self.how.append(label)
+                        target(j)
+                        edge_label(label)
+                        continue
+                    ways = effects_of.get(effects << BITS | w2) or self._world_does(effects, w2)
+                    for w3, change2, lost in ways:
                         c3 = changed.get(change2 << BITS | c2) if change2 else c2
                         if c3 is None:
                             c3 = self._change(change2, c2)
