@@ -16,7 +16,7 @@ from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.draw.page import pages
-from fsm.verify.verdict import Finding, Verdict
+from fsm.verify.verdict import Finding, SceneVerdict
 from tools.mutants.run import kept_result
 
 VERIFIED: Final = """\
@@ -44,7 +44,7 @@ Judged = Mapping[str, Sequence[tuple[str, Finding]]]
 """The findings about one property, with their scenes, by spec."""
 
 
-def _table(found: Mapping[str, Sequence[Verdict]], names: Sequence[str]) -> Iterator[Sequence[str]]:
+def _table(found: Mapping[str, Sequence[SceneVerdict]], names: Sequence[str]) -> Iterator[Sequence[str]]:
     """Property by spec over all scenes, under which conditions it holds, what was visited."""
     judged: dict[str, dict[str, list[tuple[str, Finding]]]] = {}
     for spec, verdicts in found.items():

@@ -32,10 +32,10 @@ from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
-from fsm.verify.verdict import Verdict
+from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import unused_rows
 
-Verdicts = Mapping[str, Sequence[Verdict]]
+Verdicts = Mapping[str, Sequence[SceneVerdict]]
 """The verdicts of each spec, by its name."""
 MOVED: Final = {
     "--explain": "turnspec verify explain STATE EVENT [SPEC]...",
@@ -90,7 +90,7 @@ class SearchRequest:
     progress: SearchProgress
     typestate: bool
 
-    def searched(self) -> dict[str, tuple[Verdict, ...]]:
+    def searched(self) -> dict[str, tuple[SceneVerdict, ...]]:
         """Full bounds are searched by several processes; quick ones are done before those have begun."""
         options, progress = self.options, self.progress
         if options.size == "full" and len(options.limits(self.specs[0], self.environment.world)) > 1:
@@ -301,7 +301,7 @@ def _print(request: SearchRequest, found: Verdicts) -> None:
         click.echo(f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s)")
 
 
-def _print_one(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:
+def _print_one(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None:
     click.echo(f"{spec.name}  ({spec.file})\n\n{verdict_text.table(verdicts)}\n")
     runs = verdict_text.failures(verdicts)
     for number, (head, run) in enumerate(runs, 1):
@@ -315,7 +315,7 @@ def _print_one(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:
         click.echo("deadlines that fire and leave the wait as it is: " + ", ".join(in_vain) + "\n")
 
 
-def _print_unused(spec: Spec, verdicts: Sequence[Verdict], full: bool) -> None:
+def _print_unused(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None:
     """An `ignore` or `defer` that no run reaches is a line too many; with quick bounds few runs reach all of them."""
     unused = unused_rows(spec, verdicts)
     if unused and not full:
@@ -340,7 +340,7 @@ def _print_json(request: SearchRequest, found: Verdicts) -> None:
     click.echo(json.dumps(printed, indent=2))
 
 
-def _as_json(verdict: Verdict) -> dict[str, object]:
+def _as_json(verdict: SceneVerdict) -> dict[str, object]:
     findings = [
         {"property": f.name, "status": f.status, "about": f.about, "place": str(f.place), "reason": f.reason,
          "run": _run_json(f.run) if f.run else None}

@@ -14,7 +14,7 @@ from adapters.specs import load_spec
 from adapters.verify.processes import results
 from adapters.verify.run import SearchProgress, VerifyOptions, load_environment, settled
 from fsm.language.spec import Spec
-from fsm.verify.verdict import Verdict
+from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import Workbench
 
 Task = tuple[str, str, bool, VerifyOptions]
@@ -24,7 +24,7 @@ LONGEST_FIRST = ("keys", "tools")
 
 def spread(
     names: Sequence[str], loaded: Sequence[Spec], options: VerifyOptions, progress: SearchProgress, typestate: bool
-) -> dict[str, tuple[Verdict, ...]]:  # fmt: skip
+) -> dict[str, tuple[SceneVerdict, ...]]:  # fmt: skip
     """The verdicts of every scene of every spec, by the spec's name; scenes that Ctrl-C left out are missing."""
     world = load_environment().world
     tasks: list[Task] = [
@@ -33,7 +33,7 @@ def spread(
         for limits in options.limits(spec, world)
     ]
     tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
-    found: dict[tuple[str, str], Verdict] = {}
+    found: dict[tuple[str, str], SceneVerdict] = {}
     with progress.counting("scenes", len(tasks)) as done:
 
         def goes_on() -> bool:
@@ -45,8 +45,8 @@ def spread(
 
 
 def _in_order(
-    name: str, spec: Spec, options: VerifyOptions, found: Mapping[tuple[str, str], Verdict]
-) -> tuple[Verdict, ...]:
+    name: str, spec: Spec, options: VerifyOptions, found: Mapping[tuple[str, str], SceneVerdict]
+) -> tuple[SceneVerdict, ...]:
     limits = options.limits(spec, load_environment().world)
     return tuple(found[name, each.scene] for each in limits if (name, each.scene) in found)
 
@@ -62,7 +62,7 @@ def _loaded(name: str, typestate: bool) -> Workbench:
     return load_environment().workbench(load_spec(name, typestate=typestate).spec)
 
 
-def _searched(task: Task) -> tuple[str, Verdict]:
+def _searched(task: Task) -> tuple[str, SceneVerdict]:
     name, scene, typestate, options = task
     bench = _loaded(name, typestate)
     limits = next(each for each in options.limits(bench.spec, bench.world) if each.scene == scene)

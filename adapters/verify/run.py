@@ -18,7 +18,7 @@ from fsm.language.spec import Spec
 from fsm.verify.explore import MAX_STATES, Tick
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
-from fsm.verify.verdict import Verdict
+from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification, Workbench, scenes, verify_stable
 from fsm.world.reader import load_world
 from fsm.world.world import World
@@ -172,14 +172,14 @@ class SearchProgress:
 
 def searched(
     spec: Spec, environment: Environment, limits: SearchLimits, progress: SearchProgress
-) -> tuple[Verification, Verdict]:
+) -> tuple[Verification, SceneVerdict]:
     """One scene, with progress."""
     verification = Verification(spec, environment.world, environment.properties, limits)
     with progress.searching(f"{spec.name} / {limits.scene}") as tick, without_collector():
         return verification, verification.run(time.perf_counter, tick)
 
 
-def settled(bench: Workbench, limits: SearchLimits, progress: SearchProgress) -> Verdict:
+def settled(bench: Workbench, limits: SearchLimits, progress: SearchProgress) -> SceneVerdict:
     """The verdict of a scene with queues so long that they cut nothing, or that more room changes nothing any more."""
     roomy = VerifyOptions.roomy(limits, bench.world)
     with progress.searching(f"{bench.spec.name} / {limits.scene}") as tick, without_collector():
@@ -200,9 +200,9 @@ def without_collector() -> Iterator[None]:
 
 def all_searched(
     spec: Spec, environment: Environment, options: VerifyOptions, progress: SearchProgress
-) -> tuple[Verdict, ...]:
+) -> tuple[SceneVerdict, ...]:
     """Every scene that was wished for, until Ctrl-C."""
-    verdicts: list[Verdict] = []
+    verdicts: list[SceneVerdict] = []
     bench = environment.workbench(spec)
     with without_collector():
         for limits in options.limits(spec, environment.world):
@@ -214,7 +214,7 @@ def all_searched(
 
 def switched(
     spec: Spec, environment: Environment, options: VerifyOptions, scene: str, progress: SearchProgress
-) -> dict[str, Verdict]:
+) -> dict[str, SceneVerdict]:
     """The verdict of a scene with each assumption switched, one at a time: `name = value` to verdict.
 
     Without some of them there is no end of states: a search is cut at FEW (quick) or MANY (full) and says so.
@@ -229,7 +229,7 @@ def switched(
     return found
 
 
-def _capped(spec: Spec, environment: Environment, options: VerifyOptions, progress: SearchProgress) -> Verdict:
+def _capped(spec: Spec, environment: Environment, options: VerifyOptions, progress: SearchProgress) -> SceneVerdict:
     limits = attrs.evolve(
         options.limits(spec, environment.world)[0], max_states=MANY if options.size == "full" else FEW
     )

@@ -27,7 +27,7 @@ Never here: what a state means.
 from __future__ import annotations
 
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -78,9 +78,8 @@ class Cycles:
         Budgets only go down, so nearly all of a graph is without cycles. States that no unpeeled state leads to are
         taken away again and again, which is cheaper than looking for strongly connected sets; only the rest has any.
         """
-        incoming = array("i", [0]) * self.count
-        for target in self.targets:
-            incoming[target] += 1
+        counted = Counter(self.targets)
+        incoming = array("i", map(counted.__getitem__, range(self.count)))
         loops = []
         for i in range(self.ends):
             around = self._next(i).count(i)

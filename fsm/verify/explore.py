@@ -18,7 +18,7 @@ Nothing is decided here about right or wrong. Never here: time (a caller's funct
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, MacroStep, StateSpaceTooLarge, Tables
 from fsm.world.binding import Label
@@ -69,14 +69,19 @@ class Explorer:
     def _expand(self, begin: int, end: int) -> None:  # noqa: C901  one function: a call for each edge doubles its time
         """Expands the states numbered from `begin` to before `end`."""
         order, changed, held_by = self.order, self._changed, self._held
-        macros, effects_of = self.tables.macros, self._effects
+        macros, effects_of, final = self.tables.macros, self._effects, self.tables.final
+        control_bits, world_bits = self.tables.control_bits, self.tables.world_bits
         number, target, edge_label = self.seen.setdefault, self.targets.append, self.edge_labels.append
         count = len(order)
         for i in range(begin, end):
             s = order[i]
             c, w, k = s & MASK, s >> BITS & MASK, s >> 2 * BITS
             self.first.append(len(self.targets))
-            for actions in self._possible(i, k, w, c):
+            if control_bits[k] & world_bits[w]:
+                self._violated(i, control_bits[k] & world_bits[w])
+            if final[k]:
+                continue
+            for actions in self.groups(k, w, c):
                 for label, w2, change, event, hold in actions:
                     if hold >= 0 and c != EMPTY:
                         held = hold == ANYTHING or held_by.get(hold << BITS | c)
@@ -88,13 +93,23 @@ class Explorer:
                     if c2 < 0:
                         self.cut[-1 - c2] += 1
                         continue
-                    k2, ways = k, None
+                    k2, effects = k, 0
                     if event >= 0:
                         macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
-                        k2 = macro.control
-                        if macro.effects:
-                            ways = effects_of.get(macro.effects << BITS | w2) or self._world_does(macro.effects, w2)
-                    for w3, change2, lost in ways or ((w2, 0, -1),):
+                        k2, effects = macro.control, macro.effects
+                    if not effects:
+                        state = (k2 << BITS | w2) << BITS | c2
+                        j = number(state, count)
+                        if j == count:
+                            count += 1
+                            order.append(state)
+                            self.parent.append(i)
+                            self.how.append(label)
+                        target(j)
+                        edge_label(label)
+                        continue
+                    ways = effects_of.get(effects << BITS | w2) or self._world_does(effects, w2)
+                    for w3, change2, lost in ways:
                         c3 = changed.get(change2 << BITS | c2) if change2 else c2
                         if c3 is None:
                             c3 = self._change(change2, c2)
@@ -113,13 +128,6 @@ class Explorer:
                         edge_label(how)
 
     # --- what can happen ----------------------------------------------------------------------------------------------
-
-    def _possible(self, i: int, control: int, world: int, queues: int) -> Sequence[list[Action]]:
-        """Judges a state by itself; then all that can happen in it, as `groups` has it: nothing after the end."""
-        broken = self.tables.control_bits[control] & self.tables.world_bits[world]
-        if broken:
-            self._violated(i, broken)
-        return () if self.tables.final[control] else self.groups(control, world, queues)
 
     def groups(self, control: int, world: int, queues: int) -> list[list[Action]]:
         """All that can happen in a state, but for what holds it back."""
@@ -194,8 +202,5 @@ class Explorer:
         return kept // max(count, 1)
 
     def depth(self) -> int:
-        """The longest of the shortest ways."""
-        depths = array("i", [0]) * len(self.order)
-        for i in range(1, len(self.order)):
-            depths[i] = depths[self.parent[i]] + 1
-        return max(depths)
+        """The longest of the shortest ways: to the state that was found last, since the search is breadth first."""
+        return len(self.way(len(self.order) - 1))

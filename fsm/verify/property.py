@@ -144,7 +144,7 @@ def ways(node: ast.expr, negated: bool) -> list[list[tuple[ast.expr, bool]]]:
     return [[(node, negated)]]
 
 
-class Judgement:
+class PropertyJudge:
     """Clauses of properties as bits, for the explorer (fsm.verify.tables.Judge)."""
 
     def __init__(self, properties: Sequence[Property], padding: tuple[int, ...]) -> None:

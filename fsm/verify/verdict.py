@@ -39,7 +39,7 @@ class CellUse:
 
 
 @attrs.frozen
-class Verdict:
+class SceneVerdict:
     """One exploration, judged. `cut` counts, by channel, how often a full queue kept a move from being taken."""
 
     spec: str
@@ -92,7 +92,7 @@ class Verdict:
     def states_per_second(self) -> int:
         return int(self.states / self.seconds) if self.seconds > 0 else 0
 
-    def same_as(self, other: Verdict) -> bool:
+    def same_as(self, other: SceneVerdict) -> bool:
         """Do both say the same of every property and cell?"""
         mine, its = ({f.name: f.status for f in v.findings} for v in (self, other))
         return mine == its and {p.message for p in self.problems} == {p.message for p in other.problems}
@@ -104,7 +104,7 @@ class Verdict:
         return (head, *rows)
 
 
-def matrix(verdicts: Iterable[Verdict]) -> tuple[tuple[str, ...], ...]:
+def matrix(verdicts: Iterable[SceneVerdict]) -> tuple[tuple[str, ...], ...]:
     """Property by scene: the table of the README. The first row names the scenes."""
     listed = list(verdicts)
     names = list(dict.fromkeys(f.name for v in listed for f in v.findings))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fsm.language.problem import Place
 from fsm.verify.counterexample import Counterexample
-from fsm.verify.verdict import Verdict, matrix
+from fsm.verify.verdict import SceneVerdict, matrix
 from fsm.world.world import World
 
 MARKS = {"holds": "holds", "violated": "FAILS", "unjudged": "?", "not applicable": "-", "-": "-"}
@@ -25,7 +25,7 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
     return "\n".join((indent + line).rstrip() for line in lines)
 
 
-def outcome(verdicts: Sequence[Verdict], wanted: int) -> str:
+def outcome(verdicts: Sequence[SceneVerdict], wanted: int) -> str:
     """One word for the scenes of a spec of which `wanted` were to be searched: no PASS while one is missing."""
     if not verdicts:
         return "not searched"
@@ -33,7 +33,7 @@ def outcome(verdicts: Sequence[Verdict], wanted: int) -> str:
     return next((word for word in ("FAIL", "PARTIAL") if word in found), "PASS")
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
+def table(verdicts: Sequence[SceneVerdict]) -> str:
     """Property by scene, then what each search was: cells, states, speed, memory."""
     head, *rows = matrix(verdicts)
     found = [("property", *(v.scene for v in verdicts))]
@@ -60,11 +60,11 @@ def _together(rows: Iterable[Sequence[str]]) -> list[tuple[str, Sequence[str]]]:
     ]
 
 
-def _count(verdict: Verdict) -> str:
+def _count(verdict: SceneVerdict) -> str:
     return f"{verdict.states:,}{' so far' if verdict.partial else ''}"
 
 
-def failures(verdicts: Iterable[Verdict]) -> list[tuple[str, Counterexample]]:
+def failures(verdicts: Iterable[SceneVerdict]) -> list[tuple[str, Counterexample]]:
     """Each violated property once, with the shortest of its runs and the scenes it fails in."""
     runs: dict[str, tuple[str, str, Place, Counterexample]] = {}
     scenes: dict[str, list[str]] = {}
@@ -83,7 +83,7 @@ def failures(verdicts: Iterable[Verdict]) -> list[tuple[str, Counterexample]]:
     return found
 
 
-def impossible(verdicts: Iterable[Verdict]) -> dict[str, str]:
+def impossible(verdicts: Iterable[SceneVerdict]) -> dict[str, str]:
     """Each reached cell that 'cannot happen' once, with the way to it."""
     found: dict[str, str] = {}
     for verdict in verdicts:
@@ -92,7 +92,7 @@ def impossible(verdicts: Iterable[Verdict]) -> dict[str, str]:
     return found
 
 
-def assumptions(world: World, verdicts: Sequence[Verdict]) -> str:
+def assumptions(world: World, verdicts: Sequence[SceneVerdict]) -> str:
     """What the verdicts took for granted, each once, with where, what it says and its evidence."""
     lines = []
     for each in world.assumptions.values():
@@ -108,7 +108,7 @@ def assumptions(world: World, verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def bounded(verdicts: Sequence[Verdict]) -> str:
+def bounded(verdicts: Sequence[SceneVerdict]) -> str:
     """How far each scene went: how often things may happen, and how often a full queue cut a move."""
     lines: dict[str, None] = {}
     for v in verdicts:
@@ -119,14 +119,14 @@ def bounded(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def by_assumption(base: Sequence[Verdict], flipped: Mapping[str, Sequence[Verdict]]) -> str:
+def by_assumption(base: Sequence[SceneVerdict], flipped: Mapping[str, Sequence[SceneVerdict]]) -> str:
     """What becomes of the verdict when an assumption is switched, one at a time."""
     rows = [("as assumed", *(_said(v) for v in base))]
     rows += [(name, *(_said(v) for v in verdicts)) for name, verdicts in flipped.items()]
     return columns([("with", *(v.spec for v in base)), *rows])
 
 
-def _said(verdict: Verdict) -> str:
+def _said(verdict: SceneVerdict) -> str:
     names = list(dict.fromkeys(f.name.partition("[")[0] for f in verdict.violated))
     if verdict.problems:
         names.append("impossible cell")

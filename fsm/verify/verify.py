@@ -15,9 +15,9 @@ from fsm.machine.table import TurnMachine
 from fsm.verify.counterexample import Counterexample, Narrator
 from fsm.verify.cycles import Cycles, Lasso
 from fsm.verify.explore import MAX_STATES, Explorer, Tick
-from fsm.verify.property import Claim, Joint, Judgement, Properties, Property
+from fsm.verify.property import Claim, Joint, Properties, Property, PropertyJudge
 from fsm.verify.tables import BITS, MASK, Reactions, Tables
-from fsm.verify.verdict import CellUse, Finding, Verdict
+from fsm.verify.verdict import CellUse, Finding, SceneVerdict
 from fsm.world.binding import Binding, WorldSettings
 from fsm.world.code import Codes
 from fsm.world.world import World
@@ -83,7 +83,7 @@ class Verification:
         self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c, bench.joint.lacks(c)))}
         self.claims = properties.claims
         self.properties = [p for c in properties.claims if c.name not in self.skipped for p in bench.bound(c)]
-        self.judgement = Judgement(self.properties, bench.joint.padding)
+        self.judgement = PropertyJudge(self.properties, bench.joint.padding)
         self.tables = Tables(bench.machine, self.binding, self.judgement, bench.reactions)
         self.explorer = Explorer(self.tables, limits.max_states)
         self.narrator = Narrator(self.explorer)
@@ -99,7 +99,7 @@ class Verification:
         missing = [n for n in claim.needs if not self.binding.holds(n)]
         return f"needs {', '.join(('not ' if n.negated else '') + n.name for n in missing)}" if missing else ""
 
-    def run(self, clock: Clock, tick: Tick = _always) -> Verdict:
+    def run(self, clock: Clock, tick: Tick = _always) -> SceneVerdict:
         """Explores (continues, if it was interrupted) and judges."""
         began = clock()
         self.explorer.run(tick)
@@ -108,7 +108,7 @@ class Verification:
         explorer = self.explorer
         channels = [c.name for c in self.world.channels]
         cells = self.cells()
-        return Verdict(
+        return SceneVerdict(
             self.spec.name, self.world.name, self.limits.scene, self.settings.assume, self.settings.bounds,
             self.settings.capacities, not explorer.done, len(explorer.order), len(explorer.targets), explorer.depth(),
             self.seconds, explorer.bytes_per_state(), dict(zip(channels, explorer.cut, strict=True)), findings,
@@ -221,7 +221,7 @@ class Verification:
 
 def verify(
     spec: Spec, world: World, properties: Properties, limits: SearchLimits, clock: Clock, tick: Tick = _always
-) -> Verdict:
+) -> SceneVerdict:
     """One exploration, judged."""
     return Verification(spec, world, properties, limits).run(clock, tick)
 
@@ -238,7 +238,7 @@ def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:
 
 def verify_stable(
     bench: Workbench, limits: SearchLimits, clock: Clock, tick: Tick = _always, most: int = 8
-) -> tuple[Verdict, ...]:
+) -> tuple[SceneVerdict, ...]:
     """Doubles the capacities of full queues until nothing is cut, verdict and cuts do not change, or to `most`."""
     spec, world, properties = bench.spec, bench.world, bench.properties
     verdicts = [Verification(spec, world, properties, limits, bench).run(clock, tick)]
@@ -253,7 +253,7 @@ def verify_stable(
     return tuple(verdicts)
 
 
-def unused_rows(spec: Spec, verdicts: Sequence[Verdict]) -> tuple[Problem, ...]:
+def unused_rows(spec: Spec, verdicts: Sequence[SceneVerdict]) -> tuple[Problem, ...]:
     """A warning for each explicit ignore or defer that no exploration came to."""
     reached = frozenset().union(*(v.rows for v in verdicts))
     found: dict[Place, list[str]] = {}

@@ -41,6 +41,10 @@ class Path:
     lost: str | None
     sends: int
 
+    def changing(self, change: QueueChange) -> Path:
+        """The same with one more change of a queue."""
+        return Path((*self.changes, change), self.event, self.lost, self.sends)
+
 
 def guards(conditions: Sequence[Expr]) -> Guards:
     """One function for many guards: the numbers of those that hold."""
@@ -110,12 +114,12 @@ class Code:
                     return
                 path, acts = self._send(act, path, acts)
             elif isinstance(act, EmitEvent):
-                path = attrs.evolve(path, event=act.event)
+                path = Path(path.changes, act.event, path.lost, path.sends)
                 acts = (*acts, *self.hooks.get(("event", act.event), ()))
             elif isinstance(act, Clear):
-                path = attrs.evolve(path, changes=(*path.changes, QueueChange("clear", act.channel)))
+                path = path.changing(QueueChange("clear", act.channel))
             elif isinstance(act, Rename):
-                path = attrs.evolve(path, changes=(*path.changes, renamed(self.world, act)))
+                path = path.changing(renamed(self.world, act))
         self._lines.append(f"{indent}return {len(self.paths)}")
         self.paths.append(path if self.lose < 0 or path.lost is not None else None)
 
@@ -141,8 +145,8 @@ class Code:
         message = self.world.messages[act.message]
         sends = path.sends + (self.lossy and message.lossy)
         if sends > path.sends and path.sends == self.lose:
-            return attrs.evolve(path, sends=sends, lost=message.name), (*message.lost, *acts)
-        path = attrs.evolve(path, sends=sends, changes=(*path.changes, pushed(message)))
+            return Path(path.changes, path.event, message.name, sends), (*message.lost, *acts)
+        path = Path((*path.changes, pushed(message)), path.event, path.lost, sends)
         return path, (*self.hooks.get(("sent", act.message), ()), *acts)
 
 

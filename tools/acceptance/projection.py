@@ -49,7 +49,7 @@ class Rule:
 
 
 @attrs.frozen(eq=False)
-class Kind:
+class SessionKind:
     """A kind of session: the words that are spoken in it, where its settings are so."""
 
     name: str
@@ -122,7 +122,7 @@ class Projection:
     cleared: tuple[int, ...]
     counters: tuple[str, ...]
     turn_detection: tuple[str, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[SessionKind, ...]
     settings: tuple[tuple[Mapping[str, tuple[str, ...]], Mapping[str, str]], ...]
     relaxes: Mapping[str, str]
     recordings: tuple[Recording, ...]

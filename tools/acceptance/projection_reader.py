@@ -16,7 +16,7 @@ from fsm.language.vocabulary import Vocabulary
 from fsm.world.reader import WorldReader
 from fsm.world.world import Act, Rename, Test, World
 from tools.acceptance.identities import WORDS
-from tools.acceptance.projection import ANY, Dialect, Kind, Marks, Projection, Recording, Rule
+from tools.acceptance.projection import ANY, Dialect, Marks, Projection, Recording, Rule, SessionKind
 
 SECTIONS = (
     "projection", "world", "begins", "unseen", "counters", "roles_unseen", "adds", "every", "client", "server",
@@ -135,7 +135,7 @@ class ProjectionReader(Reader):
 
     # --- sessions and dialects ----------------------------------------------------------------------------------------
 
-    def _kind(self, key: Node, node: Node) -> Kind:
+    def _kind(self, key: Node, node: Node) -> SessionKind:
         fields = self.mapping(node, ("where", "vocabulary"))
         vocabulary: Vocabulary | None = None
         if "vocabulary" in fields:
@@ -144,7 +144,7 @@ class ProjectionReader(Reader):
             self.problems.add(key.place, "missing", f"the kind '{key.text}' needs 'vocabulary:'")
             self.problems.raise_if_any()
         assert vocabulary is not None
-        return Kind(key.text or "", self._where(fields.get("where")), vocabulary)
+        return SessionKind(key.text or "", self._where(fields.get("where")), vocabulary)
 
     def _setting(self, node: Node) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, str]]:
         fields = self.mapping(node, ("where", "assume"))

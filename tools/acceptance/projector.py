@@ -9,7 +9,7 @@ import attrs
 
 from fsm.machine.wire import read_wire
 from tools.acceptance.identities import Identities
-from tools.acceptance.projection import Dialect, Kind, Projection, Rule, Wire, fits, text_at
+from tools.acceptance.projection import Dialect, Projection, Rule, SessionKind, Wire, fits, text_at
 
 Side = Literal["client", "server", "local"]
 
@@ -31,7 +31,7 @@ class Observation:
 class Terms:
     """What holds from an event on by what the session's settings say: the kind of session, assumptions besides."""
 
-    kind: Kind
+    kind: SessionKind
     assume: tuple[tuple[str, str], ...] = ()
 
 

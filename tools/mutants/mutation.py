@@ -14,7 +14,7 @@ from fsm.language.problem import Place, Problem, Problems
 from fsm.language.spec import Row, Spec
 from fsm.language.typestate import Typestate
 from fsm.verify.property import Properties
-from fsm.verify.verdict import Verdict
+from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification
 from fsm.world.world import World
 from tools.mutants.alike import Question, Steps, asked
@@ -95,7 +95,7 @@ class Jury:
 
     def __init__(self, spec: Spec, world: World, properties: Properties, scenes: Iterable[SearchLimits]) -> None:
         self.spec, self.world, self.properties = spec, world, properties
-        verdicts: list[Verdict] = []
+        verdicts: list[SceneVerdict] = []
         questions: list[Question] = []
         for limits in scenes:
             verification = Verification(spec, world, properties, limits)
@@ -142,7 +142,7 @@ class Jury:
             return "", f"too many states in {', '.join(cut)}"
         return "", f"{searched} scenes come to it" if searched else "no scene comes to it"
 
-    def _scene(self, broken: Spec, sound: Verdict, limits: SearchLimits) -> _SceneOutcome:
+    def _scene(self, broken: Spec, sound: SceneVerdict, limits: SearchLimits) -> _SceneOutcome:
         known = {f.name for f in sound.violated}
         verification = Verification(broken, self.world, self.properties, limits)
         clauses = verification.judgement.clauses
@@ -176,7 +176,7 @@ class Changed:
         self.states = any(broken.states[name] != state for name, state in spec.states.items())
         self.timers = frozenset(d.event for name, d in spec.deadlines.items() if name not in broken.deadlines)
 
-    def reached(self, verdict: Verdict) -> bool:
+    def reached(self, verdict: SceneVerdict) -> bool:
         """Does the scene of this verdict come to any of it?"""
         if self.states or self.rows & verdict.rows or self.cells & verdict.cells.keys():
             return True

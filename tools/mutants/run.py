@@ -148,9 +148,9 @@ def tried(name: str, spec: Spec, progress: SearchProgress, every: int = 1) -> Tr
         for judged in results(_judge, order, _prepare, (name,), goes_on):
             notices.extend(judged)
     ranked = {m.id: i for i, m in enumerate(mutants(spec))}
-    return Trial(
-        spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known_of(name), len(chosen) - len(notices)
-    )
+    known = {mutant: why for mutant, why in known_of(name).items() if ranked.get(mutant, 0) % every == 0}
+    left = len(chosen) - len(notices)
+    return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known, left)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

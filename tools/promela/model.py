@@ -94,7 +94,7 @@ class PromelaModel:
             how = [comment(f"spin -a FILE && gcc -O2 -DNOREDUCE -o pan pan.c && {CLAIM}=0 ./pan -a -m10000000")]
             how += [comment(f"{CLAIM}={i}: {p.name}") for i, p in enumerate(self.lasting.promises)]
         return [
-            comment(f"{self.spec.name}: written by turnspec verify --promela"), comment(f"assumed: {assumed}"),
+            comment(f"{self.spec.name}: written by python -m tools.promela"), comment(f"assumed: {assumed}"),
             comment(f"bounds: {bounds}"), *how, "",
         ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from adapters.specs import load_spec
 from adapters.verify.run import Environment, load_environment
 from fsm.language.problem import SpecError
 from fsm.verify.sequence_diagram import mermaid
-from fsm.verify.verdict import Verdict
+from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, verify
 from tests.fsm.verify import house
 
@@ -40,7 +40,7 @@ def around() -> Environment:
     return load_environment()
 
 
-def verdict(path: Path, scene: str, turns: int) -> Verdict:
+def verdict(path: Path, scene: str, turns: int) -> SceneVerdict:
     spec = load_spec(path, typestate=False).spec
     limits = SearchLimits(scene, bounds={"turns": turns})
     return verify(spec, around().world, around().properties, limits, lambda: 0.0)

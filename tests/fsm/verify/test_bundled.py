@@ -8,7 +8,7 @@ import re
 import pytest
 
 from fsm.verify.sequence_diagram import escaped, mermaid
-from fsm.verify.verdict import Verdict, matrix
+from fsm.verify.verdict import SceneVerdict, matrix
 from fsm.verify.verify import SearchLimits, Verification, scenes, unused_rows
 from tests.fsm.verify import house
 
@@ -18,7 +18,7 @@ SCENES = [(name, scene) for name in house.BUNDLED for scene in scenes(house.spec
 
 
 @functools.cache
-def verification(name: str, scene: str) -> tuple[Verification, Verdict]:
+def verification(name: str, scene: str) -> tuple[Verification, SceneVerdict]:
     made = Verification(house.spec(name), house.world(), house.properties(), SearchLimits(scene=scene))
     return made, made.run(lambda: 0.0)
 

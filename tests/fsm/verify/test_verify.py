@@ -9,7 +9,7 @@ from fsm.language.loader import load
 from fsm.language.problem import SpecError
 from fsm.verify.property_reader import load_properties
 from fsm.verify.sequence_diagram import mermaid
-from fsm.verify.verdict import Verdict
+from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verdict_text import outcome
 from fsm.verify.verify import SearchLimits, Verification, Workbench, unused_rows, verify_stable
 from fsm.world.reader import load_world
@@ -21,7 +21,7 @@ def clock() -> float:
     return 0.0
 
 
-def statuses(verdict: Verdict) -> dict[str, str]:
+def statuses(verdict: SceneVerdict) -> dict[str, str]:
     return {f.name: f.status for f in verdict.findings}
 
 
