@@ -1,6 +1,6 @@
 """From an object of a log to a record: finds the event in its wrapping, its side, time and call; takes the audio out.
 
-Never here: lines and files. What holds no event of a Realtime conversation gives nothing.
+What holds no event of a Realtime conversation gives nothing.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _is_wrapping(value: Json, kind: str) -> bool:
 
 
 def _close(value: Json) -> Json | None:
-    """A close, as a log tells it: a word for it, with a code or a reason."""
+    """A close, as a log reports it: a word for it, with a code or a reason."""
     words = (value.get("kind"), value.get("type"), value.get("event"), value.get("msg"), value.get("message"))
     if not any(len(word) < 40 and _CLOSES.fullmatch(word) for word in words if isinstance(word, str)):
         return None
@@ -209,13 +209,13 @@ class RecordMaker:
         self.skipped = 0
 
     def learn(self, found: Sequence[FoundEvent]) -> None:
-        """What the first events of a log tell of all of it: the unit of its times, the name by which it tells calls
+        """What the first events of a log show of all of it: the unit of its times, the name by which it tells calls
         apart (one that has a value of its own for each event does not)."""
         self._clock.learn(each.at for each in found)
         self._call_key = next((key for key in CALL_KEYS if _tells_calls_apart(key, found)), "")
 
     def record(self, line: int, found: FoundEvent) -> Record | None:
-        """A record, or None for what is no event. A known type says whose it is, whatever the log says."""
+        """A record, or None for what is not an event. A known type says whose it is, whatever the log says."""
         kind = found.event.get("type")
         if not isinstance(kind, str):
             self.skipped += 1

@@ -79,7 +79,7 @@ def _escaped(text: str, start: int) -> tuple[object, int, bool]:
 
 
 def parsed(text: str | bytes) -> object:
-    """A text that is one JSON value; None if it is none. Bytes that are no UTF-8 are replaced."""
+    """A text that is one JSON value; None if it is not. Bytes that are not UTF-8 are replaced."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -111,7 +111,7 @@ _DEEPEST: Final = 40
 
 
 class _CutError(Exception):
-    """The text is over, or goes on with something that is no object."""
+    """The text is over, or continues with something that is not an object."""
 
 
 def loose(text: str, start: int = 0) -> tuple[dict[str, object], int, bool] | None:

@@ -354,7 +354,7 @@ def _depth(text: str) -> int:
 
 
 def _close(text: str) -> FoundEvent | None:
-    """A line without an event that tells of a close with a code."""
+    """A line without an event that reports a close with a code."""
     if not _CLOSE.search(text):
         return None
     code = next((m for m in _CODE.finditer(text) if not _is_year(text, m)), None)

@@ -1,4 +1,4 @@
-"""Audits log files: opens them, feeds what is in them, quotes the specs. Never how a report looks."""
+"""Audits log files: opens them, feeds what is in them, quotes the specs."""
 
 from __future__ import annotations
 

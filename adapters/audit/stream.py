@@ -1,4 +1,4 @@
-"""Bytes of a log as numbered lines: files, gzip, standard input. Bounded lines, bounded memory. Never their meaning."""
+"""Bytes of a log as numbered lines: files, gzip, standard input. Bounded lines, bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report for a terminal, with rich. Never what is in it (fsm.audit.report.phrases)."""
+"""The report for a terminal, with rich. What it says is in fsm.audit.report.phrases."""
 
 from __future__ import annotations
 

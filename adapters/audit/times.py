@@ -1,4 +1,4 @@
-"""Times in logs: a number or a text as milliseconds, of whatever origin. Never a clock.
+"""Times in logs: a number or a text as milliseconds, of whatever origin.
 
 Numbers are told apart by size: seconds, milliseconds, microseconds or nanoseconds since 1970; what is smaller, by how
 far apart they are. A key that ends in `_ms` says it itself.
@@ -34,7 +34,7 @@ class Time(NamedTuple):
 
 def of_number(value: float, key: str = "") -> Time | None:
     """A number of a log, None if it is not a time. Small ones may be seconds or milliseconds since anything: the log as
-    a whole will tell."""
+    a whole will show."""
     if not -_LATEST < value < _LATEST:
         return None  # a number of any length, Infinity, NaN
     if key.endswith("_ms"):
@@ -127,7 +127,7 @@ class LogClock:
         self._guess = 1.0
 
     def learn(self, times: Iterable[Time | None]) -> None:
-        """What the first times of a log tell of their unit."""
+        """What the first times of a log show of their unit."""
         guessed = [time.ms / 1000.0 for time in times if time is not None and time.guessed]
         self._guess = 0.001 if are_milliseconds(guessed) else 1.0
 

@@ -1,7 +1,4 @@
-"""An audit of one log: fed with one record at a time, in bounded memory; `finish` gives the report.
-
-Never here: where records come from, what a rule thinks, how a report looks.
-"""
+"""An audit of one log: fed with one record at a time, in bounded memory; `finish` gives the report."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Create:
     outside: bool  # conversation: none - runs beside the default conversation
     directed: bool  # says by itself what is to be said
     in_text: bool  # wants it written
-    metadata: Mapping[str, object]  # carried, so that its response can be told from the provider's own
+    metadata: Mapping[str, object]  # carried, so that its response can be known from the provider's own
     active: Response | None = None
     rejected_before: int = 0
     other: Create | None = None  # another create without an answer yet
@@ -371,7 +371,7 @@ class ToolCall:
     asked: bool = False
     seeded: bool = False  # given to the session by the client, as part of a history
     refused: Evidence | None = None  # its output was rejected
-    done_at: int = 0  # telling events at its parent's end
+    done_at: int = 0  # later events at its parent's end
     followed: Evidence | None = None  # a response that came after it, with nothing said by the caller between
 
 
@@ -392,7 +392,7 @@ class LogView:
     """What the log itself shows: which side, which conversations (a session has one; more are several calls)."""
 
     server_events: int = 0
-    telling_events: int = 0  # of the provider, that show that time has passed
+    later_events: int = 0  # of the provider, that show that time has passed
     shows_provider: bool = False  # what the provider sends, and not its errors alone
     sees_client: bool = False  # what the client sends, not only what the provider says
     sees_items: bool = False  # items that join the conversation

@@ -54,8 +54,8 @@ class Excerpts:
 
 def lines_of(record: Record, observed: list[Observation], steps: list[ShadowStep], now_ms: float) -> list[ExcerptLine]:
     """A record, and what our machine did at it, in a few words each. Content passes without a word."""
-    telling = [s for s in steps if s.effects or s.before != s.after or s.outcome == _WRONG]
-    own = [ExcerptLine(s.at_ms, s.line, "turnspec", step_words(s), s.outcome == _WRONG) for s in telling]
+    shown = [s for s in steps if s.effects or s.before != s.after or s.outcome == _WRONG]
+    own = [ExcerptLine(s.at_ms, s.line, "turnspec", step_words(s), s.outcome == _WRONG) for s in shown]
     found = [line for line in own if line.at_ms < now_ms]  # deadlines and playout, before what the log has here
     began = record.direction == "server" and any(isinstance(each, AudioBegan) for each in observed)
     if began or not any(word in record.type for word in _QUIET):

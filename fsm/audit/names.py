@@ -1,6 +1,6 @@
 """Who sends which event, and which fields an event is known to have: to infer a direction, to notice what is new.
 
-Never here: what an event means. Source: docs/facts/realtime_api.md section 1; a test compares with the types
+Source: docs/facts/realtime_api.md section 1; a test compares with the types
 of `openai`.
 """
 

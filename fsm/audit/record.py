@@ -1,4 +1,4 @@
-"""What an audit reads: one event of a log, and what of it is kept as evidence. Never here: formats, files, judgement.
+"""What an audit reads: one event of a log, and what of it is kept as evidence.
 
 Audio is never in an event: a reader leaves `{"audio_bytes": n}` in its place, as the journal does.
 """
@@ -21,11 +21,11 @@ CLOSED = "closed"  # a local record: the socket ended, with `code` and `reason`
 STARTED = "call.started"  # a local record: what a journal's header says of how our machine was started
 FLUSHED = "effect.flush_playout"  # a local record: the client dropped what it had not yet played
 PLAYOUT = frozenset({"playout.started", "playout.progressed", "playout.drained", "playout.flushed", "playout.dropped"})
-"""Local records: what a playout of ours tells of the agent's audio, which no log of the wire can."""
+"""Local records: what a playout of ours reports of the agent's audio, which no log of the wire can."""
 LOCAL_FACTS = frozenset(
     {"caller.pressed_key", "caller.silent", "caller.hung_up", "uplink.committable", "operator.hang_up_requested",
      "application.say_requested"}
-)  # fmt: skip  # what a journal knows and no wire does: our machine is told of it, rules are not
+)  # fmt: skip  # what a journal knows and no wire does: our machine is fed with it, rules are not
 
 
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

@@ -11,7 +11,7 @@ from fsm.machine.machine import Event
 _PROGRESS_MS = 2000.0  # between two playout.progressed (docs/architecture.md section 6)
 _NEVER = float("inf")
 _KEPT = 64
-_ANSWER_MS = 500.0  # within which a log's playout has answered a flush, if it was told to flush, too
+_ANSWER_MS = 500.0  # within which a log's playout has answered a flush, if it was flushed there, too
 
 
 class ShadowPlayout:
@@ -27,9 +27,9 @@ class ShadowPlayout:
         self._is_playing = False
         self._has_ended = False
         self._flushed: dict[str, bool] = {}
-        self._flush: Event | None = None  # asked for, and not yet told by the log
+        self._flush: Event | None = None  # asked for, and not yet reported by the log
         self._flush_until_ms = _NEVER
-        self.is_reported = False  # the log tells what its playout did: nothing is reckoned any more
+        self.is_reported = False  # the log reports what its playout did: nothing is reckoned any more
 
     def push(self, response: str, item: str, ms: float, now_ms: float) -> list[Event]:
         """Audio came: it is played, or dropped because its response was flushed."""
@@ -49,7 +49,7 @@ class ShadowPlayout:
         return [Event("playout.started", {"response_id": response, "item_id": item})]
 
     def _drop(self, response: str, item: str) -> list[Event]:
-        """Audio of a response that was flushed: told once."""
+        """Audio of a response that was flushed: reported once."""
         if self._flushed[response]:
             return []
         self._flushed[response] = True
@@ -94,7 +94,7 @@ class ShadowPlayout:
             self._until_ms = max(self._until_ms, estimate_ms)
 
     def next_ms(self) -> float:
-        """When something is to be told next."""
+        """When something is to be reported next."""
         if self.is_reported:
             return self._flush_until_ms
         if not self._is_playing:
@@ -121,7 +121,7 @@ class ShadowPlayout:
         return [Event("playout.drained")]
 
     def flush(self, named: object, now_ms: float) -> list[Event]:
-        """playout.flushed, with what was heard of the item that played; where the log tells it, it will come."""
+        """playout.flushed, with what was heard of the item that played; where the log reports it, it will come."""
         for name in named if isinstance(named, list | tuple) else ():
             self._flushed.setdefault(str(name), False)
         while len(self._flushed) > _KEPT:

@@ -1,6 +1,6 @@
-"""Which line of a spec decides: rules name words of the language, the loaded spec tells where they stand.
+"""Which line of a spec decides: rules name words of the language, the loaded spec knows where they stand.
 
-Never here: a line number. A word the chosen spec does not have is looked for in the others.
+No line number is written here. A word the chosen spec does not have is looked for in the others.
 """
 
 from __future__ import annotations

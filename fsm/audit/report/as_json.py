@@ -1,4 +1,4 @@
-"""The report as JSON-like values, for programs. Flat, named as in the text. Never markup."""
+"""The report as JSON-like values, for programs. Flat, named as in the text."""
 
 from __future__ import annotations
 

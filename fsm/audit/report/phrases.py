@@ -1,4 +1,4 @@
-"""Sentences of a report that text, Markdown and HTML share: figures, side-by-side rows, evidence. Never markup."""
+"""Sentences of a report that text, Markdown and HTML share: figures, side-by-side rows, evidence."""
 
 from __future__ import annotations
 

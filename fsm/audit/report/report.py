@@ -122,7 +122,7 @@ class Timeline:
 
 
 Heard = Literal["told", "reckoned", "guessed", "unknown"]
-"""How a log shows when the agent was heard: our playout tells, by its length, by its tokens, not at all."""
+"""How a log shows when the agent was heard: our playout reports it, by its length, by its tokens, not at all."""
 
 
 @attrs.define

@@ -258,7 +258,7 @@ RULES = (
     AuditRule(
         "response-never-done", "A response that never ended",
         "A client that waits for response.done says nothing any more.",
-        "cancels a response that is overdue, presumes it lost when even that has no answer, and goes on.",
+        "cancels a response that is overdue, presumes it lost when even that has no answer, and continues.",
         on(ResponseStuck, _never_done),
         (SpecLink("deadline", "response_overdue", "a response has {after} to bring audio or end"),
          SpecLink("deadline", "close_overdue", "its end has {after} after a cancel")),

@@ -47,7 +47,7 @@ def _never_answered(left: ToolUnanswered, conversation: LoggedConversation) -> R
         text = f"{_named(call)} has no output: the one that was sent was rejected"
         return RuleJudgement(True, text, lines(call.evidence, call.refused), at_ms=call.at_ms)
     # without times: did anything happen after the response that called?
-    passed = not conversation.has_clock and call.parent_done and conversation.log.telling_events > call.done_at
+    passed = not conversation.has_clock and call.parent_done and conversation.log.later_events > call.done_at
     is_long = left.waited_ms > dead_air_ms or moved_on
     harm = (is_long or passed) and not hidden
     after = f"{seconds(left.waited_ms)} later" if harm and is_long else "by the end of the session"
@@ -127,7 +127,7 @@ def _truncation_refused(reported: ErrorReported, conversation: LoggedConversatio
 
 _ASK = SpecLink("choice", "next_answer", "the row that asks when the outputs of a round are there", "create_response")
 _SEEN = SpecLink("event", "tool.called.seen", "a call is run once")
-_LATE = SpecLink("event", "tool.returned.late", "a second result for a call is no event")
+_LATE = SpecLink("event", "tool.returned.late", "a second result for a call is not an event")
 RULES = (
     AuditRule(
         "tool-answered-twice", "A tool call was answered twice",

@@ -186,7 +186,7 @@ RULES = (
     AuditRule(
         "update-lost", "A session.update without an answer",
         "Nobody knows whether the session has its instructions and tools.",
-        "goes on after a deadline, in a state that says the session is unconfirmed.",
+        "continues after a deadline, in a state that says the session is unconfirmed.",
         on(UpdateLost, _lost) | on(UpdateOpen, _open),
         (SpecLink("deadline", "update_overdue", "an update has {after} to be confirmed"), _UPDATE),
     ),
@@ -220,7 +220,7 @@ RULES = (
     AuditRule(
         "session-expired", "The session reached its maximum duration",
         "The provider ends the session in the middle of the call.",
-        "opens a new session, tells it what was said, and goes on.",
+        "opens a new session, gives it what was said, and continues.",
         on(ErrorReported, partial(_reported, "session-expired")),
         (SpecLink("cell", "configured", "a lost session is opened anew", "provider.closed.retryable"),),
     ),

@@ -1,1 +1,1 @@
-"""How each event of a log changes what is known of its conversation, and what was observed. Never a judgement."""
+"""How each event of a log changes what is known of its conversation, and what was observed."""

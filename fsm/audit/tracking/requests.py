@@ -148,7 +148,7 @@ def in_response(conversation: LoggedConversation, record: Record) -> Iterator[Ob
         calls.pop(call.id)  # its arguments may have been cut: nobody is to answer it
     for call in calls.values():
         if call.response_id == name and not call.parent_done:
-            call.parent_done, call.done_at = True, conversation.log.telling_events
+            call.parent_done, call.done_at = True, conversation.log.later_events
             if call.early:
                 yield ToolAnsweredEarly(call.outputs[0], conversation.now_ms, call, record.evidence())
 

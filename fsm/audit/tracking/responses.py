@@ -37,7 +37,7 @@ _SPOKEN = ("output_audio", "audio")
 _AT_ONCE_MS = 1500.0  # after its first sound: an answer that is cut so early was cut by what nobody said
 _CUTS = 4  # that make a pattern
 _CALLS = ("function_call", "mcp_call")
-_TOKEN_MS = 50.0  # of audio, each output token (facts/realtime_api.md section 3.10)
+_TOKEN_MS = 50.0  # of audio, each output token (docs/facts/realtime_api.md section 3.10)
 _STATES = {state.value: state for state in ResponseState if state is not ResponseState.ACTIVE}
 
 

@@ -64,7 +64,7 @@ def update_sent(conversation: LoggedConversation, record: Record) -> tuple[()]:
     events, ended = conversation.log.server_events, conversation.responses.ended
     early = conversation.session.created is None and events == 0
     update = Update(record.evidence(), conversation.now_ms, early, record.text("event_id"), events, ended)
-    conversation.responses.said_for = (-1, None)  # told something new, the agent may speak again
+    conversation.responses.said_for = (-1, None)  # with something new, the agent may speak again
     conversation.session.updates.append(update)
     return ()
 

@@ -120,7 +120,7 @@ class Tracker:
             conversation.agent_audio.heard_until_ms = conversation.now_ms
         if record.direction == "server":
             log.server_events += 1
-            log.telling_events += not record.type.startswith(_SOON_AFTER)
+            log.later_events += not record.type.startswith(_SOON_AFTER)
             log.shows_provider = log.shows_provider or record.type != "error"
         log.sees_client = log.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
 

@@ -13,9 +13,11 @@ import pytest
 
 from adapters.audit import readers
 from adapters.audit.events import unwrap
+from adapters.audit.page import page
 from adapters.audit.run import Auditor
 from adapters.audit.times import LogClock, of_text
 from fsm.audit.record import CLOSED
+from fsm.audit.report import as_json, markdown
 from fsm.audit.report.report import LogReport
 from fsm.journal.journal import EffectLine, EndLine, Header, StepLine, WireLine, encode
 from tests.fsm.audit import failures
@@ -230,7 +232,7 @@ def test_no_log_ends_a_reader(runner: Auditor, tmp_path: Path, seed: int) -> Non
     runner.audit(str(path))
 
 
-ODD: tuple[object, ...] = (None, 7, "x", [], {}, [[]], {"type": 3}, True, -1e308)
+ODD: tuple[object, ...] = (None, 7, "x", [], {}, [[]], {"type": 3}, True, -1e308, 10**400, "\ud800\x1b[2J")
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -251,7 +253,9 @@ def test_no_event_ends_an_audit(runner: Auditor, tmp_path: Path, seed: int) -> N
             target[key] = copy.deepcopy(chance.choice(ODD))
     path = tmp_path / "log"
     path.write_text(as_lines(rows))
-    runner.audit(str(path))
+    report = runner.audit(str(path))
+    for text in (page([report]), markdown.page([report]), json.dumps(as_json.document([report]))):
+        text.encode()
 
 
 def test_a_packed_log_that_was_cut_is_read_to_where_it_ends(runner: Auditor, tmp_path: Path) -> None:

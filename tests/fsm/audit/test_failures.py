@@ -297,3 +297,55 @@ def test_a_transcription_session_answers_nobody() -> None:
     book.server("session.updated", session=session)
     book.says().wait(20.0).says()
     assert named(audited(book.rows).findings) == []
+
+
+def test_a_commit_in_vad_mode_is_a_note_and_one_that_nobody_answers_a_finding() -> None:
+    book = LogBook().greeted()
+    book.client("input_audio_buffer.commit")
+    report = audited(book.turn().rows)
+    assert (named(report.findings), [g.key for g in report.notes]) == ([], ["in VAD mode"])
+    book = LogBook(vad=False).greeted()
+    book.client("input_audio_buffer.commit")
+    book.wait(9.0).server("rate_limits.updated", rate_limits=[])
+    group = only(audited(book.rows), "commit")
+    assert group.first.text == "a commit has neither input_audio_buffer.committed nor an error 9.0 s later"
+
+
+def test_an_update_before_the_session_that_is_rejected_is_named_early() -> None:
+    book = LogBook()
+    about = book.update()
+    book.wait(0.1).created()
+    book.error("unknown_parameter", "Unknown parameter: 'session.x'.", about, "session.x")
+    group = only(audited(book.rows), "update-early")
+    assert group.first.text.startswith("a session.update before session.created was rejected: Unknown parameter")
+
+
+def test_a_create_that_waits_too_long_is_given_up() -> None:
+    book = LogBook().greeted()
+    book.create()
+    book.wait(20.0).create()
+    book.wait(0.03).answer()
+    report = audited(book.rows)
+    assert only(report, "create-unanswered").first.text.endswith("neither a response nor a rejection 20.0 s later")
+    assert report.figures.unanswered == 1
+
+
+def test_speech_that_never_stopped_is_found() -> None:
+    book = LogBook().greeted()
+    book.speech_started()
+    book.wait(31.0).server("rate_limits.updated", rate_limits=[])
+    assert named(audited(book.rows).findings) == ["turn-endless"]
+
+
+def test_an_output_for_a_call_that_the_log_does_not_show_is_a_note() -> None:
+    book = LogBook().greeted()
+    book.output("call_before", echo=False)
+    report = audited(book.turn().rows)
+    assert (named(report.findings), named(report.notes)) == ([], ["tool-unknown"])
+
+
+def test_of_several_logs_a_table_stands_first() -> None:
+    text = markdown.page([audited(failures.healthy()), audited(failures.two_tools_ask())])
+    assert "| log | findings | notes | what |" in text
+    assert "| `log.jsonl` | 0 | 1 | clean |" in text
+    assert "| `log.jsonl` | 1 | 0 | `create-per-tool` |" in text
