@@ -1,4 +1,4 @@
-"""`python -m bench`: all that is measured, in some minutes. Its parts: `bench.step`, `bench.verify`, `bench.calls`.
+"""`python -m bench`: all that is measured, in some minutes. Its parts: `bench.step`, `.check`, `.verify`, `.calls`.
 
 `bench.baseline` compares a call with that of an earlier commit.
 """
@@ -12,13 +12,16 @@ from pathlib import Path
 import click
 
 from bench import calls, step, verify
+from bench.check import measure as measured_checks
+from bench.check import show as show_checks
 from bench.report import Progress, console, machine_lines
-from bench.targets import TARGETS, call_lines, markdown, step_lines, verify_lines
+from bench.targets import TARGETS, call_lines, check_lines, markdown, step_lines, verify_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "docs" / "measured.md"
 _PLACE = re.compile(r"(<!-- bench:[^\n]*-->\n)(.*?)(<!-- end bench -->)", re.DOTALL)
 STEPS_TAKE_S = 15.0
+CHECKS_TAKE_S = 30.0
 SEARCHES_TAKE_S = 15.0
 
 
@@ -37,20 +40,23 @@ def main(write: bool, check: bool, rounds: int) -> None:
     out, machine, plan = console(), machine_lines(), calls.CallPlan(rounds=rounds)
     for line in machine:
         out.print(line, highlight=False)
-    progress = Progress(STEPS_TAKE_S + SEARCHES_TAKE_S + plan.takes_s)
+    progress = Progress(STEPS_TAKE_S + CHECKS_TAKE_S + SEARCHES_TAKE_S + plan.takes_s)
     progress.step("steps")
     steps = step.measure_all()
     step.show(steps)
+    progress.step("checks")
+    checks = list(measured_checks())
+    show_checks(checks)
     progress.step("searches")
     searches = list(verify.measure())
     verify.show(searches)
     found = calls.measure(plan, progress)
     calls.show(plan, found)
-    lines = step_lines(steps.steps, steps.held), verify_lines(searches), call_lines(found)
+    lines = step_lines(steps.steps, steps.held), check_lines(checks), verify_lines(searches), call_lines(found)
     if write:
         if any(line.busy for line in lines[-1]):
             sys.exit("docs/measured.md is not written: other programs ran meanwhile")
-        tables = "\n".join(markdown(each) for each in lines)
+        tables = "\n".join(markdown(each) for each in lines if each)
         MEASURED.write_text(written(MEASURED, f"{'; '.join(machine)}.\n\n{tables}"), encoding="utf-8")
         out.print("wrote docs/measured.md")
     sys.exit(any(line.missed for each in lines for line in each))

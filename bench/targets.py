@@ -16,6 +16,7 @@ from bench.report import table
 
 if TYPE_CHECKING:
     from bench.calls import BenchRun, MeasuredCalls, SideBySide
+    from bench.check import Checked
     from bench.step import MeasuredSteps
     from bench.verify import SearchRate
 
@@ -29,6 +30,7 @@ KB_A_CALL = 150.0
 OF_BASELINE = 1.1
 STATES_A_SECOND = 100_000
 QUICK_S = 1.0
+CHECK_FASTER = 6.0
 BUSY_SHARE = 0.01
 """Of the time a process waited for its core; from here on what is late may be late because of that."""
 
@@ -110,6 +112,38 @@ def step_lines(found: MeasuredSteps, held: Values) -> list[PromiseLine]:
                 OURS: BenchCell(f"{held['ours']:,.0f}"),
                 STOCK: BenchCell(f"{held['stock']:,.0f}"),
             },
+        ),
+    ]
+
+
+# --- a check ----------------------------------------------------------------------------------------------------------
+
+
+def check_lines(found: Sequence[Checked]) -> list[PromiseLine]:
+    """Of `bench.check`: how many times less CPU than the code it is compared with."""
+
+    def cell(now_s: float, then_s: float, target: float | None = None) -> BenchCell:
+        times = then_s / now_s
+        holds = None if target is None else times >= target
+        return BenchCell(f"{1000 * now_s:,.0f} of {1000 * then_s:,.0f} ({times:.1f})", holds)
+
+    if not found:
+        return []
+    return [
+        PromiseLine(
+            "type check, CPU ms of then (times less)",
+            f"at least {CHECK_FASTER:.0f} times less",
+            {each.spec: cell(each.typestate_s, each.old_typestate_s, CHECK_FASTER) for each in found},
+        ),
+        PromiseLine(
+            "`turnspec check`, the whole command",
+            "",
+            {each.spec: cell(each.command_s, each.old_command_s) for each in found},
+        ),
+        PromiseLine(
+            "the same, its verdict kept",
+            "",
+            {each.spec: cell(each.kept_s, each.old_command_s) for each in found},
         ),
     ]
 

@@ -6,7 +6,7 @@ Never here: working that out, problems (fsm.language.typestate).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -23,7 +23,8 @@ class Packing:
 
     def __init__(self, spec: Spec) -> None:
         self.known = 1 + len(spec.slots)
-        self.unknown = [-1] * (len(spec.variables) - self.known)
+        self._unknown = (-1,) * (len(spec.variables) - self.known)
+        self._values: dict[Situation, tuple[int, ...]] = {}
         self.shifts, self.masks = [0] * self.known, [0] * self.known
         shift = 0
         for index in reversed(range(self.known)):
@@ -36,9 +37,20 @@ class Packing:
         """Of a configuration, or of what is known of it."""
         return sum(value << shift for value, shift in zip(v, self.shifts, strict=False))
 
-    def values(self, situation: Situation) -> list[int]:
+    def values(self, situation: Situation) -> tuple[int, ...]:
         """A configuration; context positions hold -1, nobody may read them directly."""
-        return [(situation & mask) >> shift for mask, shift in zip(self.masks, self.shifts, strict=True)] + self.unknown
+        found = self._values.get(situation)
+        if found is None:
+            fields = zip(self.masks, self.shifts, strict=True)
+            found = (*[(situation & mask) >> shift for mask, shift in fields], *self._unknown)
+            self._values[situation] = found
+        return found
+
+    def moved(self, situation: Situation, word: Word, slots: Mapping[str, int]) -> Situation:
+        """After a word has moved the slots, which `slots` maps to positions."""
+        v = list(self.values(situation))
+        word.move(slots, v)
+        return self.pack(v)
 
     def mask(self, indexes: Iterable[int]) -> int:
         """The bits of the state and of the slots among these variables."""
@@ -117,6 +129,8 @@ class Readers:
         self._answers: dict[str, tuple[Answer, ...]] = {}
         self._choices: dict[str, Decision] = {}
         self._followed: dict[str | None, set[Situation]] = {}
+        self._rows: dict[int, RowSteps] = {}
+        self._events = [self._event(event) for event in spec.events]
         self.entry = {name: self._steps(state.entry) for name, state in spec.states.items()}
         self.exit = {name: self._steps(state.exit) for name, state in spec.states.items()}
 
@@ -124,7 +138,7 @@ class Readers:
         """For each event, in the order of the spec."""
         found = self._answers.get(state)
         if found is None:
-            found = self._answers[state] = tuple(self._answer(state, event) for event in self.spec.events)
+            found = self._answers[state] = tuple(self._answer(state, event) for event in self._events)
         return found
 
     def choice(self, name: str) -> Decision:
@@ -140,24 +154,33 @@ class Readers:
             found = self._conditions[expr.python] = Condition(expr, self.packing.mask(expr.reads))
         return found
 
-    def _answer(self, state: str, event: str) -> Answer:
-        spec = self.spec
-        word = spec.vocabulary.events.get(event)
-        deadline = spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
+    def _event(self, event: str) -> Answer:
+        """Of no state, so without a decision."""
+        word = self.spec.vocabulary.events.get(event)
+        deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
         running = self.condition(deadline.condition) if deadline is not None else None
-        cell = spec.cells.get((state, event))
-        what = f"'{event}' in state '{state}'"
-        decision = self._decision(what, cell.rows, cell.place) if cell is not None else None
-        masks = [each.mask for each in (running, decision) if each is not None]
-        return Answer(event, word, running, decision, _union([self._mask(word), *masks]), ~self._moved(word))
+        mask = self._mask(word) | (running.mask if running is not None else 0)
+        return Answer(event, word, running, None, mask, ~self._moved(word))
+
+    def _answer(self, state: str, event: Answer) -> Answer:
+        name, cell = event.event, self.spec.cells.get((state, event.event))
+        if cell is None:
+            return Answer(name, event.word, event.running, None, event.mask, event.keep)
+        decision = self._decision(f"'{name}' in state '{state}'", cell.rows, cell.place)
+        return Answer(name, event.word, event.running, decision, event.mask | decision.mask, event.keep)
 
     def _decision(self, what: str, rows: Sequence[Row], place: Place) -> Decision:
         made = tuple(self._row(row) for row in rows)
         return Decision(what, place, made, _union(row.guard.mask for row in made if row.guard is not None))
 
     def _row(self, row: Row) -> RowSteps:
-        guard = self.condition(row.guard) if row.guard is not None else None
-        return RowSteps(row, guard, self._steps(row.operations), self._followed.setdefault(row.target, set()))
+        """One for all states of a group, which share the row itself; kept alive here, its id stays its own."""
+        found = self._rows.get(id(row))
+        if found is None:
+            guard = self.condition(row.guard) if row.guard is not None else None
+            followed = self._followed.setdefault(row.target, set())
+            found = self._rows[id(row)] = RowSteps(row, guard, self._steps(row.operations), followed)
+        return found
 
     def _steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         return tuple(step for op in operations if (step := self._step(op)) is not None)

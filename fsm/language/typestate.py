@@ -124,9 +124,8 @@ class Typestate:
             return
         self.live.add((state, answer.event))
         after = here
-        if answer.word is not None:
-            answer.word.move(self.spec.slot_index, v)
-            after = self.packing.pack(v[: self.packing.known])
+        if answer.word is not None and answer.word.moves:
+            after = self.packing.moved(here, answer.word, self.spec.slot_index)
         for row in self._decide(answer.decision, after):
             # of an event that is ignored nothing is done, but what it says of the slots is so
             if row.row.kind in ("go", "stay") or (row.row.kind == "ignore" and after != here):
@@ -169,14 +168,13 @@ class Typestate:
         """Every situation that the steps can leave behind."""
         found = [situation]
         for step in steps:
-            following: dict[Situation, None] = {}
+            following: list[Situation] = []
             for each in found:
                 leads = step.known.get(each & step.mask)
                 if leads is None:
-                    leads = step.known[each & step.mask] = tuple(self._stepped(step, each, place))
-                for bits in leads:
-                    following[each & ~step.mask | bits] = None
-            found = list(following)
+                    leads = step.known[each & step.mask] = tuple(dict.fromkeys(self._stepped(step, each, place)))
+                following += [each & ~step.mask | bits for bits in leads]
+            found = following if len(found) == 1 else list(dict.fromkeys(following))
         return found
 
     def _stepped(self, step: Step, situation: Situation, place: Place) -> Iterator[int]:
@@ -189,8 +187,7 @@ class Typestate:
             v = self.packing.values(situation)
             if not step.word.admits(self.spec.slot_index, v):
                 self._illegal(step.op, step.word, v, place)
-            step.word.move(self.spec.slot_index, v)
-            yield self.packing.pack(v[: self.packing.known]) & step.mask
+            yield self.packing.moved(situation, step.word, self.spec.slot_index) & step.mask
 
     def _illegal(self, op: Operation, word: Word, v: Sequence[int], place: Place) -> None:
         bad = [s for s in self.spec.slots if s.name in word.when and v[s.index] not in word.when[s.name]]
