@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from bench import calls, step, verify
-from bench import check as type_check
+from bench.check import measure as measured_checks
+from bench.check import show as show_checks
 from bench.report import Progress, console, machine_lines
 from bench.targets import TARGETS, call_lines, check_lines, markdown, step_lines, verify_lines
 
@@ -44,8 +45,8 @@ def main(write: bool, check: bool, rounds: int) -> None:
     steps = step.measure_all()
     step.show(steps)
     progress.step("checks")
-    checks = list(type_check.measure())
-    type_check.show(checks)
+    checks = list(measured_checks())
+    show_checks(checks)
     progress.step("searches")
     searches = list(verify.measure())
     verify.show(searches)
