@@ -28,7 +28,11 @@ class AgentAudioPath:
     def pull(self) -> bytes | None:
         """The frame for the 20 ms that begin now; None is silence."""
         frame = self._playout.pull()
-        return self._prompts.pull() if frame is None else frame
+        if frame is None:
+            return self._prompts.pull()
+        if self._prompts.has_reassured:
+            self._prompts.end_reassurance()
+        return frame
 
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
@@ -47,8 +51,13 @@ class AgentAudioPath:
     def play_prompt(self, name: str) -> None:
         self._prompts.play(name)
 
+    def reassure(self) -> None:
+        """The caller waits and hears nothing: a moment, please."""
+        self._prompts.reassure()
+
     def flush(self, response_ids: Sequence[str], spare: Collection[str]) -> None:
         """Cuts what is heard, and what still comes of these responses; those to `spare` play on."""
         self._transcoder.drop_provider_audio()
         self._prompts.cut()
+        self._prompts.end_reassurance()
         self._playout.flush(response_ids, spare)

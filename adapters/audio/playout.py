@@ -6,7 +6,8 @@ left. Time is counted in pulls: one pull is one frame due.
 
 Facts: `playout.started` {response_id, item_id}, `playout.progressed` {} every 2 s of audio really played,
 `playout.drained` {}, `playout.flushed` {items: [{item_id, response_id, content_index, heard_ms, received_ms}]},
-`playout.dropped` {items: [one, heard_ms and received_ms 0]}: an item that came after the flush of its response.
+`playout.dropped` {items: [one, heard_ms and received_ms 0]}: an item that came after the flush of its response;
+`playout.heard` and `playout.silent` {response_id}: the verdict of adapters.audio.hearing on a response.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import attrs
 from adapters.audio import OnFact
 from adapters.audio.declick import faded_in_front_of
 from adapters.audio.formats import FRAME_MS, AudioFormat
+from adapters.audio.hearing import Hearing
 
 DRAINED_AFTER_MS: Final = 400  # an empty queue this long is the end, also if the provider never said so
 PROGRESS_MS: Final = 2000
@@ -87,8 +89,12 @@ class Playout:
     At most `max_queued_ms` wait; audio beyond that is dropped, the newest first, and counted.
     """
 
-    def __init__(self, on_fact: OnFact, *, rate_hz: int = 8000, max_queued_ms: int = 600_000) -> None:
+    def __init__(
+        self, on_fact: OnFact, *, rate_hz: int = 8000, max_queued_ms: int = 600_000, sound_dbfs: float = -45.0
+    ) -> None:
         self.format = AudioFormat("pcm16", rate_hz)
+        self._hearing = Hearing(on_fact, threshold_dbfs=sound_dbfs)
+        self._ended: dict[str, None] = {}  # responses that have ended and whose audio is not played out
         self._on_fact = on_fact
         self._counted = _Counted()
         self._frame_bytes = self.format.frame_bytes
@@ -156,6 +162,9 @@ class Playout:
         """The provider has generated all of it; what is queued still plays."""
         self._open.pop(response_id, None)
         self._gap.end_response(response_id)
+        if response_id not in self._late:
+            self._ended[response_id] = None
+            self._judge_ended()
         self._forget_heard()
 
     def pull(self) -> bytes | None:
@@ -190,6 +199,8 @@ class Playout:
             self._cut_sample = self._last_frame[-2:]
         ended = {item.response_id: None for item in cut.values() if item.response_id not in self._open}
         for response_id in (*response_ids, *ended):
+            self._hearing.cut(response_id)
+            self._ended.pop(response_id, None)
             self._late.pop(response_id, None)
             self._late[response_id] = None
             self._open.pop(response_id, None)
@@ -247,11 +258,22 @@ class Playout:
             self._count_heard(item, wanted)
         else:
             frame = self._assembled(wanted)
+        if self._hearing.awaits(item.response_id):
+            self._hearing.hear(item.response_id, frame)
+        if self._ended:
+            self._judge_ended()
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
             self._progress_ms = 0
             self._on_fact("playout.progressed", {})
         return frame
+
+    def _judge_ended(self) -> None:
+        """What has ended and is played out has been heard, or there was nothing to hear."""
+        queued = {item.response_id for item, _ in self._queue}
+        for response_id in [each for each in self._ended if each not in queued]:
+            del self._ended[response_id]
+            self._hearing.end(response_id)
 
     def _assembled(self, wanted: int) -> bytes:
         """A frame from several chunks, padded when the queue ends."""

@@ -10,7 +10,9 @@ from adapters.audio import OnFact
 from adapters.audio.wav import load_wav
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"
-NAMES: Final = ("apology",)
+NAMES: Final = ("apology", "one_moment")
+REASSURANCES: Final = ("one_moment", "apology")
+"""What a caller hears who waits, one after the other; the last one again."""
 
 
 def load_prompts(rate_hz: int, files: Mapping[str, Path] | None = None) -> Mapping[str, bytes]:
@@ -29,10 +31,33 @@ class PromptPlayer:
         self._name: str | None = None
         self._pcm = b""
         self._offset = 0
+        self._reports = True
+        self._reassured = 0
 
     def play(self, name: str) -> None:
         """Starts a prompt; an unknown one is finished at once."""
+        self._start(name, reports=True)
+
+    def reassure(self) -> None:
+        """A word to a caller who waits: behind everything, cut by the agent's voice, and nothing waits for its end."""
+        if self._name is None:
+            self._start(REASSURANCES[min(self._reassured, len(REASSURANCES) - 1)], reports=False)
+            self._reassured += 1
+
+    @property
+    def has_reassured(self) -> bool:
+        """Has the caller been asked to wait since the agent spoke last?"""
+        return self._reassured > 0
+
+    def end_reassurance(self) -> None:
+        """The wait is over."""
+        self._reassured = 0
+        if not self._reports:
+            self.cut()
+
+    def _start(self, name: str, reports: bool) -> None:
         self.cut()
+        self._reports = reports
         self._name, self._pcm, self._offset = name, self._prompts.get(name, b""), 0
         if not self._pcm:
             self.cut()
@@ -40,7 +65,8 @@ class PromptPlayer:
     def cut(self) -> None:
         if self._name is not None:
             name, self._name, self._pcm = self._name, None, b""
-            self._on_fact("prompt.finished", {"name": name})
+            if self._reports:
+                self._on_fact("prompt.finished", {"name": name})
 
     def pull(self) -> bytes | None:
         """One frame, the last one padded; None where there is nothing to play."""

@@ -96,8 +96,11 @@ class Call:
         return CallerAudioPath(transcoder, uplink, silence, uncommitted, recorder)
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
-        queued_ms = self._services.settings.limits.agent_audio_queued_ms
-        playout = Playout(self._fact, rate_hz=self._leg.rate_hz, max_queued_ms=queued_ms)
+        limits = self._services.settings.limits
+        playout = Playout(
+            self._fact, rate_hz=self._leg.rate_hz, max_queued_ms=limits.agent_audio_queued_ms,
+            sound_dbfs=limits.silence_threshold_dbfs,
+        )  # fmt: skip
         prompts = PromptPlayer(self._services.prompts, playout.format.frame_bytes, self._fact)
         return AgentAudioPath(transcoder, playout, prompts)
 

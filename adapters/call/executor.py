@@ -27,7 +27,7 @@ Args = Mapping[str, object]
 
 LOCAL_EFFECTS: Final = frozenset(
     {"connect_provider", "close_provider", "restore_history", "open_uplink", "close_uplink", "watch_silence",
-     "unwatch_silence", "flush_playout", "play_prompt", "run_tool", "forget_tools", "hang_up"}
+     "unwatch_silence", "flush_playout", "play_prompt", "reassure", "run_tool", "forget_tools", "hang_up"}
 )  # fmt: skip
 """What a call does by itself; all others are encoded by the provider."""
 
@@ -74,6 +74,7 @@ class Executor:
             "watch_silence": lambda _: components.caller_audio.watch_silence(),
             "unwatch_silence": lambda _: components.caller_audio.unwatch_silence(),
             "flush_playout": self._flush_playout,
+            "reassure": lambda _: components.agent_audio.reassure(),
             "play_prompt": lambda args: components.agent_audio.play_prompt(str(args["name"])),
             "run_tool": self._run_tool,
             "forget_tools": self._forget_tools,

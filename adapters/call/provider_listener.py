@@ -69,9 +69,6 @@ class ProviderListener:
         if self.is_left:
             return
         self.wire_in(event)
-        note = self.provider.note(event)
-        if note is not None:
-            self._keep(note)
         kind = event.get("type")
         if isinstance(kind, str) and not knows(self.vocabulary, kind) and kind not in self._unknown:
             self._unknown.add(kind)
@@ -79,6 +76,9 @@ class ProviderListener:
         cause = event.get("event_id")
         for fact in read_wire(self.vocabulary, event):
             self.mailbox.put(fact, f"wire:{cause}" if isinstance(cause, str) else "wire")
+        note = self.provider.note(event)
+        if note is not None:  # behind the facts: what the playout finds of a response comes after its end
+            self._keep(note)
 
     def _keep(self, note: WireNote) -> None:
         """What is not the machine's to know: words for a later session, the ends of audio, whose turn is held where."""

@@ -18,12 +18,14 @@ _TURN_ENDS = ("input_audio_buffer.committed.expected", "input_audio_buffer.commi
 _ENDED = {
     "response.done.completed": "completed",
     "response.done.incomplete": "completed",
+    "response.done.filtered": "completed",
     "response.done.interrupted": "cancelled",
     "response.done.cancelled": "cancelled",
     "response.done.failed": "failed",
     "response.done.fatal": "failed",
     "caller.interrupted": "cancelled",
 }
+_SILENT = ("playout.silent.current", "timer.sound_overdue")
 _TROUBLE = ("provider.", "timer.connect_overdue", "timer.created_overdue", "retries.overflowed")
 _REJECTIONS = ("create_rejected", "create_failed", "session.update_rejected", "commit_rejected", "item_rejected")
 
@@ -34,6 +36,7 @@ class _Response:
 
     greeting: bool = False
     heard: bool = False
+    ended: str = ""
     called_tools: bool = False
     counted: bool = False
 
@@ -111,15 +114,31 @@ class Summary:
         elif variant.startswith("response.created.") and step.outcome != "ignored":
             self._count_unended()
             self._response = _Response(greeting=variant.endswith(".ours") and self._asked == "greeting")
-        elif variant == "playout.started.current":
+        elif variant == "playout.heard.current":
             self._response.heard = True
+            self._count_heard()
+        elif variant in _SILENT:
+            self._count_silent(step)
         elif variant in _ENDED:
-            self._count_answer(_ENDED[variant])
+            self._response.ended = _ENDED[variant]
+            self._count_heard()
         elif variant.startswith(_REJECTIONS) and step.outcome != "ignored":
             self.rejections[variant] += 1
+        unannounced = variant == "input_audio_buffer.committed.new"
         spoke = variant in ("input_audio_buffer.speech_started.new", "caller.interrupted", "caller.pressed_key.talk")
+        spoke = spoke or (unannounced and any(effect.name == "flush_playout" for effect in step.effects))
         if spoke and step.before not in self._caller_speaks and self._was_audible:
             self.barge_ins += 1
+
+    def _count_heard(self) -> None:
+        """An answer is what has ended and was heard; one that failed or was cancelled is over without."""
+        response = self._response
+        if response.ended and not response.counted and (response.heard or response.ended != "completed"):
+            self._count_answer(response.ended)
+
+    def _count_silent(self, step: Step) -> None:
+        if step.outcome != "ignored" and not self._response.heard and not self._response.counted:
+            self._count_answer("silent")
 
     def _count_unended(self) -> None:
         """An answer that was heard and whose end was never reported (it was lost) was an answer, too."""
@@ -138,7 +157,9 @@ class Summary:
         quiet = step.snapshot.state not in self._caller_speaks and not self._was_audible
         if self._quiet_since_ms is not None:
             self.longest_silence_ms = max(self.longest_silence_ms, at_ms - self._quiet_since_ms)
-        if not quiet:
+        if any(effect.name == "reassure" for effect in step.effects):
+            self._quiet_since_ms = at_ms
+        elif not quiet:
             self._quiet_since_ms = None
         elif self._quiet_since_ms is None:
             self._quiet_since_ms = at_ms

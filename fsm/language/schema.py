@@ -146,10 +146,14 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }
-_DEADLINE_KEYS = ("after_ms", "while", "about")
+_DEADLINE_KEYS = ("after_ms", "while", "restart", "about")
 _DEADLINE_WORDS: Mapping[str, Schema] = {
     "after_ms": _number(1, "Milliseconds until `timer.<name>`."),
     "while": _ref("condition", "It runs while this holds, and anew when what this reads changes."),
+    "restart": {
+        "enum": ["on_change", "never"],
+        "description": "never: counted from when it began to hold.",
+    },
     "about": ABOUT,
 }
 _TURN_DETECTION_KEYS = ("manual", "needs", "refuses")

@@ -138,11 +138,12 @@ class Choice:
 
 @attrs.frozen
 class Deadline:
-    """A timer that runs while its condition holds; a change of what the condition reads starts it anew."""
+    """A timer that runs while its condition holds; if it `restarts`, a change of what that reads starts it anew."""
 
     name: str
     after_ms: int
     condition: Expr
+    restarts: bool = True
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
     @property

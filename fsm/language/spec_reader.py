@@ -140,23 +140,24 @@ class SpecReader(Reader):
 
     def _deadlines(self, node: Node | None, states: Sequence[tuple[Node, Node]]) -> None:
         for key, body in self.entries(node):
-            fields = self.mapping(body, ("after_ms", "while", "about"))
+            fields = self.mapping(body, ("after_ms", "while", "restart", "about"))
             if "after_ms" not in fields or "while" not in fields:
                 self.problems.add(key.place, "missing", f"deadline '{key.text}' needs 'after_ms' and 'while'")
                 continue
-            self._add_deadline(key, self.number(fields["after_ms"], 1), self._guard(fields["while"]))
+            restarts = "restart" not in fields or self.one_of(fields["restart"], ("on_change", "never")) == "on_change"
+            self._add_deadline(key, self.number(fields["after_ms"], 1), self._guard(fields["while"]), restarts)
         for state, body in states:
             after = next((v for k, v in body.pairs or () if k.text == "after"), None)
             for key, value in self.entries(after):
                 condition = self._guard(Node(key.place, f"state == {state.text}"))
                 self._add_deadline(key, self.number(value, 1), condition)
 
-    def _add_deadline(self, key: Node, after_ms: int, condition: Expr) -> None:
+    def _add_deadline(self, key: Node, after_ms: int, condition: Expr, restarts: bool = True) -> None:
         name = key.text or ""
         if name in self.deadlines:
             first = self.deadlines[name].place
             self.problems.add(key.place, "two-meanings", f"deadline '{name}' is written twice", f"first at {first}")
-        self.deadlines[name] = Deadline(name, after_ms, condition, key.place)
+        self.deadlines[name] = Deadline(name, after_ms, condition, restarts, key.place)
 
     # --- operations ---------------------------------------------------------------------------------------------------
 

@@ -226,7 +226,9 @@ def _finish(
         if not condition.run(run.values):
             if was:
                 stop.append(deadline.name)
-        elif not was or deadline.event == event or deadline.name in run.restarted or condition.reads & run.changed:
+            continue
+        changed = deadline.restarts and bool(condition.reads & run.changed)
+        if not was or changed or deadline.event == event or deadline.name in run.restarted:
             start.append(deadline.name)
     if before.is_final:  # whatever an event says of the slots, nobody waits any more
         start = []

@@ -53,6 +53,7 @@ def _response_created(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
 _DONE: Mapping[str, Data] = {
     "completed": {"status": "completed"},
     "incomplete": {"status": "incomplete", "reason": "max_output_tokens"},
+    "filtered": {"status": "incomplete", "reason": "content_filter"},
     "interrupted": {"status": "cancelled", "reason": "turn_detected"},
     "cancelled": {"status": "cancelled", "reason": "client_cancelled"},
     "failed": {"status": "failed", "code": "server_error"},
@@ -128,6 +129,11 @@ def _playout_started(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
     return {"response_id": response} if response else None
 
 
+def _playout_judged(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
+    response = fresh("resp") if tag == "other" else ledger.response or ledger.answered
+    return {"response_id": response} if response else None
+
+
 def _closed(tag: str, _ledger: Ledger, _fresh: Fresh) -> Data | None:
     return {"code": 4000 if tag == "fatal" else 1006, "fatal": tag == "fatal"}
 
@@ -150,6 +156,7 @@ _ROLES: Mapping[str, Role] = {
     "turn_stopped": _turn("stopped"),
     "turn_committed": _turn("committed"),
     "playout_started": _playout_started,
+    "playout_judged": _playout_judged,
     "closed": _closed,
     "key": _key,
 }  # fmt: skip

@@ -38,6 +38,8 @@ class Ledger(NamedTuple):
     serial: int = 0
     create: str | None = None
     response: str | None = None
+    answered: str | None = None
+    """The response that ended last: what the caller has heard of it may not be known yet."""
     open_responses: tuple[str, ...] = ()
     ended_responses: tuple[str, ...] = ()
     turns: tuple[tuple[str, str], ...] = ()
@@ -62,8 +64,8 @@ _with_unechoed = _with("unechoed")
 _with_sent = _with("unechoed", "serial")
 _with_serial = _with("serial")
 _with_create = _with("serial", "create")
-_with_begun = _with("create", "response", "open_responses")
-_with_over = _with("response", "open_responses", "ended_responses")
+_with_begun = _with("create", "response", "answered", "open_responses")
+_with_over = _with("response", "answered", "open_responses", "ended_responses")
 _with_turns = _with("turns")
 
 
@@ -100,7 +102,7 @@ def _response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         return "known", ledger
     create = ledger.create
     ours = create is not None and (only_an_item or data["tag"] == create)
-    ledger = _with_begun(ledger, None if ours else create, response, _kept(opened, response, 8))
+    ledger = _with_begun(ledger, None if ours else create, response, None, _kept(opened, response, 8))
     return _CREATED[ours, only_an_item], ledger
 
 
@@ -110,8 +112,8 @@ def _response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     ended = _kept(was_ended, response, 16)
     opened = _without(ledger.open_responses, response)
     if current is None or response in was_ended or (response not in (current, None) and current != UNKNOWN_RESPONSE):
-        return "stale", _with_over(ledger, current, opened, ended)
-    return _outcome(data), _with_over(ledger, None, _without(opened, current), ended)
+        return "stale", _with_over(ledger, current, ledger.answered, opened, ended)
+    return _outcome(data), _with_over(ledger, None, response or current, _without(opened, current), ended)
 
 
 def _outcome(data: Data) -> str:
@@ -121,7 +123,7 @@ def _outcome(data: Data) -> str:
     if status == "cancelled":
         return "interrupted" if _text(data, "reason") == "turn_detected" else "cancelled"
     if status == "incomplete":
-        return "incomplete"
+        return "filtered" if _text(data, "reason") == "content_filter" else "incomplete"
     # A completed response without any output answered nobody: it is asked for again like a failed one.
     return "failed" if data.get("outputs") == 0 else "completed"
 
@@ -139,7 +141,7 @@ def _create_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         return "over", ledger
     # One we have not seen began before our create arrived; its own response.created may still come.
     known = conflict in ledger.open_responses or conflict == UNKNOWN_RESPONSE
-    return ("busy" if known else "crossed"), ledger._replace(response=conflict)
+    return ("busy" if known else "crossed"), ledger._replace(response=conflict, answered=None)
 
 
 def _create_failed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -204,9 +206,16 @@ def _playout_started(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     return ("current" if current is not None and data.get("response_id") == current else "other"), ledger
 
 
+def _playout_judged(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+    """What the caller has heard of a response: of the one under way, or of the one that ended last."""
+    awaited = ledger.response if ledger.response is not None else ledger.answered
+    return ("current" if awaited is not None and data.get("response_id") == awaited else "other"), ledger
+
+
 def _without_session(ledger: Ledger) -> Ledger:
-    """The ids of a session end with its socket."""
-    return ledger._replace(create=None, response=None, turns=(), unechoed=())
+    """The ids of a session end with its socket; what it has said may still be playing."""
+    answered = ledger.response or ledger.answered
+    return ledger._replace(create=None, response=None, answered=answered, turns=(), unechoed=())
 
 
 def _closed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -225,7 +234,7 @@ _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
     "response_created": (_response_created, ("ours", "begun", "own", "found", "known")),
     "response_done": (
         _response_done,
-        ("completed", "incomplete", "interrupted", "cancelled", "failed", "fatal", "stale"),
+        ("completed", "incomplete", "filtered", "interrupted", "cancelled", "failed", "fatal", "stale"),
     ),
     "create_rejected": (_create_rejected, ("busy", "crossed", "over", "foreign", "stale")),
     "create_failed": (_create_failed, ("ours", "stale")),
@@ -236,6 +245,7 @@ _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
     "turn_stopped": (_turn("stopped"), ("new", "again")),
     "turn_committed": (_turn("committed"), ("expected", "new", "again")),
     "playout_started": (_playout_started, ("current", "other")),
+    "playout_judged": (_playout_judged, ("current", "other")),
     "closed": (_closed, ("retryable", "fatal")),
     "key": (_key, ("talk", "other")),
 }

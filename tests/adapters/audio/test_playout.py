@@ -56,9 +56,9 @@ def test_a_response_from_first_frame_to_drained(playout: Playout, facts: Facts) 
     assert facts == [("playout.started", {"response_id": "r1", "item_id": "i1"})]
     playout.mark_response_ended("r1")
     assert pull(playout, 2) == [pcm(20)] * 2
-    assert facts.names() == ["playout.started"]  # the last frame is only beginning to be heard
+    assert facts.names() == ["playout.started", "playout.heard"]  # the last frame is only beginning to be heard
     assert pull(playout, 2) == [None, None]
-    assert facts.names() == ["playout.started", "playout.drained"]
+    assert facts.names() == ["playout.started", "playout.heard", "playout.drained"]
     assert facts[-1][1] == {}
     assert not playout.is_playing
 
@@ -217,7 +217,7 @@ def test_an_end_that_is_told_late_is_no_underrun(playout: Playout, facts: Facts)
     assert "playout.drained" not in facts.names()
     playout.mark_response_ended("r1")
     pull(playout, 1)
-    assert facts.names() == ["playout.started", "playout.drained"]
+    assert facts.names() == ["playout.started", "playout.heard", "playout.drained"]
     playout.push("r2", "i2", 0, pcm(20))
     pull(playout, 1)
     assert playout.stats.underruns == 0
@@ -380,7 +380,13 @@ def test_a_flush_spares_responses_that_nobody_has_heard_of_yet(playout: Playout,
     playout.mark_response_ended("r2")
     rest = pull(playout, 4)
     assert rest[1:] == [pcm(20, level=2000)] * 2 + [None]  # the first fades from the cut
-    assert facts.names() == ["playout.started", "playout.flushed", "playout.started", "playout.drained"]
+    assert facts.names() == [
+        "playout.started",
+        "playout.flushed",
+        "playout.started",
+        "playout.heard",
+        "playout.drained",
+    ]
     assert not playout.push("r1", "i1", 0, pcm(20))
     assert playout.stats.generated_ms == 160 and playout.stats.played_ms == 80
 
@@ -393,4 +399,10 @@ def test_a_spared_response_that_plays_already_goes_on_where_it_is(playout: Playo
     assert playout.queued_ms == 40
     playout.mark_response_ended("r2")
     assert pull(playout, 3) == [pcm(20)] * 2 + [None]
-    assert facts.names() == ["playout.started", "playout.flushed", "playout.started", "playout.drained"]
+    assert facts.names() == [
+        "playout.started",
+        "playout.flushed",
+        "playout.started",
+        "playout.heard",
+        "playout.drained",
+    ]

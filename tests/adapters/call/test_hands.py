@@ -126,7 +126,13 @@ async def test_a_tool_without_an_end_is_given_up_the_model_is_told_and_the_call_
 
     says = "responses: [{when: {after: user}, output: [{call: endless}]}]"
     tools = {"endless": Tool("endless", endless, deadline_s=3600)}
-    steps = [*HEARD_OUT, {"say": "caller_order_status"}, {"wait_agent_speaking": {"within_ms": 140_000}}, "hang_up"]
+    steps = [
+        *HEARD_OUT,
+        {"say": "caller_order_status"},
+        {"wait_ms": 131_000},
+        {"wait_agent_speaking": {"within_ms": 10_000}},
+        "hang_up",
+    ]
     played = await play({"steps": steps}, scenario=scenario(says), settings={"tools": tools})
     outputs = [seen.event["item"] for seen in played.sessions[0].received if seen.type == "conversation.item.create"]
     assert [item["output"] for item in outputs] == [TOOL_OVERDUE], told(played)

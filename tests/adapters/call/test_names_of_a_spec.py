@@ -21,7 +21,7 @@ from tests.adapters.call import rig
 from tests.adapters.call.test_whole_call import TWO_TURNS
 
 BUNDLED = ("server_vad", "owned_turns", "push_to_talk")
-_SLOT_VALUES = re.compile(r"\b(?:session|response)(?:: (?:\[[^\]]*\]|\w+)| in \([^)]*\)| [!=]= \w+)")
+_SLOT_VALUES = re.compile(r"\b(?:session|response)(?:: (?:\[[^\]]*\]|\w+)| (?:not )?in \([^)]*\)| [!=]= \w+)")
 
 
 def names(spec: Spec) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from fsm.machine.machine import Event
 from tests.fsm.machine import wire_forms as wire
 from tests.fsm.machine.wire_forms import Json
 
-Said = Event | Json
+Said = Event | Json | tuple[Event | Json, ...]
 Sent = Callable[[str], str]
 """`sent(effect)` gives the event id of the last effect of that name, or of the one before it for `effect~1`."""
 
@@ -29,9 +29,13 @@ def _created(words: Sequence[str], sent: Sent) -> Said:
 
 
 def _done(words: Sequence[str], _: Sent) -> Said:
+    """`done r1`: and the caller has heard it by then; `done r1 unheard`: he has not, so far."""
     name, (how, *rest) = response(words[0]), (words[1:] or ("completed",))
     made: Mapping[str, Callable[[], Json]] = {
         "completed": lambda: wire.done(name),
+        "unheard": lambda: wire.done(name),
+        "filtered": lambda: wire.done(name, "incomplete", {"type": "incomplete", "reason": "content_filter"}),
+        "limited": lambda: wire.done(name, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"}),
         "empty": lambda: wire.done(name, output=[]),
         "incomplete": lambda: wire.done(name, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"}),
         "interrupted": lambda: wire.cancelled(name, "turn_detected"),
@@ -42,7 +46,8 @@ def _done(words: Sequence[str], _: Sent) -> Said:
             name, output=[wire.message("item_said"), *(wire.function_call(call) for call in rest)]
         ),
     }
-    return made[how]()
+    done = made[how]()
+    return (done, Event("playout.heard", {"response_id": name})) if how in ("completed", "incomplete") else done
 
 
 def _busy(words: Sequence[str], sent: Sent) -> Said:
@@ -107,7 +112,13 @@ CUES: Mapping[str, Make] = {
     "hung_up": _fact("caller.hung_up", reason="fin"),
     "key": lambda w, _: Event("caller.pressed_key", {"digit": w[0]}),
     # what the caller hears
-    "heard": lambda w, _: Event("playout.started", {"response_id": response(w[0]), "item_id": w[1]}),
+    "starts": lambda w, _: Event("playout.started", {"response_id": response(w[0]), "item_id": w[1]}),
+    "enough": lambda w, _: Event("playout.heard", {"response_id": response(w[0])}),
+    "soundless": lambda w, _: Event("playout.silent", {"response_id": response(w[0])}),
+    "heard": lambda w, _: (
+        Event("playout.started", {"response_id": response(w[0]), "item_id": w[1]}),
+        Event("playout.heard", {"response_id": response(w[0])}),
+    ),
     "drained": _fact("playout.drained"),
     "flushed": lambda w, _: Event("playout.flushed", {"items": _items(w)}),
     "dropped": lambda w, _: Event("playout.dropped", {"items": _items(w)}),

@@ -171,11 +171,12 @@ class SmallWorld:
         self.later(400, "done", wire.done(name))
         self.playing = response
         self.later(130, "heard", Event("playout.started", {"response_id": name, "item_id": f"i_{name}"}))
+        self.later(330, "enough", Event("playout.heard", {"response_id": name}))
         self.later(2130, "progressed", Event("playout.progressed"))
         self.later(3130, "drained", Event("playout.drained"))
 
     def _end(self, response: Response, said: wire.Json) -> None:
-        mine = [e for e in self.inbox if response.name not in str(e[3]) or e[2] in ("heard",)]
+        mine = [e for e in self.inbox if response.name not in str(e[3]) or e[2] in ("heard", "enough")]
         self.inbox = mine
         heapq.heapify(self.inbox)
         self.later(20, "done", said)

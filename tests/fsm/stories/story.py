@@ -14,6 +14,7 @@ import attrs
 from fsm.machine.machine import Effect, Event, Step
 from fsm.machine.wire import read_wire
 from tests.fsm.bundle import machine
+from tests.fsm.machine.wire_forms import Json
 from tests.fsm.stories.cues import CUES, Said
 
 SHOWN = {
@@ -154,13 +155,17 @@ class Story:
 
     def play(self, said: Said, told: str = "") -> tuple[list[Effect], str]:
         """An event or wire JSON, as the adapters would hand it over."""
-        events = (said,) if isinstance(said, Event) else read_wire(self.machine.spec.vocabulary, said)
+        parts = said if isinstance(said, tuple) and not isinstance(said, Event) else (said,)
+        events = [event for part in parts for event in self._events(part)]
         steps = [step for event in events for step in self._step(event)]
         self._note(told or str(said)[:80], [e for s in steps for e in s.effects], steps)
         outcomes = [step.outcome for step in steps]
         acted = [o for o in outcomes if o in ACTED or o == "impossible"]
         outcome = next(iter((*(o for o in acted if o == "impossible"), *acted, *outcomes)), "nothing")
         return [e for s in steps for e in s.effects], outcome
+
+    def _events(self, said: Event | Json) -> Sequence[Event]:
+        return (said,) if isinstance(said, Event) else read_wire(self.machine.spec.vocabulary, said)
 
     def _step(self, event: Event) -> list[Step]:
         steps = self.machine.advance(self.snapshot, event)

@@ -133,7 +133,9 @@ def test_a_response_that_never_ends_is_cancelled_then_taken_for_lost_and_asked_f
         speech_stopped u1      | response_pending | unwatch_silence
         committed u1           | response_pending |
         created r1             | responding       |
-        wait 9999              | responding =nothing |
+        wait 5999              | responding =nothing |
+        wait 1                 | responding       | reassure
+        wait 3999              | responding =nothing |
         wait 1                 | response_pending | cancel_response(r1) flush_playout(r1)
         flushed                | response_pending |
         timer close_overdue    | response_pending | create_response(turn)

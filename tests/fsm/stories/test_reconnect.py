@@ -72,7 +72,7 @@ def test_counts_and_waits_of_a_session_end_with_it(spec: str) -> None:
     assert [story.value(name) for name in waits] == ["1", "1", "yes", "yes", "0"]
     story.tell("closed | reconnecting | close_uplink")
     assert [story.value(name) for name in waits] == ["0", "0", "no", "no", "0"]
-    assert set(story.due) == {"reconnect_due"} | ({"flush_overdue"} & set(story.due))
+    assert set(story.due) == {"reconnect_due", "quiet_overdue"} | ({"flush_overdue"} & set(story.due))
     assert not story.snapshot.ledger.unechoed
 
 

@@ -50,7 +50,7 @@ def test_one_call_whose_result_comes_after_a_moment(spec: str) -> None:
         arguments r1 c1  | responding       =nothing |
         calls r1 c1      | responding       | run_tool(c1)
         done r1 calls c1 | tool_call        |
-        wait 10000       | tool_call        =nothing |
+        wait 10000       | tool_call        | reassure
         returned c1      | response_pending | send_tool_output(c1) create_response(tools)
         echo c1          | response_pending |
         created r2 ours  | responding       |

@@ -73,7 +73,7 @@ def test_server_vad_a_turn_that_is_heard_again_is_one_turn() -> None:
         created r1        | responding       |
         created r1        | responding       =ignored |
         done r1           | configured       |
-        done r1           | configured       =ignored |
+        done r1 unheard   | configured       =ignored |
         committed u1      | configured       =ignored |
         created r1        | configured       =ignored |
         """
@@ -133,8 +133,8 @@ def test_the_idle_timeout_of_the_provider() -> None:
     assert story.count("create_response") == 0
 
 
-@pytest.mark.parametrize("how", ["incomplete", "completed"])
-def test_an_answer_that_is_cut_short_is_an_answer(how: str) -> None:
+@pytest.mark.parametrize("how", ["filtered", "completed"])
+def test_an_answer_of_which_something_was_heard_is_an_answer(how: str) -> None:
     story = Story("server_vad", owed="none").ready()
     story.tell(
         f"""
@@ -142,6 +142,7 @@ def test_an_answer_that_is_cut_short_is_an_answer(how: str) -> None:
         speech_stopped u1 | response_pending | unwatch_silence
         committed u1      | response_pending |
         created r1        | responding       |
+        heard r1 i1       | responding       |
         done r1 {how}     | configured       |
         wait 60000
         """
@@ -160,7 +161,8 @@ def test_usage_of_any_shape_ends_a_response(usage: object) -> None:
     assert isinstance(body, dict)
     body["usage"] = usage
     story.play(done)
-    assert story.state == "configured"
+    assert story.state == "response_pending"
+    story.tell("enough g | configured |")
 
 
 @pytest.mark.parametrize("how", ["failed", "empty", "failed server_error", "failed rate_limit_exceeded"])
@@ -227,7 +229,7 @@ def test_a_response_of_unknown_id_and_a_late_done_end_nothing() -> None:
     story.tell(
         """
         created g ours | responding |
-        done r9        | responding =ignored |
+        done r9 unheard | responding =ignored |
         done r9 failed | responding =ignored |
         done g         | configured |
         done g failed  | configured =ignored |
