@@ -20,7 +20,9 @@ Direction = Literal["client", "server", "local"]
 CLOSED = "closed"  # a local record: the socket ended, with `code` and `reason`
 STARTED = "call.started"  # a local record: what a journal's header says of how our machine was started
 FLUSHED = "effect.flush_playout"  # a local record: the client dropped what it had not yet played
-PLAYOUT = frozenset({"playout.started", "playout.progressed", "playout.drained", "playout.flushed", "playout.dropped"})
+PLAYOUT = frozenset(
+    f"playout.{what}" for what in ("started", "heard", "silent", "progressed", "drained", "flushed", "dropped")
+)
 """Local records: what a playout of ours reports of the agent's audio, which no log of the wire can."""
 LOCAL_FACTS = frozenset(
     {"caller.pressed_key", "caller.silent", "caller.hung_up", "uplink.committable", "operator.hang_up_requested",

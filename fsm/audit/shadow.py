@@ -148,7 +148,9 @@ class Shadow:
         if crossing and self._snapshot.ledger.create is not None:
             yield from self._busy(record.text("response.id"))
         if record.type == "response.done":
-            self._playout.ended(record.text("response.id"), conversation.agent_audio.heard_until_ms)
+            until_ms = conversation.agent_audio.heard_until_ms
+            for event in self._playout.ended(record.text("response.id"), until_ms):
+                yield from self._step(event, assumed=True)
 
     def _as_ours(self, record: Record, conversation: LoggedConversation) -> tuple[Mapping[str, object], bool]:
         """A response their client asked for is ours, if we have asked too; else it is the provider's own."""

@@ -1,7 +1,7 @@
-"""What our playout would report to the machine of a log's audio: begun, going on, drained, flushed, dropped. Pure.
+"""What our playout would report to the machine of a log's audio: begun, heard, drained, flushed, dropped. Pure.
 
 A log of ours reports what the playout did. Of others it is reckoned: the length of the audio is known from its bytes,
-or from the tracker's estimate.
+or from the tracker's estimate. Whether there was a sound in it a log does not tell: what was played counts as heard.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from fsm.machine.machine import Event
 
 _PROGRESS_MS = 2000.0  # between two playout.progressed (docs/architecture.md section 6)
+_HEARD_MS = 200.0  # of sound are an answer (adapters/audio/hearing.py)
 _NEVER = float("inf")
 _KEPT = 64
 _ANSWER_MS = 500.0  # within which a log's playout has answered a flush, if it was flushed there, too
@@ -26,6 +27,7 @@ class ShadowPlayout:
         self._progress_ms = _NEVER
         self._is_playing = False
         self._has_ended = False
+        self._unheard = ""  # the response that plays and has not been reported as heard
         self._flushed: dict[str, bool] = {}
         self._flush: Event | None = None  # asked for, and not yet reported by the log
         self._flush_until_ms = _NEVER
@@ -46,6 +48,7 @@ class ShadowPlayout:
             return []
         self._is_playing = True
         self._progress_ms = now_ms + _PROGRESS_MS
+        self._unheard = response
         return [Event("playout.started", {"response_id": response, "item_id": item})]
 
     def _drop(self, response: str, item: str) -> list[Event]:
@@ -68,30 +71,45 @@ class ShadowPlayout:
             return self._was_flushed(fact, slot)
         if fact.name == "playout.dropped":
             return [fact]
+        if fact.name in ("playout.heard", "playout.silent"):
+            self._unheard = ""
+            return [] if fact.data.get("response_id") in self._flushed else [fact]
         if slot != "playing":
             return []
-        self._is_playing = self._is_playing and fact.name != "playout.drained"
-        return [fact]
+        if fact.name != "playout.drained":
+            return [fact]
+        self._is_playing = False
+        return [*self._heard(), fact]
+
+    def _heard(self) -> list[Event]:
+        """What plays has been heard; a journal of before 0.2 does not say so itself."""
+        response, self._unheard = self._unheard, ""
+        return [Event("playout.heard", {"response_id": response})] if response else []
 
     def _starts(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
         response, item = str(fact.data.get("response_id", "")), str(fact.data.get("item_id", ""))
         if response in self._flushed:
             return self._drop(response, item)
         self._response, self._item, self._begun_ms, self._is_playing = response, item, now_ms, True
+        self._unheard = response
         return [fact] if slot == "idle" else []
 
     def _was_flushed(self, fact: Event, slot: str) -> list[Event]:
         self._flush, self._flush_until_ms = None, _NEVER
         if slot == "playing":
-            self._is_playing = False
+            self._is_playing, self._unheard = False, ""
             return [Event("playout.drained")]  # nothing of it is left to be heard
         return [fact] if slot == "flushing" else []
 
-    def ended(self, response: str, estimate_ms: float) -> None:
-        """A response is complete; what the log does not show of its length is estimated."""
+    def ended(self, response: str, estimate_ms: float) -> list[Event]:
+        """A response is complete; what the log does not show of its length, or of its audio, is taken as played."""
         if response == self._response and self._is_playing:
             self._has_ended = True
             self._until_ms = max(self._until_ms, estimate_ms)
+            return []
+        if self.is_reported or response in self._flushed or response == self._response:
+            return []
+        return [Event("playout.heard", {"response_id": response})]
 
     def next_ms(self) -> float:
         """When something is to be reported next."""
@@ -99,7 +117,8 @@ class ShadowPlayout:
             return self._flush_until_ms
         if not self._is_playing:
             return _NEVER
-        return min(self._until_ms if self._has_ended else _NEVER, self._progress_ms)
+        heard_ms = self._begun_ms + _HEARD_MS if self._unheard else _NEVER
+        return min(self._until_ms if self._has_ended else _NEVER, heard_ms, self._progress_ms)
 
     def due(self, now_ms: float) -> list[Event]:
         """What has come due."""
@@ -108,7 +127,9 @@ class ShadowPlayout:
             return [flushed]
         if self._has_ended and self._until_ms <= now_ms:
             self._is_playing = False
-            return [Event("playout.drained")]
+            return [*self._heard(), Event("playout.drained")]
+        if self._unheard and self._begun_ms + _HEARD_MS <= now_ms:
+            return self._heard()
         self._progress_ms = now_ms + _PROGRESS_MS
         going_on = self._until_ms > now_ms
         return [Event("playout.progressed")] if going_on else []
@@ -118,7 +139,7 @@ class ShadowPlayout:
         if not self._is_playing or not self._has_ended:
             return []
         self._is_playing = False
-        return [Event("playout.drained")]
+        return [*self._heard(), Event("playout.drained")]
 
     def flush(self, named: object, now_ms: float) -> list[Event]:
         """playout.flushed, with what was heard of the item that played; where the log reports it, it will come."""
@@ -131,7 +152,7 @@ class ShadowPlayout:
             heard = max(now_ms - self._begun_ms, 0.0)
             received = heard if self.is_reported else self._received_ms
             items = [_item(self._item, self._response, min(heard, received), received)]
-        self._is_playing, self._item = False, ""
+        self._is_playing, self._item, self._unheard = False, "", ""
         flushed = Event("playout.flushed", {"items": items})
         if not self.is_reported:
             return [flushed]

@@ -48,7 +48,10 @@ class Model:
         self._put(current="none", reply="none")
 
     def play_out(self) -> None:
-        self._take(option for option in self.binding.options(self.values) if option[0].label.move == "plays_out")
+        for move in ("hears_enough", "hears_enough_other", "plays_out"):
+            found = [option for option in self.binding.options(self.values) if option[0].label.move == move]
+            if found:
+                self._take(found)
 
     def flush(self) -> None:
         self._take(self.binding.effects(self.values, (("flush_playout", None),)))
@@ -90,7 +93,7 @@ class Real:
 
     def arrive(self) -> None:
         name = f"resp_{self.response}"
-        self.playout.push(name, f"item_{self.response}", 0, b"\x01\x00" * (8 * AUDIO_MS))
+        self.playout.push(name, f"item_{self.response}", 0, b"\x00\x10" * (8 * AUDIO_MS))
         self.playout.mark_response_ended(name)
         self.playout.pull()
 
@@ -116,7 +119,7 @@ class Reckoned:
     def arrive(self) -> None:
         name = f"resp_{self.response}"
         self.facts += [e.name for e in self.playout.push(name, f"item_{self.response}", AUDIO_MS, self.now_ms)]
-        self.playout.ended(name, self.now_ms + AUDIO_MS)
+        self.facts += [e.name for e in self.playout.ended(name, self.now_ms + AUDIO_MS)]
 
     def play_out(self) -> None:
         self.now_ms += AUDIO_MS
@@ -154,7 +157,7 @@ def test_three_playouts_report_the_same() -> None:
                 getattr(playout, step)()
             assert model.facts == real.facts == reckoned.facts, steps
         seen.update(model.facts)
-    assert seen == {"playout.started", "playout.drained", "playout.flushed", "playout.dropped"}
+    assert seen == {f"playout.{what}" for what in ("started", "heard", "drained", "flushed", "dropped")}
 
 
 def test_the_stories_hold_late_audio() -> None:
