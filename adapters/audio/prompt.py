@@ -11,7 +11,7 @@ from adapters.audio.wav import load_wav
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"
 NAMES: Final = ("apology", "one_moment")
-REASSURANCES: Final = ("one_moment", "apology")
+REASSURANCES: Final = ("one_moment", "apology", "one_moment")
 """What a caller hears who waits, one after the other; the last one again."""
 
 

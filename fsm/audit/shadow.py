@@ -258,7 +258,7 @@ class Shadow:
             found.append((self._waits.update + _PATIENCE_MS, "update"))
         if self._waits.create is not None:
             found.append((self._waits.create + _PATIENCE_MS, "create"))
-        at_ms, name = min(found)
+        at_ms, name = min(found, key=lambda each: each[0])  # of those due together the one that was armed first
         return name, at_ms
 
     def _happen(self, name: str) -> Iterator[ShadowStep]:
@@ -312,6 +312,7 @@ class Shadow:
         for name in step.stop:
             self._due.pop(name, None)
         for timer in step.start:
+            self._due.pop(timer.name, None)
             self._due[timer.name] = (self._now_ms + timer.after_ms, timer.epoch)
         followups: list[Event] = []
         for effect in step.effects:
