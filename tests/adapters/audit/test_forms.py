@@ -32,7 +32,7 @@ def without_closes(rows: list[Row]) -> list[Row]:
     return [row for row in rows if "event" in row]
 
 
-@pytest.mark.parametrize(("name", "form"), [*crossed(FAILURES, FORMS, times=2), ("played on", "node")])
+@pytest.mark.parametrize(("name", "form"), [*crossed(FAILURES, FORMS), ("played on", "node")])
 def test_a_failure_is_named_in_every_form(runner: Auditor, tmp_path: Path, name: str, form: str) -> None:
     make, rule = FAILURES[name]
     rows = without_closes(make())
@@ -43,7 +43,7 @@ def test_a_failure_is_named_in_every_form(runner: Auditor, tmp_path: Path, name:
     assert (rule in named(report.findings)) is not hidden
 
 
-@pytest.mark.parametrize(("shape", "form"), crossed(CLEAN, FORMS, times=2))
+@pytest.mark.parametrize(("shape", "form"), crossed(CLEAN, FORMS))
 def test_no_form_makes_a_failure(runner: Auditor, tmp_path: Path, shape: str, form: str) -> None:
     rows = without_closes(CLEAN[shape]())
     report = report_of(runner, tmp_path / "log", FORMS[form](rows))
@@ -51,7 +51,7 @@ def test_no_form_makes_a_failure(runner: Auditor, tmp_path: Path, shape: str, fo
     assert report.figures.records >= len(rows) - 3  # pings, in forms that do not say that they are events
 
 
-@pytest.mark.parametrize(("form", "damage"), crossed(FORMS, DAMAGES, times=2))
+@pytest.mark.parametrize(("form", "damage"), crossed(FORMS, DAMAGES))
 def test_a_damaged_log_is_the_same_call(runner: Auditor, tmp_path: Path, form: str, damage: str) -> None:
     rows = FAILURES["two tools ask"][0]()
     report = report_of(runner, tmp_path / "log", DAMAGES[damage](FORMS[form](rows).encode()))
@@ -65,7 +65,7 @@ CUTS = (200, 320, 600)
 _CUT = ("lines", "text", "logfmt", "docker", "pydantic")
 
 
-@pytest.mark.parametrize(("shape", "form", "at"), flat(crossed(CLEAN, pairs(_CUT, CUTS), times=2)))
+@pytest.mark.parametrize(("shape", "form", "at"), flat(crossed(CLEAN, pairs(_CUT, CUTS))))
 def test_lines_that_were_cut_make_no_failure(runner: Auditor, tmp_path: Path, shape: str, form: str, at: int) -> None:
     rows = without_closes(CLEAN[shape]())
     assert said(report_of(runner, tmp_path / "log", forms.cut(FORMS[form](rows), at))) == []
