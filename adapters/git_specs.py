@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from adapters.specs import BUNDLED, load_spec, specs_folder
+from fsm.errors import LocalError
 from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError
 
@@ -20,7 +21,7 @@ _HASH: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _IS_SPEC: Final = re.compile(r"^spec:", re.MULTILINE)
 
 
-class GitError(Exception):
+class GitError(LocalError):
     """Git could not answer: no repository, no such revision, no such file, no git."""
 
 

@@ -17,6 +17,8 @@ import attrs
 import orjson
 import structlog
 
+from fsm.errors import LocalError
+
 log = structlog.get_logger(__name__)
 
 OnResult = Callable[[str, str], None]
@@ -25,7 +27,7 @@ OnResult = Callable[[str, str], None]
 MAX_OUTPUT_BYTES = 64 * 1024
 
 
-class ToolError(ValueError):
+class ToolError(LocalError, ValueError):
     """A tool that cannot be used as configured."""
 
 

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from fsm.errors import LocalError
+
 _BEGIN: Final = re.compile(r"\{\s*(?:\"\"|\\+\"|[\"']|[A-Za-z_$][\w$]*\s*:)|\b[A-Z]\w*\((?=[a-z_]\w*=)")
 _DECODER: Final = json.JSONDecoder()
 _MOST: Final = 1000  # objects tried in a text
@@ -110,7 +112,7 @@ _WORDS: Final = {
 _DEEPEST: Final = 40
 
 
-class _CutError(Exception):
+class _CutError(LocalError):
     """The text is over, or continues with something that is not an object."""
 
 

@@ -13,6 +13,7 @@ import click
 from adapters.specs import BUNDLED, display_path, load_spec
 from fsm.draw.dot import to_dot
 from fsm.draw.page import pages
+from fsm.errors import LocalError
 from fsm.language.loader import Loaded
 from fsm.language.problem import SpecError
 
@@ -57,25 +58,25 @@ def _drawn(loaded: Loaded) -> str:
     """The overview as SVG; ends the program where it cannot be drawn."""
     try:
         return svg(to_dot(loaded))
-    except CannotDraw as error:
+    except CannotDrawError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
 
-class CannotDraw(Exception):
+class CannotDrawError(LocalError):
     """Graphviz is not installed, or refuses the text."""
 
 
 def svg(dot: str) -> str:
-    """DOT text as SVG by pygraphviz, whose wheel carries Graphviz: no system package. Raises CannotDraw."""
+    """DOT text as SVG by pygraphviz, whose wheel carries Graphviz: no system package. Raises CannotDrawError."""
     try:
         import pygraphviz  # optional, and half a second to import
     except ImportError:
-        raise CannotDraw(NEEDS) from None
+        raise CannotDrawError(NEEDS) from None
     try:
         drawn = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
     except (OSError, ValueError, RuntimeError) as error:  # DotError is a ValueError
-        raise CannotDraw(f"Graphviz refuses the picture: {error}") from None
+        raise CannotDrawError(f"Graphviz refuses the picture: {error}") from None
     assert isinstance(drawn, bytes)
     return drawn.decode("utf-8")
 

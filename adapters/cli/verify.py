@@ -384,7 +384,7 @@ def _draw(path: Path, runs: Sequence[tuple[str, Counterexample]]) -> None:
 def _replay(path: Path, request: SearchRequest, found: Verdicts) -> None:
     """The first counterexample, if there is one, as the machine of its spec runs it."""
     from fsm.machine.machine import TurnSpecMachine
-    from fsm.scenario.writer import RunDiffers, replayed
+    from fsm.scenario.writer import RunDiffersError, replayed
 
     for name, spec in zip(request.names, request.specs, strict=True):
         runs = verdict_text.failures(found[spec.name])
@@ -394,7 +394,7 @@ def _replay(path: Path, request: SearchRequest, found: Verdicts) -> None:
         head = runs[0][0].partition("\n")[0].partition(";")[0]
         try:
             path.write_text(replayed(TurnSpecMachine(spec), runs[0][1], head, written), encoding="utf-8")
-        except RunDiffers as differs:
+        except RunDiffersError as differs:
             raise click.ClickException(f"{path} is not written: {differs}") from None
         also = "" if request.typestate else " --allow-broken"
         click.echo(f"wrote {path}; replay it with: turnspec test{also} {path}", err=True)

@@ -26,6 +26,7 @@ from adapters.simulator.providers.realtime.provider_scenario import ProviderScen
 from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
 from adapters.specs import display_path, load_file, load_spec, spec_path
 from adapters.tools import Tool
+from fsm.errors import LocalError
 from fsm.journal.journal import digest
 from fsm.language.problem import Place, Problem, SpecError
 from fsm.language.spec import Spec, TurnDetection
@@ -43,7 +44,7 @@ GREETING: Final = "Please greet the caller in one short sentence and ask how you
 ReadSpec: TypeAlias = Callable[[str], tuple[Spec, str]]
 
 
-class PlanError(Exception):
+class PlanError(LocalError):
     """Wrong use of the command, in words for whoever used it."""
 
 

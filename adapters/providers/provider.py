@@ -14,12 +14,13 @@ import attrs
 
 from adapters.audio.formats import AudioFormat
 from adapters.providers.control import ControlSide
+from fsm.errors import LocalError
 
 WireEvent: TypeAlias = dict[str, object]
 """One event of the provider's wire as its JSON object; never audio."""
 
 
-class EncodingError(ValueError):
+class EncodingError(LocalError, ValueError):
     """An effect that has no wire form; the message is `effect.argument: what is wrong`."""
 
 

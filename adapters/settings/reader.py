@@ -21,6 +21,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, Union, get
 import attrs
 import cattrs
 
+from fsm.errors import LocalError
 from fsm.language.problem import NOWHERE, Place, Problems, suggestion
 from fsm.language.source import Node
 
@@ -82,12 +83,12 @@ class Section:
     written: Written = attrs.field(factory=Written, repr=False, eq=False)
 
 
-class Rejected(Exception):
+class RejectedError(LocalError):
     """A node is not what is expected; the problem is reported already."""
 
 
 How = Callable[["SettingsReader", Node], object]
-"""How to read a value of an annotated type. Raises Rejected."""
+"""How to read a value of an annotated type. Raises RejectedError."""
 
 
 @attrs.frozen
@@ -135,16 +136,16 @@ class SettingsReader:
             converter.register_structure_hook_func(applies, hook)
 
     def read(self, node: Node, kind: type[T]) -> T:
-        """The node as a value of that type. Raises Rejected."""
+        """The node as a value of that type. Raises RejectedError."""
         return self._converter.structure(node, kind)
 
-    def rejected(self, node: Node, code: str, message: str, hint: str = "") -> Rejected:
+    def rejected(self, node: Node, code: str, message: str, hint: str = "") -> RejectedError:
         """Reports a problem of a node under the name of its key."""
         path = self._paths.get(node.place)
         self.problems.add(node.place, code, f"{path}: {message}" if path else message, hint)
-        return Rejected(message)
+        return RejectedError(message)
 
-    def mistyped(self, node: Node, expected: str, hint: str = "") -> Rejected:
+    def mistyped(self, node: Node, expected: str, hint: str = "") -> RejectedError:
         return self.rejected(node, "type", f"{expected} is expected here, this is {_a_kind(node)}", hint)
 
     # --- mappings and lists -------------------------------------------------------------------------------------------
@@ -168,12 +169,12 @@ class SettingsReader:
                     rejected.add(field.name)
                     if not unknown:  # which is reported, and may be this one misspelled
                         self.rejected(node, "missing", f"'{field.name}:' is missing here")
-            except Rejected:
+            except RejectedError:
                 rejected.add(field.name)
             if field.name not in values and _is_section(field.type):
                 values[field.name] = self._section(Node((item or node).place, text=""), field.type)
         if any(field.default is attrs.NOTHING and field.name in rejected for field in fields):
-            raise Rejected
+            raise RejectedError
         if "more" in attrs.fields_dict(kind):
             values["more"] = {
                 str(key.text): self.value(item) for key, item in node.pairs or () if key.text not in pairs
@@ -210,7 +211,7 @@ class SettingsReader:
         self._name_children(node)
         found = []
         for item in node.items or ():
-            with contextlib.suppress(Rejected):
+            with contextlib.suppress(RejectedError):
                 found.append(self.read(item, kind))
         return tuple(found)
 
@@ -242,7 +243,7 @@ class SettingsReader:
         raw = node.text or ""
         try:
             text = self._expanded(node, raw)
-        except Rejected:
+        except RejectedError:
             return None
         return text if node.quoted and not (lenient and "${" in raw) else scalar(text)
 
@@ -300,12 +301,12 @@ class SettingsReader:
     def _expanded(self, node: Node, text: str) -> str:
         if "${" not in text:
             return text
-        failures: list[Rejected] = []
+        failures: list[RejectedError] = []
 
         def replace(match: re.Match[str]) -> str:
             try:
                 return "$" if match[1] == "$" else self._looked_up(node, match[2] or "")
-            except Rejected as failure:
+            except RejectedError as failure:
                 failures.append(failure)
                 return ""
 

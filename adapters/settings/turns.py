@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 import attrs
 
 from adapters.providers.realtime.session import UNSET, Unset
-from adapters.settings.reader import Between, Rejected, Section, SettingsReader, scalar
+from adapters.settings.reader import Between, RejectedError, Section, SettingsReader, scalar
 from fsm.language.problem import Place, suggestion
 from fsm.language.source import Node
 from fsm.language.spec import Refusal, Spec
@@ -133,5 +133,5 @@ def _check_fields(reader: SettingsReader, node: Node, contradicted: set[str]) ->
         elif named is not None:
             message = f"'{named.text}' is new to us; a provider that does not know it rejects the session"
             reader.problems.warn(named.place, "unknown-name", message, suggestion(str(named.text), _KINDS))
-    except Rejected:
+    except RejectedError:
         return

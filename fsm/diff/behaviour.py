@@ -18,7 +18,7 @@ from fsm.language.problem import Place, SpecError
 from fsm.language.spec import STATE, Spec
 from fsm.verify.counterexample import Narrator, RunAnswer, RunStep
 from fsm.verify.explore import Explorer
-from fsm.verify.tables import BITS, MacroStep, StateSpaceTooLarge
+from fsm.verify.tables import BITS, MacroStep, StateSpaceTooLargeError
 from fsm.verify.verify import SearchLimits, scenes
 from fsm.world.world import World
 
@@ -145,7 +145,7 @@ class _Search:
             return iter([Witness(self.scene, "effects", (_first(self.tables),))])
         try:
             self.explorer.run(lambda expanded, found: not self.tables.differing and tick(expanded, found))
-        except StateSpaceTooLarge:
+        except StateSpaceTooLargeError:
             self.too_many = True
         return self._witnesses()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.language.problem import NOWHERE, Place, Problem, SpecError, suggestion
 
 Values = Sequence[int]
@@ -55,7 +56,7 @@ class _Term:
     numeric: bool = False
 
 
-class _Wrong(Exception):
+class _WrongError(LocalError):
     def __init__(self, node: ast.AST, message: str, hint: str = "") -> None:
         self.column = getattr(node, "col_offset", 0)
         self.message, self.hint = message, hint
@@ -97,7 +98,7 @@ class Scope:
             term = self._truth(tree) if target is None else self._value(tree, target.domain, target.numeric)
         except (SyntaxError, RecursionError, MemoryError, ValueError):
             raise SpecError([Problem(place, "expression", f"'{text}' is not an expression", _GRAMMAR)]) from None
-        except _Wrong as wrong:
+        except _WrongError as wrong:
             where = place.shifted(wrong.column)
             raise SpecError([Problem(where, "expression", f"in '{text}': {wrong.message}", wrong.hint)]) from None
         return Expr(text, term.python, term.reads, _compiled(term.python), tree, place)
@@ -118,17 +119,17 @@ class Scope:
             variable = self._variable(node)
             if variable.domain != ("no", "yes"):
                 hint = f"compare it with one of: {', '.join(variable.domain)}"
-                raise _Wrong(node, f"'{variable.name}' is not a yes/no variable", hint)
+                raise _WrongError(node, f"'{variable.name}' is not a yes/no variable", hint)
             return _Term(f"(v[{variable.index}] == 1)", frozenset({variable.index}), None)
         if isinstance(node, ast.Constant) and isinstance(node.value, bool):
             return _Term(str(node.value), frozenset(), None)
-        raise _Wrong(node, "this is not a condition", _GRAMMAR)
+        raise _WrongError(node, "this is not a condition", _GRAMMAR)
 
     def _comparison(self, node: ast.Compare) -> _Term:
         operator, right = node.ops[0], node.comparators[0]
         if isinstance(operator, ast.In | ast.NotIn):
             if not isinstance(right, ast.Tuple) or not right.elts or not isinstance(node.left, ast.Name):
-                raise _Wrong(node, "'in' takes a variable and a list of values", "e.g. create in (none, lost)")
+                raise _WrongError(node, "'in' takes a variable and a list of values", "e.g. create in (none, lost)")
             variable = self._variable(node.left)
             members = [self._value(item, variable.domain, variable.numeric) for item in right.elts]
             word = "in" if isinstance(operator, ast.In) else "not in"
@@ -136,7 +137,7 @@ class Scope:
             return _Term(f"(v[{variable.index}] {word} ({inside},))", frozenset({variable.index}), None)
         word = _COMPARISONS.get(type(operator), "")
         if not word:
-            raise _Wrong(node, "this comparison is not in the language", _GRAMMAR)
+            raise _WrongError(node, "this comparison is not in the language", _GRAMMAR)
         left_node, right_node = node.left, right
         if not self._names_variable(left_node) and self._names_variable(right_node):
             anchor = self._variable(right_node)  # "0 < tools_running"
@@ -151,17 +152,17 @@ class Scope:
 
     def _variable(self, node: ast.expr) -> Variable:
         if not isinstance(node, ast.Name):
-            raise _Wrong(node, "a variable is expected here", _GRAMMAR)
+            raise _WrongError(node, "a variable is expected here", _GRAMMAR)
         variable = self.variables.get(node.id)
         if variable is None:
-            raise _Wrong(node, f"there is no variable '{node.id}'", suggestion(node.id, self.variables))
+            raise _WrongError(node, f"there is no variable '{node.id}'", suggestion(node.id, self.variables))
         return variable
 
     def _value(self, node: ast.expr, domain: tuple[str, ...], numeric: bool) -> _Term:
         """A term whose values lie in `domain`."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("max", "min"):
             if len(node.args) < 2 or node.keywords:
-                raise _Wrong(node, f"'{node.func.id}' takes two or more values", "e.g. max(owed, turn)")
+                raise _WrongError(node, f"'{node.func.id}' takes two or more values", "e.g. max(owed, turn)")
             parts = [self._value(argument, domain, numeric) for argument in node.args]
             inside = ", ".join(p.python for p in parts)
             return _Term(f"{node.func.id}({inside})", _union(parts), domain, numeric)
@@ -173,14 +174,14 @@ class Scope:
         if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
             name = str(node.value)
         if name is None:
-            raise _Wrong(node, "a value or a variable is expected here", _GRAMMAR)
+            raise _WrongError(node, "a value or a variable is expected here", _GRAMMAR)
         if name in domain:
             return _Term(str(domain.index(name)), frozenset(), domain, numeric)
         variable = self.variables.get(name)
         if variable is None:
-            raise _Wrong(node, f"'{name}' is neither a value nor a variable", f"values here: {', '.join(domain)}")
+            raise _WrongError(node, f"'{name}' is neither a value nor a variable", f"values here: {', '.join(domain)}")
         if variable.domain != domain and not (numeric and variable.numeric):
-            raise _Wrong(node, f"'{name}' has other values", f"values here: {', '.join(domain)}")
+            raise _WrongError(node, f"'{name}' has other values", f"values here: {', '.join(domain)}")
         return _Term(f"v[{variable.index}]", frozenset({variable.index}), domain, numeric)
 
 

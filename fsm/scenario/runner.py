@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.language.problem import Place
 from fsm.machine.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
 from fsm.machine.wire import read_wire
@@ -80,7 +81,7 @@ def shown_effect(effect: Effect) -> str:
     return f"{effect.name}({literal})" if literal is not None and effect.name != "run_tool" else effect.name
 
 
-class CannotPlay(Exception):
+class CannotPlayError(LocalError):
     """A line that cannot be played as written."""
 
 
@@ -111,7 +112,7 @@ class Runner:
             before = len(self.story)
             try:
                 mismatches = self._line(line)
-            except CannotPlay as wrong:
+            except CannotPlayError as wrong:
                 mismatches = [Mismatch("the line", str(line), str(wrong))]
             if mismatches:
                 return self._result(self._failure(line, mismatches, before))
@@ -159,7 +160,7 @@ class Runner:
         known = len(self.steps)
         try:
             self._play(line)
-        except CannotPlay:
+        except CannotPlayError:
             return False
         return all(step.outcome != "impossible" for step in self.steps[known:])
 
@@ -186,7 +187,7 @@ class Runner:
         tag = name.removeprefix(base).removeprefix(".")
         made = role_data(vocabulary.identities.get(base), base, tag, self.snapshot.ledger, self._fresh)
         if made is None:
-            raise CannotPlay(f"nothing could be '{name}' here: the ids of the call do not allow it")
+            raise CannotPlayError(f"nothing could be '{name}' here: the ids of the call do not allow it")
         return Event(base, {**made, **(data or {})})
 
     def _fresh(self, kind: str) -> str:
@@ -214,7 +215,7 @@ class Runner:
     def _fire(self, name: str) -> None:
         if name not in self.due:
             armed = ", ".join(sorted(self.due)) or "none"
-            raise CannotPlay(f"the deadline '{name}' is not armed; armed: {armed}")
+            raise CannotPlayError(f"the deadline '{name}' is not armed; armed: {armed}")
         at_ms, _, epoch = self.due.pop(name)
         self.now_ms = max(self.now_ms, at_ms)
         self._step(Event(f"timer.{name}", {"epoch": epoch}), f"timer.{name}")
@@ -264,7 +265,7 @@ class Runner:
         name, _, arg = path.partition(".")
         found = [effect for effect in self.sent if effect.name == name]
         if (back and not back.isdigit()) or len(found) <= int(back or 0):
-            raise CannotPlay(f"'{value}': no such effect has been sent yet")
+            raise CannotPlayError(f"'{value}': no such effect has been sent yet")
         return found[-1 - int(back or 0)].args.get(arg or "event_id")
 
 
@@ -277,7 +278,7 @@ def _nested(data: Mapping[str, object]) -> dict[str, object]:
         for name in parents:
             inner = here.setdefault(name, {})
             if not isinstance(inner, dict):
-                raise CannotPlay(f"'{path}': '{name}' is already a value")
+                raise CannotPlayError(f"'{path}': '{name}' is already a value")
             here = inner
         here[last] = value
     return nested

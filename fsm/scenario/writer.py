@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.machine.machine import Step, TurnSpecMachine
 from fsm.scenario.coverage import Target, reached
 from fsm.scenario.runner import Runner, shown_effect
@@ -162,20 +163,22 @@ def _wrapped(head: str, names: Sequence[str], tail: str) -> Iterator[str]:
     yield line
 
 
-class RunDiffers(Exception):
+class RunDiffersError(LocalError):
     """The machine does not go the way of the run."""
 
 
 def replayed(machine: TurnSpecMachine, run: Counterexample, name: str, spec: str) -> str:
-    """The file with this one scenario. `spec` is its name or path, as the file is to say it. Raises RunDiffers."""
+    """The file with this one scenario. `spec` is its name or path, as the file is to say it. Raises RunDiffersError."""
     events = [step for step in run.steps if step.event is not None and step.answers]
     draft = Draft((), tuple(step.event for step in events if step.event is not None))
     outcome = played(machine, draft)
     if outcome is None:
-        raise RunDiffers(f"{machine.spec.file}: the machine cannot be given the events of this run")
+        raise RunDiffersError(f"{machine.spec.file}: the machine cannot be given the events of this run")
     for step, line in zip(events, outcome[0], strict=True):
         if line.state != step.answers[-1].after:
-            raise RunDiffers(f"step {step.number}, {step.event}: {step.answers[-1].after} in the run, now {line.state}")
+            raise RunDiffersError(
+                f"step {step.number}, {step.event}: {step.answers[-1].after} in the run, now {line.state}"
+            )
     head = [
         f"# Written by `turnspec verify --scenario`: {name}. `turnspec test` replays it.",
         f"spec: {spec}", f'talk_key: "{TALK_KEY}"', "scenarios:",

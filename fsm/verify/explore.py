@@ -20,7 +20,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
-from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, MacroStep, StateSpaceTooLarge, Tables
+from fsm.verify.tables import ANYTHING, BITS, EMPTY, MASK, Action, MacroStep, StateSpaceTooLargeError, Tables
 from fsm.world.binding import Label
 
 Tick = Callable[[int, int], bool]
@@ -62,7 +62,9 @@ class Explorer:
         while not self.done and len(self.order) < self.max_states and tick(len(self.first), len(self.order)):
             try:
                 self._expand(len(self.first), min(len(self.first) + TICK_STATES, len(self.order)))
-            except StateSpaceTooLarge:  # a queue that grows and grows, say: what was found by then is a partial result
+            except (
+                StateSpaceTooLargeError
+            ):  # a queue that grows and grows, say: what was found by then is a partial result
                 self.first.pop()
                 self.max_states = len(self.order)
 

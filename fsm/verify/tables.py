@@ -27,6 +27,7 @@ from typing import Protocol
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
 from fsm.world.binding import Binding, Label, MoveWay, Option
@@ -64,7 +65,7 @@ class MacroStep:
     reactions: tuple[Reaction, ...]
 
 
-class StateSpaceTooLarge(Exception):
+class StateSpaceTooLargeError(LocalError):
     """More configurations, worlds or queues than twenty bits can number."""
 
 
@@ -295,5 +296,5 @@ def _applied(queues: Queues, appliers: Iterable[Applier]) -> Queues | int:
 
 def _next(known: Sequence[object]) -> int:
     if len(known) > MASK:
-        raise StateSpaceTooLarge
+        raise StateSpaceTooLargeError
     return len(known)

@@ -117,11 +117,11 @@ async def holds_out() -> str:
 
 
 def unprintable() -> str:
-    class Unprintable(Exception):
+    class UnprintableError(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
-    raise Unprintable
+    raise UnprintableError
 
 
 NO_SUCH_REF: dict[str, object] = {"type": "object", "properties": {"city": {"$ref": "#/nowhere"}}}
@@ -142,7 +142,7 @@ ELSEWHERE: dict[str, object] = {"type": "object", "properties": {"city": {"$ref"
         (Tool("weather", leaves_async), None, "{}", "failed: SystemExit: 3"),
         (Tool("weather", gives_up), None, "{}", "failed: CancelledError"),
         (Tool("weather", runs_dry), None, "{}", "failed: StopIteration"),
-        (Tool("weather", unprintable), None, "{}", "failed: Unprintable"),
+        (Tool("weather", unprintable), None, "{}", "failed: UnprintableError"),
         (Tool("weather", holds_out, deadline_s=0.05), None, "{}", "did not answer within"),
         (Tool("weather", weather, parameters=NO_SUCH_REF), None, '{"city": "Rome"}', "cannot be checked"),
         (Tool("weather", weather, parameters=BAD_PATTERN), None, '{"city": "Rome"}', "cannot be checked"),

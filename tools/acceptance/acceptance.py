@@ -18,7 +18,7 @@ from fsm.world.binding import Binding, WorldSettings
 from fsm.world.reader import TOP
 from tools.acceptance.projection import ANY, Dialect, Projection, marks_of
 from tools.acceptance.projector import Meaning, Observation, Projector, Terms, first_terms
-from tools.acceptance.search import MOST_STATES, AcceptanceSearch, Moves, TooManyRuns, frame_of
+from tools.acceptance.search import MOST_STATES, AcceptanceSearch, Moves, TooManyRunsError, frame_of
 
 Outcome = Literal["accepted", "refused", "unknown", "gave up"]
 
@@ -151,7 +151,7 @@ class _Run:
             while self._pass(self.ahead[: at + 1]).states:
                 at += 1
             instead = self._instead(at)
-        except TooManyRuns:
+        except TooManyRunsError:
             most = self.trial.frame.most
             return self._found("gave up", None, f"more than {most} states would have to be held at once")
         meaning, roles = self.arrivals[at]

@@ -1,7 +1,7 @@
 """All runs of a world at once that have shown what a log has shown so far: a set of states, moved on event by event.
 
 What no log shows (moves of the provider, of the caller, what is in flight) is free and closed over. Bounded: with more
-states than `most` it is TooManyRuns, which is no answer. Never here: what an event stands for (.projector).
+states than `most` it is TooManyRunsError, which is no answer. Never here: what an event stands for (.projector).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.world.binding import Binding, MoveWay, Option
 from fsm.world.code import Values
 from fsm.world.queues import Queues
@@ -20,7 +21,7 @@ State = tuple[Values, Queues]
 """The variables of a world and what is in flight."""
 
 
-class TooManyRuns(Exception):
+class TooManyRunsError(LocalError):
     """More states than may be held at once."""
 
 
@@ -184,7 +185,7 @@ class AcceptanceSearch:
                     self.states.add(after)
                     waiting.append(after)
             if len(self.states) > self.frame.most:
-                raise TooManyRuns
+                raise TooManyRunsError
         self.most = max(self.most, len(self.states))
 
     def _fits(self, queue: bytes) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.language.problem import Place, Problem, Problems
 from fsm.language.spec import Row, Spec
 from fsm.language.typestate import Typestate
@@ -70,7 +71,7 @@ def scores(notices: Sequence[Notice]) -> dict[str, Score]:
     return {kind: score(each) for kind, each in found.items() if each}
 
 
-class _Found(Exception):
+class _FoundError(LocalError):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
@@ -83,11 +84,11 @@ class _FirstProblem(Problems):
         self.known = known
 
     def add(self, place: Place, code: str, message: str, hint: str = "", trail: Iterable[str] = ()) -> None:
-        raise _Found(Problem(place, code, message, hint, tuple(trail)))
+        raise _FoundError(Problem(place, code, message, hint, tuple(trail)))
 
     def warn(self, place: Place, code: str, message: str, hint: str = "") -> None:
         if message not in self.known:
-            raise _Found(Problem(place, code, message, hint, severity="warning"))
+            raise _FoundError(Problem(place, code, message, hint, severity="warning"))
 
 
 class Jury:
@@ -116,7 +117,7 @@ class Jury:
     def _typestate(self, broken: Spec) -> tuple[str, str] | None:
         try:
             Typestate(broken, _FirstProblem(self.warnings)).check()
-        except _Found as found:
+        except _FoundError as found:
             problem = found.problem
             return "totality" if problem.code in TOTALITY else "typestate", f"{problem.code}: {problem.message}"
         return None

@@ -17,6 +17,7 @@ from typing import Final
 
 import attrs
 
+from fsm.errors import LocalError
 from tools.promela.lasting import CLAIM
 from tools.promela.model import BEFORE
 
@@ -29,7 +30,7 @@ TOOLS: Final = ("spin", "gcc")
 FLAGS: Final = ("-O0", "-w", "-DNOREDUCE", f"-DMEMLIM={MEMORY_MB}", "-DVECTORSZ=2048")
 
 
-class SpinError(Exception):
+class SpinError(LocalError):
     """SPIN is missing, ran out of time, depth or memory, or found fault with the text."""
 
 

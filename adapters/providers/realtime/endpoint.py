@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 import attrs
 
 from adapters.providers.realtime.session import Dialect
+from fsm.errors import LocalError
 
 OPENAI_URL: Final = "wss://api.openai.com/v1/realtime"
 AZURE_PREVIEW_VERSION: Final = "2025-04-01-preview"
@@ -23,7 +24,7 @@ _RESOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-class EndpointError(ValueError):
+class EndpointError(LocalError, ValueError):
     """An address or a key that cannot work; the message names the part, never its secret."""
 
 

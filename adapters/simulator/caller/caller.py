@@ -20,7 +20,7 @@ from adapters.simulator.caller.hearing import Hearing
 from adapters.simulator.caller.report import CallerEnding, CallerNote, CallerReport, make_report
 from adapters.simulator.caller.script import CallerSettings, Script, Step
 from adapters.simulator.caller.voice import Voice, load_utterances
-from adapters.simulator.lines.audiosocket import CallEnded, OnEvent, SimulatedPhone
+from adapters.simulator.lines.audiosocket import CallEndedError, OnEvent, SimulatedPhone
 
 __all__ = ["CallerReport", "CallerSettings", "OnEvent", "Script", "run_caller"]
 
@@ -107,7 +107,7 @@ class _Playing:
 
     async def play(self, script: Script) -> None:
         """Returns when the call is over, or as good as over: hung up and the server's FIN still to come."""
-        with contextlib.suppress(CallEnded):
+        with contextlib.suppress(CallEndedError):
             for step in script.steps:
                 await _PLAY[type(step)](self, step)
                 self.steps_done += 1
@@ -116,7 +116,7 @@ class _Playing:
         self._phone.hang_up()
 
     async def _until(self, is_true: Callable[[], bool], step: Step, within_ms: float) -> bool:
-        """Looks at every frame. False: not within the deadline, which is noted. CallEnded: it never will."""
+        """Looks at every frame. False: not within the deadline, which is noted. CallEndedError: it never will."""
         deadline_ms = self._phone.now_ms + within_ms
         while not is_true():
             if self._phone.now_ms >= deadline_ms - ROUNDING_MS:
@@ -175,7 +175,7 @@ class _Playing:
         self._phone.reset()
 
     async def _until_hung_up(self, step: steps.UntilHungUp) -> None:
-        with contextlib.suppress(CallEnded):
+        with contextlib.suppress(CallEndedError):
             await self._until(lambda: self._phone.ending is not None, step, step.within_ms)
 
     def _speaking_ms(self) -> float | None:

@@ -20,12 +20,13 @@ from adapters.simulator.caller.hearing import Hearing
 from adapters.simulator.caller.report import CallerEnding, Ended
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.caller.voice import Voice
+from fsm.errors import TurnspecError
 
 OnEvent: TypeAlias = Callable[[str, Mapping[str, object]], None]
 ROUNDING_S = 1e-6
 
 
-class CallEnded(Exception):
+class CallEndedError(TurnspecError):
     """Raised to whoever waits for a tick of a call that is over."""
 
 
@@ -57,14 +58,14 @@ class SimulatedPhone(asyncio.Protocol):
         return (self._loop.time() - self._began_s) * 1000
 
     async def tick(self) -> None:
-        """Until the next frame is due. CallEnded: there will be none."""
+        """Until the next frame is due. CallEndedError: there will be none."""
         if self.ending is not None:
-            raise CallEnded
+            raise CallEndedError
         if self._pulse is None:
             self._pulse = self._loop.create_future()
         await asyncio.shield(self._pulse)
         if self.ending is not None:
-            raise CallEnded
+            raise CallEndedError
 
     def press(self, digit: str) -> None:
         self._write(wire.encode_dtmf(digit))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from adapters.cli.diagram import NEEDS, CannotDraw, command, svg
+from adapters.cli.diagram import NEEDS, CannotDrawError, command, svg
 from adapters.specs import specs_folder
 
 
@@ -37,11 +37,11 @@ def test_links_lead_to_the_spec_from_wherever_the_page_is(tmp_path: Path, monkey
 
 def test_without_pygraphviz_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    with pytest.raises(CannotDraw, match=r"turnspec\[draw\]"):
+    with pytest.raises(CannotDrawError, match=r"turnspec\[draw\]"):
         svg("digraph {}")
 
 
 def test_a_broken_picture_is_an_error_with_a_reason() -> None:
     pytest.importorskip("pygraphviz", reason=NEEDS)
-    with pytest.raises(CannotDraw, match="refuses"):
+    with pytest.raises(CannotDrawError, match="refuses"):
         svg("digraph { a -> ")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import attrs
 import pytest
 
-from adapters.settings.reader import Between, Rejected, Section, SettingsReader
+from adapters.settings.reader import Between, RejectedError, Section, SettingsReader
 from fsm.language.problem import Problems
 from fsm.language.source import Node, read
 
@@ -85,5 +85,5 @@ def test_keys_that_are_not_known_go_on_with_a_warning_where_the_section_has_room
 
 def test_a_section_that_cannot_be_is_rejected() -> None:
     reader = SettingsReader(Problems(), {}, Path())
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         reader.read(read("method: GET", "f"), DoorSection)

@@ -11,7 +11,7 @@ from adapters.specs import load_spec
 from fsm.machine.machine import TurnSpecMachine
 from fsm.scenario.reader import read_scenarios
 from fsm.scenario.runner import run_scenario
-from fsm.scenario.writer import RunDiffers, replayed
+from fsm.scenario.writer import RunDiffersError, replayed
 from fsm.verify.counterexample import Counterexample
 from fsm.verify.verify import SearchLimits, Verification
 from tests.fsm.verify import house
@@ -53,5 +53,5 @@ def test_a_run_the_machine_does_not_go_is_no_scenario() -> None:
     run = next(iter(runs.values()))
     last = run.steps[-1]
     elsewhere = attrs.evolve(last, answers=(attrs.evolve(last.answers[-1], after="tool_call"),))
-    with pytest.raises(RunDiffers, match=f"step {last.number}, .*: tool_call in the run, now "):
+    with pytest.raises(RunDiffersError, match=f"step {last.number}, .*: tool_call in the run, now "):
         replayed(machine, attrs.evolve(run, steps=(*run.steps[:-1], elsewhere)), "it fails", "x")

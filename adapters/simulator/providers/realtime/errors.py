@@ -8,10 +8,11 @@ from __future__ import annotations
 import attrs
 
 from adapters.simulator.providers.realtime.dialect import ACCEPTED_CLIENT_EVENTS
+from fsm.errors import RemoteError
 
 
 @attrs.frozen
-class WireError(Exception):
+class WireError(RemoteError):
     """One `error` event's inside. `code` and `param` may be null on the wire."""
 
     code: str | None

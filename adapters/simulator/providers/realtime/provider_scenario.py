@@ -21,9 +21,10 @@ from adapters.simulator.providers.realtime.provider_settings import Latency
 from adapters.simulator.providers.realtime.wire_audio import RATES_HZ
 from adapters.simulator.speech import line_for_text, lines, read_samples, wav_path
 from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS
+from fsm.errors import LocalError
 
 
-class ScenarioError(Exception):
+class ScenarioError(LocalError):
     """A scenario file that cannot be used: file, key, reason."""
 
 
