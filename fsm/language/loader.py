@@ -17,6 +17,7 @@ from fsm.language.typestate import Flow, Typestate
 from fsm.language.vocabulary import Vocabulary
 from fsm.language.vocabulary_reader import VocabularyReader
 
+_USUAL = "[vocabularies/realtime/session.yaml, vocabularies/call.yaml]"
 Fetch = Callable[[str], tuple[str, str]]
 """`fetch(reference)` gives the text behind a name written in a spec, and the file name to report; raises OSError."""
 
@@ -82,7 +83,7 @@ def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:
         root = merged(node, root, problems)
     words = root.get("vocabulary")
     if words is None:
-        problems.add(root.place, "missing", "a spec needs 'vocabulary:'", "e.g. vocabulary: [vocabularies/call.yaml]")
+        problems.add(root.place, "missing", "a spec needs 'vocabulary:'", f"e.g. vocabulary: {_USUAL}")
         return None
     vocabulary = load_vocabulary(words, problems, fetch)
     return SpecReader(vocabulary, problems).read(root) if vocabulary is not None else None

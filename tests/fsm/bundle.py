@@ -13,6 +13,7 @@ SPECS = Path(__file__).resolve().parents[2] / "specs"
 NAMES = ("server_vad", "owned_turns", "push_to_talk")
 PARTS = "parts/conversation.yaml"
 CALL = "vocabularies/call.yaml"
+SESSION = "vocabularies/realtime/session.yaml"
 
 Change = tuple[str, str, str]
 """(file below specs/, old text, new text); the old text must be there exactly once."""

@@ -270,7 +270,7 @@ def test_a_sound_spec_that_nobody_here_can_serve(tmp_path: Path) -> None:
 
 
 def test_problems_of_the_spec_come_with_the_others(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("spec: mine\nvocabulary: [vocabularies/call.yaml]\nstates: {}\n")
+    (tmp_path / "mine.yaml").write_text("spec: mine\nvocabulary: [vocabularies/realtime/session.yaml]\nstates: {}\n")
     found = problems(tmp_path, "spec: mine.yaml\nlog: {level: x}")
     assert {Path(each.place.file).name for each in found} == {"mine.yaml", "turnspec.yaml"}
 

@@ -126,7 +126,7 @@ def test_another_deadline_shows_as_a_timer(journal: Journal) -> None:
 def test_a_timer_in_force_is_in_force_also_where_epochs_differ(journal: Journal) -> None:
     """A spec that knows an event more counts one step more; the journal's timers must not turn stale by that."""
     change = (
-        "vocabularies/call.yaml",
+        "vocabularies/realtime/session.yaml",
         "  error.unrelated: {noise",
         "  no.such.event: {noise: new}\n  error.unrelated: {noise",
     )

@@ -76,7 +76,8 @@ def test_an_alias_is_refused(text: str) -> None:
 SPECS: dict[str, tuple[str, str]] = {
     "no vocabulary": (
         HOUSE.replace("vocabulary: [words.yaml]\n", ""),
-        "mini.yaml:1:1: error[missing]: a spec needs 'vocabulary:'\n    e.g. vocabulary: [vocabularies/call.yaml]",
+        "mini.yaml:1:1: error[missing]: a spec needs 'vocabulary:'\n"
+        "    e.g. vocabulary: [vocabularies/realtime/session.yaml, vocabularies/call.yaml]",
     ),
     "no such file": (
         HOUSE.replace("words.yaml", "worlds.yaml"),

@@ -75,7 +75,7 @@ def test_bundled_vocabularies_validate(file: str) -> None:
 
 GOOD = """
 spec: small
-vocabulary: [vocabularies/call.yaml]
+vocabulary: [vocabularies/realtime/session.yaml, vocabularies/call.yaml]
 initial: idle
 context: {n: {range: 0..3, overflow: retries.overflowed}}
 choices: {next: [{if: n > 0, to: idle}, {if: else, to: over}]}
@@ -94,7 +94,7 @@ def test_the_small_spec_that_is_broken_below_is_good() -> None:
     ("old", "new"),
     [
         ("initial: idle", "inital: idle"),
-        ("vocabulary: [vocabularies/call.yaml]\n", ""),
+        ("vocabulary: [vocabularies/realtime/session.yaml, vocabularies/call.yaml]\n", ""),
         ("initial: idle\n", ""),
         ("range: 0..3", "range: 1..3"),
         ("{range: 0..3, overflow: retries.overflowed}", "{range: 0..3, values: [a]}"),
