@@ -205,11 +205,14 @@ class Verification:
         return frozenset(row.place for macro in macros for reaction in macro.reactions for row in reaction.path)
 
     def _in_vain(self) -> Iterable[str]:
-        """Deadlines that fired and settled nothing: what they wait for is as it was, so they would fire again."""
+        """Deadlines that fired and settled nothing: what they wait for is as it was, so they would fire again.
+
+        One that does not restart measures how long a wait has lasted, and is not there to end it.
+        """
         for key in self.explorer.uses:
             event = self.tables.events[key >> BITS]
             deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
-            if deadline is None:
+            if deadline is None or not deadline.restarts:
                 continue
             before, reaction = self.tables.controls[key & MASK].values, self.tables.macros[key].reactions[0]
             after, reads = reaction.after.values, deadline.condition.reads
