@@ -18,7 +18,6 @@ Handled = tuple[str, str, Facts, Ids, Effects, Names, Names]
 """outcome, state, facts, ids, effects, deadlines to start, deadlines to stop"""
 Handler = Callable[[str, Facts, Ids, Data], Handled]
 
-_new = tuple.__new__  # a named tuple at half the price of its constructor
 _NO_ARGS: Mapping[str, object] = {}
 _WATCH = (Effect("watch_silence", _NO_ARGS),)
 _UNWATCH = (Effect("unwatch_silence", _NO_ARGS),)
@@ -48,7 +47,7 @@ def _floor(state: str, before: Facts, facts: Facts, ids: Ids, effects: Effects, 
                 ids, facts = ids.copy(), facts.copy()
                 ids["serial"], ids["create"] = number, name
                 facts["create"], facts["asked"], facts["owed"] = "sent", owed, "none"
-                effects += (_new(Effect, ("create_response", {"event_id": name, "cause": owed, "instructions": None})),)
+                effects += (Effect("create_response", {"event_id": name, "cause": owed, "instructions": None}),)
                 start += ("create_overdue",)
         elif facts["playout"] == "playing":
             target = "playing_out"
@@ -212,7 +211,7 @@ def _stop_talking(state: str, before: Facts, ids: Ids, response: str) -> Handled
             facts[name] = "none"
     if before["unechoed"]:
         start, stop = _echo(before, facts, start, stop)
-    effects: Effects = (_new(Effect, ("flush_playout", {"response_ids": list(ids["open"])})),)
+    effects: Effects = (Effect("flush_playout", {"response_ids": list(ids["open"])}),)
     if state != "user_speaking":
         effects += _WATCH
     return "taken", "user_speaking", facts, ids, effects, start, stop
@@ -256,7 +255,7 @@ def called_new(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
     stop: Names = ()
     if before["answering"] != "none" and facts["response"] == "active" and facts["playout"] != "playing":
         start, stop = ("tools_overdue", "response_stuck"), ("response_overdue",)
-    return _floor(state, before, facts, ids, (_new(Effect, ("run_tool", args)),), start, stop)
+    return _floor(state, before, facts, ids, (Effect("run_tool", args),), start, stop)
 
 
 def returned_pending(state: str, before: Facts, ids: Ids, data: Data) -> Handled:

@@ -25,8 +25,6 @@ AFTER_MS = {
     "answer_overdue": 4000,
 }  # fmt: skip
 
-_new = tuple.__new__  # a named tuple at half the price of its constructor
-
 
 class HandSnapshot(NamedTuple):
     """The whole state of a call; its dicts are replaced, never changed."""
@@ -107,7 +105,7 @@ def step(snapshot: HandSnapshot, event: Event) -> Result:
         for deadline in stop:
             del armed[deadline]
         if starting:
-            timers = tuple([_new(Timer, (deadline, AFTER_MS[deadline], serial)) for deadline in starting])
+            timers = tuple([Timer(deadline, AFTER_MS[deadline], serial) for deadline in starting])
             for deadline in starting:
                 armed[deadline] = serial
-    return _new(HandSnapshot, (state, facts, ids, armed, serial)), outcome, effects, timers, stop
+    return HandSnapshot(state, facts, ids, armed, serial), outcome, effects, timers, stop

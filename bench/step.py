@@ -121,7 +121,7 @@ class Contenders:
         asked = []
         for event in self.events:
             step = self.ours.step(snapshot, event)
-            asked.append((events[step.variant].trigger, snapshot.control))
+            asked.append((events[step.variant].react, snapshot.control))
             snapshot = step.snapshot
         began = perf_counter_ns()
         for trigger, control in asked:

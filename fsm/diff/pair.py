@@ -14,7 +14,7 @@ import attrs
 from fsm.language.spec import Spec
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
-from fsm.verify.tables import BITS, MacroStep, Tables
+from fsm.verify.tables import BITS, MacroStep, Reactions, Tables
 from fsm.world.binding import Binding, WorldSettings
 from fsm.world.queues import Queues
 from fsm.world.world import World
@@ -58,7 +58,7 @@ class PairTables(Tables):
         self.waits: dict[int, str] = {}
         super().__init__(self.machines[0], binding, _Silent())
         self.deadlines = tuple(deadlines.values())
-        self._events_of = tuple(dict(machine.strict_events()) for machine in self.machines)
+        self._answers = tuple(Reactions(machine) for machine in self.machines)
         both = [n for n in old.deadlines if n in new.deadlines]
         self._unlike = frozenset(n for n in both if old.deadlines[n].after_ms != new.deadlines[n].after_ms)
         self.begun = tuple(begin(s, [v.initial for v in s.variables]) for s in (old, new))
@@ -66,12 +66,11 @@ class PairTables(Tables):
 
     def pair(self, pair: Pair) -> int:
         """The number of two configurations."""
-        one = (self.machines[0].one(pair[0]), self.machines[1].one(pair[1]))
-        number = self.pair_ids.get(one)
+        number = self.pair_ids.get(pair)
         if number is None:
-            number = self.pair_ids[one] = self._room(one)
-            self.final[number] = one[0].is_final and one[1].is_final
-            self.timers[number] = tuple(i for i, d in enumerate(self.deadlines) if any(self._runs(d.name, one)))
+            number = self.pair_ids[pair] = self._room(pair)
+            self.final[number] = pair[0].is_final and pair[1].is_final
+            self.timers[number] = tuple(i for i, d in enumerate(self.deadlines) if any(self._runs(d.name, pair)))
         return number
 
     def _room(self, pair: Pair) -> int:
@@ -134,12 +133,9 @@ class PairTables(Tables):
                 self.waits[key] = name
 
     def _side(self, side: int, here: Control, name: str) -> tuple[Reaction, ...]:
-        events = self._events_of[side]
-        if name not in events:
+        if name not in self.machines[side].strict_events():
             return ()  # no event of this one's vocabulary
-        machine = self.machines[side]
-        first = events[name].trigger(machine.one(here))
-        return (first, *machine.completion(first.after))
+        return self._answers[side].of(here, name)
 
 
 def _effects(reactions: Sequence[Reaction]) -> tuple[tuple[str, str | None], ...]:

@@ -3,6 +3,13 @@
 `advance` runs to completion: the step of the event, then those of events that had waited and are due now, in order. The
 next event comes from outside. Their number is bounded (fsm.machine.reaction), whatever a spec says.
 
+A step has two halves. The first knows ids: the ledger turns the event into a variant of it ("a response has ended" into
+"ours was cancelled", "that one had ended before"). The second knows none: what a variant does to a configuration is a
+pure function of the two, the same that the verifier explores, and there are few of either, so it is worked out once
+for all calls and kept (`plans`; bounded, since a table is as large as its spec makes it). What is left for each event
+is to give its effects their ids and its deadlines their epoch. A deadline's event with another epoch than the running
+one is stale: it was on its way when the deadline was stopped or started anew.
+
 Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the event's data (fsm.machine.ledgers).
 """
 
@@ -11,17 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import attrs
-
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
 from fsm.machine.ledgers.realtime import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger, Recipe
 from fsm.machine.reaction import Control, Outcome, Reaction, begin, control_of
-from fsm.machine.table import StrictEvent, TurnMachine
+from fsm.machine.table import TurnMachine
 
 _NOTHING: Mapping[str, object] = {}
-# What the generated constructors of named tuples call, at half their cost; some are made for every event.
-_new = tuple.__new__
+MAX_PLANS = 200_000
+"""Kept for all calls of a spec; past that all are dropped and worked out anew."""
 
 
 class Event(NamedTuple):
@@ -113,42 +118,24 @@ class Step(NamedTuple):
         return tuple(row.id for row in self.reaction.path)
 
 
-_Maker = tuple[str, Recipe | None, str | None]
-"""Name, recipe and literal of an effect. No recipe: the effect has no arguments."""
+class _Maker(NamedTuple):
+    """An effect to make. No recipe: it has no arguments."""
 
-_Plan = tuple[Reaction, Control, tuple[_Maker, ...], tuple[tuple[str, int], ...], tuple[str, ...], bool]
-"""reaction, configuration after it, effects to make, (deadline, ms) to start, deadlines to stop, does anything wait"""
-
-
-class _Plans:
-    """What is left to do at each configuration for one event: its reaction, unfolded once and kept with it."""
-
-    __slots__ = ("_after_ms", "_event", "_reactions", "deadline", "kept")
-
-    def __init__(self, event: StrictEvent, after_ms: Mapping[str, int]) -> None:
-        self._event = event
-        self._after_ms = after_ms
-        self._reactions = event.kept
-        self.deadline: str | None = None  # whose event this is, if it is a timer's
-        self.kept: dict[Control, _Plan] = {}
-
-    def made(self, control: Control) -> _Plan:
-        """The plan of a configuration that has none yet."""
-        reaction = self._event.trigger(control)
-        if self._reactions is not self._event.kept:  # the table forgot; a plan must not keep what it let go
-            self._reactions, self.kept = self._event.kept, {}
-        plan = self.kept[control] = _plan(control, reaction, self._after_ms)
-        return plan
+    name: str
+    recipe: Recipe | None
+    literal: str | None
 
 
-def _plan(before: Control, reaction: Reaction, after_ms: Mapping[str, int]) -> _Plan:
-    makers = [
-        (word.sends or word.name, None if word.recipe == "plain" else RECIPES[word.recipe], literal)
-        for word, literal in reaction.effects
-    ]
-    start = tuple((name, after_ms[name]) for name in reaction.start)
-    waits = bool(before.waiting or reaction.after.waiting)
-    return reaction, reaction.after, tuple(makers), start, reaction.stop, waits
+class _Plan(NamedTuple):
+    """A reaction, and what of it is left to do with the ids and deadlines of a call."""
+
+    reaction: Reaction
+    after: Control
+    makers: tuple[_Maker, ...]
+    start: tuple[tuple[str, int], ...]
+    """(deadline, ms)"""
+    waits: bool
+    """Does any event wait, before or after?"""
 
 
 class TurnSpecMachine:
@@ -157,15 +144,32 @@ class TurnSpecMachine:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.table = TurnMachine(spec)
-        self._events: Mapping[str, StrictEvent] = self.table.strict_events()
+        self._events = self.table.strict_events()
         self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
-        self._plans = {name: _Plans(event, self._after_ms) for name, event in self._events.items()}
-        for deadline in spec.deadlines.values():
-            self._plans[deadline.event].deadline = deadline.name
+        self._deadlines = {d.event: d.name for d in spec.deadlines.values()}
         self._identities = {
-            base: (CLASSIFY[identity], {tag: self._plans[f"{base}.{tag}"] for tag in IDENTITIES[identity]})
+            base: (CLASSIFY[identity], {tag: f"{base}.{tag}" for tag in IDENTITIES[identity]})
             for base, identity in spec.vocabulary.identities.items()
         }
+        self.plans: dict[tuple[str, Control], _Plan] = {}
+        self._controls: dict[Control, Control] = {}  # one object of each: looking up what is the same costs less
+
+    def _plan(self, event: str, control: Control) -> _Plan:
+        """What an event does to a configuration it has not met yet: worked out and kept, as long as there is room."""
+        if len(self.plans) >= MAX_PLANS:
+            self.plans.clear()
+            self._controls.clear()
+        plan = self.plans[event, control] = self._planned(control, self._events[event].react(control))
+        return plan
+
+    def _planned(self, before: Control, reaction: Reaction) -> _Plan:
+        makers = [
+            _Maker(word.sends or word.name, None if word.recipe == "plain" else RECIPES[word.recipe], literal)
+            for word, literal in reaction.effects
+        ]
+        start = tuple((name, self._after_ms[name]) for name in reaction.start)
+        after = self._controls.setdefault(reaction.after, reaction.after)
+        return _Plan(reaction, after, tuple(makers), start, bool(before.waiting or after.waiting))
 
     def start(self, talk_key: str = "", **context: str) -> tuple[Step, ...]:
         """A new call: its first steps. `context` overrides initial values by name, e.g. `owed="none"`: no greeting."""
@@ -173,14 +177,9 @@ class TurnSpecMachine:
         for name, value in context.items():
             variable = self.spec.variable(name)
             values[variable.index] = variable.value(value)
-        nothing = Snapshot(self.table.one(control_of(self.spec, values)), Ledger(talk_key=talk_key), {}, {}, 0)
-        reaction = begin(self.spec, values)
-        reaction = attrs.evolve(reaction, after=self.table.one(reaction.after))
-        _, control, makers, to_start, _, _ = _plan(nothing.control, reaction, self._after_ms)
-        effects, ledger = _effects(makers, nothing.ledger, _NOTHING)
-        armed, start = _armed({}, to_start, (), 1)
-        after = Snapshot(control, ledger, armed, dict.fromkeys(control.waiting, _NOTHING), 1)
-        return self._completed(Step(Event("call.started"), reaction, nothing, after, effects, start))
+        nothing = Snapshot(control_of(self.spec, values), Ledger(talk_key=talk_key), {}, {}, 0)
+        plan = self._planned(nothing.control, begin(self.spec, values))
+        return self._completed(self._step(nothing, Event("call.started"), plan, nothing.ledger))
 
     def advance(self, snapshot: Snapshot, event: Event) -> tuple[Step, ...]:
         """The answer to an event, and to those that had waited and are due now; the last step's snapshot is the next.
@@ -196,32 +195,31 @@ class TurnSpecMachine:
         steps = [first]
         for reaction in self.table.completion(snapshot.control):
             event = Event(reaction.event, snapshot.data.get(reaction.event, _NOTHING))
-            plan = _plan(snapshot.control, reaction, self._after_ms)
+            plan = self._planned(snapshot.control, reaction)
             steps.append(self._step(snapshot, event, plan, snapshot.ledger))
             snapshot = steps[-1].snapshot
         return tuple(steps)
 
     def step(self, snapshot: Snapshot, event: Event) -> Step:
         """The answer to this event alone: one step of `advance`."""
-        before, ledger, armed, _, _ = snapshot
         name, data = event
+        ledger = snapshot.ledger
         identity = self._identities.get(name)
         if identity is not None:
             classify, variants = identity
             tag, ledger = classify(ledger, data)
-            plans = variants[tag]
-        elif name in self._plans:
-            plans = self._plans[name]
-            if plans.deadline is not None and armed.get(plans.deadline) != data.get("epoch"):
+            name = variants[tag]
+        elif name in self._deadlines:
+            if snapshot.armed.get(self._deadlines[name]) != data.get("epoch"):
                 return self._nothing(snapshot, event, "a stale timer is not an event")
-        else:
+        elif name not in self._events:
             return self._nothing(snapshot, event, f"'{name}' is not an event of the vocabulary")
-        return self._step(snapshot, event, plans.kept.get(before) or plans.made(before), ledger)
+        control = snapshot.control
+        return self._step(snapshot, event, self.plans.get((name, control)) or self._plan(name, control), ledger)
 
     def _step(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: Ledger) -> Step:
         """A reaction as a step; `ledger` knows the event's ids."""
-        reaction, control, makers, to_start, to_stop, waits = plan
-        _, data = event
+        reaction, control, makers, to_start, waits = plan
         _, _, armed, waiting, serial = snapshot
         if not reaction.admitted:
             ledger = snapshot.ledger
@@ -229,13 +227,13 @@ class TurnSpecMachine:
         effects: tuple[Effect, ...] = ()
         start: tuple[Timer, ...] = ()
         if makers:
-            effects, ledger = _effects(makers, ledger, data)
-        if to_start or to_stop:
-            armed, start = _armed(armed, to_start, to_stop, serial)
+            effects, ledger = _effects(makers, ledger, event.data)
+        if to_start or reaction.stop:
+            armed, start = _armed(armed, to_start, reaction.stop, serial)
         if waits:
             waiting = self._waiting_data(snapshot, event, reaction)
-        after = _new(Snapshot, (control, ledger, armed, waiting, serial))
-        return _new(Step, (event, reaction, snapshot, after, effects, start))
+        after = Snapshot(control, ledger, armed, waiting, serial)
+        return Step(event, reaction, snapshot, after, effects, start)
 
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
         return Step(event, Reaction("ignored", event.name, snapshot.control, reason=reason), snapshot, snapshot, (), ())
@@ -258,7 +256,7 @@ def _armed(
     start = []
     for name, after_ms in to_start:
         running[name] = serial
-        start.append(_new(Timer, (name, after_ms, serial)))
+        start.append(Timer(name, after_ms, serial))
     return running, tuple(start)
 
 
@@ -267,9 +265,9 @@ def _effects(makers: tuple[_Maker, ...], ledger: Ledger, data: Data) -> tuple[tu
     effects: list[Effect] = []
     for name, recipe, literal in makers:
         if recipe is None:
-            effects.append(_new(Effect, (name, _NOTHING)))
+            effects.append(Effect(name, _NOTHING))
             continue
         made, ledger = recipe(name, ledger, literal, data)
         for args in made:
-            effects.append(_new(Effect, (name, args)))  # noqa: PERF401 - nearly always one
+            effects.append(Effect(name, args))  # noqa: PERF401 - nearly always one
     return tuple(effects), ledger

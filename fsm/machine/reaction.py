@@ -1,7 +1,8 @@
 """What a configuration does with an event: one pure function, the meaning of the spec language.
 
 `react` is what runs in a call, what the explorer visits and what the oracle test compares with stock `transitions`.
-A configuration (Control) is a tuple of small integers, so the set of them is finite and every reaction can be kept.
+A configuration (Control) is a tuple of small integers, so the set of them is finite and every reaction can be kept
+(by its configuration and event: by a call in fsm.machine.machine, by the verifier in fsm.verify.tables).
 Never here: ids, data of events, time.
 
 Run to completion: an event that waits (deferred, or raised by a count that overflowed) is answered as soon as it is not
@@ -15,14 +16,27 @@ exit operations, the state changes, entry operations. Reaching the state one is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import attrs
 
 from fsm.errors import LocalError
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.spec import MAX_CHOICES, STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
+from fsm.language.spec import (
+    MAX_CHOICES,
+    STATE,
+    Assign,
+    Branch,
+    Cell,
+    Emit,
+    Operation,
+    Presume,
+    Restart,
+    Row,
+    Spec,
+    word_for,
+)  # fmt: skip
 from fsm.language.vocabulary import EffectWord, EventWord, Word
 
 MAX_REACTIONS = 16
@@ -35,17 +49,14 @@ _OUTCOMES: dict[str, Outcome] = {
 }  # fmt: skip
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(cache_hash=True)
 class Control:
-    """A configuration: the value index of each variable of the spec, and the events that wait.
-
-    Compared by identity: the table makes equal ones one object, so that finding a kept reaction costs no hashing.
-    """
+    """A configuration: the value index of each variable of the spec, and the events that wait."""
 
     values: tuple[int, ...]
     waiting: tuple[str, ...]
-    state: str
-    is_final: bool
+    state: str = attrs.field(eq=False)
+    is_final: bool = attrs.field(eq=False)
 
 
 def control_of(spec: Spec, values: Sequence[int], waiting: tuple[str, ...] = ()) -> Control:
@@ -143,8 +154,15 @@ def chosen(rows: Sequence[Row], values: Sequence[int]) -> Row | None:
     return fallback
 
 
-def react(spec: Spec, control: Control, event: str) -> Reaction:
-    """The one answer of `control` to `event` (a variant of the vocabulary, or `timer.<deadline>`)."""
+CellAt = Callable[[tuple[str, str]], Cell | None]
+"""The cell at (state, event)."""
+
+
+def react(spec: Spec, control: Control, event: str, cell_at: CellAt | None = None) -> Reaction:
+    """The one answer of `control` to `event` (a variant of the vocabulary, or `timer.<deadline>`).
+
+    `cell_at` is the compiled table's; without it the spec's own cells answer.
+    """
     word, name, possible = word_for(spec, event, control.values)
     if word is not None and word.noise is not None:
         return Reaction("ignored", name, control, reason=word.noise)
@@ -154,7 +172,7 @@ def react(spec: Spec, control: Control, event: str) -> Reaction:
     run = Run(spec, control.values)
     if word is not None:
         run.move(word)
-    cell = spec.cells.get((state, name))
+    cell = (cell_at or spec.cells.get)((state, name))
     row = chosen(cell.rows, run.values) if cell is not None else None
     if row is None:
         reason = f"no run of the spec brings '{name}' to '{state}'"

@@ -1,8 +1,15 @@
-"""The compiled table: a spec on the library `transitions`, with an Event and a Transition of our own.
+"""The compiled table: a spec on the library `transitions`.
 
-The only module that imports `transitions`. One machine per loaded spec serves every call; it holds no model. A
-reaction is a pure function of the configuration, so it is worked out once and kept: a step of a call is a lookup.
-Never here: what a row means (fsm.machine.reaction), ids (fsm.machine.ledgers.realtime).
+What the library does for us: its Machine holds the table, one Event for each event and one Transition for each cell,
+found by event and source state; its constructor refuses a source that is not a state. The machine steps by these
+objects, the tests compare them with the spec, and stock `transitions` is the oracle that decides every reachable cell
+of the bundled specs alike (tests/fsm/machine/test_oracle.py). What it does not do: decide. Its guards and actions are
+callbacks on a mutable model, its unanswered events raise or vanish, its queue is one for all models
+(docs/facts/state_machines.md, 1.2). Here a cell's rows are data and `react` is a pure function of configuration and
+event, so one Machine without a model serves every call of a spec, and so do the verifier and the diff.
+
+Nothing is kept here. A call keeps its reactions in fsm.machine.machine, the verifier in fsm.verify.tables.
+The only module of the product that imports `transitions`.
 """
 
 from __future__ import annotations
@@ -11,17 +18,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
 from transitions import Event, Machine, Transition
 
 from fsm.language.spec import Cell, Spec
 from fsm.machine.reaction import MAX_REACTIONS, Control, Reaction, dropped, react
 
-MAX_KEPT = 200_000  # reactions; past that the memory is dropped and filled anew
-
 
 class SpecTransition(Transition):
-    """A cell of the table: carries its rows instead of callbacks."""
+    """A cell of the table: carries its rows instead of callbacks. Which row it is, and so its target, `react` finds."""
 
     def __init__(self, *args: Any, cell: Cell, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,15 +37,11 @@ class StrictEvent(Event):
 
     def __init__(self, name: str, machine: TurnMachine) -> None:
         super().__init__(name, machine)
-        self.kept: dict[Control, Reaction] = {}
+        self._table = machine
 
-    def trigger(self, control: Control) -> Reaction:  # type: ignore[override]
+    def react(self, control: Control) -> Reaction:
         """The reaction of a configuration to this event."""
-        reaction = self.kept.get(control)
-        if reaction is None:
-            assert isinstance(self.machine, TurnMachine)
-            reaction = self.machine.keep(self, control, react(self.machine.spec, control, self.name))
-        return reaction
+        return react(self._table.spec, control, self.name, self._table.cell)
 
 
 class TurnMachine(Machine):
@@ -52,39 +52,43 @@ class TurnMachine(Machine):
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self._count = 0
-        self._controls: dict[tuple[tuple[int, ...], tuple[str, ...]], Control] = {}
         super().__init__(
             model=None, states=list(spec.states), initial=spec.initial, auto_transitions=False, send_event=True
         )
-        for name in spec.vocabulary.events:  # also the words that no state answers: noise
-            self.events[name] = StrictEvent(name, self)
-        for deadline in spec.deadlines.values():
-            self.events[deadline.event] = StrictEvent(deadline.event, self)
-        self._strict = {name: event for name, event in self.events.items() if isinstance(event, StrictEvent)}
+        names = [*spec.vocabulary.events, *(d.event for d in spec.deadlines.values())]
+        self._strict = {name: StrictEvent(name, self) for name in names}  # also what no state answers: noise
+        self.events.update(self._strict)
         for (state, event), cell in spec.cells.items():
             self.add_transition(event, state, None, cell=cell)
 
-    def keep(self, event: StrictEvent, control: Control, reaction: Reaction) -> Reaction:
-        """Remembers a reaction, its configuration made the one object of its kind."""
-        if self._count >= MAX_KEPT:
-            self._count = 0
-            self._controls.clear()
-            for each in self._strict.values():
-                each.kept = {}
-        self._count += 1
-        reaction = event.kept[control] = attrs.evolve(reaction, after=self.one(reaction.after))
-        return reaction
+    def cell(self, at: tuple[str, str]) -> Cell | None:
+        """The cell at (state, event), as the library holds it."""
+        state, event = at
+        for transition in self.events[event].transitions.get(state, ()):
+            assert isinstance(transition, SpecTransition)
+            return transition.cell
+        return None
+
+    def cells(self) -> dict[str, dict[str, Cell]]:
+        """The whole table as the library holds it: state, then event."""
+        found: dict[str, dict[str, Cell]] = defaultdict(dict)
+        for name, event in self.events.items():
+            for state in event.transitions:
+                cell = self.cell((state, name))
+                assert cell is not None
+                found[state][name] = cell
+        return found
+
+    def strict_events(self) -> Mapping[str, StrictEvent]:
+        """Every event by name, as what it is."""
+        return self._strict
 
     def completion(self, control: Control) -> tuple[Reaction, ...]:
         """What comes before the next event from outside: the reactions to events that waited and are due now."""
-        if not control.waiting:
-            return ()
         made: list[Reaction] = []
         while (due := self._due(control)) is not None:
             if len(made) + 1 >= MAX_REACTIONS:
                 due = dropped(self.spec, control, due.event)
-                due = attrs.evolve(due, after=self.one(due.after))
             made.append(due)
             control = due.after
         return tuple(made)
@@ -93,23 +97,5 @@ class TurnMachine(Machine):
         """The reaction to the first waiting event that is not deferred again; none once the call is over."""
         if control.is_final:
             return None
-        tried = (self._strict[name].trigger(control) for name in control.waiting)
+        tried = (self._strict[name].react(control) for name in control.waiting)
         return next((reaction for reaction in tried if reaction.outcome != "deferred"), None)
-
-    def one(self, control: Control) -> Control:
-        """The one object for an equal configuration."""
-        return self._controls.setdefault((control.values, control.waiting), control)
-
-    def cells(self) -> dict[str, dict[str, Cell]]:
-        """The table as the library holds it: state, then event."""
-        found: dict[str, dict[str, Cell]] = defaultdict(dict)
-        for event in self.events.values():
-            for state, transitions in event.transitions.items():
-                for transition in transitions:
-                    assert isinstance(transition, SpecTransition)
-                    found[state][event.name] = transition.cell
-        return found
-
-    def strict_events(self) -> Mapping[str, StrictEvent]:
-        """Every event by name, as what it is."""
-        return self._strict

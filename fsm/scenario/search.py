@@ -16,6 +16,7 @@ import attrs
 
 from fsm.machine.ledgers.realtime import UNKNOWN_RESPONSE
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
+from fsm.machine.reaction import Control
 from fsm.scenario.coverage import Target, reached
 from fsm.scenario.roles import role_data
 
@@ -63,8 +64,7 @@ class NoveltySearch:
             for word in vocabulary.alphabet
             if word.source != "internal" and word.name not in instead
         ]
-        self.reached: dict[tuple[int, str], tuple[Target, ...]] = {}
-        self.kept: list[object] = []
+        self.reached: dict[tuple[Control, str], tuple[Target, ...]] = {}
         self.nodes = 0
 
     def ways(self, wanted: Collection[Target], passes: tuple[Pass, ...] = PASSES) -> list[WayThere]:
@@ -87,16 +87,15 @@ class NoveltySearch:
                 after = steps[-1].snapshot
                 for target in sorted(hit, key=str):
                     left.discard(target)
-                    yield WayThere(target, node.way(), move, after.control is node.snapshot.control)
+                    yield WayThere(target, node.way(), move, after.control == node.snapshot.control)
                 if is_new(after):
                     self.nodes += 1
                     queue.append(_Node(after, node, move, ids))
 
     def _targets(self, step: Step) -> tuple[Target, ...]:
-        key = (id(step.origin.control), step.reaction.event)
+        key = (step.origin.control, step.reaction.event)
         known = self.reached.get(key)
         if known is None:
-            self.kept.append(step.origin.control)  # its id stays its own as long as it lives
             known = self.reached[key] = reached(self.machine.spec, step)
         return known
 

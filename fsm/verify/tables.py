@@ -78,10 +78,10 @@ class Reactions:
         self._known: dict[tuple[Control, str], tuple[Reaction, ...]] = {}
 
     def of(self, control: Control, event: str) -> tuple[Reaction, ...]:
-        """The reaction of a configuration, one of `machine.one`, and those that follow before anything else happens."""
+        """The reaction of a configuration, and those that follow before anything else happens."""
         found = self._known.get((control, event))
         if found is None:
-            first = self._strict[event].trigger(control)
+            first = self._strict[event].react(control)
             found = self._known[control, event] = (first, *self.machine.completion(first.after))
         return found
 
@@ -133,7 +133,6 @@ class Tables:
     # --- numbers ------------------------------------------------------------------------------------------------------
 
     def control(self, control: Control) -> int:
-        control = self.machine.one(control)
         number = self.control_ids.get(control)
         if number is None:
             number = self.control_ids[control] = _next(self.controls)

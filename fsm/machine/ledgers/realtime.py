@@ -1,5 +1,13 @@
 """Who is meant: the ids of a call, and what an event is by identity. Ids never reach a guard; variants do.
 
+Why a ledger: a provider names responses, items and tool calls by ids, the wire repeats, loses and crosses what it says
+of them, and a state machine over ids would have no finite table. So ids are kept apart, in an immutable value that only
+the pure functions below change, and an event reaches the machine as one of a few variants: what the ids made of it (a
+response has ended: ours, cancelled, or one that had ended before). Guards see variants and slots, the verifier explores
+variants with no id at all (its world sends them as roles), and a journal replays because equal ledger and data give
+an equal variant. Every collection is bounded, as nobody promises that a call is short: the oldest id goes. An event
+that names it later is taken for one that was never seen, which is a variant, too, and never an error.
+
 Two closed tables live here. IDENTITIES: which variants an event with ids can turn into, and the pure function that
 tells which. RECIPES: how an effect's arguments are made from the ids. Never here: a decision about turns, slots, time.
 Sources: docs/facts/realtime_api.md sections 3 to 5.
@@ -21,11 +29,10 @@ FATAL_CODES = frozenset({"insufficient_quota", "account_deactivated", "billing_h
 TOO_MANY_TOOLS = '{"error": "too many tools are running at once; ask again for this one when they are done"}'
 TOOL_OVERDUE = '{"error": "the tool did not answer in time"}'
 _RESPONSE_ID = re.compile(r"\bresp_\w+")
-_new = tuple.__new__  # a named tuple at half the price of its constructor
 
 
 class Ledger(NamedTuple):
-    """The ids of one call. Every collection is bounded: the oldest goes. What changes together stands together."""
+    """The ids of one call. Every collection is bounded: the oldest goes."""
 
     talk_key: str = ""
     digits: str = ""
@@ -43,30 +50,6 @@ class Ledger(NamedTuple):
     open_responses: tuple[str, ...] = ()
     ended_responses: tuple[str, ...] = ()
     turns: tuple[tuple[str, str], ...] = ()
-
-
-def _with(*names: str) -> Callable[..., Ledger]:
-    """`_replace` for these neighbours, at less than half its cost: half of all events change the ledger."""
-    first = Ledger._fields.index(names[0])
-    after = first + len(names)
-    if Ledger._fields[first:after] != names:
-        raise ValueError(f"{names} do not stand together")
-
-    def replaced(ledger: Ledger, *values: object) -> Ledger:
-        return _new(Ledger, ledger[:first] + values + ledger[after:])
-
-    return replaced
-
-
-_with_calls = _with("calls")
-_with_running = _with("running")
-_with_unechoed = _with("unechoed")
-_with_sent = _with("unechoed", "serial")
-_with_serial = _with("serial")
-_with_create = _with("serial", "create")
-_with_begun = _with("create", "response", "answered", "open_responses")
-_with_over = _with("response", "answered", "open_responses", "ended_responses")
-_with_turns = _with("turns")
 
 
 def _text(data: Data, key: str) -> str | None:
@@ -102,7 +85,9 @@ def _response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         return "known", ledger
     create = ledger.create
     ours = create is not None and (only_an_item or data["tag"] == create)
-    ledger = _with_begun(ledger, None if ours else create, response, None, _kept(opened, response, 8))
+    ledger = ledger._replace(
+        create=None if ours else create, response=response, answered=None, open_responses=_kept(opened, response, 8)
+    )
     return _CREATED[ours, only_an_item], ledger
 
 
@@ -112,8 +97,10 @@ def _response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     ended = _kept(was_ended, response, 16)
     opened = _without(ledger.open_responses, response)
     if current is None or response in was_ended or (response not in (current, None) and current != UNKNOWN_RESPONSE):
-        return "stale", _with_over(ledger, current, ledger.answered, opened, ended)
-    return _outcome(data), _with_over(ledger, None, response or current, _without(opened, current), ended)
+        return "stale", ledger._replace(open_responses=opened, ended_responses=ended)
+    return _outcome(data), ledger._replace(
+        response=None, answered=response or current, open_responses=_without(opened, current), ended_responses=ended
+    )
 
 
 def _outcome(data: Data) -> str:
@@ -154,14 +141,14 @@ def _tool_called(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     call = _text(data, "call_id")
     if call is None or call in ledger.calls:
         return "seen", ledger
-    return "new", _with_calls(ledger, _kept(ledger.calls, call, 64))
+    return "new", ledger._replace(calls=_kept(ledger.calls, call, 64))
 
 
 def _tool_returned(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     call = _text(data, "call_id")
     if call not in ledger.running:
         return "late", ledger
-    return "pending", _with_running(ledger, _without(ledger.running, call))
+    return "pending", ledger._replace(running=_without(ledger.running, call))
 
 
 def _echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -172,7 +159,7 @@ def _echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     left = tuple([entry for entry in waiting if names.isdisjoint(entry)])
     if len(left) == len(waiting):
         return "other", ledger
-    return "ours", _with_unechoed(ledger, left)
+    return "ours", ledger._replace(unechoed=left)
 
 
 _PHASES = {"started": 0, "stopped": 1, "committed": 2}
@@ -195,7 +182,7 @@ def _turn(phase: str) -> Callable[[Ledger, Data], tuple[str, Ledger]]:
         fresh = not item and phase == "started"  # a server that names no items: each start is a new turn
         if reached and _PHASES[reached] >= number and not fresh:
             return "again", ledger
-        ledger = _with_turns(ledger, (*others[-7:], (item, phase)))
+        ledger = ledger._replace(turns=(*others[-7:], (item, phase)))
         return ("expected" if phase == "committed" and reached == "stopped" else "new"), ledger
 
     return classify
@@ -289,7 +276,7 @@ def _settle_turn(_effect: str, ledger: Ledger, _literal: str | None, _data: Data
     for _, phase in ledger.turns:
         if phase == "stopped":
             turns = tuple([(item, "committed" if at == "stopped" else at) for item, at in ledger.turns])
-            return (), _with_turns(ledger, turns)
+            return (), ledger._replace(turns=turns)
     return (), ledger
 
 
@@ -299,7 +286,7 @@ def _named(_effect: str, ledger: Ledger, literal: str | None, _data: Data) -> Ma
 
 def _numbered(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
     serial = ledger.serial + 1
-    return ({"event_id": event_id(effect, serial)},), _with_serial(ledger, serial)
+    return ({"event_id": event_id(effect, serial)},), ledger._replace(serial=serial)
 
 
 def _create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made:
@@ -308,7 +295,7 @@ def _create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Mad
     text = (_text(data, "text") or ledger.say) if literal == "say" else None
     args: Args = {"event_id": name, "cause": literal, "instructions": text}
     ledger = ledger._replace(say=text) if text is not None else ledger
-    return (args,), _with_create(ledger, serial, name)
+    return (args,), ledger._replace(serial=serial, create=name)
 
 
 def _cancel(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
@@ -316,7 +303,7 @@ def _cancel(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> M
     if ledger.response in (None, UNKNOWN_RESPONSE):
         return (), ledger  # a bare cancel would hit whatever comes next (docs/facts/realtime_api.md section 5)
     args: Args = {"event_id": event_id(effect, serial), "response_id": ledger.response}
-    return (args,), _with_serial(ledger, serial)
+    return (args,), ledger._replace(serial=serial)
 
 
 def _flush(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
@@ -350,20 +337,20 @@ def _truncate(effect: str, ledger: Ledger, _literal: str | None, data: Data) -> 
                 "audio_end_ms": min(heard, limit),
             }
         )
-    return tuple(made), _with_serial(ledger, serial)
+    return tuple(made), ledger._replace(serial=serial)
 
 
 def _run_tool(_effect: str, ledger: Ledger, _literal: str | None, data: Data) -> Made:
     call = _text(data, "call_id") or ""
     args: Args = {"call_id": call, "name": _text(data, "name") or "", "arguments": _text(data, "arguments") or ""}
-    return (args,), _with_running(ledger, _kept(ledger.running, call, 16))
+    return (args,), ledger._replace(running=_kept(ledger.running, call, 16))
 
 
 def _output(effect: str, ledger: Ledger, call: str, output: str) -> tuple[Args, Ledger]:
     serial = ledger.serial + 1
     name = event_id(effect, serial)
     args: Args = {"event_id": name, "call_id": call, "output": output}
-    return args, _with_sent(ledger, (*ledger.unechoed, (name, call))[-16:], serial)
+    return args, ledger._replace(unechoed=(*ledger.unechoed, (name, call))[-16:], serial=serial)
 
 
 def _send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made:

@@ -91,7 +91,7 @@ def test_the_machine_never_goes_where_the_flow_does_not_lead(name: str) -> None:
         deadline = spec.deadlines.get(event.removeprefix("timer."))
         if deadline is not None and not deadline.condition.run(control.values):
             continue
-        reaction = events[event].trigger(control)
+        reaction = events[event].react(control)
         before, after = (names[c.values[STATE]] for c in (control, reaction.after))
         if reaction.outcome in ("taken", "stayed"):
             assert after in targets[before, reaction.event, reaction.path[0].id]

@@ -192,7 +192,7 @@ def test_noise_and_unknown_events_change_nothing() -> None:
         before = walk.snapshot
         step = walk(name)
         assert (step.outcome, step.reason, effects(step)) == ("ignored", reason, [])
-        assert step.snapshot.control is before.control
+        assert step.snapshot.control == before.control
 
 
 def test_an_event_out_of_its_slots_is_a_violation_and_the_call_goes_on() -> None:

@@ -152,17 +152,17 @@ def built(spec: Spec) -> Oracle:
 
 def configurations(name: str) -> Iterator[Control]:
     """Every tuple of slots that can be found in a state, as the type check knows, each with other values of context."""
-    spec, mach = loaded(name).spec, machine(name)
+    spec = loaded(name).spec
     reached = [(state, slots) for state, found in loaded(name).flow.reached.items() for slots in sorted(found)]
     for number, (state, slots) in enumerate(reached):
         context = [number * (2 * place + 3) // 2 % len(v.domain) for place, v in enumerate(spec.context)]
         values = [spec.variables[STATE].value(state), *slots, *context]
-        yield mach.table.one(control_of(spec, values))
+        yield control_of(spec, values)
 
 
 def compare(oracle: Oracle, control: Control, event: str, strict: StrictEvent) -> bool:
     """Both agree on the values after the event and on all that was done, in order. Was there anything to compare?"""
-    reaction = strict.trigger(control)
+    reaction = strict.react(control)
     if reaction.event != event or not reaction.path:
         return False  # decided by the vocabulary alone: noise, `otherwise`, `instead`
     values, trace, found = oracle.react(control, event)

@@ -80,7 +80,7 @@ def same(one: Step, other: Step) -> bool:
     return (
         (one.outcome, one.variant, one.reason, one.effects, one.start, one.stop, one.transitions)
         == (other.outcome, other.variant, other.reason, other.effects, other.start, other.stop, other.transitions)
-        and one.snapshot.control is other.snapshot.control
+        and one.snapshot.control == other.snapshot.control
         and one.snapshot.ledger == other.snapshot.ledger
         and (one.snapshot.armed, one.snapshot.data, one.snapshot.serial)
         == (other.snapshot.armed, other.snapshot.data, other.snapshot.serial)
@@ -220,7 +220,7 @@ def malformed(name: str, items: object) -> None:
 def test_a_machine_serves_many_calls_that_do_not_know_each_other() -> None:
     mach = machine("server_vad")
     first, second = opened(mach), opened(mach)
-    assert first.control is second.control
+    assert first.control == second.control
     after = mach.step(first, Event("caller.hung_up"))
     assert after.snapshot.is_final
     assert not second.is_final
@@ -236,7 +236,7 @@ def test_two_machines_of_one_spec_agree() -> None:
 
 def test_forgetting_what_was_worked_out_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of reactions is bounded; a call that holds an old snapshot goes on as before."""
-    monkeypatch.setattr("fsm.machine.table.MAX_KEPT", 3)
+    monkeypatch.setattr("fsm.machine.machine.MAX_PLANS", 3)
     mach = TurnSpecMachine(load_mini(HOUSE).spec)
     snapshot = mach.start()[-1].snapshot
     seen = []
@@ -247,7 +247,7 @@ def test_forgetting_what_was_worked_out_changes_no_answer(monkeypatch: pytest.Mo
         snapshot = step.snapshot
         seen.append((name, step.outcome, snapshot.state))
     fresh = TurnSpecMachine(load_mini(HOUSE).spec)
-    monkeypatch.setattr("fsm.machine.table.MAX_KEPT", 10_000)
+    monkeypatch.setattr("fsm.machine.machine.MAX_PLANS", 10_000)
     snapshot = fresh.start()[-1].snapshot
     for name, outcome, state in seen:
         step = fresh.step(snapshot, Event(name))
@@ -266,9 +266,9 @@ def test_the_ids_of_an_event_that_is_out_of_place_are_not_kept() -> None:
 
 
 def test_the_memory_of_reactions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fsm.machine.table.MAX_KEPT", 3)
+    monkeypatch.setattr("fsm.machine.machine.MAX_PLANS", 3)
     mach = TurnSpecMachine(load_mini(HOUSE).spec)
     snapshot = mach.start()[-1].snapshot
     for name in ("bell.rang", "bulb.lit", "bell.rang_twice", "bulb.broke", "bell.rang", "bell.rang", "bulb.lit") * 3:
         snapshot = mach.step(snapshot, Event(name)).snapshot
-        assert sum(len(event.kept) for event in mach.table.strict_events().values()) <= 3
+        assert len(mach.plans) <= 3

@@ -53,7 +53,7 @@ def test_the_twentieth_turn_goes_as_the_first(spec: str) -> None:
     control = story.snapshot.control
     for n in range(1, 21):
         story.tell(ONE_TURN[spec].format(n=n))
-        assert story.snapshot.control is control, story.told
+        assert story.snapshot.control == control, story.told
     assert story.count("create_response") == 20 * CREATES[spec]
     story.tell("wait 60000 | configured =nothing |")
 

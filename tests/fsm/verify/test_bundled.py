@@ -46,7 +46,7 @@ def test_a_closed_call_has_no_effects(name: str, scene: str) -> None:
     assert finals or not made.settings.bounds["leaves"]
     for control in finals:
         for event in events.values():
-            reaction = event.trigger(control)
+            reaction = event.react(control)
             assert not reaction.effects, f"{event.name} after the end: {reaction.effects}"
             assert reaction.after.values[0] == control.values[0]
 
