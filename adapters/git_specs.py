@@ -14,6 +14,7 @@ from adapters.specs import BUNDLED, load_spec, specs_folder
 from fsm.errors import LocalError
 from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError
+from fsm.machine.ledgers import LEDGERS
 
 DEADLINE_S: Final = 20
 FOLDER: Final = "specs"  # where a repository keeps its specs
@@ -111,7 +112,7 @@ def load_at(revision: str, path: str, typestate: bool = True) -> Loaded:
         text = git("show", f"{commit}:{path}")
     except (GitError, UnicodeDecodeError) as error:
         raise SpecError([Problem(Place(shown, 1, 1), "no-file", f"the spec cannot be read: {error}")]) from None
-    return load(text, shown, _fetcher(commit, named, str(PurePosixPath(path).parent)), typestate=typestate)
+    return load(text, shown, _fetcher(commit, named, str(PurePosixPath(path).parent)), LEDGERS, typestate=typestate)
 
 
 def _fetcher(commit: str, revision: str, folder: str) -> Fetch:

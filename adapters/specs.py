@@ -9,6 +9,7 @@ from typing import Final
 from adapters.verdicts import KeptVerdict
 from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError, suggestion
+from fsm.machine.ledgers import LEDGERS
 
 BUNDLED: Final = ("server_vad", "owned_turns", "push_to_talk")
 
@@ -64,7 +65,7 @@ def load_file(path: Path, typestate: bool = True) -> tuple[Loaded, tuple[str, ..
         return text, file
 
     file, text = texts[0]
-    loaded = load(text, file, fetched, typestate, KeptVerdict(texts))
+    loaded = load(text, file, fetched, LEDGERS, typestate, KeptVerdict(texts))
     return loaded, tuple(text for _, text in texts)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from fsm.language.loader import load
 from fsm.language.problem import SpecError
+from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "language.md"
@@ -37,7 +38,7 @@ def machine(example: str) -> TurnSpecMachine:
     read = yaml.BaseLoader
     whole = laid_over(yaml.load(block("spec"), read), yaml.load(example, read))
     text = yaml.safe_dump(whole, sort_keys=False, default_flow_style=None)
-    return TurnSpecMachine(load(text, "tiny.yaml", lambda name: (block(FILES[name]), name)).spec)
+    return TurnSpecMachine(load(text, "tiny.yaml", lambda name: (block(FILES[name]), name), LEDGERS).spec)
 
 
 def errors(example: str) -> list[str]:

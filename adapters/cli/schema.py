@@ -9,6 +9,7 @@ import click
 from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec, specs_folder
 from fsm.language.schema import spec_schema, vocabulary_schema
+from fsm.machine.ledgers import LEDGERS
 
 
 @click.command()
@@ -23,6 +24,6 @@ def command(check: bool) -> None:
     folder = specs_folder()
     wanted = {
         folder / "spec.schema.json": spec_schema(load_spec(name).spec for name in BUNDLED),
-        folder / "vocabularies" / "vocabulary.schema.json": vocabulary_schema(),
+        folder / "vocabularies" / "vocabulary.schema.json": vocabulary_schema(LEDGERS),
     }
     sys.exit(report_stale(wanted, "turnspec schema") if check else write(wanted))

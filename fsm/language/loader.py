@@ -8,6 +8,7 @@ from typing import Protocol
 
 import attrs
 
+from fsm.language.ledger import Ledgers
 from fsm.language.problem import Problem, Problems, SpecError
 from fsm.language.reading import Reader
 from fsm.language.source import Node, read
@@ -52,15 +53,19 @@ class Loaded:
         return self.checked or Typestate(self.spec, Problems()).check()
 
 
-def load(text: str, file: str, fetch: Fetch, typestate: bool = True, verdicts: Verdicts | None = None) -> Loaded:
+def load(
+    text: str, file: str, fetch: Fetch, ledgers: Ledgers, typestate: bool = True, verdicts: Verdicts | None = None
+) -> Loaded:
     """Reads and checks a spec. Raises SpecError with every problem.
+
+    `ledgers` are those a vocabulary may name (fsm.machine.ledgers).
 
     `typestate=False` accepts what only the type check refuses: for the verifier, to show what a broken spec would do.
     With `verdicts`, what is known of these very texts is not worked out again.
     """
     problems = Problems()
     root = read(text, file)
-    spec = _spec(root, problems, fetch)
+    spec = _spec(root, problems, fetch, ledgers)
     problems.raise_if_any()
     assert spec is not None
     if not typestate:
@@ -77,7 +82,7 @@ def load(text: str, file: str, fetch: Fetch, typestate: bool = True, verdicts: V
     return Loaded(spec, tuple(problems), verdict.situations, flow)
 
 
-def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:
+def _spec(root: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers) -> Spec | None:
     parts = root.get("include")
     for node in _fetched(parts, Reader(problems), fetch) if parts is not None else ():
         root = merged(node, root, problems)
@@ -85,13 +90,13 @@ def _spec(root: Node, problems: Problems, fetch: Fetch) -> Spec | None:
     if words is None:
         problems.add(root.place, "missing", "a spec needs 'vocabulary:'", f"e.g. vocabulary: {_USUAL}")
         return None
-    vocabulary = load_vocabulary(words, problems, fetch)
+    vocabulary = load_vocabulary(words, problems, fetch, ledgers)
     return SpecReader(vocabulary, problems).read(root) if vocabulary is not None else None
 
 
-def load_vocabulary(words: Node, problems: Problems, fetch: Fetch) -> Vocabulary | None:
+def load_vocabulary(words: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers) -> Vocabulary | None:
     """The vocabulary that a list of names makes together; None, with the reasons in `problems`, if there is none."""
-    reader = VocabularyReader(problems)
+    reader = VocabularyReader(problems, ledgers)
     for node in _fetched(words, reader, fetch):
         reader.read(node)
     return reader.finish() if not problems.errors else None

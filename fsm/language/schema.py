@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from fsm.language.ledger import Ledgers
 from fsm.language.spec import STATE_TAGS, Spec
 from fsm.language.spec_reader import ANSWERS, CONTEXT_KEYS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
-from fsm.language.vocabulary_reader import EVENT_KEYS, SLOT_KEYS, SOURCES
+from fsm.language.vocabulary_reader import EFFECT_KEYS, EVENT_KEYS, SLOT_KEYS, SOURCES
 from fsm.language.vocabulary_reader import SECTIONS as VOCABULARY_SECTIONS
-from fsm.machine.ledgers.realtime import IDENTITIES, RECIPES
 
 Schema = Mapping[str, object]
 
@@ -40,15 +40,15 @@ def spec_schema(specs: Iterable[Spec]) -> str:
     return _text(root)
 
 
-def vocabulary_schema() -> str:
-    """The schema of vocabulary files."""
+def vocabulary_schema(ledgers: Ledgers) -> str:
+    """The schema of vocabulary files; it completes what the ledgers know."""
     root = {
         "$schema": DRAFT,
         "title": "turnspec vocabulary",
         "description": "What events, effects and presumptions mean to the slots of a conversation.",
         **_keys(_VOCABULARY_SECTIONS, VOCABULARY_SECTIONS),
         "required": ["vocabulary"],
-        "$defs": _VOCABULARY_PARTS,
+        "$defs": {**_VOCABULARY_PARTS, **_ledger_words(ledgers)},
     }
     return _text(root)
 
@@ -261,17 +261,17 @@ _EVENT_WORDS: Mapping[str, Schema] = {
     **_MEANING,
     "from": {"enum": list(SOURCES), "description": "Who tells of it."},
     "wire": _map(_ref("form"), "The provider's wire events that are this event, and the paths of their fields."),
-    "identity": {"enum": list(IDENTITIES), "description": "How the ids in it tell which variant it is."},
+    "identity": {**_ref("identity"), "description": "How the ids in it tell which variant it is."},
     "variants": _map(_ref("variant"), "What it can be by identity; exactly the variants of its identity."),
     "noise": _said("Why no state ever sees it."),
     "otherwise": _said("Why it is ignored where `when` does not hold; without this it is a protocol violation there."),
     "instead": _said("The event it is where `when` does not hold."),
 }
-_EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "sends", "choices", "rejected")
 _EFFECT_WORDS: Mapping[str, Schema] = {
     **_MEANING,
     "to": {"enum": ["provider", "local"], "description": "Who carries it out."},
-    "recipe": {"enum": list(RECIPES), "description": "How its arguments are made from the ids of the call."},
+    "recipe": {**_ref("recipe"), "description": "How its arguments are made from the ids of the call."},
+    "args": _listed(TEXT, "The names of these arguments; exactly those the recipe makes."),
     "sends": _said("The effect it is for the executor, if that has another name."),
     "choices": {"type": "array", "items": TEXT, "description": "The arguments it takes."},
     "rejected": _said("The event that an error about it is."),
@@ -287,9 +287,10 @@ _ERROR_WORDS: Mapping[str, Schema] = {
 _VOCABULARY_SECTIONS: Mapping[str, Schema] = {
     "vocabulary": _said("The name of the vocabulary."),
     "about": ABOUT,
+    "ledger": _ref("ledger", "The ledger of ids that knows its identities and recipes."),
     "slots": _map(_keys(_SLOT_WORDS, SLOT_KEYS, "values"), "What a conversation has exactly one of."),
     "events": _map(_ref("event"), "What happens, and what it does to the slots."),
-    "effects": _map(_keys(_EFFECT_WORDS, _EFFECT_KEYS), "What can be done, and what it does to the slots."),
+    "effects": _map(_keys(_EFFECT_WORDS, EFFECT_KEYS), "What can be done, and what it does to the slots."),
     "presumptions": _map(_keys(_MEANING, _PRESUMPTION_KEYS), "What a deadline may take for granted."),
     "errors": _listed(_keys(_ERROR_WORDS, _ERROR_KEYS, "event"), "The provider's errors as events."),
     "noise": _map(_listed(TEXT), "Reasons, and the wire events that no state sees for them."),
@@ -305,3 +306,10 @@ _VOCABULARY_PARTS: Mapping[str, Schema] = {
         },
     ),
 }
+
+
+def _ledger_words(ledgers: Ledgers) -> dict[str, Schema]:
+    """The ledgers there are, and what a vocabulary can name of them."""
+    identities = dict.fromkeys(name for each in ledgers.values() for name in each.identities)
+    recipes = dict.fromkeys(name for each in ledgers.values() for name in each.recipes)
+    return {"ledger": {"enum": list(ledgers)}, "identity": {"enum": [*identities]}, "recipe": {"enum": [*recipes]}}

@@ -13,6 +13,9 @@ import attrs
 from fsm.language.expression import Variable
 from fsm.language.problem import NOWHERE, Place
 
+PLAIN = "plain"
+"""The recipe of an effect without arguments; no ledger is needed for it."""
+
 
 @attrs.frozen
 class Word:
@@ -56,11 +59,13 @@ class EventWord(Word):
 class EffectWord(Word):
     """An effect. `sends` names the wire effect if it differs; `choices` the literals it takes.
 
-    `to` is provider or local; `recipe` (the ledger) makes its arguments; an error about it becomes event `rejected`.
+    `to` is provider or local; `recipe` (the ledger) makes its arguments, named `args`; an error about it becomes event
+    `rejected`.
     """
 
     to: str = "local"
-    recipe: str = "plain"
+    recipe: str = PLAIN
+    args: tuple[str, ...] = ()
     sends: str = ""
     choices: tuple[str, ...] = ()
     rejected: str | None = None
@@ -105,6 +110,8 @@ class Vocabulary:
     errors: tuple[ErrorForm, ...]
     noise: Mapping[str, str]
     identities: Mapping[str, str]
+    ledger: str = ""
+    """The ledger that knows its identities and recipes; none if it has neither."""
     audible: Mapping[str, frozenset[int]] = attrs.field(factory=dict)
     """Of each slot, the values in which the caller hears something of ours."""
 

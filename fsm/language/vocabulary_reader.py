@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fsm.language.expression import Variable
+from fsm.language.ledger import LedgerProtocol, Ledgers
 from fsm.language.problem import Place, Problems, suggestion
 from fsm.language.reading import Reader
 from fsm.language.source import Node
-from fsm.language.vocabulary import EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
-from fsm.machine.ledgers.realtime import IDENTITIES, RECIPES
+from fsm.language.vocabulary import PLAIN, EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
 
-SECTIONS = ("vocabulary", "about", "slots", "events", "effects", "presumptions", "errors", "noise")
+SECTIONS = ("vocabulary", "about", "ledger", "slots", "events", "effects", "presumptions", "errors", "noise")
 EVENT_KEYS = (
     "about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead"
 )  # fmt: skip
 SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
+EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected")
 SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")
 
 
 class VocabularyReader(Reader):
     """Reads the files in order; a later file adds slots, words, and moves of *its* slots to words of earlier files."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, ledgers: Ledgers) -> None:
         super().__init__(problems)
+        self.ledgers = ledgers
+        self.ledger: LedgerProtocol | None = None
         self.names: list[str] = []
         self.slots: dict[str, Variable] = {}
         self.waits: dict[str, frozenset[int]] = {}
@@ -42,6 +45,8 @@ class VocabularyReader(Reader):
         sections = self.mapping(root, SECTIONS)
         if "vocabulary" in sections:
             self.names.append(self.text(sections["vocabulary"]))
+        if "ledger" in sections:
+            self._named_ledger(sections["ledger"])
         for key, node in self.entries(sections.get("slots")):
             self._slot(key, node)
         for key, node in self.entries(sections.get("events")):
@@ -76,7 +81,8 @@ class VocabularyReader(Reader):
             )
         return Vocabulary(
             tuple(self.names), tuple(self.slots.values()), self.waits, self.events, self.effects, self.presumptions,
-            {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities, self.audible,
+            {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities,
+            self.ledger.name if self.ledger is not None else "", self.audible,
         )  # fmt: skip
 
     def _slot(self, key: Node, node: Node) -> None:
@@ -100,9 +106,10 @@ class VocabularyReader(Reader):
         fields = self.mapping(node, EVENT_KEYS)
         source = self.one_of(fields["from"], SOURCES) if "from" in fields else None
         if "identity" in fields:
-            identity = self.one_of(fields["identity"], tuple(IDENTITIES))
-            self.identities[base] = identity
-            self._check_variants(key, fields.get("variants"), IDENTITIES.get(identity, ()))
+            known = self._known(fields["identity"]).identities
+            name = self.identities[base] = self.one_of(fields["identity"], tuple(known)) if known else ""
+            if name == fields["identity"].text:
+                self._check_variants(key, fields.get("variants"), known[name])
         if "variants" in fields:
             for variant, body in self.entries(fields["variants"]):
                 self._variant(f"{base}.{variant.text}", base, source, variant.place, body)
@@ -143,8 +150,7 @@ class VocabularyReader(Reader):
 
     def _effect(self, key: Node, node: Node) -> None:
         name = key.text or ""
-        keys = ("about", "to", "when", "moves", "recipe", "sends", "choices", "rejected")
-        fields = self.mapping(node, keys)
+        fields = self.mapping(node, EFFECT_KEYS)
         known = self.effects.get(name) or EffectWord(name, place=key.place)
         when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
         if "rejected" in fields:
@@ -153,10 +159,42 @@ class VocabularyReader(Reader):
         self.effects[name] = EffectWord(
             name, {**known.when, **when}, self._merged(name, key.place, known.moves, moves), known.place,
             self.one_of(fields["to"], ("provider", "local")) if "to" in fields else known.to,
-            self.one_of(fields["recipe"], tuple(RECIPES)) if "recipe" in fields else known.recipe,
+            *self._recipe(key, fields, known),
             self._reason(fields.get("sends"), known.sends) or "", choices,
             self._reason(fields.get("rejected"), known.rejected),
         )  # fmt: skip
+
+    def _recipe(self, key: Node, fields: Mapping[str, Node], known: EffectWord) -> tuple[str, tuple[str, ...]]:
+        """How its arguments are made, and their names: exactly those that the ledger's recipe makes."""
+        if "recipe" not in fields and "args" not in fields:
+            return known.recipe, known.args
+        recipe, made = PLAIN, tuple[str, ...]()
+        if "recipe" in fields:
+            recipes = {PLAIN: (), **self._known(fields["recipe"]).recipes}
+            recipe = self.one_of(fields["recipe"], tuple(recipes))
+            made = recipes[recipe]
+            if recipe != fields["recipe"].text:
+                return recipe, made
+        given = tuple(self.text(item) for item in self.listed(fields["args"])) if "args" in fields else ()
+        if given != made:
+            place = fields["args"].place if "args" in fields else key.place
+            want = f"exactly 'args: [{', '.join(made)}]'" if made else "no 'args'"
+            self.problems.add(place, "arguments", f"'{key.text}' with recipe '{recipe}' has {want}")
+        return recipe, made
+
+    def _named_ledger(self, node: Node) -> None:
+        name = self.one_of(node, tuple(self.ledgers))
+        if self.ledger is not None and self.ledger.name != name:
+            message = f"an earlier file says 'ledger: {self.ledger.name}': a vocabulary has one ledger"
+            self.problems.add(node.place, "two-ledgers", message)
+        self.ledger = self.ledgers.get(name)
+
+    def _known(self, node: Node) -> LedgerProtocol:
+        """What the ledger implements, to look up `node` there."""
+        if self.ledger is None and node.text != PLAIN:
+            hint = f"say 'ledger: NAME' in the vocabulary's first file; NAME is one of: {', '.join(self.ledgers)}"
+            self.problems.add(node.place, "no-ledger", f"'{node.text}' needs a ledger, and none is named before", hint)
+        return self.ledger or LedgerProtocol("", {}, {})
 
     def _when(self, node: Node | None) -> dict[str, frozenset[int]]:
         result = {}

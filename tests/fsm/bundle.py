@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fsm.language.loader import Loaded, load
 from fsm.language.problem import Problem, SpecError
+from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import TurnSpecMachine
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
@@ -45,7 +46,7 @@ def load_changed(name: str, *changes: Change, typestate: bool = True) -> Loaded:
         return text, f"specs/{reference}"
 
     text, file = fetch(f"{name}.yaml")
-    return load(text, file, fetch, typestate=typestate)
+    return load(text, file, fetch, LEDGERS, typestate=typestate)
 
 
 def problems_of(name: str, *changes: Change) -> tuple[Problem, ...]:

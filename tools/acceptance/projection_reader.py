@@ -13,6 +13,7 @@ from fsm.language.problem import Problems, SpecError
 from fsm.language.reading import Reader
 from fsm.language.source import Node, read
 from fsm.language.vocabulary import Vocabulary
+from fsm.machine.ledgers import LEDGERS
 from fsm.world.reader import WorldReader
 from fsm.world.world import Act, Rename, Test, World
 from tools.acceptance.identities import WORDS
@@ -139,7 +140,7 @@ class ProjectionReader(Reader):
         fields = self.mapping(node, ("where", "vocabulary"))
         vocabulary: Vocabulary | None = None
         if "vocabulary" in fields:
-            vocabulary = load_vocabulary(fields["vocabulary"], self.problems, self.fetch)
+            vocabulary = load_vocabulary(fields["vocabulary"], self.problems, self.fetch, LEDGERS)
         if vocabulary is None:
             self.problems.add(key.place, "missing", f"the kind '{key.text}' needs 'vocabulary:'")
             self.problems.raise_if_any()

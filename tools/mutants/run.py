@@ -23,6 +23,7 @@ from adapters.verify.run import PROPERTIES, WORLD, Environment, SearchProgress, 
 from fsm.language.loader import load
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
+from fsm.machine.ledgers import LEDGERS
 from fsm.verify.verdict_text import columns
 from fsm.verify.verify import SearchLimits, scenes
 from tools.mutants.known import Reason, drifted, load_known, unexplained
@@ -193,7 +194,7 @@ def digest(name: str) -> str:
         texts.append(text)
         return text, file
 
-    load(texts[0], display_path(path), fetch)
+    load(texts[0], display_path(path), fetch, LEDGERS)
     environment = path.parent if (path.parent / WORLD).is_file() else None
     texts += [fetcher(environment or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
     said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])

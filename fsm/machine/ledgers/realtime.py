@@ -9,7 +9,8 @@ an equal variant. Every collection is bounded, as nobody promises that a call is
 that names it later is taken for one that was never seen, which is a variant, too, and never an error.
 
 Two closed tables live here. IDENTITIES: which variants an event with ids can turn into, and the pure function that
-tells which. RECIPES: how an effect's arguments are made from the ids. Never here: a decision about turns, slots, time.
+tells which. RECIPES: how an effect's arguments are made from the ids. PROTOCOL is their names, for the loader: the
+vocabulary declares the same variants and arguments. Never here: a decision about turns, slots, time.
 Sources: docs/facts/realtime_api.md sections 3 to 5.
 """
 
@@ -18,6 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from fsm.language.ledger import LedgerProtocol
 
 Data = Mapping[str, object]
 Args = dict[str, object]
@@ -380,20 +383,24 @@ def _digits(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> M
     return (args,), ledger._replace(serial=serial, digits="", unechoed=unechoed)
 
 
-RECIPES: Mapping[str, Recipe] = {
-    "plain": _plain,
-    "leave": _leave,
-    "forget_echoes": _forget_echoes,
-    "settle_turn": _settle_turn,
-    "named": _named,
-    "numbered": _numbered,
-    "create": _create,
-    "cancel": _cancel,
-    "flush": _flush,
-    "truncate": _truncate,
-    "run_tool": _run_tool,
-    "send_output": _send_output,
-    "overdue_outputs": _overdue_outputs,
-    "forget_tools": _forget_tools,
-    "digits": _digits,
+_RECIPES: Mapping[str, tuple[Recipe, tuple[str, ...]]] = {
+    "plain": (_plain, ()),
+    "leave": (_leave, ()),
+    "forget_echoes": (_forget_echoes, ()),
+    "settle_turn": (_settle_turn, ()),
+    "named": (_named, ("name",)),
+    "numbered": (_numbered, ("event_id",)),
+    "create": (_create, ("event_id", "cause", "instructions")),
+    "cancel": (_cancel, ("event_id", "response_id")),
+    "flush": (_flush, ("response_ids",)),
+    "truncate": (_truncate, ("event_id", "item_id", "content_index", "audio_end_ms")),
+    "run_tool": (_run_tool, ("call_id", "name", "arguments")),
+    "send_output": (_send_output, ("event_id", "call_id", "output")),
+    "overdue_outputs": (_overdue_outputs, ("event_id", "call_id", "output")),
+    "forget_tools": (_forget_tools, ("call_ids",)),
+    "digits": (_digits, ("event_id", "item_id", "digits")),
 }
+
+RECIPES: Mapping[str, Recipe] = {name: function for name, (function, _) in _RECIPES.items()}
+
+PROTOCOL = LedgerProtocol("realtime", IDENTITIES, {name: arguments for name, (_, arguments) in _RECIPES.items()})

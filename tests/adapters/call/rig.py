@@ -31,6 +31,7 @@ from adapters.simulator.caller.script import CallerSettings, load_script
 from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ProviderSettings
 from adapters.simulator.providers.realtime.session_context import SessionStats
 from fsm.language.loader import load
+from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import Step, TurnSpecMachine
 
 SPECS = Path(__file__).resolve().parents[3] / "specs"
@@ -46,7 +47,7 @@ def fetch(reference: str) -> tuple[str, str]:
 def machine(name: str = "server_vad") -> TurnSpecMachine:
     """A bundled spec, loaded once a process."""
     text, file = fetch(f"{name}.yaml")
-    return TurnSpecMachine(load(text, file, fetch).spec)
+    return TurnSpecMachine(load(text, file, fetch, LEDGERS).spec)
 
 
 @attrs.define

@@ -14,6 +14,7 @@ from adapters.call.summary import Summary
 from adapters.settings.compat import incompatibilities
 from fsm.language.loader import load
 from fsm.language.spec import Spec
+from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import TurnSpecMachine
 from fsm.scenario.reader import read_scenarios
 from fsm.scenario.runner import Result, run_scenario
@@ -51,7 +52,7 @@ def machine(name: str) -> TurnSpecMachine:
         text, file = rig.fetch(reference)
         return (text if reference.startswith("vocabularies/") else renamed(text, old)), file
 
-    made = TurnSpecMachine(load(*fetch(f"{name}.yaml"), fetch).spec)
+    made = TurnSpecMachine(load(*fetch(f"{name}.yaml"), fetch, LEDGERS).spec)
     assert not set(names(made.spec)) & set(old)
     return made
 

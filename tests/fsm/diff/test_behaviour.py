@@ -14,6 +14,7 @@ from fsm.diff.report import Diff, behaviour_verdict, text
 from fsm.diff.structure import structure
 from fsm.language.loader import load
 from fsm.language.spec import Spec
+from fsm.machine.ledgers import LEDGERS
 from fsm.world.world import World
 from tests.fsm.bundle import Change, loaded, text_of
 from tests.fsm.diff.test_structure import BARGE_IN, SLOWER, changed
@@ -83,7 +84,7 @@ def renamed() -> Spec:
     def fetch(reference: str) -> tuple[str, str]:
         return text_of(reference).replace("playing_out", "draining"), f"specs/{reference}"
 
-    return load(*fetch("server_vad.yaml"), fetch).spec
+    return load(*fetch("server_vad.yaml"), fetch, LEDGERS).spec
 
 
 def test_states_count_only_if_asked_for() -> None:

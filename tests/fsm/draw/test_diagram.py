@@ -18,6 +18,7 @@ from fsm.draw.picture import OverviewPicture, all_boxes, duration, ends, kind_of
 from fsm.draw.text import anchor
 from fsm.language.loader import Loaded, load
 from fsm.language.spec import STATE
+from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, SPECS, load_changed, loaded, machine, text_of
 
 DIAGRAMS = SPECS.parent / "diagrams"
@@ -43,7 +44,7 @@ events: {caller.hung_up: {from: caller}, operator.hang_up_requested: {from: requ
 
 
 def odd() -> Loaded:
-    return load(ODD, "specs/odd.yaml", lambda _: (WORDS, "specs/v.yaml"))
+    return load(ODD, "specs/odd.yaml", lambda _: (WORDS, "specs/v.yaml"), LEDGERS)
 
 
 ALL = (*NAMES, "odd")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fsm.language.loader import Loaded, load
 from fsm.language.problem import Problem, SpecError
+from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import Event, Step, TurnSpecMachine
 
 WORDS = """\
@@ -28,6 +29,7 @@ effects:
   light: {when: {lamp: [off, lost]}, moves: {lamp: {"*": on}}}
 presumptions:
   bulb_gone: {when: {lamp: [on]}, moves: {lamp: {on: lost}}}
+ledger: realtime
 """
 
 HOUSE = """\
@@ -83,7 +85,7 @@ def load_mini(spec: str, words: str = WORDS, *, part: str = "", typestate: bool 
             raise FileNotFoundError(2, "No such file or directory")
         return known[reference], reference
 
-    return load(spec, "mini.yaml", fetch, typestate=typestate)
+    return load(spec, "mini.yaml", fetch, LEDGERS, typestate=typestate)
 
 
 def found(spec: str, words: str = WORDS, *, part: str = "") -> tuple[Problem, ...]:

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from fsm.language import spec_reader, vocabulary_reader
 from fsm.language.schema import spec_schema, vocabulary_schema
 from fsm.language.source import plain, read
+from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, SPECS, loaded, text_of
 
 SPEC_FILES = tuple(f"{name}.yaml" for name in NAMES) + tuple(
@@ -23,7 +24,7 @@ SPEC_FILES = tuple(f"{name}.yaml" for name in NAMES) + tuple(
 VOCABULARY_FILES = tuple(str(path.relative_to(SPECS)) for path in sorted((SPECS / "vocabularies").glob("*.yaml")))
 TEXTS = {
     "spec.schema.json": spec_schema(loaded(name).spec for name in NAMES),
-    "vocabularies/vocabulary.schema.json": vocabulary_schema(),
+    "vocabularies/vocabulary.schema.json": vocabulary_schema(LEDGERS),
 }
 SPEC_SCHEMA: Mapping[str, Any] = json.loads(TEXTS["spec.schema.json"])
 VOCABULARY_SCHEMA: Mapping[str, Any] = json.loads(TEXTS["vocabularies/vocabulary.schema.json"])

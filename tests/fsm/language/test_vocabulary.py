@@ -12,7 +12,7 @@ def words(*changes: tuple[str, str]) -> str:
 
 
 VOCABULARIES: dict[str, tuple[str, str]] = {
-    "unknown section": (WORDS + "event: {}\n", "words.yaml:22:1: error[unknown-key]: 'event' means nothing here"),
+    "unknown section": (WORDS + "event: {}\n", "words.yaml:23:1: error[unknown-key]: 'event' means nothing here"),
     "unknown slot in when": (
         words(("fuse.blew: {from: socket, when: {lamp:", "fuse.blew: {from: socket, when: {lump:")),
         "words.yaml:10:36: error[unknown-slot]: there is no slot 'lump'\n    slots: lamp",
@@ -49,6 +49,36 @@ VOCABULARIES: dict[str, tuple[str, str]] = {
         words(("open_door: {}", "open_door: {recipe: planes}")),
         "words.yaml:16:23: error[unknown-name]: 'planes' is not known here\n    did you mean 'plain'?",
     ),
+    "arguments that the recipe does not make": (
+        words(("open_door: {}", "open_door: {recipe: run_tool, args: [call_id, name]}")),
+        "words.yaml:16:39: error[arguments]: 'open_door' with recipe 'run_tool' has exactly "
+        "'args: [call_id, name, arguments]'",
+    ),
+    "arguments that are not declared": (
+        words(("open_door: {}", "open_door: {recipe: named}")),
+        "words.yaml:16:3: error[arguments]: 'open_door' with recipe 'named' has exactly 'args: [name]'",
+    ),
+    "arguments without a recipe": (
+        words(("open_door: {}", "open_door: {args: [name]}")),
+        "words.yaml:16:21: error[arguments]: 'open_door' with recipe 'plain' has no 'args'",
+    ),
+    "unknown ledger": (
+        words(("ledger: realtime", "ledger: realtme")),
+        "words.yaml:22:9: error[unknown-name]: 'realtme' is not known here\n    did you mean 'realtime'?",
+    ),
+    "an identity without a ledger": (
+        words(
+            ("ledger: realtime\n", ""),
+            ("bell.rang_twice: {from: caller}", "bell.rang_twice: {identity: closed, variants: {fatal: {}}}"),
+        ),
+        "words.yaml:6:31: error[no-ledger]: 'closed' needs a ledger, and none is named before\n"
+        "    say 'ledger: NAME' in the vocabulary's first file; NAME is one of: realtime",
+    ),
+    "a recipe without a ledger": (
+        words(("ledger: realtime\n", ""), ("open_door: {}", "open_door: {recipe: named, args: [name]}")),
+        "words.yaml:16:23: error[no-ledger]: 'named' needs a ledger, and none is named before\n"
+        "    say 'ledger: NAME' in the vocabulary's first file; NAME is one of: realtime",
+    ),
     "unknown receiver": (
         words(("open_door: {}", "open_door: {to: porter}")),
         "words.yaml:16:19: error[unknown-name]: 'porter' is not known here",
@@ -67,11 +97,11 @@ def test_a_wrong_vocabulary_is_refused_at_its_place(name: str) -> None:
 LOOSE: dict[str, tuple[str, str]] = {
     "an error that becomes no event": (
         WORDS + "errors:\n  - {code: dark, event: bulb.brok}\n",
-        "words.yaml:23:25: error[unknown-event]: 'bulb.brok' is not an event of the vocabulary\n"
+        "words.yaml:24:25: error[unknown-event]: 'bulb.brok' is not an event of the vocabulary\n"
         "    did you mean 'bulb.broke'?",
     ),
     "an error without an event": (
-        WORDS + "errors:\n  - {code: dark}\n", "words.yaml:23:5: error[missing]: an error needs 'event:'",
+        WORDS + "errors:\n  - {code: dark}\n", "words.yaml:24:5: error[missing]: an error needs 'event:'",
     ),
     "an effect whose rejection is no event": (
         words(("open_door: {}", "open_door: {to: provider, rejected: bulb.borke}")),

@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from fsm.language.loader import Loaded, load
+from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import TurnSpecMachine
 from fsm.scenario.coverage import Coverage, all_targets, coverage
 from fsm.scenario.reader import read_scenarios
@@ -67,7 +68,7 @@ NEVER = {"busy entry {if knocks > 1}: yes", "over / counted_over"}
 
 
 def small() -> Loaded:
-    return load(SPEC, "small.yaml", lambda name: (VOCABULARY, name))
+    return load(SPEC, "small.yaml", lambda name: (VOCABULARY, name), LEDGERS)
 
 
 def covered(loaded: Loaded, *steps: str, claims: tuple[Unreachable, ...] = ()) -> Coverage:

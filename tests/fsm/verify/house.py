@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fsm.language.loader import load
 from fsm.language.spec import Spec
+from fsm.machine.ledgers import LEDGERS
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verify import SearchLimits, Verification
@@ -23,7 +24,7 @@ def fetch(reference: str) -> tuple[str, str]:
 
 @functools.cache
 def spec(name: str) -> Spec:
-    return load(*fetch(f"{name}.yaml"), fetch).spec
+    return load(*fetch(f"{name}.yaml"), fetch, LEDGERS).spec
 
 
 @functools.cache
@@ -118,7 +119,7 @@ properties:
 
 
 def toy_spec(text: str = TOY_SPEC, words: str = TOY_WORDS) -> Spec:
-    return load(text, "toy.yaml", lambda _reference: (words, "toy_words.yaml")).spec
+    return load(text, "toy.yaml", lambda _reference: (words, "toy_words.yaml"), LEDGERS).spec
 
 
 def toy(

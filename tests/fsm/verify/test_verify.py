@@ -7,6 +7,7 @@ import pytest
 
 from fsm.language.loader import load
 from fsm.language.problem import SpecError
+from fsm.machine.ledgers import LEDGERS
 from fsm.verify.property_reader import load_properties
 from fsm.verify.sequence_diagram import mermaid
 from fsm.verify.verdict import SceneVerdict
@@ -148,7 +149,7 @@ states:
     ignore:
       it is done: ["*"]
 """
-    spec = load(text, "toy.yaml", lambda _reference: (words, "toy_words.yaml"), typestate=False).spec
+    spec = load(text, "toy.yaml", lambda _reference: (words, "toy_words.yaml"), LEDGERS, typestate=False).spec
     around = load_world(TOY_WORLD, "toy_world.yaml")
     said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", around)
     verdict = Verification(spec, around, said, SearchLimits(bounds={"presses": 2})).run(clock)

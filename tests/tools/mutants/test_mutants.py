@@ -11,6 +11,7 @@ from adapters.verify.run import load_environment
 from fsm.language.loader import load
 from fsm.language.problem import NOWHERE, SpecError
 from fsm.language.spec import Spec
+from fsm.machine.ledgers import LEDGERS
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verify import SearchLimits, scenes
 from fsm.world.reader import load_world
@@ -154,7 +155,7 @@ def test_a_result_is_of_the_texts_it_was_made_from() -> None:
 @functools.cache
 def jury(name: str) -> Jury:
     around = load_environment()
-    spec: Spec = load(*house.fetch(f"{name}.yaml"), house.fetch).spec
+    spec: Spec = load(*house.fetch(f"{name}.yaml"), house.fetch, LEDGERS).spec
     return Jury(
         spec, around.world, around.properties, [SearchLimits(scene=n) for n in scenes(spec, around.world, "quick")]
     )
