@@ -105,8 +105,9 @@ def test_what_cannot_happen_fails_unless_it_is_expected() -> None:
 
 def test_deadlines_come_due_in_order_and_time_adds_up() -> None:
     result = told("answering", "{after_ms: 13000}")
-    assert [step.event.name for step in result.steps][-3:] == [
-        "timer.response_overdue", "timer.flush_overdue", "timer.close_overdue",
+    assert [step.event.name for step in result.steps][-5:] == [
+        "timer.quiet_overdue", "timer.response_overdue", "timer.flush_overdue", "timer.quiet_overdue",
+        "timer.close_overdue",
     ]  # fmt: skip
 
 
