@@ -62,7 +62,7 @@ AIMED: Final = (
 TARGET: Final = 0.95
 BATCH: Final = 4
 PROPERTY: Final = "property"
-PROSE: Final = ("about", "evidence", "tags", "role", "roles")
+PROSE: Final = ("about", "evidence", "tags", "role", "roles", "args", "ledger")
 
 
 @attrs.frozen
