@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import ClassVar
 
 import attrs
 import structlog
@@ -24,12 +24,6 @@ from adapters.tools import ToolRunner
 from fsm.machine.machine import Effect
 
 Args = Mapping[str, object]
-
-LOCAL_EFFECTS: Final = frozenset(
-    {"connect_provider", "close_provider", "restore_history", "open_uplink", "close_uplink", "watch_silence",
-     "unwatch_silence", "flush_playout", "play_prompt", "reassure", "run_tool", "forget_tools", "hang_up"}
-)  # fmt: skip
-"""What a call does by itself; all others are encoded by the provider."""
 
 
 @attrs.frozen
@@ -65,29 +59,13 @@ class Executor:
         self._control: ControlSide | None = None
         self._listener: ProviderListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._local: Mapping[str, Callable[[Args], None]] = {
-            "connect_provider": self._connect_provider,
-            "close_provider": lambda _: self._leave_provider(),
-            "restore_history": self._restore_history,
-            "open_uplink": lambda _: components.caller_audio.open_uplink(),
-            "close_uplink": lambda _: components.caller_audio.close_uplink(),
-            "watch_silence": lambda _: components.caller_audio.watch_silence(),
-            "unwatch_silence": lambda _: components.caller_audio.unwatch_silence(),
-            "flush_playout": self._flush_playout,
-            "reassure": lambda _: components.agent_audio.reassure(),
-            "play_prompt": lambda args: components.agent_audio.play_prompt(str(args["name"])),
-            "run_tool": self._run_tool,
-            "forget_tools": self._forget_tools,
-            "hang_up": lambda _: self._spawn(components.leg.hang_up(), "hang_up"),
-        }
-        assert self._local.keys() == LOCAL_EFFECTS
 
     def submit(self, effect: Effect) -> None:
         """Begins an effect; never waits and never raises."""
-        local = self._local.get(effect.name)
+        local = self.LOCAL.get(effect.name)
         try:
             if local is not None:
-                local(effect.args)
+                local(self, effect.args)
             else:
                 self._send(effect)
         except Exception:
@@ -114,6 +92,9 @@ class Executor:
         self._control = self._connection.take_control()
         self._components.caller_audio.send_to(self._connection.send_audio)
         self._connection.open()
+
+    def _close_provider(self, _args: Args) -> None:
+        self._leave_provider()
 
     def _leave_provider(self) -> None:
         if self._listener is not None:
@@ -155,6 +136,27 @@ class Executor:
         named = [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
         self._components.agent_audio.flush(named, self._components.unseen_response_ids().difference(named))
 
+    def _open_uplink(self, _args: Args) -> None:
+        self._components.caller_audio.open_uplink()
+
+    def _close_uplink(self, _args: Args) -> None:
+        self._components.caller_audio.close_uplink()
+
+    def _watch_silence(self, _args: Args) -> None:
+        self._components.caller_audio.watch_silence()
+
+    def _unwatch_silence(self, _args: Args) -> None:
+        self._components.caller_audio.unwatch_silence()
+
+    def _play_prompt(self, args: Args) -> None:
+        self._components.agent_audio.play_prompt(str(args["name"]))
+
+    def _reassure(self, _args: Args) -> None:
+        self._components.agent_audio.reassure()
+
+    def _hang_up(self, _args: Args) -> None:
+        self._spawn(self._components.leg.hang_up(), "hang_up")
+
     # --- tools --------------------------------------------------------------------------------------------------------
 
     def _run_tool(self, args: Args) -> None:
@@ -177,3 +179,20 @@ class Executor:
         task = asyncio.get_running_loop().create_task(run(), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    LOCAL: ClassVar[Mapping[str, Callable[[Executor, Args], None]]] = {
+        "connect_provider": _connect_provider,
+        "close_provider": _close_provider,
+        "restore_history": _restore_history,
+        "open_uplink": _open_uplink,
+        "close_uplink": _close_uplink,
+        "watch_silence": _watch_silence,
+        "unwatch_silence": _unwatch_silence,
+        "flush_playout": _flush_playout,
+        "play_prompt": _play_prompt,
+        "reassure": _reassure,
+        "run_tool": _run_tool,
+        "forget_tools": _forget_tools,
+        "hang_up": _hang_up,
+    }
+    """What a call does by itself, by effect; all others are encoded by the provider."""

@@ -28,7 +28,7 @@ from adapters.specs import display_path, load_file, load_spec, spec_path
 from adapters.tools import Tool
 from fsm.errors import LocalError
 from fsm.journal.journal import digest
-from fsm.language.problem import Place, Problem, SpecError
+from fsm.language.problem import Place, SpecError
 from fsm.language.spec import Spec, TurnDetection
 
 HERE: Final = Path(__file__).resolve().parent
@@ -122,10 +122,7 @@ def read_spec(name: str) -> tuple[Spec, str]:
     except (OSError, UnicodeDecodeError):
         return load_spec(name).spec, ""  # reports what is wrong
     spec = loaded.spec
-    complaints = [
-        Problem(Place(display_path(path), 1, 1), "spec-fit", each)
-        for each in incompatibilities(spec, has_greeting=True)
-    ]
+    complaints = list(incompatibilities(spec, has_greeting=True, place=Place(display_path(path), 1, 1)))
     if complaints:
         raise SpecError(complaints)
     return spec, digest(texts)

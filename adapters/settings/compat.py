@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from adapters.call.executor import LOCAL_EFFECTS
+from adapters.call.executor import Executor
 from adapters.providers.realtime.protocol import ENCODERS
+from fsm.language.problem import Place, Problem, suggestion
 from fsm.language.spec import Spec
 
 ENDINGS: Final = ("caller.hung_up", "operator.hang_up_requested")
@@ -19,16 +20,35 @@ _TAGS: Final = {
 _WHERE: Final = {"quiet": "nobody has the floor", "floor_caller": "the caller speaks"}
 
 
-def incompatibilities(spec: Spec, has_greeting: bool) -> Iterator[str]:
-    """Why calls of this spec could not be served."""
+def incompatibilities(spec: Spec, has_greeting: bool, place: Place) -> Iterator[Problem]:
+    """Why calls of this spec could not be served: an effect at its definition, the rest at `place`."""
+    yield from unexecutable(spec)
+    for complaint in _shortcomings(spec, has_greeting):
+        yield Problem(place, "spec-fit", f"spec {spec.name}: {complaint}")
+
+
+def unexecutable(spec: Spec) -> Iterator[Problem]:
+    """The effects of its vocabulary that nothing here can execute: no encoder of the provider, no local action."""
+    for word in spec.vocabulary.effects.values():
+        name = word.sends or word.name
+        if word.recipe != "plain" and word.to == "local" and not word.args:
+            continue  # what changes the ledger alone is made and never executed
+        known = (*ENCODERS, *Executor.LOCAL)
+        if name in known:
+            continue
+        who = "the provider's protocol has no encoder for it" if word.to == "provider" else "no local action does it"
+        cure = f"{hint}; or " if (hint := suggestion(name, known)) else ""
+        yield Problem(
+            word.place, "spec-fit", f"its effect '{name}' cannot be executed here: {who}",
+            f"{cure}add it to ENCODERS (adapters/providers/realtime/protocol.py) or Executor.LOCAL"
+            " (adapters/call/executor.py)",
+        )  # fmt: skip
+
+
+def _shortcomings(spec: Spec, has_greeting: bool) -> Iterator[str]:
     for name in ENDINGS:
         if name not in spec.vocabulary.events:
             yield f"its vocabulary has no event '{name}', so no call of it would ever end"
-    for word in spec.vocabulary.effects.values():
-        name = word.sends or word.name
-        is_sent = word.recipe == "plain" or word.to == "provider"  # the other recipes may change the ledger alone
-        if is_sent and name not in LOCAL_EFFECTS | ENCODERS.keys():
-            yield f"its effect '{name}' cannot be executed here"
     if not has_greeting and not spec.without_greeting:
         yield (
             "it does not say how a call without a greeting begins: set 'greeting:', or give a context variable"

@@ -158,8 +158,7 @@ def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]
         reader.problems.adopt(error)
         return None, ""
     spec = loaded.spec
-    for complaint in incompatibilities(spec, bool(config.greeting.strip())):
-        reader.problems.add(place, "spec-fit", f"spec {spec.name}: {complaint}")
+    reader.problems.extend(incompatibilities(spec, bool(config.greeting.strip()), place))
     return spec, digest(texts)
 
 

@@ -116,15 +116,23 @@ def _clear_audio(_: _Request) -> WireEvent:
     return {"type": "input_audio_buffer.clear"}
 
 
-ENCODERS: Final[Mapping[str, Callable[[_Request], WireEvent]]] = {
-    "update_session": _update_session,
-    "create_response": _create_response,
-    "cancel_response": _cancel_response,
-    "truncate_item": _truncate_item,
-    "send_tool_output": _send_tool_output,
-    "send_digits": _send_digits,
-    "commit_audio": _commit_audio,
-    "clear_audio": _clear_audio,
+@attrs.frozen
+class Encoder:
+    """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
+
+    event: Callable[[_Request], WireEvent]
+    args: tuple[str, ...]
+
+
+ENCODERS: Final[Mapping[str, Encoder]] = {
+    "update_session": Encoder(_update_session, ("event_id",)),
+    "create_response": Encoder(_create_response, ("event_id", "cause", "instructions")),
+    "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
+    "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
+    "send_tool_output": Encoder(_send_tool_output, ("event_id", "call_id", "output")),
+    "send_digits": Encoder(_send_digits, ("event_id", "item_id", "digits")),
+    "commit_audio": Encoder(_commit_audio, ("event_id",)),
+    "clear_audio": Encoder(_clear_audio, ("event_id",)),
 }
 
 
@@ -137,7 +145,7 @@ def encode(effect_name: str, args: Mapping[str, object], settings: SessionSettin
     if encoder is None:
         raise EncodingError(f"{effect_name}: not an effect of the provider's control side")
     request = _Request(effect_name, args, settings, dialect)
-    return {**encoder(request), "event_id": request.text("event_id")}
+    return {**encoder.event(request), "event_id": request.text("event_id")}
 
 
 # --- out: what was said before a reconnect ----------------------------------------------------------------------------

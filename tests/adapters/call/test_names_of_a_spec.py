@@ -13,6 +13,7 @@ from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.settings.compat import incompatibilities
 from fsm.language.loader import load
+from fsm.language.problem import NOWHERE
 from fsm.language.spec import Spec
 from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import TurnSpecMachine
@@ -91,7 +92,7 @@ def test_scenarios_and_their_summaries_are_the_same_under_other_names(name: str)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_spec_under_other_names_can_be_served_and_starts_without_a_greeting(name: str) -> None:
     spec = machine(name).spec
-    assert list(incompatibilities(spec, has_greeting=False)) == []
+    assert list(incompatibilities(spec, has_greeting=False, place=NOWHERE)) == []
     assert spec.start_context(has_greeting=False) == {"owed_x": "none"}
     assert spec.start_context(has_greeting=True) == {}
 
@@ -118,7 +119,7 @@ def test_a_spec_whose_states_have_no_tags_is_not_served_and_says_what_to_add() -
     bare = attrs.evolve(
         spec, without_greeting={}, states={k: attrs.evolve(s, tags=frozenset()) for k, s in spec.states.items()}
     )
-    said = list(incompatibilities(bare, has_greeting=False))
+    said = list(incompatibilities(bare, has_greeting=False, place=NOWHERE))
     wanted = ("'without_greeting: VALUE'", "'tags: [quiet]'", "'tags: [floor_caller]'")
-    assert all(each in text for each, text in zip(wanted, said, strict=True)), said
-    assert len(list(incompatibilities(bare, has_greeting=True))) == 2
+    assert all(each in str(text) for each, text in zip(wanted, said, strict=True)), said
+    assert len(list(incompatibilities(bare, has_greeting=True, place=NOWHERE))) == 2

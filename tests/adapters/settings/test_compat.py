@@ -1,0 +1,57 @@
+"""Every effect of every bundled vocabulary has one executor, and every executor an effect."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.call.executor import Executor
+from adapters.providers.realtime.protocol import ENCODERS
+from adapters.settings.compat import unexecutable
+from fsm.language.vocabulary import EffectWord
+from fsm.machine.ledgers import LEDGERS
+from tests.fsm.bundle import NAMES, load_changed, loaded
+
+LEDGER_ALONE = {"forget_echoes", "settle_turn"}
+"""Recipes that change the ledger and make no effect."""
+
+
+def effects() -> list[EffectWord]:
+    return [word for name in NAMES for word in loaded(name).spec.vocabulary.effects.values()]
+
+
+def test_an_effect_is_either_encoded_or_a_local_action() -> None:
+    assert not ENCODERS.keys() & Executor.LOCAL.keys()
+    words = {word.sends or word.name for word in effects() if word.recipe not in LEDGER_ALONE}
+    assert words == ENCODERS.keys() | Executor.LOCAL.keys()
+
+
+def test_what_an_encoder_is_given_is_what_the_vocabulary_declares() -> None:
+    for word in effects():
+        name = word.sends or word.name
+        if name in ENCODERS:
+            assert (name, ENCODERS[name].args, word.to) == (name, word.args, "provider")
+
+
+def test_a_vocabulary_names_every_identity_and_recipe_of_its_ledger() -> None:
+    for ledger in LEDGERS.values():
+        specs = [loaded(name).spec for name in NAMES if loaded(name).spec.vocabulary.ledger == ledger.name]
+        assert {each for spec in specs for each in spec.vocabulary.identities.values()} == ledger.identities.keys()
+        words = [word for spec in specs for word in spec.vocabulary.effects.values()]
+        assert {word.recipe for word in words} == ledger.recipes.keys()
+        assert all(word.args == ledger.recipes[word.recipe] for word in words)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "why"),
+    [
+        ("call.yaml", "  close_uplink: {}\n", "  close_uplink: {}\n  ring_a_bell: {}\n", "no local action does it"),
+        ("realtime/session.yaml", "sends: truncate_item,", "sends: truncate_itm,", "has no encoder for it"),
+    ],
+)
+def test_an_effect_that_nothing_executes_is_reported_where_it_is_defined(
+    file: str, old: str, new: str, why: str
+) -> None:
+    spec = load_changed("server_vad", (f"vocabularies/{file}", old, new)).spec
+    (problem,) = unexecutable(spec)
+    assert problem.place.file == f"specs/vocabularies/{file}" and problem.place.column == 3
+    assert why in problem.message and "add it to ENCODERS" in str(problem)
