@@ -278,8 +278,8 @@ SLIPS: dict[str, tuple[Change, str, str]] = {
         "unknown-name", "did you mean 'awaiting_session_created'?",
     ),
     "a key twice": (
-        (PARTS, "      response.done.completed:                {do: [answering = none], to: next_floor}\n",
-         "      response.done.completed:                {do: [answering = none], to: next_floor}\n" * 2),
+        (PARTS, "      response.done.completed:                {to: next_floor}\n",
+         "      response.done.completed:                {to: next_floor}\n" * 2),
         "duplicate-key", "first at specs/parts/conversation.yaml:",
     ),
     "a typo in an event": (
