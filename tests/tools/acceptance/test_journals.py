@@ -41,6 +41,8 @@ RELAXED_TOO = {("owned_turns", "lost_session_updated"): {"answer_comes_with_comm
 """Until the session is known to be configured, the provider answers turns and so do we."""
 IN_ITS_STEPS = {("stalled", "server_vad"): {"timers_outlast_round_trips": "no"}}
 """The caller's silence is noticed while what the provider said of it is held back: no wire shows that."""
+NO_LOSS_SHOWN = {("create_overlooked", "server_vad")}
+"""Asked to wait a moment, the caller speaks; the provider's own answer may have been there when the create came."""
 
 pytestmark = pytest.mark.parametrize("spec", SPECS)
 
@@ -87,7 +89,7 @@ def test_a_journal_is_a_run_of_the_world(spec: str, name: str, tmp_path: Path) -
     assert found.relaxed == relaxed | RELAXED_TOO.get((spec, name), {})
     assert found.events >= 2
     if losses:
-        assert accepted(path).outcome == "refused"
+        assert accepted(path).outcome == ("accepted" if (name, spec) in NO_LOSS_SHOWN else "refused")
     steps = compared(journal_of(path), spec_of(spec), world(), relaxed | IN_ITS_STEPS.get((name, spec), {}), losses)
     assert steps.stop is None
     assert steps.steps >= 3
