@@ -17,7 +17,7 @@ from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.draw.page import pages
 from fsm.verify.verdict import Finding, SceneVerdict
-from tools.mutants.run import kept_result
+from tools.mutants.run import kept_result, noticed
 
 VERIFIED: Final = """\
 # Verified
@@ -94,8 +94,8 @@ def _kept(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """What the last whole runs of `python -m tools.mutants` left, as rows."""
     kept = [kept_result(name) or {} for name in names]
     if all(kept):
-        noticed = (f"{result['noticed']} of {result['mutants']}" for result in kept)
-        yield ("broken versions noticed, of those that differ (the others: specs/mutants)", *noticed, "")
+        counts = (noticed(result) for result in kept)
+        yield ("broken versions noticed, of those that differ (the others: specs/mutants)", *counts, "")
 
 
 def readme(name: str = "server_vad") -> str:

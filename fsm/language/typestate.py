@@ -301,7 +301,7 @@ class Typestate:
                 self._once(state.place, "no-way-out", f"state '{name}' is never left", "no row leads out of it")
 
     def _waits(self) -> None:
-        """In every reachable situation that waits for somebody, some deadline runs for certain that is there to end it."""
+        """In every reachable situation that waits for somebody, some deadline that may end it runs for certain."""
         conditions = [self.readers.condition(d.condition) for d in self.spec.deadlines.values() if d.restarts]
         read = self.packing.mask(i for condition in conditions for i in condition.expr.reads)
         ends: dict[int, bool] = {}

@@ -15,9 +15,10 @@ from tools.mutants.run import is_fresh, report_mutants
 @click.command()
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--check", is_flag=True, help="Break nothing; exit 1 if a kept result is not of what is there now.")
-@click.option("--every", type=click.IntRange(1), default=1, help="Only each N-th mutant; then nothing is kept.")
+@click.option("--every", type=click.IntRange(1), default=1, help="Only each N-th mutant; kept only with --keep.")
+@click.option("--keep", is_flag=True, help="Keep the result of a sample, which says so, in place of a whole one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def command(specs: tuple[str, ...], check: bool, every: int, as_json: bool) -> None:
+def command(specs: tuple[str, ...], check: bool, every: int, keep: bool, as_json: bool) -> None:
     """Break SPEC files (or bundled names; without any, all bundled specs) and report who notices, over all processors.
 
     The result is kept beside the explanations of survivors, in specs/mutants.
@@ -30,7 +31,7 @@ def command(specs: tuple[str, ...], check: bool, every: int, as_json: bool) -> N
             fresh = [is_fresh(name) for name in names]
             sys.exit(0 if all(fresh) else 1)
         loaded = [load_spec(name).spec for name in names]
-        sys.exit(report_mutants(names, loaded, SearchProgress(quiet=as_json), as_json, every))
+        sys.exit(report_mutants(names, loaded, SearchProgress(quiet=as_json), as_json, every, keep or every == 1))
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)

@@ -82,15 +82,16 @@ class Trial:
 
 
 def report_mutants(
-    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, every: int = 1
+    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, every: int = 1,
+    keep: bool = True,
 ) -> int:  # fmt: skip
-    """Breaks each spec and prints who notices; keeps a whole result beside the explanations."""
+    """Breaks each spec and prints who notices; keeps the result beside the explanations, if it is to be kept."""
     good = True
     for name, spec in zip(names, specs, strict=True):
         trial = tried(name, spec, progress, every)
         good = good and trial.good
-        if every == 1 and not trial.left and result_path(name).parent.is_dir():
-            result_path(name).write_text(result_text(name, trial), encoding="utf-8")
+        if keep and not trial.left and result_path(name).parent.is_dir():
+            result_path(name).write_text(result_text(name, trial, every), encoding="utf-8")
         click.echo(json.dumps(_as_json(trial), indent=2) if as_json else summed_up(trial))
     return 0 if good else 1
 
@@ -101,7 +102,7 @@ def is_fresh(name: str) -> bool:
     if kept is None or kept["digest"] != digest(name):
         click.echo(f"{display_path(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
         return False
-    click.echo(f"{display_path(result_path(name))} is fresh: {kept['noticed']} of {kept['mutants']} noticed")
+    click.echo(f"{display_path(result_path(name))} is fresh: {noticed(kept)} noticed")
     return True
 
 
@@ -135,6 +136,18 @@ def _judge(numbers: Sequence[int]) -> list[Notice]:
     return notices
 
 
+def looked_at(known: Mapping[str, Reason], spec: Spec, every: int) -> dict[str, Reason]:
+    """The explanations of those mutants that each n-th is one of, and of those that there are no more."""
+    ranked = {m.id: i for i, m in enumerate(mutants(spec))}
+    return {mutant: why for mutant, why in known.items() if ranked.get(mutant, 0) % every == 0}
+
+
+def noticed(kept: Mapping[str, object]) -> str:
+    """How many of how many, and of which, where not of all."""
+    every = kept.get("every", 1)
+    return f"{kept['noticed']} of {kept['mutants']}" + (f" (each {every}th was tried)" if every != 1 else "")
+
+
 def tried(name: str, spec: Spec, progress: SearchProgress, every: int = 1) -> Trial:
     """Every mutant of a spec (or each n-th), one process for each processor; what Ctrl-C leaves is counted."""
     count = len(mutants(spec))
@@ -149,7 +162,7 @@ def tried(name: str, spec: Spec, progress: SearchProgress, every: int = 1) -> Tr
         for judged in results(_judge, order, _prepare, (name,), goes_on):
             notices.extend(judged)
     ranked = {m.id: i for i, m in enumerate(mutants(spec))}
-    known = {mutant: why for mutant, why in known_of(name).items() if ranked.get(mutant, 0) % every == 0}
+    known = looked_at(known_of(name), spec, every)
     left = len(chosen) - len(notices)
     return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known, left)
 
@@ -208,11 +221,11 @@ def _without_prose(value: object) -> object:
     return [_without_prose(each) for each in value] if isinstance(value, list) else value
 
 
-def result_text(name: str, trial: Trial) -> str:
+def result_text(name: str, trial: Trial, every: int = 1) -> str:
     """The result as it is kept."""
     total = score(trial.notices)
     found = {
-        "written by": "python -m tools.mutants", "digest": digest(name), "mutants": total.total,
+        "written by": "python -m tools.mutants", "digest": digest(name), "every": every, "mutants": total.total,
         "noticed": total.noticed, "alike": total.alike, "by": dict(sorted(total.by.items())),
         "kinds": {kind: [each.noticed, each.total] for kind, each in scores(trial.notices).items()},
         "survivors": [n.id for n in trial.notices if not n.by],
