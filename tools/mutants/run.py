@@ -97,9 +97,14 @@ def report_mutants(
 
 
 def is_fresh(name: str) -> bool:
-    """Is the kept result of what is there now? Says so."""
+    """Is the kept result of what is there now? Says so, and says loudly where none is kept."""
     kept = kept_result(name)
-    if kept is None or kept["digest"] != digest(name):
+    if kept is None:
+        click.echo(
+            f"{display_path(result_path(name))}: NO RESULT IS KEPT; run `python -m tools.mutants {name}`", err=True
+        )
+        return True
+    if kept["digest"] != digest(name):
         click.echo(f"{display_path(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
         return False
     click.echo(f"{display_path(result_path(name))} is fresh: {noticed(kept)} noticed")
