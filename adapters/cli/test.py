@@ -54,7 +54,8 @@ Over the wire, through both simulators, in virtual time:
     a turn is answered:
       over: wire
       caller:
-        steps: [wait_agent_speaking, {wait_agent_silent: 800}, {say: caller_order_status}, wait_agent_speaking, hang_up]
+        steps: [wait_agent_speaking, {wait_agent_silent: 800}, {say: caller_order_status}, wait_agent_speaking,
+                {wait_ms: 500}, hang_up]
       provider: {faults: [{fault: delay, type: session.updated, by_s: 0.5}]}
       expect:
         states_in_order: [configured, user_speaking, responding]    # or states: all of them
