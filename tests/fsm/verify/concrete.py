@@ -23,12 +23,22 @@ WIRE_EFFECTS = {
 }  # fmt: skip
 STATUS: dict[str, dict[str, object]] = {
     "done_completed": {"status": "completed", "outputs": 1}, "done_incomplete": {"status": "incomplete"},
+    "done_filtered": {"status": "incomplete", "reason": "content_filter"},
     "done_interrupted": {"status": "cancelled", "reason": "turn_detected"},
     "done_cancelled": {"status": "cancelled", "reason": "client_cancelled"}, "done_failed": {"status": "failed"},
     "done_fatal": {"status": "failed", "code": "insufficient_quota"},
 }  # fmt: skip
 TALK_KEY = "#"
-OVER = {"completes", "breaks_off", "fails", "fails_for_good", "is_interrupted", "is_cancelled"}
+OVER = {
+    "completes",
+    "is_silent",
+    "is_filtered",
+    "breaks_off",
+    "fails",
+    "fails_for_good",
+    "is_interrupted",
+    "is_cancelled",
+}
 ENDS = {
     "caller_hangs_up", "operator_ends", "closes", "closes_for_good", "cannot_open", "may_not_open", "refuses",
     "rejects_update", "fails_for_good",
@@ -43,6 +53,7 @@ class Lockstep:
         self.tables = verification.tables
         self.machine = TurnSpecMachine(verification.spec)
         self.count = 0
+        self.sounding = ""  # whose audio came last
         self.response = self.tag = self.item = ""
         self.hidden: list[Data] = []
         self.awaiting: list[Data] = []
@@ -187,6 +198,12 @@ class Lockstep:
             return data | {"event": "response.created", "response_id": self.response}
         if role.startswith("audio"):
             return data | {"response_id": self.response, "item_id": self._new("item")}
+        if role in ("begun", "begun_other"):
+            self.sounding = str(popped["response_id"])
+        if role.startswith("enough"):
+            return data | {"event": "playout.heard", "response_id": self.sounding}
+        if role.startswith("mute"):
+            return data | {"event": "playout.silent", "response_id": popped["response_id"]}
         if role in ("begun", "begun_other", "dropped"):
             return data | {"event": f"playout.{'dropped' if role == 'dropped' else 'started'}"} | _ids(popped)
         if role == "call":
