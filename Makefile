@@ -59,7 +59,7 @@ bench: $(VENV)/.dev  ## what a step and a call cost, as ratios (minutes)
 verify: $(VENV)/.run  ## every run of every bundled spec, quick bounds
 	@$(BIN)/turnspec verify
 
-verify-full: $(VENV)/.run  ## the same with full bounds: more turns, several tools, losses, faults, reconnects (two minutes)
+verify-full: $(VENV)/.run  ## the same with full bounds: more turns, several tools, losses, faults, reconnects (three minutes)
 	@$(BIN)/turnspec verify --full
 
 clean:

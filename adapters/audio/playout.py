@@ -162,7 +162,7 @@ class Playout:
         """The provider has generated all of it; what is queued still plays."""
         self._open.pop(response_id, None)
         self._gap.end_response(response_id)
-        if response_id not in self._late:
+        if response_id not in self._late and self._hearing.awaits(response_id):
             self._ended[response_id] = None
             self._judge_ended()
         self._forget_heard()
@@ -260,8 +260,8 @@ class Playout:
             frame = self._assembled(wanted)
         if self._hearing.awaits(item.response_id):
             self._hearing.hear(item.response_id, frame)
-        if self._ended:
-            self._judge_ended()
+            if self._ended:  # for the first frames of a response at most: then it has been judged
+                self._judge_ended()
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
             self._progress_ms = 0
@@ -271,9 +271,11 @@ class Playout:
     def _judge_ended(self) -> None:
         """What has ended and is played out has been heard, or there was nothing to hear."""
         queued = {item.response_id for item, _ in self._queue}
-        for response_id in [each for each in self._ended if each not in queued]:
-            del self._ended[response_id]
-            self._hearing.end(response_id)
+        for response_id in list(self._ended):
+            if response_id not in queued:
+                self._hearing.end(response_id)
+            if not self._hearing.awaits(response_id):
+                del self._ended[response_id]
 
     def _assembled(self, wanted: int) -> bytes:
         """A frame from several chunks, padded when the queue ends."""
