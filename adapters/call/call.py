@@ -129,7 +129,7 @@ class Call:
 
     async def _loop_of_the_call(self) -> None:
         settings = self._services.settings
-        context = self._machine.spec.start_context(has_greeting=settings.greeting is not None)
+        context = self._machine.spec.start_context(has_greeting=settings.greeting is not None, settings=settings.turns)
         manual = self._machine.spec.turn_detection.manual
         steps = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
         self._leg.listen(self)

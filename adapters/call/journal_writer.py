@@ -43,7 +43,7 @@ def header_of(spec: Spec, digest: str, settings: CallSettings, call_id: str, sta
         digest=digest,
         call_id=call_id,
         talk_key=settings.talk_key if spec.turn_detection.manual else "",
-        context=spec.start_context(has_greeting=settings.greeting is not None),
+        context=spec.start_context(has_greeting=settings.greeting is not None, settings=settings.turns),
         started_at=started_at.isoformat(timespec="milliseconds"),
     )
 

@@ -31,6 +31,8 @@ class CallSettings:
     """What to say first, as an instruction to the model; None: nothing, the caller speaks first."""
     talk_key: str = "*"
     """The key that opens and closes a turn, where the spec has the caller hold turns."""
+    turns: Mapping[str, str] = attrs.field(factory=dict)
+    """What the spec leaves to the operator, by setting (`setting:` of a context variable)."""
     tools: Mapping[str, Tool] = attrs.field(factory=dict)
     journal_dir: Path | None = None
     recording_dir: Path | None = None

@@ -30,8 +30,8 @@ from adapters.settings.sections import ConfigFile, LimitsSection, ListenSection,
 from adapters.specs import BUNDLED, display_path, load_file, spec_hint, spec_path
 from adapters.tools import Tool
 from fsm.journal.journal import digest
-from fsm.language.problem import Place, Problem, Problems, SpecError
-from fsm.language.source import read
+from fsm.language.problem import Place, Problem, Problems, SpecError, suggestion
+from fsm.language.source import Node, read
 from fsm.language.spec import Spec
 
 _MAX_CHARS: Final = 1_000_000
@@ -98,7 +98,7 @@ def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
         spec=spec,
         spec_digest=spec_digest,
         provider=_provider(config, *provider),
-        call=_call(config, tools),
+        call=_call(config, tools, _turns(reader, config.turns, spec)),
         audiosocket=AudioSocketSettings(
             host=host,
             port=port,
@@ -114,11 +114,12 @@ def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
     )
 
 
-def _call(config: ConfigFile, tools: Mapping[str, Tool]) -> CallSettings:
+def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str]) -> CallSettings:
     limits = config.limits
     return CallSettings(
         greeting=config.greeting.strip() or None,
         talk_key=config.talk_key,
+        turns=turns,
         tools=tools,
         journal_dir=config.journal.dir,
         recording_dir=config.recording.dir,
@@ -131,6 +132,24 @@ def _call(config: ConfigFile, tools: Mapping[str, Tool]) -> CallSettings:
             hang_up_s=limits.hang_up_s + _HANG_UP_MARGIN_S,  # what waits for the line waits longer than the line itself
         ),
     )
+
+
+def _turns(reader: SettingsReader, node: Node | None, spec: Spec) -> dict[str, str]:
+    """What the spec leaves to the operator: each setting with one of the values that the spec gives it."""
+    chosen: dict[str, str] = {}
+    if node is not None and node.pairs is None:
+        reader.mistyped(node, "a mapping of settings of the spec")
+    for key, value in (node.pairs if node is not None else None) or ():
+        name, text = str(key.text), value.text or ""
+        if name not in spec.settings:
+            message = f"'{name}' is not a setting of {spec.name}"
+            reader.problems.add(key.place, "unknown-name", message, suggestion(name, spec.settings))
+        elif text not in (known := spec.variable(spec.settings[name]).domain):
+            message = f"'{text}' is not a value of {name}: {', '.join(known)}"
+            reader.problems.add(value.place, "value", message, suggestion(text, known))
+        else:
+            chosen[name] = text
+    return chosen
 
 
 def _provider(config: ConfigFile, endpoint: Endpoint, session: SessionSettings) -> RealtimeProvider:

@@ -208,6 +208,8 @@ class ConfigFile(Section):
     provider: ProviderSection = attrs.field(factory=ProviderSection)
     greeting: str = ""
     talk_key: TalkKey = "*"
+    turns: Node | None = None
+    """By the spec's own settings (config.py)."""
     tools: tuple[ToolSection, ...] = ()
     journal: FolderSection = attrs.field(factory=FolderSection)
     recording: FolderSection = attrs.field(factory=FolderSection)

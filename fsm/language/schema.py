@@ -143,6 +143,7 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "range": {"type": "string", "pattern": r"^0\.\.[0-9]+$", "description": "A counter that stays within 0..n."},
     "initial": _said("The value at first; without it, the first."),
     "without_greeting": _said("The value at first in a call that has no greeting, if that is another."),
+    "setting": _said("The key of 'turns:' by which an operator chooses the value at first."),
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }

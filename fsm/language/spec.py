@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
@@ -179,6 +180,9 @@ class TurnDetection:
     refuses: tuple[Refusal, ...] = ()
 
 
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+
 @attrs.frozen
 class Spec:
     """A loaded spec. `variables[0]` is the state; a configuration is a tuple of value indexes in this order."""
@@ -199,6 +203,8 @@ class Spec:
     happy_path: tuple[str, ...] = ()
     without_greeting: Mapping[str, str] = attrs.field(factory=dict)
     """The context a call without a greeting begins with, where that differs from the initial values."""
+    settings: Mapping[str, str] = attrs.field(factory=dict)
+    """What an operator may set, and the context variable whose value at the start of a call it is."""
 
     @cached_property
     def slots(self) -> tuple[Variable, ...]:
@@ -212,9 +218,18 @@ class Spec:
     def slot_index(self) -> Mapping[str, int]:
         return {v.name: v.index for v in self.slots}
 
-    def start_context(self, *, has_greeting: bool) -> dict[str, str]:
+    def start_context(self, *, has_greeting: bool, settings: Mapping[str, str] = NO_SETTINGS) -> dict[str, str]:
         """What `TurnSpecMachine.start` is given: the one rule for calls, journals and checks."""
-        return {} if has_greeting else dict(self.without_greeting)
+        chosen = {self.settings[setting]: value for setting, value in settings.items()}
+        return chosen if has_greeting else dict(self.without_greeting) | chosen
+
+    def values_at_start(self, context: Mapping[str, str] = NO_SETTINGS) -> list[int]:
+        """The configuration a call begins with, before its first step; `context` by name, e.g. {"owed": "none"}."""
+        values = [v.initial for v in self.variables]
+        for name, value in context.items():
+            variable = self.variable(name)
+            values[variable.index] = variable.value(value)
+        return values
 
     def tagged(self, tag: str) -> frozenset[str]:
         """The states with a tag of STATE_TAGS; a final state is `ending`, too."""

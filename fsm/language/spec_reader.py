@@ -41,7 +41,7 @@ ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer"
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
 ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
 STATE_KEYS = ("about", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
-CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "overflow", "about")
+CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "overflow", "about")
 GROUP_KEYS = ("about", "states", *ANSWERS)
 _ASSIGNMENT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
 _CALL = re.compile(r"^(\w+)(?:\(\s*(\w+)\s*\))?$")
@@ -57,6 +57,7 @@ class SpecReader(Reader):
         self.open_actions: list[str] = []
         self.deadlines: dict[str, Deadline] = {}
         self.without_greeting: dict[str, str] = {}
+        self.settings: dict[str, str] = {}
         self.state_names: tuple[str, ...] = ()
         self.targets: tuple[str, ...] = ()
         self.events: frozenset[str] = frozenset()
@@ -88,7 +89,7 @@ class SpecReader(Reader):
             {k.text or "": self._state(k, n) for k, n in states}, read_choices, read_groups, self.deadlines, self.cells,
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
-            self.without_greeting,
+            self.without_greeting, self.settings,
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------
@@ -136,7 +137,16 @@ class SpecReader(Reader):
         numeric = "range" in fields
         if "without_greeting" in fields:
             self.without_greeting[name] = self.one_of(fields["without_greeting"], domain)
+        if "setting" in fields:
+            self._setting(fields["setting"], name)
         return Variable(name, domain, domain.index(initial), index, "context", overflow, numeric, key.place)
+
+    def _setting(self, node: Node, variable: str) -> None:
+        setting = self.text(node)
+        if setting in self.settings:
+            message = f"setting '{setting}' is already that of '{self.settings[setting]}'"
+            self.problems.add(node.place, "two-meanings", message)
+        self.settings[setting] = variable
 
     def _deadlines(self, node: Node | None, states: Sequence[tuple[Node, Node]]) -> None:
         for key, body in self.entries(node):

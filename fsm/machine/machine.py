@@ -173,10 +173,7 @@ class TurnSpecMachine:
 
     def start(self, talk_key: str = "", **context: str) -> tuple[Step, ...]:
         """A new call: its first steps. `context` overrides initial values by name, e.g. `owed="none"`: no greeting."""
-        values = [v.initial for v in self.spec.variables]
-        for name, value in context.items():
-            variable = self.spec.variable(name)
-            values[variable.index] = variable.value(value)
+        values = self.spec.values_at_start(context)
         nothing = Snapshot(control_of(self.spec, values), Ledger(talk_key=talk_key), {}, {}, 0)
         plan = self._planned(nothing.control, begin(self.spec, values))
         return self._completed(self._step(nothing, Event("call.started"), plan, nothing.ledger))

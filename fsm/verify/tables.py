@@ -203,7 +203,8 @@ class Tables:
     def start(self) -> int:
         """The first state: the machine's first step, and what the world makes of its effects."""
         spec = self.machine.spec
-        first = begin(spec, [v.initial for v in spec.variables])
+        chosen = spec.start_context(has_greeting=True, settings=self.binding.settings.chosen)
+        first = begin(spec, spec.values_at_start(chosen))
         reactions = (first, *self.machine.completion(first.after))
         effects = tuple((word.name, literal) for reaction in reactions for word, literal in reaction.effects)
         empty: Queues = tuple(b"" for _ in self.binding.world.channels)

@@ -48,7 +48,8 @@ class SearchLimits:
         bounds |= {k: v[self.size] for k, v in (scene.bounds if scene else {}).items()}
         capacities = {c.name: c.capacity for c in world.channels} | dict(scene.capacities if scene else {})
         return WorldSettings(
-            assume | dict(self.assume), bounds | dict(self.bounds), capacities | dict(self.capacities)
+            assume | dict(self.assume), bounds | dict(self.bounds), capacities | dict(self.capacities),
+            scene.chosen if scene else {},
         )  # fmt: skip
 
 
@@ -235,6 +236,7 @@ def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:
         scene.name
         for scene in world.scenes.values()
         if size in scene.sizes
+        and scene.chosen.keys() <= spec.settings.keys()
         and all((world.features[n.name].vocabulary in spec.vocabulary.names) != n.negated for n in scene.needs)
     )
 

@@ -57,6 +57,8 @@ class WorldSettings:
     assume: Mapping[str, str]
     bounds: Mapping[str, int]
     capacities: Mapping[str, int]
+    chosen: Mapping[str, str] = attrs.field(factory=dict)
+    """What an operator has set of the spec's own settings."""
 
     def assumed(self, name: str) -> bool:
         return self.assume.get(name, "no") != "no"

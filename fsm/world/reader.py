@@ -291,7 +291,7 @@ class WorldReader(ActReader):
         return self.one_of(fields["budget"], budgets), self.one_of(fields["needs"], tuple(self.assumptions))
 
     def _scene(self, key: Node, node: Node, bounds: Mapping[str, WorldBound]) -> Scene:
-        fields = self.mapping(node, ("about", "assume", "bounds", "sizes", "capacities", "needs"))
+        fields = self.mapping(node, ("about", "assume", "bounds", "sizes", "capacities", "needs", "settings"))
         assume = {}
         for name, value in self.entries(fields.get("assume")):
             assumption = self.one_of(name, tuple(self.assumptions))
@@ -307,8 +307,9 @@ class WorldReader(ActReader):
         capacities = {self.one_of(k, channels): self.number(v, 1) for k, v in self.entries(fields.get("capacities"))}
         about = self._optional(fields.get("about"))
         needs = tuple(self.need(item) for item in (self.listed(fields["needs"]) if "needs" in fields else ()))
+        chosen = {k.text or "": self.text(v) for k, v in self.entries(fields.get("settings"))}
         return Scene(
-            key.text or "", about, assume, limits, sizes or ("quick", "full"), capacities, needs, key.place
+            key.text or "", about, assume, limits, sizes or ("quick", "full"), capacities, needs, chosen, key.place
         )  # fmt: skip
 
     def _optional(self, node: Node | None) -> str:

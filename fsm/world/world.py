@@ -184,7 +184,10 @@ class WorldTimers:
 
 @attrs.frozen
 class Scene:
-    """Assumptions and bounds that belong together; `sizes`: quick, full or both; `needs`: features of the spec."""
+    """Assumptions and bounds that belong together; `sizes`: quick, full or both; `needs`: features of the spec.
+
+    `chosen`: what an operator has set of the spec's own settings; it is of specs that have them.
+    """
 
     name: str
     about: str
@@ -193,6 +196,7 @@ class Scene:
     sizes: tuple[Literal["quick", "full"], ...]
     capacities: Mapping[str, int]
     needs: tuple[Need, ...] = ()
+    chosen: Mapping[str, str] = attrs.field(factory=dict)
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 

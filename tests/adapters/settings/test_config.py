@@ -72,6 +72,7 @@ def test_every_key(tmp_path: Path) -> None:
           transcription: {model: whisper-1, language: de}
         greeting: "  Hello.  "
         talk_key: "#"
+        turns: {on_silent_answer: accept}
         tools:
           - {name: clock, function: "time:ctime", description: The time., deadline_s: 2.5}
         journal: {dir: journals}
@@ -90,6 +91,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert provider.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
     assert provider.session.transcription == {"model": "whisper-1", "language": "de"}
     assert (call.greeting, call.talk_key) == ("Hello.", "#")
+    assert call.turns == {"on_silent_answer": "accept"}
     assert call.tools["clock"].deadline_s == 2.5 and len(provider.session.tools or ()) == 1
     assert (call.journal_dir, call.recording_dir) == (tmp_path / "journals", Path("/tmp"))
     assert (call.limits.mailbox_events, call.limits.caller_audio_kept_ms) == (64, 0)

@@ -80,6 +80,9 @@ CASES = [
     ("provider: {transcription: whisper-1}", "1:27", "type", "a mapping is expected here, this is a text"),
     ("provider: {turn_detection: [a]}", "1:28", "type", "a mapping or 'none'"),
     ("provider: {model: ' '}", "1:19", "empty", "a text is expected here, this is empty"),
+    ("turns: ask", "1:8", "type", "a mapping of settings of the spec"),
+    ("turns: {on_silent_answers: ask}", "1:9", "unknown-name", "did you mean 'on_silent_answer'?"),
+    ("turns: {on_silent_answer: aks}", "1:27", "value", "'aks' is not a value of on_silent_answer: ask, accept"),
     ("talk_key: x", "1:11", "unknown-name", "'x' is not known here"),
     # a scalar is what it is written as: texts, numbers and booleans are no substitutes for each other
     ("provider:\n  voice: 5", "2:10", "type", "provider.voice: a text or {id: ...} is expected"),

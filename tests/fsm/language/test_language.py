@@ -406,6 +406,18 @@ def test_tags_slots_that_are_heard_and_the_start_without_a_greeting_are_read() -
     assert spec.start_context(has_greeting=False) == {"mood": "cross"}
 
 
+def test_a_setting_is_the_value_that_an_operator_chooses() -> None:
+    calm = "mood: {values: [calm, cross, angry]}"
+    spec = load_mini(changed((calm, "mood: {values: [calm, cross, angry], setting: temper}"))).spec
+    assert spec.settings == {"temper": "mood"}
+    chosen = spec.start_context(has_greeting=True, settings={"temper": "angry"})
+    assert spec.values_at_start(chosen)[spec.variable("mood").index] == 2
+    twice = changed(
+        (calm, "mood: {values: [calm, cross, angry], setting: temper}\n  other: {values: [a], setting: temper}")
+    )
+    assert any("setting 'temper' is already that of 'mood'" in line for line in said(twice))
+
+
 # --- what only a spec that was not type-checked can do ----------------------------------------------------------------
 
 
