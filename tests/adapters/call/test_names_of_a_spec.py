@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
 import pytest
 
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
+from adapters.demo.demo_call import run_demo
+from adapters.demo.display_events import DisplayEvent
+from adapters.demo.plan import DemoPlan
 from adapters.settings.compat import incompatibilities
+from adapters.virtual_time import VirtualTimeLoop
 from fsm.language.loader import load
 from fsm.language.problem import NOWHERE
 from fsm.language.spec import Spec
@@ -21,6 +27,7 @@ from fsm.scenario.reader import read_scenarios
 from fsm.scenario.runner import Result, run_scenario
 from tests.adapters.call import rig
 from tests.adapters.call.test_whole_call import TWO_TURNS
+from tests.adapters.demo.played_demo import planned
 
 BUNDLED = ("server_vad", "owned_turns", "push_to_talk")
 _SLOT_VALUES = re.compile(r"\b(?:session|response)(?:: (?:\[[^\]]*\]|\w+)| (?:not )?in \([^)]*\)| [!=]= \w+)")
@@ -56,6 +63,9 @@ def machine(name: str) -> TurnSpecMachine:
     made = TurnSpecMachine(load(*fetch(f"{name}.yaml"), fetch, LEDGERS).spec)
     assert not set(names(made.spec)) & set(old)
     return made
+
+
+MACHINES = {"plain": rig.machine, "other": machine}
 
 
 def results(name: str) -> Iterator[tuple[Result, Result]]:
@@ -112,6 +122,22 @@ async def test_a_whole_call_is_the_same_under_other_names(monkeypatch: pytest.Mo
     assert other.summary.as_json() == plain.summary.as_json()
     assert [step.variant for _, step in other.watcher.steps] == [step.variant for _, step in plain.watcher.steps]
     assert other.summary.states == [f"{state}_x" for state in plain.summary.states]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_demo_is_shown_the_same_under_other_names(tmp_path: Path, name: str) -> None:
+    plan = planned(spec=name)
+    plain, other = (show(tmp_path / n, attrs.evolve(plan, spec=m(name).spec)) for n, m in MACHINES.items())
+    assert {event.kind for event in plain} >= {"state", "key", "asked", "cut"}
+    assert other == [attrs.evolve(event, text=f"{event.text}_x") if event.kind == "state" else event for event in plain]
+
+
+def show(folder: Path, plan: DemoPlan) -> list[DisplayEvent]:
+    """What a demo shows of a call."""
+    shown: list[DisplayEvent] = []
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(run_demo(plan, folder, shown.append))
+    return shown
 
 
 def test_a_spec_whose_states_have_no_tags_is_not_served_and_says_what_to_add() -> None:
