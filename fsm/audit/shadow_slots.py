@@ -24,10 +24,13 @@ class SlotView:
 
     def moves(self, name: str) -> bool:
         """Would the word change a slot?"""
-        index = self.spec.slot_index
-        return any(
-            self._values[index[slot]] in table for word in self._words(name) for slot, table in word.moves.items()
-        )
+        before = list(self._values)
+        for word in self._words(name):
+            after = list(before)
+            word.move(self.spec.slot_index, after)
+            if after != before:
+                return True
+        return False
 
     def awaits(self, name: str) -> bool:
         """Is the word legal now, and does a slot that it is legal for wait for it?"""
