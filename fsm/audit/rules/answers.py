@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from fsm.audit.conversation import Content, Create, LoggedConversation, ProviderError, ResponseState
+from fsm.audit.conversation import LoggedConversation, ProviderError
 from fsm.audit.error_codes import of_error
+from fsm.audit.exchange import Content, Create, ResponseState
 from fsm.audit.observations import (
     AnswersCut,
     BurstEnded,

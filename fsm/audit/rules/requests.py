@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fsm.audit.conversation import LoggedConversation, ResponseState, ToolCall
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import ResponseState, ToolCall
 from fsm.audit.observations import (
     AskedForNothing,
     CommitUnanswered,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fsm.audit.conversation import LoggedConversation, Response, ResponseState, Shown
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import Response, ResponseState, Shown
 from fsm.audit.observations import (
     AudioBegan,
     AudioResumed,
