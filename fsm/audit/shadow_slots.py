@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import attrs
 
 from fsm.language.spec import Spec
@@ -20,11 +18,12 @@ class SlotView:
 
     def admits(self, *names: str) -> bool:
         """Is one of the words legal now?"""
-        return any(word.admits(self.spec.slot_index, self._values) for name in names for word in self._words(name))
+        index, values = self.spec.slot_index, self.snapshot.control.values
+        return any(word.admits(index, values) for name in names for word in self._words(name))
 
     def moves(self, name: str) -> bool:
         """Would the word change a slot?"""
-        before = list(self._values)
+        before = list(self.snapshot.control.values)
         for word in self._words(name):
             after = list(before)
             word.move(self.spec.slot_index, after)
@@ -35,21 +34,11 @@ class SlotView:
     def awaits(self, name: str) -> bool:
         """Is the word legal now, and does a slot that it is legal for wait for it?"""
         index, waits = self.spec.slot_index, self.spec.vocabulary.waits
-        return any(
-            self._values[index[slot]] in waits.get(slot, ())
-            for word in self._words(name)
-            if word.admits(index, self._values)
-            for slot in word.when
-        )
+        values = self.snapshot.control.values
+        legal = (word for word in self._words(name) if word.admits(index, values))
+        return any(values[index[slot]] in waits.get(slot, ()) for word in legal for slot in word.when)
 
-    @property
-    def _values(self) -> tuple[int, ...]:
-        return self.snapshot.control.values
-
-    def _words(self, name: str) -> Iterator[Word]:
+    def _words(self, name: str) -> tuple[Word, ...]:
         vocabulary = self.spec.vocabulary
         word = vocabulary.effects.get(name) or vocabulary.events.get(name)
-        if word is not None:
-            yield word
-        else:
-            yield from (each for each in vocabulary.events.values() if each.base == name)
+        return (word,) if word else tuple(each for each in vocabulary.events.values() if each.base == name)
