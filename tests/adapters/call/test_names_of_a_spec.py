@@ -85,6 +85,7 @@ def test_a_demo_is_shown_the_same_under_other_names(tmp_path: Path, name: str) -
     plan = planned(spec=name)
     plain, other = (play_plan(attrs.evolve(plan, spec=m(name).spec), tmp_path / n).events for n, m in MACHINES.items())
     assert {event.kind for event in plain} >= {"state", "key", "asked", "cut"}
+    assert {event.text for event in plain if event.floor_caller} == {"user_speaking"}
     assert other == [attrs.evolve(event, text=f"{event.text}_x") if event.kind == "state" else event for event in plain]
 
 
