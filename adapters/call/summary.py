@@ -81,6 +81,8 @@ class Summary:
             if effect.name == "create_response":
                 self._asked = str(effect.args.get("cause"))
                 self.creates[self._asked] += 1
+            elif effect.name == "send_digits":
+                self.turns += 1
             elif effect.name == "connect_provider":
                 self.connects += 1
             elif effect.name == "run_tool":
@@ -109,7 +111,7 @@ class Summary:
         return any(values[index] in heard for index, heard in self.spec.audible)
 
     def _count_event(self, variant: str, step: Step) -> None:
-        if variant in _TURN_ENDS or variant == "timer.keys_done":
+        if variant in _TURN_ENDS:
             self.turns += 1
         elif variant.startswith("response.created.") and step.outcome != "ignored":
             self._count_unended()

@@ -62,7 +62,8 @@ class DemoCall:
     async def play(self) -> PlayedCall:
         """From the first packet to the last. OSError: no port, or no place to write. TimeoutError: it did not end."""
         plan = self.plan
-        narrator = CallNarrator(self.show, TALK_KEY if plan.holds_turns else "")
+        talk_key = TALK_KEY if plan.holds_turns else ""
+        narrator = CallNarrator(self.show, talk_key, plan.spec.tagged("floor_caller"))
         try:
             async with self._provider(narrator) as (endpoint, provider):
                 make = NaiveListener if self.is_naive else TurnspecBridge

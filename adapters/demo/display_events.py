@@ -18,12 +18,16 @@ Kind: TypeAlias = Literal[
 
 @attrs.frozen
 class DisplayEvent:
-    """`at_ms` since the call began; `turn` is the number of the caller's turn that this is, if it is one."""
+    """`at_ms` since the call began; `turn` is the number of the caller's turn that this is, if it is one.
+
+    `floor_caller`: in this state the caller speaks (a tag of the spec).
+    """
 
     at_ms: int
     kind: Kind
     text: str
     turn: int | None = None
+    floor_caller: bool = False
 
 
 Show: TypeAlias = Callable[[DisplayEvent], None]

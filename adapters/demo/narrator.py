@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import orjson
@@ -18,11 +18,15 @@ NOISE = frozenset({"response_cancel_not_active", "input_audio_buffer_commit_empt
 
 
 class CallNarrator:
-    """An Observer of a call (adapters.call.call). The caller's events come through `caller`."""
+    """An Observer of a call (adapters.call.call). The caller's events come through `caller`.
 
-    def __init__(self, show: Show, talk_key: str = "") -> None:
+    `floor_caller` are the states in which the caller speaks.
+    """
+
+    def __init__(self, show: Show, talk_key: str = "", floor_caller: Set[str] = frozenset()) -> None:
         self._show = show
         self._talk_key = talk_key
+        self._floor_caller = floor_caller
         self._at_ms = 0
         self._turns: dict[str, int] = {}
         self._turn_count = 0
@@ -46,7 +50,7 @@ class CallNarrator:
         del envelope
         self._at_ms = at_ms
         name, data = step.event.name, step.event.data
-        if step.variant == "timer.keys_done":
+        if any(effect.name == "send_digits" for effect in step.effects):
             self.keyed()
         self.enters(step.snapshot.state)
         if name == "playout.flushed":
@@ -78,7 +82,7 @@ class CallNarrator:
         """The controller's state, as often as one likes."""
         if not self.states or self.states[-1] != state:
             self.states.append(state)
-            self._say("state", state)
+            self._show(DisplayEvent(self._at_ms, "state", state, floor_caller=state in self._floor_caller))
 
     def because(self, cause: str) -> None:
         """What the next `response.create` on the wire is for."""

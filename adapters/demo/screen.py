@@ -43,7 +43,7 @@ class DisplayLines:
     def of(self, event: DisplayEvent) -> list[Text]:
         """The lines that an event lets out, none for most."""
         if event.kind == "state":
-            lines = self.rest() if event.text == "user_speaking" else []
+            lines = self.rest() if event.floor_caller else []
             self._path.append(event.text)
             return lines
         if event.kind == "asked":

@@ -8,17 +8,8 @@ from __future__ import annotations
 
 import attrs
 
-from fsm.audit.conversation import (
-    CallerTurn,
-    ClientRequest,
-    Create,
-    CreateBurst,
-    Cut,
-    ProviderError,
-    Response,
-    ToolCall,
-    Update,
-)
+from fsm.audit.conversation import ProviderError, Update
+from fsm.audit.exchange import CallerTurn, ClientRequest, Create, CreateBurst, Cut, Response, ToolCall
 from fsm.audit.record import Evidence
 
 

@@ -17,6 +17,7 @@ from fsm.audit.conversation import LoggedConversation, mapping
 from fsm.audit.observations import CreateRejected, ErrorReported, Observation, UpdateRejected
 from fsm.audit.record import CLOSED, LOCAL_FACTS, PLAYOUT, STARTED, Record, audio_bytes
 from fsm.audit.shadow_playout import ShadowPlayout
+from fsm.audit.shadow_slots import SlotView
 from fsm.language.problem import NOWHERE, Place
 from fsm.machine.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
 from fsm.machine.wire import read_wire
@@ -26,7 +27,7 @@ _PROMPT_MS = 3000.0
 _FOLLOWUPS = 8  # of the playout, to one event
 _OPENING_STEPS = 8  # at most, until the socket is open
 _LEFT = frozenset({0, 1000, 1005})  # closes after which nobody comes back
-_OPENING = frozenset({"absent", "connecting", "open"})
+_OPENING = ("connect_provider", "provider.opened", "session.created")  # what is legal before there is a session
 _AUDIO = frozenset({"response.output_audio.delta", "response.audio.delta"})
 _SHOWN = {
     "create_response": "cause", "cancel_response": "response_id", "run_tool": "name", "send_tool_output": "call_id",
@@ -100,7 +101,7 @@ class Shadow:
             return []
         steps = list(self._pass_time(conversation.now_ms, timed))
         is_over = self._is_over or self._snapshot.is_final
-        if record.type == "session.created" and (is_over or self._slot() not in _OPENING):
+        if record.type == "session.created" and (is_over or not self._slots.admits(*_OPENING)):
             self._begin()  # another call
         if self._snapshot.is_final:
             return steps
@@ -129,7 +130,7 @@ class Shadow:
         fact = Event(record.type, {key: value for key, value in record.event.items() if key != "type"})
         ours = [fact]
         if record.type in PLAYOUT:
-            ours = self._playout.hear(fact, self._slot("playout"), self._now_ms)
+            ours = self._playout.hear(fact, self._slots, self._now_ms)
         for event in ours:
             yield from self._step(event)
 
@@ -187,12 +188,11 @@ class Shadow:
     def _ready(self, wire_type: str) -> Iterator[ShadowStep]:
         """The socket is open when the provider speaks; a log that begins later has lost its session.created."""
         for _ in range(_OPENING_STEPS):
-            session = self._slot()
-            if session == "connecting":
+            if self._slots.admits("provider.opened"):
                 yield from self._step(Event("provider.opened"), assumed=True)
-            elif session == "absent" and self._due:
+            elif self._slots.admits("connect_provider") and self._due:
                 yield from self._fire(min(self._due, key=lambda name: self._due[name][0]))
-            elif session == "open" and wire_type not in ("session.created", "error"):
+            elif self._slots.admits("session.created") and wire_type not in ("session.created", "error"):
                 yield from self._step(Event("session.created"), assumed=True)
             else:
                 break
@@ -202,15 +202,13 @@ class Shadow:
         if self._waits.update is not None and conversation:
             yield from self._confirm()
 
-    def _slot(self, name: str = "session") -> str:
-        index = self._machine.spec.slot_index.get(name)
-        if index is None:
-            return ""
-        return self._machine.spec.variables[index].domain[self._snapshot.control.values[index]]
+    @property
+    def _slots(self) -> SlotView:
+        return SlotView(self._machine.spec, self._snapshot)
 
     def _confirm(self) -> Iterator[ShadowStep]:
         self._waits.update = None
-        if self._slot() == "updating":
+        if self._slots.awaits("session.updated"):
             yield from self._step(Event("session.updated"), assumed=True)
 
     def _returned(self, record: Record) -> Iterator[ShadowStep]:

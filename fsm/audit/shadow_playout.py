@@ -6,8 +6,10 @@ or from the tracker's estimate. Whether there was a sound in it a log does not t
 
 from __future__ import annotations
 
+from fsm.audit.shadow_slots import SlotView
 from fsm.machine.machine import Event
 
+_STARTED, _DRAINED, _FLUSHED = "playout.started", "playout.drained", "playout.flushed"
 _PROGRESS_MS = 2000.0  # between two playout.progressed (docs/architecture.md section 6)
 _HEARD_MS = 200.0  # of sound are an answer (adapters/audio/hearing.py)
 _NEVER = float("inf")
@@ -49,7 +51,7 @@ class ShadowPlayout:
         self._is_playing = True
         self._progress_ms = now_ms + _PROGRESS_MS
         self._unheard = response
-        return [Event("playout.started", {"response_id": response, "item_id": item})]
+        return [Event(_STARTED, {"response_id": response, "item_id": item})]
 
     def _drop(self, response: str, item: str) -> list[Event]:
         """Audio of a response that was flushed: reported once."""
@@ -58,25 +60,25 @@ class ShadowPlayout:
         self._flushed[response] = True
         return [Event("playout.dropped", {"items": [_item(item, response, 0, 0)]})]
 
-    def hear(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
-        """A fact of the log's playout, as it is one of ours; `slot` is what our machine takes its playout to be at.
+    def hear(self, fact: Event, slots: SlotView, now_ms: float) -> list[Event]:
+        """A fact of the log's playout, as it is one of ours; `slots`: what our machine takes its playout to be at.
 
         Our machine may have flushed what was played on there, and may play on what was flushed there.
         """
         if not self.is_reported:
-            self.is_reported, self._is_playing = True, slot == "playing"
-        if fact.name == "playout.started":
-            return self._starts(fact, slot, now_ms)
-        if fact.name == "playout.flushed":
-            return self._was_flushed(fact, slot)
+            self.is_reported, self._is_playing = True, slots.moves(_DRAINED)
+        if fact.name == _STARTED:
+            return self._starts(fact, slots, now_ms)
+        if fact.name == _FLUSHED:
+            return self._was_flushed(fact, slots)
         if fact.name == "playout.dropped":
             return [fact]
         if fact.name in ("playout.heard", "playout.silent"):
             self._unheard = ""
             return [] if fact.data.get("response_id") in self._flushed else [fact]
-        if slot != "playing":
+        if not slots.moves(_DRAINED):
             return []
-        if fact.name != "playout.drained":
+        if fact.name != _DRAINED:
             return [fact]
         self._is_playing = False
         return [*self._heard(), fact]
@@ -86,20 +88,20 @@ class ShadowPlayout:
         response, self._unheard = self._unheard, ""
         return [Event("playout.heard", {"response_id": response})] if response else []
 
-    def _starts(self, fact: Event, slot: str, now_ms: float) -> list[Event]:
+    def _starts(self, fact: Event, slots: SlotView, now_ms: float) -> list[Event]:
         response, item = str(fact.data.get("response_id", "")), str(fact.data.get("item_id", ""))
         if response in self._flushed:
             return self._drop(response, item)
         self._response, self._item, self._begun_ms, self._is_playing = response, item, now_ms, True
         self._unheard = response
-        return [fact] if slot == "idle" else []
+        return [fact] if slots.moves(_STARTED) else []
 
-    def _was_flushed(self, fact: Event, slot: str) -> list[Event]:
+    def _was_flushed(self, fact: Event, slots: SlotView) -> list[Event]:
         self._flush, self._flush_until_ms = None, _NEVER
-        if slot == "playing":
+        if slots.moves(_DRAINED):
             self._is_playing, self._unheard = False, ""
-            return [Event("playout.drained")]  # nothing of it is left to be heard
-        return [fact] if slot == "flushing" else []
+            return [Event(_DRAINED)]  # nothing of it is left to be heard
+        return [fact] if slots.moves(_FLUSHED) else []
 
     def ended(self, response: str, estimate_ms: float) -> list[Event]:
         """A response is complete; what the log does not show of its length, or of its audio, is taken as played."""
@@ -127,7 +129,7 @@ class ShadowPlayout:
             return [flushed]
         if self._has_ended and self._until_ms <= now_ms:
             self._is_playing = False
-            return [*self._heard(), Event("playout.drained")]
+            return [*self._heard(), Event(_DRAINED)]
         if self._unheard and self._begun_ms + _HEARD_MS <= now_ms:
             return self._heard()
         self._progress_ms = now_ms + _PROGRESS_MS
@@ -139,7 +141,7 @@ class ShadowPlayout:
         if not self._is_playing or not self._has_ended:
             return []
         self._is_playing = False
-        return [*self._heard(), Event("playout.drained")]
+        return [*self._heard(), Event(_DRAINED)]
 
     def flush(self, named: object, now_ms: float) -> list[Event]:
         """playout.flushed, with what was heard of the item that played; where the log reports it, it will come."""
@@ -153,7 +155,7 @@ class ShadowPlayout:
             received = heard if self.is_reported else self._received_ms
             items = [_item(self._item, self._response, min(heard, received), received)]
         self._is_playing, self._item, self._unheard = False, "", ""
-        flushed = Event("playout.flushed", {"items": items})
+        flushed = Event(_FLUSHED, {"items": items})
         if not self.is_reported:
             return [flushed]
         self._flush, self._flush_until_ms = flushed, now_ms + _ANSWER_MS

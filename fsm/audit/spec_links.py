@@ -1,28 +1,40 @@
-"""Which line of a spec decides: rules name words of the language, the loaded spec knows where they stand.
+"""Which line of a spec decides: rules name words of the protocol, the loaded spec knows where they stand.
 
-No line number is written here. A word the chosen spec does not have is looked for in the others.
+No line number is written here, and no name of a state, slot, context variable or choice: those are found by what they
+do. A word the chosen spec does not have is looked for in the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import attrs
 
 from fsm.audit.record import visible
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.spec import Branch, Emit, Operation, Row, Spec
+from fsm.language.spec import Branch, Deadline, Emit, Operation, Row, Spec
+from fsm.language.vocabulary import Word
+
+LinkKind = Literal[
+    "effect", "event", "deadline",  # where the word `name` is defined
+    "answer",  # the row that answers the event `name`, in the states with `tag`: of several the one most states share
+    "emitter",  # the row of a choice that emits the effect `name`
+    "moved",  # the slot that the effect `name` moves
+    "counter",  # the context variable whose overflow is the event `name`
+    "greeting",  # the context variable that a call without a greeting begins with at another value
+]  # fmt: skip
 
 
 @attrs.frozen
 class SpecLink:
-    """A word of a spec: an effect, event, deadline, slot or context variable, a cell (state, event), the row of a
-    choice that emits an effect, a refused turn-detection setting. `says` is what stands there, in words."""
+    """Something in a spec, by its kind and a word of the protocol. `says` is what stands there, in words."""
 
-    kind: str
+    kind: LinkKind
     name: str
     says: str
-    event: str = ""
+    tag: str = ""
 
 
 @attrs.frozen
@@ -62,25 +74,40 @@ def find(specs: Sequence[Spec], links: Sequence[SpecLink], quote: Quote = no_quo
 
 
 def _place(spec: Spec, link: SpecLink) -> Place | None:
-    if link.kind == "effect":
-        effect = spec.vocabulary.effects.get(link.name)
-        return effect.place if effect else None
-    if link.kind == "event":
-        event = spec.vocabulary.events.get(link.name)
-        return event.place if event else None
-    if link.kind == "deadline":
-        deadline = spec.deadlines.get(link.name)
-        return deadline.place if deadline else None
-    if link.kind == "variable":
-        return next((v.place for v in spec.variables if v.name == link.name), None)
-    if link.kind == "refusal":
-        return next((r.place for r in spec.turn_detection.refuses if r.key == link.name), None)
-    if link.kind == "cell":
-        cell = spec.cells.get((link.name, link.event))
-        return cell.rows[0].place if cell else None
-    choice = spec.choices.get(link.name)
-    rows = choice.rows if choice else ()
-    return next((row.place for row in rows if _emits(row, link.event)), None)
+    return next(iter(_FINDERS[link.kind](spec, link)), None)
+
+
+def _answers(spec: Spec, link: SpecLink) -> list[Place]:
+    """Most shared first; of those shared alike, in the order of the spec."""
+    states = spec.tagged(link.tag) if link.tag else spec.states
+    cells = (spec.cells.get((state, link.name)) for state in spec.states if state in states)
+    return [place for place, _ in Counter(cell.rows[0].place for cell in cells if cell).most_common()]
+
+
+def _emitters(spec: Spec, link: SpecLink) -> Iterator[Place]:
+    rows = (row for choice in spec.choices.values() for row in choice.rows)
+    return (row.place for row in rows if _emits(row, link.name))
+
+
+def _moved(spec: Spec, link: SpecLink) -> Iterator[Place]:
+    effect = spec.vocabulary.effects.get(link.name)
+    return (spec.variable(slot).place for slot in (effect.moves if effect else ()))
+
+
+def _defined(words: Mapping[str, Word | Deadline], link: SpecLink) -> list[Place]:
+    return [words[link.name].place] if link.name in words else []
+
+
+_FINDERS: Mapping[LinkKind, Callable[[Spec, SpecLink], Iterable[Place]]] = {
+    "effect": lambda spec, link: _defined(spec.vocabulary.effects, link),
+    "event": lambda spec, link: _defined(spec.vocabulary.events, link),
+    "deadline": lambda spec, link: _defined(spec.deadlines, link),
+    "answer": _answers,
+    "emitter": _emitters,
+    "moved": _moved,
+    "counter": lambda spec, link: (v.place for v in spec.context if v.overflow == link.name),
+    "greeting": lambda spec, _link: (v.place for v in spec.context if v.name in spec.without_greeting),
+}
 
 
 def _emits(row: Row, effect: str) -> bool:

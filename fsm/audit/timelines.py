@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from fsm.audit.conversation import AgentAudio, LoggedConversation, Response, Shown
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import AgentAudio, Response, Shown
 from fsm.audit.observations import (
     AudioBegan,
     CreateRejected,

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from fsm.audit.conversation import Content, Create, LoggedConversation, ProviderError, ResponseState
+from fsm.audit.conversation import LoggedConversation, ProviderError
 from fsm.audit.error_codes import of_error
+from fsm.audit.exchange import Content, Create, ResponseState
 from fsm.audit.observations import (
     AnswersCut,
     BurstEnded,
@@ -23,9 +24,10 @@ from fsm.audit.spec_links import SpecLink
 from fsm.audit.tracking.session import BUSY
 
 _WORD = SpecLink("effect", "create_response", "create_response needs {when}")
-_ROW = SpecLink("choice", "next_answer", "the one row that asks, for what is owed", "create_response")
-_BUSY_ROW = SpecLink("cell", "response_pending", "a rejected create is asked again after response.done, if still owed",
-                   "create_rejected.busy")  # fmt: skip
+_ROW = SpecLink("emitter", "create_response", "the one row that asks, for what is owed")
+_BUSY_ROW = SpecLink(
+    "answer", "create_rejected.busy", "a rejected create is asked again after response.done, if still owed"
+)
 
 
 def _is_busy(error: ProviderError) -> bool:
@@ -197,14 +199,14 @@ RULES = (
         "result.",
         "sends each output at once and asks one time, when all outputs of the round are there.",
         _rejected_as("create-per-tool"),
-        (_ROW, SpecLink("variable", "tools_running", "the tools that still run; may_ask waits for none"), _WORD),
+        (_ROW, SpecLink("counter", "tools.overflowed", "the tools that still run; may_ask waits for none"), _WORD),
     ),
     AuditRule(
         "create-twice", "Asked twice before the first was answered",
         "Between a create and its response.created the client does not know of the response it has asked for.",
         "holds one create in flight; whoever else wants an answer finds it sent.",
         _rejected_as("create-twice"),
-        (_WORD, SpecLink("variable", "create", "our own create, from sending to response.created or rejection")),
+        (_WORD, SpecLink("moved", "create_response", "our own create, from sending to response.created or rejection")),
     ),
     AuditRule(
         "create-rejected", "A create met an active response",
@@ -223,7 +225,7 @@ RULES = (
         "create-crowd", "Asked over and over",
         "Creates follow events instead of what is owed: some are rejected, the others make the agent answer itself.",
         "asks for the greeting, after tools, and for an answer that is overdue; for nothing else.",
-        on(BurstEnded, _burst), (_ROW, SpecLink("variable", "owed", "the answer we have to ask for")),
+        on(BurstEnded, _burst), (_ROW, SpecLink("greeting", "", "the answer we have to ask for")),
     ),
     AuditRule(
         "create-unanswered", "A create without any answer",
@@ -237,8 +239,7 @@ RULES = (
         "The caller hears two answers to one thing said.",
         "takes any response that begins for the answer that was owed, and asks for no other.",
         on(ResponseEnded, _answered_twice),
-        (SpecLink("cell", "response_pending", "the provider's own response settles what is owed",
-                "response.created.own"), _WORD),
+        (SpecLink("answer", "response.created.own", "the provider's own response settles what is owed"), _WORD),
     ),
     AuditRule(
         "answer-not-heard", "Answered in text alone",
@@ -253,7 +254,7 @@ RULES = (
         "cuts what plays when the provider hears a turn, too; what it heard stands in the journal: take the echo out "
         "of what is sent, or raise the threshold of the detection.",
         on(AnswersCut, _cut_at_once),
-        (SpecLink("cell", "playing_out", "a turn cuts what plays", "input_audio_buffer.speech_started.new"),),
+        (SpecLink("answer", "input_audio_buffer.speech_started.new", "a turn cuts what plays"),),
     ),
     AuditRule(
         "response-never-done", "A response that never ended",
@@ -268,7 +269,7 @@ RULES = (
         "What was to be said was not said, or not to its end.",
         "asks again for an answer that failed, a little later, two times at most.",
         on(ResponseEnded, _ended_badly),
-        (SpecLink("cell", "responding", "a failed answer is owed again", "response.done.failed"),
+        (SpecLink("answer", "response.done.failed", "a failed answer is owed again"),
          SpecLink("deadline", "retry_due", "and asked for after {after}")),
     ),
 )  # fmt: skip

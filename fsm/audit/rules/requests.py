@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fsm.audit.conversation import LoggedConversation, ResponseState, ToolCall
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import ResponseState, ToolCall
 from fsm.audit.observations import (
     AskedForNothing,
     CommitUnanswered,
@@ -125,7 +126,7 @@ def _truncation_refused(reported: ErrorReported, conversation: LoggedConversatio
     return RuleJudgement(False, at + explained(reported.error), _shown(reported))
 
 
-_ASK = SpecLink("choice", "next_answer", "the row that asks when the outputs of a round are there", "create_response")
+_ASK = SpecLink("emitter", "create_response", "the row that asks when the outputs of a round are there")
 _SEEN = SpecLink("event", "tool.called.seen", "a call is run once")
 _LATE = SpecLink("event", "tool.returned.late", "a second result for a call is not an event")
 RULES = (
@@ -152,7 +153,7 @@ RULES = (
         "tool-round-unasked", "Silence after a tool result",
         "The provider does not go on by itself after a tool's output: nobody asked it to.",
         "asks as soon as all outputs of a round are there and nobody speaks.",
-        on(RoundUnasked, _unasked), (_ASK, SpecLink("variable", "owed", "tools: an answer is owed after them")),
+        on(RoundUnasked, _unasked), (_ASK, SpecLink("greeting", "", "tools: an answer is owed after them")),
     ),
     AuditRule(
         "tool-unknown", "A tool output for no call",

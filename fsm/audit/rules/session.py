@@ -24,9 +24,7 @@ from fsm.audit.rules.rule import AuditRule, RuleJudgement, explained, lines, on
 from fsm.audit.spec_links import SpecLink
 
 _UPDATE = SpecLink("effect", "update_session", "update_session needs {when}")
-_REJECTED = SpecLink(
-    "cell", "configuring", "a rejected update ends the call with an apology", "session.update_rejected"
-)
+_REJECTED = SpecLink("answer", "session.update_rejected", "a rejected update ends the call with an apology")
 
 
 # --- updates ----------------------------------------------------------------------------------------------------------
@@ -180,7 +178,7 @@ RULES = (
         "instructions, no tools.",
         "waits for session.created, sends its update, and waits for session.updated before anything else.",
         on(UpdateConfirmed, _early_honoured) | on(UpdateLost, _early_lost) | on(UpdateRejected, _early_rejected),
-        (_UPDATE, SpecLink("cell", "awaiting_session_created", "the row that sends the update", "session.created"),
+        (_UPDATE, SpecLink("answer", "session.created", "the row that sends the update"),
          SpecLink("deadline", "update_overdue", "an update has {after} to be confirmed")),
     ),
     AuditRule(
@@ -209,7 +207,7 @@ RULES = (
         "speaks GA; refused for good, it apologizes and does not try again.",
         on(ErrorReported, _beta_refused) | on(Closed, _closed_for_beta),
         (_APOLOGY,
-         SpecLink("cell", "awaiting_session_created", "a close that is final", "provider.closed.fatal")),
+         SpecLink("answer", "provider.closed.fatal", "a close that is final")),
     ),
     AuditRule(
         "refused", "The provider refused the session",
@@ -222,7 +220,7 @@ RULES = (
         "The provider ends the session in the middle of the call.",
         "opens a new session, gives it what was said, and continues.",
         on(ErrorReported, partial(_reported, "session-expired")),
-        (SpecLink("cell", "configured", "a lost session is opened anew", "provider.closed.retryable"),),
+        (SpecLink("answer", "provider.closed.retryable", "a lost session is opened anew"),),
     ),
     AuditRule(
         "error", "The provider reported an error",
@@ -236,8 +234,8 @@ RULES = (
         "The call has lost its voice.",
         "reconnects where that can help, two times, with the history; apologizes where it cannot.",
         on(Closed, _closed),
-        (SpecLink("cell", "responding", "a lost session is opened anew", "provider.closed.retryable"),
-         SpecLink("cell", "responding", "what is final ends with an apology", "provider.closed.fatal")),
+        (SpecLink("answer", "provider.closed.retryable", "a lost session is opened anew"),
+         SpecLink("answer", "provider.closed.fatal", "what is final ends with an apology")),
     ),
     AuditRule(
         "calls-mixed", "Several calls, one through the other",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fsm.audit.conversation import LoggedConversation, Response, ResponseState, Shown
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import Response, ResponseState, Shown
 from fsm.audit.observations import (
     AudioBegan,
     AudioResumed,
@@ -196,14 +197,14 @@ RULES = (
         "it is asked for again.",
         on(TurnLeft, _unanswered),
         (SpecLink("deadline", "answer_overdue", "an answer the provider owes has {after}"),
-         SpecLink("choice", "next_answer", "what is owed is asked for as soon as nobody speaks", "create_response")),
+         SpecLink("emitter", "create_response", "what is owed is asked for as soon as nobody speaks")),
     ),
     AuditRule(
         "turn-endless", "A turn that never ended",
         "speech_stopped was lost, or the line is noise: whoever waits for it waits endlessly.",
         "ends the caller's turn by local silence, too.",
         on(TurnEndless, _endless),
-        (SpecLink("cell", "user_speaking", "local silence ends the turn", "caller.silent"),),
+        (SpecLink("answer", "caller.silent", "local silence ends the turn", "floor_caller"),),
     ),
     AuditRule(
         "dead-air", "Dead air",
@@ -219,18 +220,17 @@ RULES = (
         "Both sides wait for the other to speak.",
         "owes a greeting from the start and asks for it as soon as the session is configured.",
         on(TurnBegan, _caller_spoke_first) | on(GreetingMissing, _nobody_spoke),
-        (SpecLink("variable", "owed", "a call begins with a greeting owed"),
-         SpecLink("choice", "next_answer", "what is owed is asked for as soon as nobody speaks", "create_response")),
+        (SpecLink("greeting", "", "a call begins with a greeting owed"),
+         SpecLink("emitter", "create_response", "what is owed is asked for as soon as nobody speaks")),
     ),
     AuditRule(
         "talk-over", "The agent talked over the caller",
         "Two voices at once; the caller is not understood.",
         "flushes what plays when the caller begins, and cancels by id what begins while the caller speaks.",
         on(ResponseEnded, _talked_over) | on(TurnEnded, _played_on),
-        (SpecLink("cell", "user_speaking", "a response that begins here is cancelled and flushed",
-                "response.created.own"),
-         SpecLink("cell", "playing_out", "the caller has the floor: what plays is cut",
-                "input_audio_buffer.speech_started.new")),
+        (SpecLink("answer", "response.created.own", "a response that begins here is cancelled and flushed",
+                  "floor_caller"),
+         SpecLink("answer", "input_audio_buffer.speech_started.new", "the caller has the floor: what plays is cut")),
     ),
     AuditRule(
         "audio-after-flush", "Audio after a flush",

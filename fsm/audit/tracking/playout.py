@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.audit.conversation import ClientRequest, Content, Cut, LoggedConversation, Response, Shown, keep
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import ClientRequest, Content, Cut, Response, Shown, keep
 from fsm.audit.observations import AudioBegan, AudioResumed, Observation, PlayedAfterCut
 from fsm.audit.record import Record, audio_bytes
 

@@ -8,19 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fsm.audit.conversation import (
-    BURST,
-    BURST_MS,
-    ClientRequest,
-    Content,
-    Create,
-    CreateBurst,
-    LoggedConversation,
-    ProviderError,
-    ToolCall,
-    keep,
-    mapping,
-)
+from fsm.audit.conversation import LoggedConversation, ProviderError, mapping
+from fsm.audit.exchange import BURST, BURST_MS, ClientRequest, Content, Create, CreateBurst, ToolCall, keep
 from fsm.audit.observations import (
     BurstEnded,
     CreateSent,

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.audit.conversation import (
-    KEPT,
-    Begin,
-    Content,
-    Create,
-    LoggedConversation,
-    Repeat,
-    Response,
-    ResponseScope,
-    ResponseState,
-    Shown,
-    keep,
-    mapping,
-)
+from fsm.audit.conversation import LoggedConversation, mapping
+from fsm.audit.exchange import KEPT, Begin, Content, Create, Repeat, Response, ResponseScope, ResponseState, Shown, keep
 from fsm.audit.observations import (
     AnswersCut,
     CreateAccepted,

@@ -8,16 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fsm.audit.conversation import (
-    ClientRequest,
-    Create,
-    LoggedConversation,
-    LoggedSession,
-    ProviderError,
-    RequestState,
-    Update,
-    mapping,
-)
+from fsm.audit.conversation import LoggedConversation, LoggedSession, ProviderError, Update, mapping
+from fsm.audit.exchange import ClientRequest, Create, RequestState
 from fsm.audit.observations import (
     Closed,
     CreateRejected,

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm.audit.conversation import (
-    CallerTurn,
-    ClientRequest,
-    LoggedConversation,
-    RequestState,
-    Response,
-    ResponseState,
-)
+from fsm.audit.conversation import LoggedConversation
+from fsm.audit.exchange import CallerTurn, ClientRequest, RequestState, Response, ResponseState
 from fsm.audit.observations import (
     AskedForNothing,
     CommitUnanswered,

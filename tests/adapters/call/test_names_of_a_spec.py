@@ -1,10 +1,9 @@
-"""No name of a state or context variable means anything to a program: under other names every call is the same."""
+"""No name of a state, slot or context variable means anything to a program: under others every call is the same."""
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
 import pytest
@@ -12,55 +11,22 @@ import pytest
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.settings.compat import incompatibilities
-from fsm.language.loader import load
 from fsm.language.problem import NOWHERE
 from fsm.language.spec import Spec
-from fsm.machine.ledgers import LEDGERS
-from fsm.machine.machine import TurnSpecMachine
 from fsm.scenario.reader import read_scenarios
 from fsm.scenario.runner import Result, run_scenario
 from tests.adapters.call import rig
 from tests.adapters.call.test_whole_call import TWO_TURNS
+from tests.adapters.demo.played_demo import planned, play_plan
+from tests.renamed_spec import machine, names, renamed
 
 BUNDLED = ("server_vad", "owned_turns", "push_to_talk")
-_SLOT_VALUES = re.compile(r"\b(?:session|response)(?:: (?:\[[^\]]*\]|\w+)| (?:not )?in \([^)]*\)| [!=]= \w+)")
-
-
-def names(spec: Spec) -> tuple[str, ...]:
-    return (*spec.states, *(variable.name for variable in spec.context))
-
-
-def renamed(text: str, old: tuple[str, ...]) -> str:
-    """The text of a spec or a scenario with `<name>_x` for each name; what slots are called and can be stays."""
-    kept: list[str] = []
-
-    def keep(match: re.Match[str]) -> str:
-        kept.append(match[0])
-        return f"<{len(kept) - 1}>"
-
-    text = _SLOT_VALUES.sub(keep, text)
-    for name in old:
-        text = re.sub(rf"(?<![\w.]){name}(?![\w.])", f"{name}_x", text)
-    return re.sub(r"<(\d+)>", lambda match: kept[int(match[1])], text)
-
-
-@functools.cache
-def machine(name: str) -> TurnSpecMachine:
-    """A bundled spec with other names."""
-    old = names(rig.machine(name).spec)
-
-    def fetch(reference: str) -> tuple[str, str]:
-        text, file = rig.fetch(reference)
-        return (text if reference.startswith("vocabularies/") else renamed(text, old)), file
-
-    made = TurnSpecMachine(load(*fetch(f"{name}.yaml"), fetch, LEDGERS).spec)
-    assert not set(names(made.spec)) & set(old)
-    return made
+MACHINES = {"plain": rig.machine, "other": machine}
 
 
 def results(name: str) -> Iterator[tuple[Result, Result]]:
-    """Each bundled scenario of a spec, with the old names and with the new ones."""
-    plain, other = rig.machine(name), machine(name)
+    """Each bundled scenario of a spec, with the old names and with the new ones. Scenarios name slots: those stay."""
+    plain, other = rig.machine(name), machine(name, slots=False)
     for path in sorted((rig.SPECS / "scenarios").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         both = (read_scenarios(each, path.name).scenarios for each in (text, renamed(text, names(plain.spec))))
@@ -112,6 +78,15 @@ async def test_a_whole_call_is_the_same_under_other_names(monkeypatch: pytest.Mo
     assert other.summary.as_json() == plain.summary.as_json()
     assert [step.variant for _, step in other.watcher.steps] == [step.variant for _, step in plain.watcher.steps]
     assert other.summary.states == [f"{state}_x" for state in plain.summary.states]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_demo_is_shown_the_same_under_other_names(tmp_path: Path, name: str) -> None:
+    plan = planned(spec=name)
+    plain, other = (play_plan(attrs.evolve(plan, spec=m(name).spec), tmp_path / n).events for n, m in MACHINES.items())
+    assert {event.kind for event in plain} >= {"state", "key", "asked", "cut"}
+    assert {event.text for event in plain if event.floor_caller} == {"user_speaking"}
+    assert other == [attrs.evolve(event, text=f"{event.text}_x") if event.kind == "state" else event for event in plain]
 
 
 def test_a_spec_whose_states_have_no_tags_is_not_served_and_says_what_to_add() -> None:

@@ -43,8 +43,12 @@ def planned(environment: Mapping[str, str] | None = None, **options: Any) -> Dem
 
 def play(folder: Path, naive: bool = False, **options: Any) -> PlayedDemo:
     """One demo call; `options` are those of adapters.demo.plan.Options."""
+    return play_plan(planned(**options), folder, naive)
+
+
+def play_plan(plan: DemoPlan, folder: Path, naive: bool = False) -> PlayedDemo:
+    """A demo as it was planned."""
     events: list[DisplayEvent] = []
-    plan = planned(**options)
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         outcome = runner.run(run_demo(plan, folder, events.append, naive=naive))
     return PlayedDemo(outcome, events, folder)

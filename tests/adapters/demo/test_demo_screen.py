@@ -22,7 +22,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> PlayedDemo:
 
 def lines_of(*events: tuple[Kind, str], width: int = 80) -> list[str]:
     lines = DisplayLines(width)
-    shown = [line for kind, text in events for line in lines.of(DisplayEvent(1234, kind, text))]
+    shown = [
+        line
+        for kind, text in events
+        for line in lines.of(DisplayEvent(1234, kind, text, floor_caller=text == "user_speaking"))
+    ]
     return [line.plain for line in [*shown, *lines.rest()]]
 
 
@@ -40,6 +44,13 @@ def test_states_are_one_line_between_what_is_said() -> None:
 def test_what_was_before_a_turn_is_shown_before_it() -> None:
     shown = lines_of(("state", "configured"), ("state", "user_speaking"), ("caller", "Hello?"))
     assert [line.strip() for line in shown] == ["configured", "1.2      caller   Hello?", "user_speaking"]
+
+
+def test_who_has_the_floor_is_not_read_from_the_name_of_a_state() -> None:
+    lines = DisplayLines()
+    states = {"configured": False, "user_speaking": False, "caller_talks": True}
+    shown = [line for name, floor in states.items() for line in lines.of(DisplayEvent(0, "state", name, None, floor))]
+    assert [line.plain.strip() for line in shown] == ["configured › user_speaking"]
 
 
 def test_long_words_wrap_under_their_column() -> None:
