@@ -46,6 +46,10 @@ _COMPLAINTS = frozenset(
 """Events an operator wants to read of, with the provider's own words."""
 
 
+_OVERLOOKED = "timer.speech_overdue"
+"""We heard the caller, and the provider did not report it: noted once in a call."""
+
+
 @attrs.frozen
 class CallServices:
     """What the calls of a process share."""
@@ -79,6 +83,7 @@ class Call:
         self._executor = self._new_executor()
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
         self.summary = Summary(self._machine.spec)
+        self._overlooked = False
 
     def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudioPath:
         settings, payload = self._services.settings, transcoder.provider_in
@@ -152,6 +157,9 @@ class Call:
         self.summary.count(step, envelope, at_ms)
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
+        if step.event.name == _OVERLOOKED and step.outcome != "ignored" and not self._overlooked:
+            self._overlooked = True
+            self.log.warning("speech_not_reported", state=step.before)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
             words = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
             self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in words.items() if v})

@@ -72,6 +72,12 @@ def _update_session(request: _Request) -> WireEvent:
     return {"type": "session.update", "session": session_object(request.settings, request.dialect)}
 
 
+def _probe_session(request: _Request) -> WireEvent:
+    # What holds already and may be said again at any time: a voice may not, once the agent has spoken (section 2).
+    session = session_object(request.settings, request.dialect)
+    return {"type": "session.update", "session": {k: session[k] for k in ("type", "instructions") if k in session}}
+
+
 def _create_response(request: _Request) -> WireEvent:
     # The tag is how the core knows our response from one the provider began by itself (section 3.2).
     response: WireEvent = {"metadata": {"turnspec": request.text("event_id")}}
@@ -126,6 +132,7 @@ class Encoder:
 
 ENCODERS: Final[Mapping[str, Encoder]] = {
     "update_session": Encoder(_update_session, ("event_id",)),
+    "probe_session": Encoder(_probe_session, ("event_id",)),
     "create_response": Encoder(_create_response, ("event_id", "cause", "instructions")),
     "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
     "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
