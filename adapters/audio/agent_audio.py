@@ -56,7 +56,7 @@ class AgentAudioPath:
         self._prompts.reassure()
 
     def pause(self) -> None:
-        """The agent is silent until `resume` or `flush`. Prompts stay behind its audio: they wait for what is queued."""
+        """The agent is silent until `resume` or `flush`. A prompt stays behind what is queued."""
         self._playout.pause()
 
     def resume(self) -> None:

@@ -26,6 +26,7 @@ Filled = Annotated[str, SettingsReader.filled]
 Flavour = Literal["ga", "beta", "azure", "azure_preview"]
 """The dialects, and Azure's spellings of them."""
 Format = Literal["pcmu", "pcma", "pcm16"]
+NoiseReduction = Literal["near_field", "far_field", "none"]
 TalkKey = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "A", "B", "C", "D"]
 Secret = Annotated[str, SettingsReader.secret]
 
@@ -150,6 +151,7 @@ class ProviderSection(Section):
     format: Format = "pcmu"
     turn_detection: Node | None = None
     transcription: TranscriptionSection | None = None
+    noise_reduction: NoiseReduction | None = None
 
 
 @attrs.frozen(kw_only=True)

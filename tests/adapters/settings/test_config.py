@@ -70,6 +70,7 @@ def test_every_key(tmp_path: Path) -> None:
           format: pcm16
           turn_detection: {type: semantic_vad, eagerness: low}
           transcription: {model: whisper-1, language: de}
+          noise_reduction: far_field
         greeting: "  Hello.  "
         talk_key: "#"
         turns: {on_silent_answer: accept}
@@ -90,6 +91,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert provider.session.voice == {"id": "voice_1"} and provider.session.input_format == "pcm16"
     assert provider.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
     assert provider.session.transcription == {"model": "whisper-1", "language": "de"}
+    assert provider.session.noise_reduction == {"type": "far_field"}
     assert (call.greeting, call.talk_key) == ("Hello.", "#")
     assert call.turns == {"on_silent_answer": "accept"}
     assert call.tools["clock"].deadline_s == 2.5 and len(provider.session.tools or ()) == 1
@@ -270,3 +272,12 @@ def test_printing_settings_shows_no_secret(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "provider: {api_key: '${MY_KEY}'}", {"MY_KEY": "hush-hush-hush"})
     assert settings.secrets == ("hush-hush-hush",)
     assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [("", UNSET), ("noise_reduction: none", None), ("noise_reduction: near_field", {"type": "near_field"})],
+)
+def test_noise_reduction_is_sent_only_where_it_is_set(tmp_path: Path, line: str, wanted: object) -> None:
+    settings = loaded(tmp_path, f"provider:\n  model: m\n  {line}\n", {"OPENAI_API_KEY": KEY})
+    assert settings.provider.session.noise_reduction == wanted

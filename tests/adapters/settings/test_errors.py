@@ -100,6 +100,8 @@ CASES = [
     ("provider: {transcription: {model: 5}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {model: [x]}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {}}", "1:27", "missing", "'model:' is missing here"),
+    ("provider: {noise_reduction: near}", "1:29", "unknown-name", "provider.noise_reduction: 'near'"),
+    ("provider: {noise_reduction: {type: near_field}}", "1:29", "type", "provider.noise_reduction: a text is expected"),
     ("provider: {turn_detection: {type: 5}}", "1:35", "type", "provider.turn_detection.type: a text is expected here"),
     ("provider: {turn_detection: {threshold: '0.5'}}",
      "1:40", "type", "threshold: '0.5' in quotes is a text; a number from"),
