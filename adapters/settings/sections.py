@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import attrs
 
-from adapters.call.settings import CallLimits
+from adapters.call.settings import CallLimits, CallSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, Network
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.settings.folders import unusable
@@ -155,6 +155,14 @@ class ProviderSection(Section):
 
 
 @attrs.frozen(kw_only=True)
+class AudioSection(Section):
+    """How the caller is listened to."""
+
+    half_duplex: bool = CallSettings().half_duplex
+    min_speech_ms: Annotated[int, Between(40, 5_000)] = _CALL.min_speech_ms
+
+
+@attrs.frozen(kw_only=True)
 class ToolSection(Section):
     """A Python function the model may call."""
 
@@ -208,6 +216,7 @@ class ConfigFile(Section):
     spec: Filled = "server_vad"
     listen: ListenSection = attrs.field(factory=ListenSection)
     provider: ProviderSection = attrs.field(factory=ProviderSection)
+    audio: AudioSection = attrs.field(factory=AudioSection)
     greeting: str = ""
     talk_key: TalkKey = "*"
     turns: Node | None = None

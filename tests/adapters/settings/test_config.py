@@ -71,6 +71,7 @@ def test_every_key(tmp_path: Path) -> None:
           turn_detection: {type: semantic_vad, eagerness: low}
           transcription: {model: whisper-1, language: de}
           noise_reduction: far_field
+        audio: {half_duplex: true, min_speech_ms: 200}
         greeting: "  Hello.  "
         talk_key: "#"
         turns: {on_silent_answer: accept}
@@ -92,8 +93,9 @@ def test_every_key(tmp_path: Path) -> None:
     assert provider.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
     assert provider.session.transcription == {"model": "whisper-1", "language": "de"}
     assert provider.session.noise_reduction == {"type": "far_field"}
-    assert (call.greeting, call.talk_key) == ("Hello.", "#")
     assert call.turns == {"on_silent_answer": "accept"}
+    assert (call.greeting, call.talk_key, call.half_duplex) == ("Hello.", "#", True)
+    assert call.limits.min_speech_ms == 200
     assert call.tools["clock"].deadline_s == 2.5 and len(provider.session.tools or ()) == 1
     assert (call.journal_dir, call.recording_dir) == (tmp_path / "journals", Path("/tmp"))
     assert (call.limits.mailbox_events, call.limits.caller_audio_kept_ms) == (64, 0)

@@ -100,6 +100,8 @@ CASES = [
     ("provider: {transcription: {model: 5}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {model: [x]}}", "1:35", "type", "provider.transcription.model: a text is expected"),
     ("provider: {transcription: {}}", "1:27", "missing", "'model:' is missing here"),
+    ("audio: {half_duplex: 1}", "1:22", "type", "audio.half_duplex: '1' is neither true nor false"),
+    ("audio: {min_speech_ms: 20}", "1:24", "type", "'20' is not a whole number from 40 to 5000"),
     ("provider: {noise_reduction: near}", "1:29", "unknown-name", "provider.noise_reduction: 'near'"),
     ("provider: {noise_reduction: {type: near_field}}", "1:29", "type", "provider.noise_reduction: a text is expected"),
     ("provider: {turn_detection: {type: 5}}", "1:35", "type", "provider.turn_detection.type: a text is expected here"),

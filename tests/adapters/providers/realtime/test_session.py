@@ -85,7 +85,7 @@ def test_what_is_not_set_is_not_sent() -> None:
     ("field", "beta"), [("turn_detection", "turn_detection"), ("noise_reduction", "input_audio_noise_reduction")]
 )
 def test_what_is_switched_off_is_null_and_not_nothing(field: str, beta: str) -> None:
-    settings = attrs.evolve(SessionSettings(model="m"), **{field: None})
+    settings = attrs.evolve(SessionSettings(model="m"), **{field: None})  # type: ignore[arg-type]
     audio = session_object(settings, "ga")["audio"]
     assert isinstance(audio, dict) and audio["input"][field] is None
     flat = session_object(settings, "beta")
