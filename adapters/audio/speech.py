@@ -34,6 +34,7 @@ _WORST_ECHO: Final = 10 ** (-6 / 10)  # what a line is taken for until its own e
 _PLAYED: Final = mean_square_at(-50.0)  # from here on there is something to learn an echo from
 _MOST_DELAY_TICKS: Final = 2 * BLOCK_TICKS
 _COMPARED_TICKS: Final = 4 * BLOCK_TICKS
+_BLOCKS_TO_A_DELAY: Final = 4
 _ALIKE: Final = 0.8
 
 
@@ -118,7 +119,7 @@ class _Echo:
     Late as much as the two courses of loudness are most alike; while none is alike, any delay is possible.
     """
 
-    __slots__ = ("_delays", "_heard", "_peak", "_played", "_ratio", "_ratios")
+    __slots__ = ("_blocks", "_delays", "_heard", "_peak", "_played", "_ratio", "_ratios")
 
     def __init__(self) -> None:
         self._played = [0.0]  # in each tick, the newest last
@@ -126,6 +127,7 @@ class _Echo:
         self._peak = 0.0  # what the newest will be
         self._ratios: deque[float] = deque(maxlen=8)
         self._ratio = _WORST_ECHO
+        self._blocks = 0
         self._delays = slice(-_MOST_DELAY_TICKS - 1, None)
 
     def hear(self, power: float) -> None:
@@ -152,6 +154,9 @@ class _Echo:
         # median is unmoved by a caller who speaks at the same time.
         self._ratios.append(max(self._heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before))
         self._ratio = median(self._ratios)
+        self._blocks += 1
+        if self._blocks % _BLOCKS_TO_A_DELAY:  # it changes seldom, and is what costs most
+            return
         if len(self._heard) == _COMPARED_TICKS and len(self._played) > _COMPARED_TICKS + _MOST_DELAY_TICKS:
             self._delays = self._likely_delays()
 
