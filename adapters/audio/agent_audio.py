@@ -29,7 +29,7 @@ class AgentAudioPath:
         """The frame for the 20 ms that begin now; None is silence."""
         frame = self._playout.pull()
         if frame is None:
-            return self._prompts.pull()
+            return None if self._playout.holds_back else self._prompts.pull()
         if self._prompts.has_reassured:
             self._prompts.end_reassurance()
         return frame
@@ -54,6 +54,14 @@ class AgentAudioPath:
     def reassure(self) -> None:
         """The caller waits and hears nothing: a moment, please."""
         self._prompts.reassure()
+
+    def pause(self) -> None:
+        """The agent is silent until `resume` or `flush`. A prompt stays behind what is queued."""
+        self._playout.pause()
+
+    def resume(self) -> None:
+        """The agent goes on where it was."""
+        self._playout.resume()
 
     def flush(self, response_ids: Sequence[str], spare: Collection[str]) -> None:
         """Cuts what is heard, and what still comes of these responses; those to `spare` play on."""

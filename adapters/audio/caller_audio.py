@@ -1,7 +1,8 @@
 """What the caller says, from the line to the provider: one path for each call. Never who has the floor.
 
 A frame is transcoded, goes up (or is kept while there is no session), is remembered until the provider has its turn,
-ends a gap that is filled with silence, is listened to for silence where that is asked for, and is recorded. The clock
+ends a gap that is filled with silence, is listened to for silence and speech where that is asked for, and is recorded;
+where only one side is heard at a time, silence goes up in its place while the agent is audible. The clock
 is the 20 ms tick of the call and not the caller's frames: a muted phone, hold, a pressed key and DTX send no frames at
 all (docs/facts/telephony.md section 2).
 """
@@ -12,8 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder
+from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
+from adapters.audio.speech import VoiceActivityDetector
 from adapters.audio.uplink import Uplink
 
 GAP_MS: Final = 200  # later than this no frame is only late
@@ -30,25 +33,41 @@ class CallerAudioPath:
         silence: SilenceWatch,
         uncommitted: UncommittedAudio,
         recorder: Recorder | None = None,
+        half_duplex: HalfDuplex | None = None,
+        speech: VoiceActivityDetector | None = None,
     ) -> None:
         self._transcoder = transcoder
         self._uplink = uplink
         self._silence = silence
         self._uncommitted = uncommitted
         self._recorder = recorder
+        self._half_duplex = half_duplex
+        self._speech = speech
         self._filler = SilenceFiller(transcoder.provider_in, self._send_up)
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """A frame of any length: up to the provider within this call."""
-        self._send_up(self._transcoder.to_provider(pcm, rate_hz))
+        payload = self._transcoder.to_provider(pcm, rate_hz)
+        if self._half_duplex is not None and self._half_duplex.is_muted:
+            self._send_up(self._half_duplex.silenced(payload))
+            if self._speech is not None:
+                self._speech.ignore()
+        else:
+            self._send_up(payload)
+            if self._silence.watching:
+                self._silence.hear(pcm)
+            if self._speech is not None:
+                self._speech.hear(pcm, rate_hz)
         self._filler.heard()
-        if self._silence.watching:
-            self._silence.hear(pcm)
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
 
     def tick(self, agent_frame: bytes | None) -> None:
         """20 ms have passed, in which the caller heard this frame, or silence."""
+        if self._half_duplex is not None:
+            self._half_duplex.tick(agent_frame)
+        if self._speech is not None:
+            self._speech.tick(agent_frame)
         if self._uplink.is_open:
             self._filler.tick()
         if self._silence.watching:

@@ -15,10 +15,12 @@ import structlog
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
 from adapters.audio.formats import Transcoder
+from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
+from adapters.audio.speech import LOCAL_SPEECH, VoiceActivityDetector
 from adapters.audio.uplink import Uplink
 from adapters.call.drain import Drain, hang_up_request
 from adapters.call.executor import CallComponents, Executor, discard
@@ -98,7 +100,14 @@ class Call:
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
-        return CallerAudioPath(transcoder, uplink, silence, uncommitted, recorder)
+        threshold_dbfs = limits.silence_threshold_dbfs
+        half_duplex = HalfDuplex(payload, threshold_dbfs=threshold_dbfs) if settings.half_duplex else None
+        speech = None
+        if LOCAL_SPEECH in self._machine.spec.vocabulary.events:  # whoever does not ask for it does not pay for it
+            speech = VoiceActivityDetector(
+                self._fact, min_speech_ms=limits.min_speech_ms, threshold_dbfs=threshold_dbfs
+            )  # fmt: skip
+        return CallerAudioPath(transcoder, uplink, silence, uncommitted, recorder, half_duplex, speech)
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits
