@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import attrs
+
 from fsm.language.ledger import Args, CallIds, Data, Make
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
@@ -119,7 +121,8 @@ class Step(NamedTuple):
         return tuple(row.id for row in self.reaction.path)
 
 
-class _Maker(NamedTuple):
+@attrs.frozen
+class _Maker:
     """An effect to make. No recipe: it has no arguments."""
 
     name: str
@@ -127,7 +130,8 @@ class _Maker(NamedTuple):
     literal: str | None
 
 
-class _Plan(NamedTuple):
+@attrs.frozen
+class _Plan:
     """A reaction, and what of it is left to do with the ids and deadlines of a call."""
 
     reaction: Reaction
@@ -220,20 +224,20 @@ class TurnSpecMachine:
 
     def _step(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: CallIds) -> Step:
         """A reaction as a step; `ledger` knows the event's ids."""
-        reaction, control, makers, to_start, waits = plan
+        reaction = plan.reaction
         _, _, armed, waiting, serial = snapshot
         if not reaction.admitted:
             ledger = snapshot.ledger
         serial += 1
         effects: tuple[Effect, ...] = ()
         start: tuple[Timer, ...] = ()
-        if makers:
-            effects, ledger = _effects(makers, ledger, event.data)
-        if to_start or reaction.stop:
-            armed, start = _armed(armed, to_start, reaction.stop, serial)
-        if waits:
+        if plan.makers:
+            effects, ledger = _effects(plan.makers, ledger, event.data)
+        if plan.start or reaction.stop:
+            armed, start = _armed(armed, plan.start, reaction.stop, serial)
+        if plan.waits:
             waiting = self._waiting_data(snapshot, event, reaction)
-        after = Snapshot(control, ledger, armed, waiting, serial)
+        after = Snapshot(plan.after, ledger, armed, waiting, serial)
         return Step(event, reaction, snapshot, after, effects, start)
 
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
@@ -264,11 +268,12 @@ def _armed(
 def _effects(makers: tuple[_Maker, ...], ledger: CallIds, data: Data) -> tuple[tuple[Effect, ...], CallIds]:
     """The effects with their arguments, and the ledger that knows of them."""
     effects: list[Effect] = []
-    for name, recipe, literal in makers:
+    for maker in makers:
+        name, recipe = maker.name, maker.recipe
         if recipe is None:
             effects.append(Effect(name, _NOTHING))
             continue
-        made, ledger = recipe(name, ledger, literal, data)
+        made, ledger = recipe(name, ledger, maker.literal, data)
         for args in made:
             effects.append(Effect(name, args))  # noqa: PERF401 - nearly always one
     return tuple(effects), ledger

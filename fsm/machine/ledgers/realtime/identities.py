@@ -45,9 +45,9 @@ def response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 
 def _outcome(data: Data) -> str:
-    status, code = text(data, "status"), text(data, "code")
+    status = text(data, "status")
     if status == "failed":
-        return "fatal" if code in FATAL_CODES else "failed"
+        return "fatal" if text(data, "code") in FATAL_CODES else "failed"
     if status == "cancelled":
         return "interrupted" if text(data, "reason") == "turn_detected" else "cancelled"
     if status == "incomplete":
