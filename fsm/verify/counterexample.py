@@ -64,7 +64,10 @@ def _said(answer: RunAnswer) -> str:
 
 @attrs.frozen
 class Counterexample:
-    """A run from the beginning; without steps it is the first state. From step `loop` on (0: not at all) it repeats; `stuck`: it stands still."""
+    """A run from the beginning; without steps it is the first state.
+
+    From step `loop` on (0: not at all) it repeats; `stuck`: it stands still.
+    """
 
     steps: tuple[RunStep, ...]
     loop: int = 0
