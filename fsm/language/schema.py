@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fsm.language.ledger import Ledgers
 from fsm.language.spec import STATE_TAGS, Spec
 from fsm.language.spec_reader import ANSWERS, CONTEXT_KEYS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
+from fsm.language.vocabulary import PLAIN
 from fsm.language.vocabulary_reader import EFFECT_KEYS, EVENT_KEYS, SLOT_KEYS, SOURCES
 from fsm.language.vocabulary_reader import SECTIONS as VOCABULARY_SECTIONS
 
@@ -312,5 +313,5 @@ _VOCABULARY_PARTS: Mapping[str, Schema] = {
 def _ledger_words(ledgers: Ledgers) -> dict[str, Schema]:
     """The ledgers there are, and what a vocabulary can name of them."""
     identities = dict.fromkeys(name for each in ledgers.values() for name in each.identities)
-    recipes = dict.fromkeys(name for each in ledgers.values() for name in each.recipes)
+    recipes = dict.fromkeys([PLAIN, *(name for each in ledgers.values() for name in each.recipes)])
     return {"ledger": {"enum": list(ledgers)}, "identity": {"enum": [*identities]}, "recipe": {"enum": [*recipes]}}

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from fsm.language.vocabulary import Vocabulary, WireForm
-from fsm.machine.ledgers.realtime import effect_of
 from fsm.machine.machine import Event
 
 Wire = Mapping[str, object]
@@ -87,7 +86,7 @@ def _error_event(vocabulary: Vocabulary, error: _Error) -> str:
     for form in vocabulary.errors:
         if form.message is not None and error.message.startswith(form.message):
             return form.event
-    effect = effect_of(error.event_id)
+    effect = vocabulary.ledger.effect_of(error.event_id)
     for word in vocabulary.effects.values():
         if effect in (word.name, word.sends) and word.rejected is not None:
             return word.rejected
