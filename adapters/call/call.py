@@ -20,6 +20,7 @@ from adapters.audio.prompt import PromptPlayer
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
+from adapters.call.claims import ProviderClaims
 from adapters.call.drain import Drain, hang_up_request
 from adapters.call.executor import CallComponents, Executor, discard
 from adapters.call.history import History
@@ -76,6 +77,7 @@ class Call:
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
         self._agent_audio = self._new_agent_audio(transcoder)
+        self._claims = ProviderClaims(self._agent_audio, self._caller_audio, self.log)
         self._executor = self._new_executor()
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
         self.summary = Summary(self._machine.spec)
@@ -116,7 +118,7 @@ class Call:
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
             self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
-            self._caller_audio, self._history, self._wire_in, self.log,
+            self._caller_audio, self._history, self._claims, self._wire_in, self.log,
         )  # fmt: skip
 
     async def run(self) -> Summary:
@@ -153,7 +155,9 @@ class Call:
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
-            words = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
+            words = {
+                key: step.event.data.get(key) for key in ("code", "message", "param", "reason", "field", "asked", "got")
+            }
             self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in words.items() if v})
         self.log.debug(
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,
