@@ -1,8 +1,8 @@
 """What a `session.updated` says against what our session.update asked for. Pure: two dicts in, differences out.
 
-A server shows the effective session, all of it or a part (docs/facts/realtime_api.md section 2), and some keep what they
-like: LocalAI keeps PCM, StepFun keeps turn detection off (section 8). Compared is only what it shows: what it leaves
-out is no difference. Servers mix the dialects, so each field is looked for in both places and both spellings.
+A server shows the effective session, all of it or a part (docs/facts/realtime_api.md section 2), and some keep what
+they like: PCM where G.711 was asked for, turn detection off. Compared is only what is shown: what a server leaves out
+is not a difference. Servers mix the dialects, so each field is looked for in both places and both spellings.
 """
 
 from __future__ import annotations
