@@ -30,7 +30,8 @@ class ProviderClaims:
     def confirm(self, session: SessionConfirmed) -> dict[str, object]:
         """Follows the formats in use. The data of a `session.update_rejected` where one of them is none of ours."""
         if session.audio_in is None or session.audio_out is None:
-            kept = next(each for each in session.differences if each.field.endswith("_format"))
+            field = "input_format" if session.audio_in is None else "output_format"
+            kept = next(each for each in session.differences if each.field == field)
             self.log.error("session_unusable", **attrs.asdict(kept))
             return {"reason": "audio format", **attrs.asdict(kept)}
         self.caller_audio.switch(session.audio_in)

@@ -74,7 +74,8 @@ async def test_a_session_after_another_that_keeps_another_format_is_followed_and
 
 
 async def test_a_format_that_nobody_can_decode_ends_the_call_with_an_apology_and_names_it() -> None:
-    opus = "{fault: mutate, type: session.updated, set: {session.audio.output.format: {type: audio/opus}}}"
+    formats = f"session.audio.input.format: {PCM}, session.audio.output.format: {{type: audio/opus}}"
+    opus = f"{{fault: mutate, type: session.updated, set: {{{formats}}}}}"
     played, logs = await called(opus, {"steps": ["wait_agent_speaking", "until_hung_up"]})
     assert likeness(played.caller.heard_pcm(), "apology") > 0.6 and played.caller.ended == "hangup"
     assert played.summary.states[-2:] == ["closing", "closed"] and played.sessions[0].creates == 0
