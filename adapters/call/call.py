@@ -45,6 +45,7 @@ _COMPLAINTS = frozenset(
      "item_rejected", "provider.unreachable"}
 )  # fmt: skip
 """Events an operator wants to read of, with the provider's own words."""
+_WORDS = ("code", "message", "param", "reason", "field", "asked", "got")
 
 
 @attrs.frozen
@@ -155,9 +156,7 @@ class Call:
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
-            words = {
-                key: step.event.data.get(key) for key in ("code", "message", "param", "reason", "field", "asked", "got")
-            }
+            words = {key: step.event.data.get(key) for key in _WORDS}
             self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in words.items() if v})
         self.log.debug(
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,
