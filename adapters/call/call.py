@@ -32,7 +32,7 @@ from adapters.call.summary import Summary
 from adapters.call.timers import Timers
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallLeg
-from adapters.providers.provider import Provider, WireEvent
+from adapters.providers.provider import Difference, Provider, WireEvent
 from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
 from fsm.machine.machine import Event, Step, TurnSpecMachine
@@ -45,7 +45,7 @@ _COMPLAINTS = frozenset(
      "item_rejected", "provider.unreachable"}
 )  # fmt: skip
 """Events an operator wants to read of, with the provider's own words."""
-_WORDS = ("code", "message", "param", "reason", "field", "asked", "got")
+_WORDS = ("code", "message", "param", "reason", *attrs.fields_dict(Difference))
 
 
 @attrs.frozen

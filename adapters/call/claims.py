@@ -39,7 +39,7 @@ class ProviderClaims:
         new = [each for each in session.differences if each not in self._differences]
         if new and len(self._differences) < _LOGGED_AT_MOST:
             self._differences.update(new)
-            told = {name: [getattr(each, name) for each in new] for name in ("field", "asked", "got")}
+            told = {name: [getattr(each, name) for each in new] for name in attrs.fields_dict(Difference)}
             self.log.warning("session_differs", **told)
         return {}
 
