@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from adapters.audio.formats import Transcoder
+from adapters.audio.formats import AudioFormat, Transcoder
 from adapters.audio.playout import Playout, PlayoutStats
 from adapters.audio.prompt import PromptPlayer
 
@@ -37,6 +37,11 @@ class AgentAudioPath:
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
         self._playout.push(response_id, item_id, content_index, self._transcoder.from_provider(payload))
+
+    def switch(self, provider_out: AudioFormat) -> None:
+        """The provider sends another format from here on."""
+        if provider_out != self._transcoder.provider_out:
+            self._transcoder.receive_as(provider_out)
 
     def end_content(self, response_id: str, item_id: str, content_index: int) -> None:
         """No more audio of this piece: what the filter holds of it is heard, too."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder
+from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder, converted
 from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
@@ -96,6 +96,15 @@ class CallerAudioPath:
         for payload in self._uncommitted.take():
             self._uplink.hear(payload)
 
+    def switch(self, provider_in: AudioFormat) -> None:
+        """The provider takes another format: what is kept is converted, what follows is encoded so."""
+        if provider_in == self._transcoder.provider_in:
+            return
+        self._uplink.switch(provider_in)
+        self._uncommitted.switch(provider_in)
+        self._transcoder.send_as(provider_in)
+        self._filler = SilenceFiller(provider_in, self._send_up)
+
     def turn_began(self) -> None:
         """The provider heard the caller begin to speak."""
         self._uncommitted.open()
@@ -150,13 +159,21 @@ class UncommittedAudio:
     """
 
     def __init__(self, payload_format: AudioFormat, keep_ms: int) -> None:
-        rate = payload_format.bytes_per_second
-        self._piece_bytes = payload_format.frame_bytes
-        self._turn_bytes = keep_ms * rate // 1000
-        self._onset_bytes = min(ONSET_MS, keep_ms) * rate // 1000
-        self._most_bytes = self._onset_bytes
+        self._keep_ms = keep_ms
         self._said = bytearray()
         self._is_open = False
+        self._measure(payload_format)
+
+    def _measure(self, payload_format: AudioFormat) -> None:
+        self._format = payload_format
+        self._turn_bytes = payload_format.bytes_in(self._keep_ms)
+        self._onset_bytes = payload_format.bytes_in(min(ONSET_MS, self._keep_ms))
+        self._most_bytes = self._turn_bytes if self._is_open else self._onset_bytes
+
+    def switch(self, payload_format: AudioFormat) -> None:
+        """Another format from here on, also of what is remembered."""
+        self._said = bytearray(converted(bytes(self._said), self._format, payload_format))
+        self._measure(payload_format)
 
     def remember(self, payload: bytes) -> None:
         """Went up to the provider."""
@@ -173,7 +190,7 @@ class UncommittedAudio:
         """The session is left: what it heard of a turn and did not keep, in pieces; once."""
         said = bytes(self._said) if self._is_open else b""
         self.forget()
-        return [said[start : start + self._piece_bytes] for start in range(0, len(said), self._piece_bytes)]
+        return self._format.frames(said)
 
     def forget(self) -> None:
         """A conversation holds what was said."""

@@ -22,6 +22,7 @@ from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.speech import LOCAL_SPEECH, VoiceActivityDetector
 from adapters.audio.uplink import Uplink
+from adapters.call.claims import ProviderClaims
 from adapters.call.drain import Drain, hang_up_request
 from adapters.call.executor import CallComponents, Executor, discard
 from adapters.call.history import History
@@ -33,7 +34,7 @@ from adapters.call.summary import Summary
 from adapters.call.timers import Timers
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallLeg
-from adapters.providers.provider import Provider, WireEvent
+from adapters.providers.provider import Difference, Provider, WireEvent
 from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
 from fsm.machine.machine import Event, Step, TurnSpecMachine
@@ -46,6 +47,7 @@ _COMPLAINTS = frozenset(
      "item_rejected", "provider.unreachable"}
 )  # fmt: skip
 """Events an operator wants to read of, with the provider's own words."""
+_WORDS = ("code", "message", "param", "reason", *attrs.fields_dict(Difference))
 
 
 _OVERLOOKED = "timer.speech_overdue"
@@ -82,6 +84,7 @@ class Call:
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
         self._agent_audio = self._new_agent_audio(transcoder)
+        self._claims = ProviderClaims(self._agent_audio, self._caller_audio, self.log)
         self._executor = self._new_executor()
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
         self.summary = Summary(self._machine.spec)
@@ -130,7 +133,7 @@ class Call:
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
             self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
-            self._caller_audio, self._history, self._wire_in, self.log,
+            self._caller_audio, self._history, self._claims, self._wire_in, self.log,
         )  # fmt: skip
 
     async def run(self) -> Summary:
@@ -170,7 +173,7 @@ class Call:
             self._overlooked = True
             self.log.warning("speech_not_reported", state=step.before)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
-            words = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
+            words = {key: step.event.data.get(key) for key in _WORDS}
             self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in words.items() if v})
         self.log.debug(
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,

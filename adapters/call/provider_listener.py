@@ -12,6 +12,7 @@ import structlog
 
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath
+from adapters.call.claims import ProviderClaims
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
 from adapters.providers.provider import (
@@ -23,8 +24,10 @@ from adapters.providers.provider import (
     ConnectionEnding,
     DecodeFailure,
     Provider,
+    ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
+    SessionConfirmed,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -32,6 +35,8 @@ from adapters.providers.provider import (
 from fsm.language.vocabulary import Vocabulary
 from fsm.machine.machine import Event
 from fsm.machine.wire import knows, read_wire
+
+_UNRELATED = "error.unrelated"  # an error that nothing else speaks of: nobody would hear of it
 
 
 @attrs.define(eq=False)
@@ -44,6 +49,7 @@ class ProviderListener:
     agent_audio: AgentAudioPath
     caller_audio: CallerAudioPath
     history: History
+    claims: ProviderClaims
     wire_in: Callable[[WireEvent], None]
     log: structlog.typing.FilteringBoundLogger
     is_left: bool = False
@@ -74,9 +80,14 @@ class ProviderListener:
             self._unknown.add(kind)
             self.log.info("unknown_wire_event", type=kind[:100])
         cause = event.get("event_id")
+        note = self.provider.note(event)
+        if isinstance(note, SessionConfirmed) and (kept := self.claims.confirm(note)):
+            self._put("session.update_rejected", kept)
+            return
         for fact in read_wire(self.vocabulary, event):
             self.mailbox.put(fact, f"wire:{cause}" if isinstance(cause, str) else "wire")
-        note = self.provider.note(event)
+            if isinstance(note, ProviderComplained) and fact.name == _UNRELATED:
+                self.claims.complain(note)
         if note is not None:  # behind the facts: what the playout finds of a response comes after its end
             self._keep(note)
 

@@ -146,8 +146,8 @@ class _Plan:
     reaction: Reaction
     after: Control
     makers: tuple[_Maker, ...]
-    start: tuple[tuple[str, int], ...]
-    """(deadline, ms)"""
+    start: tuple[tuple[str, int, str | None], ...]
+    """(deadline, ms, field of the event that may state more)"""
     waits: bool
     """Does any event wait, before or after?"""
 
@@ -159,7 +159,7 @@ class TurnSpecMachine:
         self.spec = spec
         self.table = TurnMachine(spec)
         self._events = self.table.strict_events()
-        self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
+        self._lasts = {d.name: (d.name, d.after_ms, d.at_least) for d in spec.deadlines.values()}
         self._deadlines = {d.event: d.name for d in spec.deadlines.values()}
         self._ledger = spec.vocabulary.ledger
         identities = {base: self._ledger.identities[name] for base, name in spec.vocabulary.identities.items()}
@@ -184,7 +184,7 @@ class TurnSpecMachine:
             _Maker(word.sends or word.name, None if word.recipe == PLAIN else recipes[word.recipe].make, literal)
             for word, literal in reaction.effects
         ]
-        start = tuple((name, self._after_ms[name]) for name in reaction.start)
+        start = tuple(self._lasts[name] for name in reaction.start)
         after = self._controls.setdefault(reaction.after, reaction.after)
         return _Plan(reaction, after, tuple(makers), start, bool(before.waiting or after.waiting))
 
@@ -242,7 +242,7 @@ class TurnSpecMachine:
         if plan.makers:
             effects, ledger = _effects(plan.makers, ledger, event.data)
         if plan.start or reaction.stop:
-            armed, start = _armed(armed, plan.start, reaction.stop, serial)
+            armed, start = _armed(armed, plan.start, reaction.stop, serial, event.data)
         if plan.waits:
             waiting = self._waiting_data(snapshot, event, reaction)
         after = Snapshot(plan.after, ledger, armed, waiting, serial)
@@ -260,15 +260,21 @@ class TurnSpecMachine:
 
 
 def _armed(
-    armed: Mapping[str, int], to_start: tuple[tuple[str, int], ...], to_stop: tuple[str, ...], serial: int
+    armed: Mapping[str, int],
+    to_start: tuple[tuple[str, int, str | None], ...],
+    to_stop: tuple[str, ...],
+    serial: int,
+    data: Data,
 ) -> tuple[Mapping[str, int], tuple[Timer, ...]]:
     """Which deadlines run from now on, and those to arm; the step's number is their epoch."""
     running = {**armed}
     for name in to_stop:
         running.pop(name, None)
     start = []
-    for name, after_ms in to_start:
+    for name, after_ms, at_least in to_start:
         running[name] = serial
+        if at_least is not None and isinstance(stated_ms := data.get(at_least), int):
+            after_ms = max(after_ms, stated_ms)
         start.append(Timer(name, after_ms, serial))
     return running, tuple(start)
 

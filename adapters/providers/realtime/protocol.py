@@ -25,12 +25,14 @@ from adapters.providers.provider import (
     EncodingError,
     HistoryItem,
     HistoryMessage,
+    ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
     TurnAccepted,
     WireEvent,
     WireNote,
 )
+from adapters.providers.realtime.endings import printable
 from adapters.providers.realtime.session import Dialect, SessionSettings, session_object
 
 Payload = bytes | bytearray | memoryview | str
@@ -273,10 +275,17 @@ def _caller_said(event: WireEvent) -> WireNote | None:
     return CallerSaid(_text(event.get("item_id")), text) if text else None
 
 
+def _complained(event: WireEvent) -> WireNote:
+    error = event.get("error")
+    body = error if isinstance(error, dict) else {}
+    return ProviderComplained(printable(_text(body.get("code"))), printable(_text(body.get("message"))))
+
+
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "input_audio_buffer.speech_started": lambda _: CallerStarted(),
     "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
+    "error": _complained,
     "response.created": lambda _: ResponseStarted(),
     "response.done": _response_ended,
     "response.output_audio.done": _audio_ended,

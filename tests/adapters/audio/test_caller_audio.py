@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.audio.caller_audio import CallerAudioPath, SilenceFiller, UncommittedAudio
-from adapters.audio.formats import PCM_24K, PCMU, Transcoder
+from adapters.audio.formats import PCM_24K, PCMU, AudioFormat, Transcoder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
 
@@ -94,6 +94,7 @@ def test_nothing_where_nothing_is_to_be_kept() -> None:
 # --- the path ---------------------------------------------------------------------------------------------------------
 
 FRAME = b"\x10\x20" * 160
+PCM_16K = AudioFormat("pcm16", 16000)
 
 
 class Path:
@@ -165,6 +166,31 @@ def test_a_turn_that_a_conversation_holds_does_not_go_up_again() -> None:
     path.audio.send_to(later.append)
     path.audio.open_uplink()
     assert later == []
+
+
+def test_a_provider_that_takes_another_format_gets_what_was_kept_in_it_too() -> None:
+    path = Path()
+    path.pass_ms(1000, FRAME)
+    path.audio.switch(PCM_24K)
+    path.pass_ms(1000, FRAME)
+    path.audio.open_uplink()
+    path.pass_ms(1000)  # a gap is filled
+    sent_ms = PCM_24K.ms(sum(map(len, path.sent)))
+    assert 2995 <= sent_ms <= 3000, "but for what the filters hold"
+    path.audio.turn_began()
+    path.audio.switch(PCM_16K)
+    path.audio.close_uplink()
+    path.sent.clear()
+    path.audio.open_uplink()
+    assert 995 <= PCM_16K.ms(sum(map(len, path.sent))) <= 1000, "the last second of a turn that nobody holds"
+
+
+def test_the_same_format_changes_nothing() -> None:
+    path = Path()
+    path.pass_ms(1000, FRAME)
+    path.audio.switch(PCMU)
+    path.audio.open_uplink()
+    assert PCMU.ms(sum(map(len, path.sent))) == 1000
 
 
 def test_silence_is_reported_only_while_it_is_watched_for() -> None:
