@@ -87,11 +87,12 @@ def _response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     elif response in opened or response in ledger.ended_responses:
         return "known", ledger
     create = ledger.create
-    ours = create is not None and (only_an_item or data["tag"] == create)
+    unnamed = create is not None and data.get("echoes") == 0
+    ours = create is not None and (only_an_item or unnamed or data["tag"] == create)
     ledger = ledger._replace(
         create=None if ours else create, response=response, answered=None, open_responses=_kept(opened, response, 8)
     )
-    return _CREATED[ours, only_an_item], ledger
+    return "unnamed" if unnamed else _CREATED[ours, only_an_item], ledger
 
 
 def _response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -182,6 +183,10 @@ def _turn(phase: str) -> Callable[[Ledger, Data], tuple[str, Ledger]]:
             others = tuple([turn for turn in turns if turn[0] != item])
             if len(others) < len(turns):
                 reached = dict(turns)[item]
+        if not item and phase == "committed" and turns and turns[-1][1] != "committed":
+            item, reached, others = turns[-1][0], turns[-1][1], turns[:-1]
+        elif not item and phase == "committed" and not any(known for known, _ in turns):
+            reached = ""
         fresh = not item and phase == "started"  # a server that names no items: each start is a new turn
         if reached and _PHASES[reached] >= number and not fresh:
             return "again", ledger
@@ -221,7 +226,7 @@ def _key(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 Classify = Callable[[Ledger, Data], tuple[str, Ledger]]
 _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
-    "response_created": (_response_created, ("ours", "begun", "own", "found", "known")),
+    "response_created": (_response_created, ("ours", "begun", "own", "found", "unnamed", "known")),
     "response_done": (
         _response_done,
         ("completed", "incomplete", "filtered", "interrupted", "cancelled", "failed", "fatal", "stale"),
