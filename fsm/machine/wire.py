@@ -69,6 +69,8 @@ def at_path(value: object, path: str) -> object:
             return len(value) if isinstance(value, list | tuple) else None
         if not isinstance(value, Mapping):
             return None
+        if part.startswith("?"):
+            return int(part[1:] in value)
         value = value.get(part)
     return value
 

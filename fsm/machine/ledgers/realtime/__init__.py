@@ -28,7 +28,7 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
     name="realtime",
     identities={
         "response_created": Identity(
-            ("ours", "begun", "own", "found", "known"), identities.response_created, roles.response_created
+            ("ours", "begun", "own", "found", "unnamed", "known"), identities.response_created, roles.response_created
         ),
         "response_done": Identity(_DONE, identities.response_done, roles.response_done),
         "create_rejected": Identity(

@@ -29,9 +29,10 @@ def response_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
         response = UNKNOWN_RESPONSE
     elif response in opened or response in ended:
         return "known", ledger
-    ours = create is not None and (only_an_item or data["tag"] == create)
+    unnamed = create is not None and data.get("echoes") == 0  # of a server that shows no metadata
+    ours = create is not None and (only_an_item or unnamed or data["tag"] == create)
     begun = Responses(None if ours else create, response, None, kept(opened, response, 8), ended)
-    return _CREATED[ours, only_an_item], ledger.with_responses(begun)
+    return "unnamed" if unnamed else _CREATED[ours, only_an_item], ledger.with_responses(begun)
 
 
 def response_done(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -106,6 +107,11 @@ def turn(phase: str) -> Classify[Ledger]:
             others = tuple([turn for turn in turns if turn[0] != item])
             if len(others) < len(turns):
                 reached = dict(turns)[item]
+        if not item and phase == "committed":  # of a server that names none: the last turn that is not committed
+            if turns and turns[-1][1] != "committed":
+                (item, reached), others = turns[-1], turns[:-1]
+            elif not any(named for named, _ in turns):
+                reached = ""
         fresh = not item and phase == "started"  # a server that names no items: each start is a new turn
         if reached and _PHASES[reached] >= number and not fresh:
             return "again", ledger

@@ -20,8 +20,10 @@ def response_created(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
         return {"response_id": known, "tag": None} if known else None
     if tag in ("begun", "found"):  # its response.created was lost; an item shows it, taken for ours if we asked
         return {"response_id": fresh("resp")} if (tag == "begun") == (create is not None) else None
-    if tag == "ours" and create is None:
+    if tag in ("ours", "unnamed") and create is None:
         return None
+    if tag == "unnamed":
+        return {"response_id": fresh("resp"), "tag": None, "echoes": 0}
     return {"response_id": fresh("resp"), "tag": create if tag == "ours" else None}
 
 
