@@ -76,7 +76,7 @@ Exit code: 0 all hold, 1 a scenario fails (with --coverage: or something is not 
 @click.option("--spec", metavar="SPEC", help="Run with this spec (file or bundled name) instead of the named ones.")
 @click.option("-k", "name_part", default="", metavar="NAME", help="Only scenarios whose name contains NAME.")
 @click.option("--coverage", "with_coverage", is_flag=True, help="Show what no scenario reaches; exit 1 if anything.")
-@click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
+@click.option("--allow-broken", is_flag=True, help="Run also what the type check or `serve` refuses.")
 @click.option("--no-wire", is_flag=True, help="Leave out the scenarios over the wire.")
 @click.option(
     "--generate", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
