@@ -73,8 +73,9 @@ class DiffOptions:
 @click.command(epilog=TEACHES)
 @click.argument("old", metavar="OLD")
 @click.argument("new", required=False, metavar="[NEW]")
-@click.option("--spec", metavar="SPEC",
-              help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file.")  # fmt: skip
+@click.option(
+    "--spec", metavar="SPEC", help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file."
+)
 @click.option("--calls", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
               help="Recorded journals (*.jsonl, also below DIR) to step through both specs.")  # fmt: skip
 @click.option("--states", is_flag=True, help="Reaching states of other names counts as a difference, too.")

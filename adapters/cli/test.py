@@ -79,9 +79,11 @@ Exit code: 0 all hold, 1 a scenario fails (with --coverage: or something is not 
 @click.option("--allow-broken", is_flag=True, help="Run also what the type check or `serve` refuses.")
 @click.option("--no-wire", is_flag=True, help="Leave out the scenarios over the wire.")
 @click.option(
-    "--generate", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    "--generate",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Write short scenarios for what is not covered to DIR/<spec>.yaml.",
-)  # fmt: skip
+)
 @click.option("--check", is_flag=True, help="With --generate: write nothing; exit 1 if a file is stale.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, for programs.")
 def command(

@@ -271,8 +271,9 @@ class SettingsReader:
     def choice(self, node: Node, names: Iterable[str]) -> str:
         text = self.text(node)
         if text not in names:
-            raise self.rejected(node, "unknown-name", f"{_quoted(node)} is not known here",
-                                suggestion(node.text or "", names))  # fmt: skip
+            raise self.rejected(
+                node, "unknown-name", f"{_quoted(node)} is not known here", suggestion(node.text or "", names)
+            )
         return text
 
     def path(self, text: str) -> Path:

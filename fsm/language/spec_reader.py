@@ -31,7 +31,7 @@ from fsm.language.spec import (
     Spec,
     State,
     TurnDetection,
-)  # fmt: skip
+)
 from fsm.language.vocabulary import Vocabulary
 
 SECTIONS = (

@@ -13,9 +13,7 @@ from fsm.language.source import Node
 from fsm.language.vocabulary import PLAIN, EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
 
 SECTIONS = ("vocabulary", "about", "ledger", "slots", "events", "effects", "presumptions", "errors", "noise")
-EVENT_KEYS = (
-    "about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead"
-)  # fmt: skip
+EVENT_KEYS = ("about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead")
 SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
 EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected")
 SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")

@@ -48,9 +48,11 @@ class SearchLimits:
         bounds |= {k: v[self.size] for k, v in (scene.bounds if scene else {}).items()}
         capacities = {c.name: c.capacity for c in world.channels} | dict(scene.capacities if scene else {})
         return WorldSettings(
-            assume | dict(self.assume), bounds | dict(self.bounds), capacities | dict(self.capacities),
+            assume | dict(self.assume),
+            bounds | dict(self.bounds),
+            capacities | dict(self.capacities),
             scene.chosen if scene else {},
-        )  # fmt: skip
+        )
 
 
 class Workbench:
@@ -147,9 +149,7 @@ class Verification:
             return self._finding(p, "unjudged", reason="the search is partial: whether it ever comes is open")
         start, goal, values, known = p.start, p.goal, self.narrator.values, self._known
         assert start is not None and goal is not None
-        lasso = cycles.broken(
-            lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(known.get(i) or values(i)))
-        )  # fmt: skip
+        lasso = cycles.broken(lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(known.get(i) or values(i))))
         return self._finding(p, "violated", self._lasso_run(lasso)) if lasso else self._finding(p, "holds")
 
     def _lasso_run(self, lasso: Lasso) -> Counterexample:
@@ -221,13 +221,6 @@ class Verification:
             same = all(before[i] == after[i] for i in reads) and not moved & reads
             if same and deadline.condition.run(after):
                 yield f"{deadline.name} in {self.spec.variables[STATE].domain[after[STATE]]}"
-
-
-def verify(
-    spec: Spec, world: World, properties: Properties, limits: SearchLimits, clock: Clock, tick: Tick = _always
-) -> SceneVerdict:
-    """One exploration, judged."""
-    return Verification(spec, world, properties, limits).run(clock, tick)
 
 
 def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:

@@ -310,7 +310,7 @@ class WorldReader(ActReader):
         chosen = {k.text or "": self.text(v) for k, v in self.entries(fields.get("settings"))}
         return Scene(
             key.text or "", about, assume, limits, sizes or ("quick", "full"), capacities, needs, chosen, key.place
-        )  # fmt: skip
+        )
 
     def _optional(self, node: Node | None) -> str:
         return self.text(node) if node is not None else ""

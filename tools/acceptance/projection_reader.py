@@ -117,7 +117,7 @@ class ProjectionReader(Reader):
             self.text(fields["reason"]) if "reason" in fields else "",
             self.text(fields["each"]) if "each" in fields else "",
             self.one_of(fields["do"], tuple(self.world.effects)) if "do" in fields else "",
-        )  # fmt: skip
+        )
         if sum(map(bool, (rule.roles, rule.reason, rule.do))) != 1:
             self.problems.add(node.place, "rule", "a rule has 'roles:', or 'do:', or a 'reason:' why it says nothing")
         return rule

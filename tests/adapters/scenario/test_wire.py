@@ -133,8 +133,10 @@ def test_json_is_for_programs(tmp_path: Path) -> None:
     [scenario] = found["scenarios"]
     assert (scenario["holds"], scenario["line"]) == (False, 4)
     assert scenario["failure"]["mismatches"][0] == {
-        "what": "state", "expected": "configured", "actual": "awaiting_session_created",
-    }  # fmt: skip
+        "what": "state",
+        "expected": "configured",
+        "actual": "awaiting_session_created",
+    }
     assert found["coverage"][0]["rows"]["reached"] == 1
 
 

@@ -250,7 +250,7 @@ SPECS: dict[str, tuple[str, str]] = {
         HOUSE.replace("mood: {values: [calm, cross, angry]}", "mood: calm"),
         "mini.yaml:6:9: error[type]: a mapping is expected here, this is a text",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SPECS)
