@@ -58,17 +58,26 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
     @click.option(
         "--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times."
     )
-    @click.option("--assume", multiple=True, metavar="NAME[=VALUE]",
-                  help="Switch an assumption in every scene (=yes if no value is given).")  # fmt: skip
+    @click.option(
+        "--assume",
+        multiple=True,
+        metavar="NAME[=VALUE]",
+        help="Switch an assumption in every scene (=yes if no value is given).",
+    )
     @click.option(
         "--bound", multiple=True, metavar="NAME=N", help="How often something may happen: turns, calls, losses ..."
     )
     @click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
     @functools.wraps(function)
     def command(
-        specs: tuple[str, ...], full: bool, scenes: tuple[str, ...], assume: tuple[str, ...], bound: tuple[str, ...],
-        allow_broken: bool, **more: Any,
-    ) -> None:  # fmt: skip
+        specs: tuple[str, ...],
+        full: bool,
+        scenes: tuple[str, ...],
+        assume: tuple[str, ...],
+        bound: tuple[str, ...],
+        allow_broken: bool,
+        **more: Any,
+    ) -> None:
         names, progress = specs or BUNDLED, SearchProgress(quiet=more.get("as_json", False))
         try:
             with without_collector():

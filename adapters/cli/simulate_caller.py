@@ -53,21 +53,45 @@ class CallerOptions:
 @click.option(
     "--script", type=click.Path(path_type=Path), metavar="FILE", help="What the caller does (YAML, see above)."
 )
-@click.option("--speech", multiple=True, metavar="NAME|FILE",
-              help="Something to say: a bundled line or a WAV file. Repeat it for each turn; a script replaces it. "
-              "[default: caller_order_status, caller_weather]")  # fmt: skip
+@click.option(
+    "--speech",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Something to say: a bundled line or a WAV file. Repeat it for each turn; a script replaces it. "
+    "[default: caller_order_status, caller_weather]",
+)
 @click.option("--list-speech", is_flag=True, help="Show the bundled lines and what they say, and end.")
 @click.option("--echo", metavar="GAIN_DB[,DELAY_MS]", help="The agent's voice comes back, e.g. -20 or -20,120.")
-@click.option("--rate", "rate_hz", metavar="HZ", type=click.Choice(RATES), default="8000", show_default=True,
-              help=f"Of the caller's audio: {', '.join(RATES)}.")  # fmt: skip
-@click.option("--ptime", "ptime_ms", metavar="MS", type=click.Choice(["10", "20", "30", "40"]), default="20",
-              show_default=True, help="Of the caller's frames: 10, 20, 30 or 40.")  # fmt: skip
+@click.option(
+    "--rate",
+    "rate_hz",
+    metavar="HZ",
+    type=click.Choice(RATES),
+    default="8000",
+    show_default=True,
+    help=f"Of the caller's audio: {', '.join(RATES)}.",
+)
+@click.option(
+    "--ptime",
+    "ptime_ms",
+    metavar="MS",
+    type=click.Choice(["10", "20", "30", "40"]),
+    default="20",
+    show_default=True,
+    help="Of the caller's frames: 10, 20, 30 or 40.",
+)
 @click.option("--dtx", is_flag=True, help="Send nothing while the caller is silent.")
-@click.option("--driver", type=click.Choice(["app", "dial"]), default="app", show_default=True,
-              help="AudioSocket() or Dial(AudioSocket/...): each drops calls for reasons of its own.")  # fmt: skip
+@click.option(
+    "--driver",
+    type=click.Choice(["app", "dial"]),
+    default="app",
+    show_default=True,
+    help="AudioSocket() or Dial(AudioSocket/...): each drops calls for reasons of its own.",
+)
 @click.option("--uuid", type=click.UUID, help="The id of the call. [default: a random one]")
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.wav",
-              help="Write what the caller heard.")  # fmt: skip
+@click.option(
+    "--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.wav", help="Write what the caller heard."
+)
 @click.option("--json", is_flag=True, help="Print the report as JSON and nothing else.")
 def caller(**given: Any) -> None:
     """Asterisk's end of an AudioSocket connection with a caller who follows a script; as strict as Asterisk is.

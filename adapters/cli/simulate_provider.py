@@ -42,10 +42,19 @@ class ProviderOptions:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, metavar="PORT", help="0: any free one."
 )
-@click.option("--scenario", type=click.Path(path_type=Path), metavar="FILE",
-              help="What the model says and what goes wrong (YAML). Without one it answers sensibly.")  # fmt: skip
-@click.option("--dialect", type=click.Choice(["ga", "beta"]), default="ga", show_default=True,
-              help="beta: the older wire, which some servers still speak.")  # fmt: skip
+@click.option(
+    "--scenario",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What the model says and what goes wrong (YAML). Without one it answers sensibly.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["ga", "beta"]),
+    default="ga",
+    show_default=True,
+    help="beta: the older wire, which some servers still speak.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="For the ids: a seed repeats them.")
 @click.option("--api-key", multiple=True, metavar="KEY", help="A key that is accepted. [default: any]")
 @click.option("--model", multiple=True, metavar="NAME", help="A model that exists. [default: any]")

@@ -87,9 +87,16 @@ Exit code: 0 all hold, 1 a scenario fails (with --coverage: or something is not 
 @click.option("--check", is_flag=True, help="With --generate: write nothing; exit 1 if a file is stale.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, for programs.")
 def command(
-    paths: tuple[Path, ...], spec: str | None, name_part: str, with_coverage: bool, no_wire: bool,
-    generate: Path | None, check: bool, as_json: bool, allow_broken: bool,
-) -> None:  # fmt: skip
+    paths: tuple[Path, ...],
+    spec: str | None,
+    name_part: str,
+    with_coverage: bool,
+    no_wire: bool,
+    generate: Path | None,
+    check: bool,
+    as_json: bool,
+    allow_broken: bool,
+) -> None:
     """Run scenarios: given events, expected states, effects and deadlines. Without a FILE: the bundled ones."""
     if check and generate is None:
         raise click.UsageError("--check goes with --generate DIR")

@@ -100,8 +100,12 @@ class VerifyCommand(click.Command):
 @click.command(cls=VerifyCommand, epilog=TEACHES)
 @search_options
 @_DIAGRAM
-@click.option("--scenario", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write it as a scenario, too, that `turnspec test` replays.")  # fmt: skip
+@click.option(
+    "--scenario",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write it as a scenario, too, that `turnspec test` replays.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
 def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool) -> int:
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and report what holds.

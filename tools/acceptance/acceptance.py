@@ -104,9 +104,14 @@ class _Trial:
     """A log, to be tried under one set of assumptions after another."""
 
     def __init__(
-        self, file: str, log: Sequence[Observation], projection: Projection, dialect: Dialect, options: AcceptOptions,
+        self,
+        file: str,
+        log: Sequence[Observation],
+        projection: Projection,
+        dialect: Dialect,
+        options: AcceptOptions,
         marks: Collection[str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.file, self.log, self.projection, self.dialect, self.options = file, log, projection, dialect, options
         world, recorded = projection.world, projection.recorded(marks)
         lossy = {world.loss[1]: "yes"} if options.losses and world.loss is not None else {}
