@@ -89,6 +89,7 @@ class DiffOptions:
 @click.option(
     "--max-states",
     type=click.IntRange(1),
+    metavar="N",
     default=MAX_STATES,
     show_default=True,
     help="How many states of each scene to visit before it is left undecided.",

@@ -45,7 +45,7 @@ def command(config: Path, check: bool, as_json: bool) -> None:
     checked before the first call; every problem is reported at once, as FILE:LINE:COL: error[CODE]: what is wrong.
 
     SIGTERM or Ctrl-C ends it politely: new calls are turned away, a live one ends as soon as nobody speaks, is heard or
-    waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal does not wait.
+    waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal ends it at once.
 
     Exit code: 0 good, 1 problems found, 2 wrong use.
     """

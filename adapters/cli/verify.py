@@ -124,7 +124,7 @@ def command(request: SearchRequest, diagram: Path | None, scenario: Path | None,
     return 0 if all(v.passed for verdicts in found.values() for v in verdicts) and not request.progress.stopped else 1
 
 
-@click.command()
+@click.command(short_help="Show the shortest run that brings EVENT to STATE.")
 @click.argument("state")
 @click.argument("event")
 @search_options
@@ -163,7 +163,7 @@ def _shortest(request: SearchRequest, spec: Spec, state: str, event: str) -> tup
     return shortest
 
 
-@click.command()
+@click.command(short_help="Search a scene again with each assumption switched.")
 @search_options
 def assumptions(request: SearchRequest) -> int:
     """Search a scene (`turns`, or each --scene) again with each assumption switched, one at a time.

@@ -23,7 +23,7 @@ import cattrs
 
 from fsm.errors import LocalError
 from fsm.language.problem import NOWHERE, Place, Problems, suggestion
-from fsm.language.source import Node
+from fsm.language.yaml_nodes import Node
 
 T = TypeVar("T")
 

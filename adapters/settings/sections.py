@@ -20,7 +20,7 @@ from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.settings.folders import unusable
 from adapters.settings.reader import Between, Section, SettingsReader
 from adapters.tools import Tool, ToolError, checked, imported
-from fsm.language.source import Node
+from fsm.language.yaml_nodes import Node
 
 Filled = Annotated[str, SettingsReader.filled]
 Flavour = Literal["ga", "beta", "azure", "azure_preview"]

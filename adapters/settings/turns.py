@@ -13,8 +13,8 @@ import attrs
 from adapters.providers.realtime.session import UNSET, Unset
 from adapters.settings.reader import Between, RejectedError, Section, SettingsReader, scalar
 from fsm.language.problem import Place, suggestion
-from fsm.language.source import Node
 from fsm.language.spec import Refusal, Spec
+from fsm.language.yaml_nodes import Node
 
 TurnDetection = Mapping[str, object] | Unset | None
 Milliseconds = Annotated[int, Between(0, 3_600_000)]

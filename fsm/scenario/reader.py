@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import attrs
 
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems
-from fsm.language.reading import Reader
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 from fsm.scenario.scenario import (
     OUTCOMES,
     Does,

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from fsm.language.expression import ALWAYS, Expr, Scope, Variable
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems, SpecError, suggestion
-from fsm.language.reading import Reader
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 from fsm.world.world import (
     CLASSES,
     Act,

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Place, Problem, Problems
-from fsm.language.reading import Reader
-from fsm.language.source import read
+from fsm.language.yaml_nodes import read
 from tools.mutants.mutation import Notice
 
 

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from fsm.language.problem import SpecError
-from fsm.language.source import plain, read
+from fsm.language.yaml_nodes import plain, read
 from tests.fsm.bundle import PARTS, Change, line_of, loaded, problems_of
 from tests.fsm.language.mini import HOUSE, changed, found, said
 
