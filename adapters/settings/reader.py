@@ -188,7 +188,7 @@ class SettingsReader:
             if name in names:
                 continue
             if "more" in attrs.fields_dict(kind):
-                message = f"'{name}' is new to us; a provider that does not know it rejects the session"
+                message = f"'{name}' is not a key known here; a provider that does not know it rejects the session"
                 self.problems.warn(key.place, "unknown-name", message, suggestion(name, names))
             else:
                 section = self._paths.get(node.place)

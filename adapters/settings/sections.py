@@ -81,7 +81,7 @@ def _function(reader: SettingsReader, node: Node) -> Callable[..., object]:
     except ToolError as error:
         raise reader.rejected(node, "tool-import", str(error)) from None
     except SystemExit:
-        raise reader.rejected(node, "tool-import", "its module ends the program when it is imported") from None
+        raise reader.rejected(node, "tool-import", "its module exits when it is imported") from None
 
 
 def _json_schema(reader: SettingsReader, node: Node) -> Mapping[str, object]:
@@ -89,7 +89,7 @@ def _json_schema(reader: SettingsReader, node: Node) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise reader.rejected(node, "type", f"a mapping (a JSON schema) is expected here, this is a {node.kind}")
     if value.get("type") != "object":
-        raise reader.rejected(node, "tool-schema", "the schema of a tool's parameters has 'type: object'")
+        raise reader.rejected(node, "tool-schema", "the schema of a tool's parameters must have 'type: object'")
     try:
         return checked(Tool("?", len, parameters=value)).parameters
     except ToolError as error:

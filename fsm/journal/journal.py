@@ -289,7 +289,7 @@ class _Reader:
             yield _warning(self._file, self._number, "no-end", "the journal has no end line, it may be incomplete")
 
 
-_NO_HEADER = "a journal of turnspec begins with a line of kind 'header'; of other logs ask `turnspec audit`"
+_NO_HEADER = "a journal of turnspec begins with a line of kind 'header'; for other logs use `turnspec audit`"
 
 
 def _warning(file: str, number: int, code: str, message: str) -> Problem:

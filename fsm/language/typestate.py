@@ -286,7 +286,7 @@ class Typestate:
         for (state, event), cell in self.spec.cells.items():
             if cell.exact and cell.group is None and flow.reached[state] and (state, event) not in self.live:
                 message = f"'{event}' cannot be in state '{state}'"
-                self.problems.warn(cell.place, "dead-cell", message, "its slots rule it out; take the line away")
+                self.problems.warn(cell.place, "dead-cell", message, "its slots rule it out; delete the line")
         running = {event for _, event in self.live}
         for deadline in self.spec.deadlines.values():
             if deadline.event not in running:

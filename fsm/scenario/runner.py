@@ -52,7 +52,7 @@ class Mismatch:
 
 @attrs.frozen
 class Failure:
-    """Where a scenario fails, and the story up to there. `rows` are lines of the spec that decided in the last line."""
+    """Where a scenario fails, and the steps up to there. `rows` are lines of the spec that decided in the last line."""
 
     place: Place
     step: str

@@ -260,6 +260,6 @@ def unused_rows(spec: Spec, verdicts: Sequence[SceneVerdict]) -> tuple[Problem, 
             if row.kind in ("ignore", "defer") and row.place not in reached:
                 found.setdefault(row.place, []).append(f"{event} in {state}")
     return tuple(
-        Problem(place, "never-used", f"no run comes to this {'; '.join(uses[:3])}", severity="warning")
+        Problem(place, "never-used", f"no run reaches this {'; '.join(uses[:3])}", severity="warning")
         for place, uses in sorted(found.items())
     )

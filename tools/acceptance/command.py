@@ -92,7 +92,7 @@ def _accepted(name: str, projection: Projection, options: AcceptOptions, dialect
     if not log.observations:
         raise click.UsageError(f"{name}: no event of a Realtime conversation was found")
     if log.skipped:
-        click.echo(f"{log.file}: {log.skipped} lines hold no event and were passed over", err=True)
+        click.echo(f"{log.file}: {log.skipped} lines hold no event and were skipped", err=True)
     return accept(log.file, log.observations, projection, options, dialect)
 
 

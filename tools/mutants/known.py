@@ -64,7 +64,7 @@ def drifted(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple[Pro
     for name, reason in known.items():
         notice = by_id.get(name)
         if notice is None:
-            found.append(Problem(reason.place, "no-mutant", f"there is no mutant '{name}'", "take the entry away"))
+            found.append(Problem(reason.place, "no-mutant", f"there is no mutant '{name}'", "delete the entry"))
         elif notice.by:
             message = f"'{name}' is noticed by {notice.by}"
             found.append(Problem(reason.place, "noticed", message, f"it is not equivalent: {notice.how}"))

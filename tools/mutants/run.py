@@ -250,14 +250,14 @@ def summed_up(trial: Trial) -> str:
     total = score(trial.notices)
     lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %"]
     if total.alike:
-        lines.append(f"  {total.alike} more are none: their steps are the spec's own wherever any scene comes to")
+        lines.append(f"  {total.alike} more are equivalent: their steps are the spec's own wherever any scene leads")
     lines.append("")
     lines += [_kinds(trial.notices), "", "  noticed by: " + _by(total), ""]
     for place, why, names in _explained(trial):
         lines += [f"  equivalent: {why}  ({place})", *(f"      {name}" for name in names)]
     missing = unexplained(trial.notices, trial.known)
     if missing:
-        lines += ["", f"  {len(missing)} survive and nobody says why; a property is missing, or an explanation:"]
+        lines += ["", f"  {len(missing)} survive unexplained; add a property, or an explanation:"]
         lines += [f"      {n.place}: {n.id}  ({n.how})" for n in missing]
     lines += [str(problem) for problem in drifted(trial.notices, trial.known)]
     if trial.left:

@@ -130,7 +130,7 @@ def test_an_event_the_slots_rule_out_needs_no_answer_and_an_answer_to_it_is_dead
     warning = next(w for w in load_mini(dead, words).warnings if "sun" in w.message)
     assert str(warning) == (
         "mini.yaml:16:7: warning[dead-cell]: 'sun.rose' cannot be in state 'hall'\n"
-        "    its slots rule it out; take the line away"
+        "    its slots rule it out; delete the line"
     )
 
 

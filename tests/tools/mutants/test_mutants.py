@@ -135,14 +135,14 @@ def test_explanations_may_be_of_several_specs() -> None:
 def test_mutants_are_told_by_kind_and_survivors_with_their_reason() -> None:
     notices = (
         Notice("timer removed: a", "timer removed", NOWHERE, "typestate"),
-        Notice("timer removed: b", "timer removed", NOWHERE, "", "3 scenes come to it"),
-        Notice("timer removed: c", "timer removed", NOWHERE, "", "no scene comes to it"),
+        Notice("timer removed: b", "timer removed", NOWHERE, "", "3 scenes reach it"),
+        Notice("timer removed: c", "timer removed", NOWHERE, "", "no scene reaches it"),
     )
     text = summed_up(Trial("toy", notices, {"timer removed: b": Reason("it is never seen", NOWHERE)}))
     assert "1 of 3 (33.3 %)" in text
     assert "equivalent: it is never seen" in text
     assert "1 survive and nobody says why" in text
-    assert "timer removed: c  (no scene comes to it)" in text
+    assert "timer removed: c  (no scene reaches it)" in text
 
 
 def test_a_result_is_of_the_texts_it_was_made_from() -> None:
