@@ -189,7 +189,7 @@ class Verification:
                 yield Problem(place, "impossible", f"'{event}' does happen in '{state}'", hint, trail)
 
     def _repeated(self) -> Iterable[Problem]:
-        """Effects sent twice in one step: the second says nothing new, and hands are not asked to be idempotent."""
+        """Effects sent twice in one step: the second adds nothing, and no executor is asked to be idempotent."""
         found: dict[Place, Problem] = {}
         for key, (i, label) in self.explorer.uses.items():
             for reaction in self.tables.macros[key].reactions:

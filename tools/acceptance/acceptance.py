@@ -34,7 +34,7 @@ class FreeClient:
 
 @attrs.frozen
 class AcceptOptions:
-    """What is taken for granted by whoever asks: assumptions, which stay as they are said, and how many may be lost."""
+    """What the caller of a check assumes: assumptions, fixed as given, and how many events may be lost."""
 
     assume: Mapping[str, str] = attrs.field(factory=dict)
     losses: int = 0
