@@ -141,7 +141,7 @@ def test_mutants_are_told_by_kind_and_survivors_with_their_reason() -> None:
     text = summed_up(Trial("toy", notices, {"timer removed: b": Reason("it is never seen", NOWHERE)}))
     assert "1 of 3 (33.3 %)" in text
     assert "equivalent: it is never seen" in text
-    assert "1 survive and nobody says why" in text
+    assert "1 survive unexplained" in text
     assert "timer removed: c  (no scene reaches it)" in text
 
 
