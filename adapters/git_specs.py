@@ -79,7 +79,7 @@ def here(name: str) -> str | Path:
 
 def names_at(revision: str | None) -> tuple[str, ...]:
     """The specs in the folder `specs` of this repository, at a revision or (None) as they are here: bundled names, else
-    paths from the root; the bundled ones first. Nothing where there is no repository. Raises GitError."""
+    paths from the root; the bundled ones first. Nothing outside a repository. Raises GitError."""
     if revision is None:
         try:
             root = Path(git("rev-parse", "--show-toplevel").strip())

@@ -1,4 +1,4 @@
-"""Spec files on disk: finds them, reads them, hands their text to the core. Never what is in them."""
+"""Spec files on disk: finds them, reads them, gives their text to the core. Never what is in them."""
 
 from __future__ import annotations
 

@@ -328,9 +328,11 @@ def flushed(state: str, before: Facts, ids: Ids, data: Data) -> Handled:
             continue
         number += 1
         args = {
-            "event_id": f"ts_truncate_item_{number}", "item_id": item["item_id"],
-            "content_index": item["content_index"], "audio_end_ms": min(heard, limit),
-        }  # fmt: skip
+            "event_id": f"ts_truncate_item_{number}",
+            "item_id": item["item_id"],
+            "content_index": item["content_index"],
+            "audio_end_ms": min(heard, limit),
+        }
         made += (Effect("truncate_item", args),)
     if made:
         ids = {**ids, "serial": number}

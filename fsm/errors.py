@@ -1,4 +1,4 @@
-"""The errors of the product, told apart by whose they are, as h11 does. Every room derives its own from these.
+"""The errors of the product, divided by whose fault they are, as h11 does. Every room derives its own from these.
 
 `except TurnspecError` is all that can be wrong; a bug of turnspec's own is none of these and is raised as it is.
 """

@@ -1,6 +1,6 @@
 """Whether the caller has heard a response: sound above a threshold that has left for the line, counted in frames.
 
-A transcript, a completed response or a delta of silence is no witness. What is judged here is what the playout sent out
+A transcript, a completed response or a delta of silence proves nothing. Judged is what the playout sent out
 (docs/language.md: an answer is what the caller has heard); it costs a few frames at the beginning of each response.
 """
 

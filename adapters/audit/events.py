@@ -23,8 +23,9 @@ Json = Mapping[str, object]
 _WRAPPINGS: Final = ("event", "message", "msg", "payload", "data", "body", "frame", "record", "json", "raw", "args")
 _CLOSES: Final = re.compile(
     r"(?:(?:on|ws|web_?socket|socket|session|connection|provider|server|client|peer)[._ ]?)*"
-    r"(?:close|closed|closing|disconnect|disconnected)", re.IGNORECASE,
-)  # fmt: skip
+    r"(?:close|closed|closing|disconnect|disconnected)",
+    re.IGNORECASE,
+)
 _CODE: Final = re.compile(r"\d{1,5}", re.ASCII)
 _TYPE: Final = re.compile(r"[a-z][a-z_]*(?:\.[a-z_]+)+")
 _FAMILY: Final = re.compile(

@@ -32,8 +32,9 @@ _TOOL_CALL: Final = re.compile(r"call_[A-Za-z0-9]{8,}")
 _IDENTITY: Final = re.compile(r"[\w.:@/+-]{1,80}")
 _IN_TEXT: Final = re.compile(
     r"\b(call|session|stream|conversation|connection|conn|channel|room|socket)[ _-]?(id|sid|uuid)?['\"]?\s*[=:#-]\s*"
-    r"['\"]?([\w.@-]*\d[\w.@-]*)", re.IGNORECASE,
-)  # fmt: skip
+    r"['\"]?([\w.@-]*\d[\w.@-]*)",
+    re.IGNORECASE,
+)
 
 
 def side_of(word: str) -> Direction | None:

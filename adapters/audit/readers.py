@@ -250,8 +250,9 @@ def _read_lines(lines: Lines, maker: RecordMaker) -> Events:
 
 _CLOSE: Final = re.compile(
     r"(?:websocket|socket|connection|session|ws)[^{}]{0,80}?clos|ConnectionClosed|close (?:code|frame)|closed with|"
-    r"received [134]\d{3} \(", re.IGNORECASE,
-)  # fmt: skip
+    r"received [134]\d{3} \(",
+    re.IGNORECASE,
+)
 _CODE: Final = re.compile(r"(?<![\d.:-])([134]\d{3})(?![\d:-])")
 _REASON: Final = re.compile(r"([a-z_]+_error\.[a-z_]+)|reason[=: ]+['\"]?([^'\",;)\n]{3,120})")
 _STRING: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\\n]|\\.)*`")
@@ -372,8 +373,12 @@ def _is_year(text: str, match: re.Match[str]) -> bool:
 
 
 _FORMATS: Final[tuple[tuple[Callable[[bytes], bool], str], ...]] = (
-    (_is_journal, JOURNAL), (_is_document, DOCUMENT), (_are_lines, LINES),
-)  # fmt: skip
+    (_is_journal, JOURNAL),
+    (_is_document, DOCUMENT),
+    (_are_lines, LINES),
+)
 _READERS: Final[Mapping[str, Callable[[Lines, RecordMaker], Events]]] = {
-    JOURNAL: _read_journal, LINES: _read_lines, TEXT: _read_text,
-}  # fmt: skip
+    JOURNAL: _read_journal,
+    LINES: _read_lines,
+    TEXT: _read_text,
+}

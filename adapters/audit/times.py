@@ -1,6 +1,6 @@
 """Times in logs: a number or a text as milliseconds, of whatever origin.
 
-Numbers are told apart by size: seconds, milliseconds, microseconds or nanoseconds since 1970; what is smaller, by how
+Units are recognised by size: seconds, milliseconds, microseconds or nanoseconds since 1970; what is smaller, by how
 far apart they are. A key that ends in `_ms` says it itself.
 """
 

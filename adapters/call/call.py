@@ -93,9 +93,7 @@ class Call:
     def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudioPath:
         settings, payload = self._services.settings, transcoder.provider_in
         limits = settings.limits
-        silence = SilenceWatch(
-            self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs
-        )  # fmt: skip
+        silence = SilenceWatch(self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs)
         keep_ms = 0 if self._machine.spec.turn_detection.manual else limits.caller_audio_kept_ms
         uplink = Uplink(payload, discard, self._fact, keep_ms=keep_ms)
         uncommitted = UncommittedAudio(payload, keep_ms)
@@ -115,9 +113,11 @@ class Call:
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits
         playout = Playout(
-            self._fact, rate_hz=self._leg.rate_hz, max_queued_ms=limits.agent_audio_queued_ms,
+            self._fact,
+            rate_hz=self._leg.rate_hz,
+            max_queued_ms=limits.agent_audio_queued_ms,
             sound_dbfs=limits.silence_threshold_dbfs,
-        )  # fmt: skip
+        )
         prompts = PromptPlayer(self._services.prompts, playout.format.frame_bytes, self._fact)
         return AgentAudioPath(transcoder, playout, prompts)
 

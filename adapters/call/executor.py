@@ -1,4 +1,4 @@
-"""The only hands: turns effects into what happens on the wire, the line, the playout and the tools. Decides nothing.
+"""The executor: turns effects into what happens on the wire, the line, the playout and the tools. Decides nothing.
 
 `submit` never waits: what takes time becomes a task of this call, and every such task is gone when `close` returns.
 """
@@ -47,7 +47,7 @@ def discard(_payload: bytes) -> None:
 
 
 class Executor:
-    """One for each call. Effects by name; an effect without hands is a fault of the program and is logged as such."""
+    """One for each call. Effects by name; one that nothing executes is a fault of the program and is logged."""
 
     def __init__(
         self, settings: CallSettings, components: CallComponents, log: structlog.typing.FilteringBoundLogger

@@ -1,7 +1,7 @@
 """What was said so far, as text, for a session that takes over from one that was lost. Bounded; never audio.
 
 Fed with what wire events carry; asked once after a reconnect. The provider has no resume (docs/facts/realtime_api.md
-section 5), so a new session is told what the old one knew.
+section 5), so a new session is given what the old one knew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class History:
         self._keep(object(), HistoryMessage("assistant", text))
 
     def caller_said(self, item_id: str, text: str) -> None:
-        """In the turn of this item; "": there is no telling which one."""
+        """In the turn of this item; "": it is not known which one."""
         self._keep(item_id or object(), HistoryMessage("user", text))
 
     def turn(self, item_id: str) -> None:
@@ -36,7 +36,7 @@ class History:
         self._calls[call_id] = (name, arguments)
 
     def answered(self, call_id: str, output: str) -> None:
-        """A tool call was answered; only such a call is told to a new session."""
+        """A tool call was answered; only such a call is given to a new session."""
         name, arguments = self._calls.pop(call_id, ("", ""))
         if name:
             self._keep(object(), HistoryToolCall(call_id, name, arguments, output))

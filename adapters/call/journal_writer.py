@@ -191,7 +191,7 @@ class _LineFile:
             log.error("journal_not_written", path=str(self.path), error=error.strerror)
 
     def write(self, batch: bytes, lines: int) -> None:
-        """One batch of whole lines. One that does not fit is taken back, and there is no further one."""
+        """One batch of whole lines. One that does not fit is taken back, and none follows."""
         if self._file is None:
             self.dropped += lines
             return

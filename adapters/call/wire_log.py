@@ -43,7 +43,7 @@ class WireLog:
 
 def _small(event: WireEvent) -> dict[str, object]:
     found: dict[str, object] = {}
-    is_audio = str(event.get("type")).endswith("audio.delta")  # a codec hands none over; should one do
+    is_audio = str(event.get("type")).endswith("audio.delta")  # no codec passes one on; should one do so
     for key in _SMALL:
         value = event.get(key)
         if isinstance(value, str | int) and not (is_audio and key == "delta"):

@@ -25,14 +25,29 @@ _BAR_BYTES = 4 * 1024 * 1024  # smaller logs are read before a bar could be seen
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--spec", metavar="SPEC", help="Compare with this spec: a bundled name or a file. Without it: the "
-              "bundled spec that a turnspec journal was written under; for other logs server_vad.")  # fmt: skip
-@click.option("--dead-air", type=click.FloatRange(0.5, 600), default=5.0, show_default=True, metavar="SECONDS",
-              help="How long somebody may wait in silence.")  # fmt: skip
+@click.option(
+    "--spec",
+    metavar="SPEC",
+    help="Compare with this spec: a bundled name or a file. Without it: the "
+    "bundled spec that a turnspec journal was written under; for other logs server_vad.",
+)
+@click.option(
+    "--dead-air",
+    type=click.FloatRange(0.5, 600),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long somebody may wait in silence.",
+)
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, to paste into an incident report.")
 @click.option("--json", "as_json_", is_flag=True, help="Print JSON, for programs.")
-@click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Write a self-contained page with timelines, too.")  # fmt: skip
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a self-contained page with timelines, too.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     logs: tuple[str, ...],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
 
@@ -38,7 +37,7 @@ def command(specs: tuple[str, ...], as_json: bool, strict: bool) -> None:
         for problem in problems:
             click.echo(str(problem))
     if as_json:
-        click.echo(json.dumps([_as_json(p) for p in found], indent=2))
+        click.echo(json.dumps([p.as_json() for p in found], indent=2))
     sys.exit(1 if found else 0)
 
 
@@ -54,17 +53,3 @@ def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
             f"{len(spec.cells)} answered cells, {len(spec.deadlines)} deadlines, {loaded.situations} slot situations"
         )
     return loaded.warnings
-
-
-def _as_json(problem: Problem) -> dict[str, Any]:
-    place = problem.place
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "severity": problem.severity,
-        "code": problem.code,
-        "message": problem.message,
-        "hint": problem.hint,
-        "trail": list(problem.trail),
-    }

@@ -30,31 +30,66 @@ Provider = Literal["simulated", "openai"]
     "per greeting and per round of tools. "
     "Exit code: 0 healthy, 1 not (and what), or the spec has problems, 2 wrong use."
 )
-@click.option("--spec", default="server_vad", metavar="NAME|FILE", show_default=True,
-              help="The lifecycle: server_vad, owned_turns, push_to_talk, or a file of yours.")  # fmt: skip
-@click.option("--scenario", metavar="NAME|FILE",
-              help="Faults of the provider, in the format of its scenarios. Bundled: crossing, "
-              "lost_response_done, lost_speech_stopped, late_session_updated, twice_response_done, garbage, "
-              "closed_in_mid_call.")  # fmt: skip
-@click.option("--naive", is_flag=True,
-              help="Show what a controller made of flags does with the same call. turnspec takes it at the same time, "
-              "without being shown, and both are compared at the end.")  # fmt: skip
-@click.option("--provider", type=click.Choice(["simulated", "openai"]), default="simulated", show_default=True,
-              help="openai: the real one, with OPENAI_API_KEY (and OPENAI_MODEL, OPENAI_VOICE, "
-              "OPENAI_SYSTEM_PROMPT, OPENAI_REALTIME_BASE_URL, if they are set).")  # fmt: skip
-@click.option("--format", "audio_format", type=click.Choice(["pcmu", "pcma", "pcm16"]), default="pcmu",
-              show_default=True,
-              help="Audio between turnspec and the provider: G.711 at 8 kHz, or 24 kHz PCM.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True,
-              help="Ids, latencies, tool delays, the moment of the barge-in; a seed repeats turns, states "
-              "and counts.")  # fmt: skip
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-              help="Where journal, recording and summary go. [default: demo-<time>]")  # fmt: skip
+@click.option(
+    "--spec",
+    default="server_vad",
+    metavar="NAME|FILE",
+    show_default=True,
+    help="The lifecycle: server_vad, owned_turns, push_to_talk, or a file of yours.",
+)
+@click.option(
+    "--scenario",
+    metavar="NAME|FILE",
+    help="Faults of the provider, in the format of its scenarios. Bundled: crossing, "
+    "lost_response_done, lost_speech_stopped, late_session_updated, twice_response_done, garbage, "
+    "closed_in_mid_call.",
+)
+@click.option(
+    "--naive",
+    is_flag=True,
+    help="Show what a controller made of flags does with the same call. turnspec takes it at the same time, "
+    "without being shown, and both are compared at the end.",
+)
+@click.option(
+    "--provider",
+    type=click.Choice(["simulated", "openai"]),
+    default="simulated",
+    show_default=True,
+    help="openai: the real one, with OPENAI_API_KEY (and OPENAI_MODEL, OPENAI_VOICE, "
+    "OPENAI_SYSTEM_PROMPT, OPENAI_REALTIME_BASE_URL, if they are set).",
+)
+@click.option(
+    "--format",
+    "audio_format",
+    type=click.Choice(["pcmu", "pcma", "pcm16"]),
+    default="pcmu",
+    show_default=True,
+    help="Audio between turnspec and the provider: G.711 at 8 kHz, or 24 kHz PCM.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Ids, latencies, tool delays, the moment of the barge-in; a seed repeats turns, states and counts.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where journal, recording and summary go. [default: demo-<time>]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
 def command(
-    spec: str, scenario: str | None, naive: bool, provider: Provider, audio_format: str, seed: int, out: Path | None,
+    spec: str,
+    scenario: str | None,
+    naive: bool,
+    provider: Provider,
+    audio_format: str,
+    seed: int,
+    out: Path | None,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Play a real call over loopback sockets, in real time: about half a minute.
 
     A simulated caller calls over AudioSocket, as Asterisk would; turnspec takes the call and talks to a simulated

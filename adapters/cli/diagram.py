@@ -22,8 +22,13 @@ NEEDS: Final = "drawing SVG needs pygraphviz: pip install 'turnspec[draw]'"
 
 @click.command()
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("diagrams"), show_default=True,
-              help="Folder to write to, or to compare with.")  # fmt: skip
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("diagrams"),
+    show_default=True,
+    help="Folder to write to, or to compare with.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is missing or not what would be written.")
 @click.option("--svg", "as_svg", is_flag=True, help="Write NAME.svg, too (needs the extra `draw`).")
 def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> None:

@@ -73,19 +73,35 @@ class DiffOptions:
 @click.command(epilog=TEACHES)
 @click.argument("old", metavar="OLD")
 @click.argument("new", required=False, metavar="[NEW]")
-@click.option("--spec", metavar="SPEC",
-              help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file.")  # fmt: skip
-@click.option("--calls", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="DIR",
-              help="Recorded journals (*.jsonl, also below DIR) to step through both specs.")  # fmt: skip
+@click.option(
+    "--spec", metavar="SPEC", help="The spec to compare where OLD or NEW is a revision alone: a bundled name or a file."
+)
+@click.option(
+    "--calls",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR",
+    help="Recorded journals (*.jsonl, also below DIR) to step through both specs.",
+)
 @click.option("--states", is_flag=True, help="Reaching states of other names counts as a difference, too.")
 @click.option("--full", is_flag=True, help="Full bounds instead of quick ones.")
 @click.option("--scene", multiple=True, metavar="NAME", help="Only this scene; may be given several times.")
-@click.option("--max-states", type=click.IntRange(1), default=MAX_STATES, show_default=True,
-              help="How many states of each scene to visit before it is left undecided.")  # fmt: skip
+@click.option(
+    "--max-states",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_STATES,
+    show_default=True,
+    help="How many states of each scene to visit before it is left undecided.",
+)
 @click.option("--structure", is_flag=True, help="Compare only what is written.")
 @click.option("--allow-broken", is_flag=True, help="Compare also what the type check refuses.")
-@click.option("--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write the picture of what was added, removed and changed as Mermaid.")  # fmt: skip
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the picture of what was added, removed and changed as Mermaid.",
+)
 @click.option("--markdown", is_flag=True, help="Print Markdown, ready to be a pull-request comment.")
 @click.option("--json", is_flag=True, help="Print the result as JSON, for programs.")
 def command(**given: Any) -> None:

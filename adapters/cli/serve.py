@@ -45,7 +45,7 @@ def command(config: Path, check: bool, as_json: bool) -> None:
     checked before the first call; every problem is reported at once, as FILE:LINE:COL: error[CODE]: what is wrong.
 
     SIGTERM or Ctrl-C ends it politely: new calls are turned away, a live one ends as soon as nobody speaks, is heard or
-    waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal does not wait.
+    waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal ends it at once.
 
     Exit code: 0 good, 1 problems found, 2 wrong use.
     """
@@ -104,7 +104,7 @@ def _ended(code: int) -> int:
 
 def _report(problems: tuple[Problem, ...] | list[Problem], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"ok": False, "problems": [_problem(each) for each in problems]}, indent=2))
+        click.echo(json.dumps({"ok": False, "problems": [each.as_json() for each in problems]}, indent=2))
         return
     for problem in problems:
         click.echo(str(problem), err=True)
@@ -114,7 +114,7 @@ def _print_check(settings: Settings, as_json: bool) -> None:
     facts = _facts(settings)
     if as_json:
         click.echo(
-            json.dumps({"ok": True, **facts, "problems": [_problem(each) for each in settings.warnings]}, indent=2)
+            json.dumps({"ok": True, **facts, "problems": [each.as_json() for each in settings.warnings]}, indent=2)
         )
         return
     for problem in settings.warnings:
@@ -166,16 +166,3 @@ def _find(tree: Mapping[str, object], key: str, otherwise: object) -> object:
         if found is not otherwise:
             return found
     return otherwise
-
-
-def _problem(problem: Problem) -> dict[str, object]:
-    place = problem.place
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "severity": problem.severity,
-        "code": problem.code,
-        "message": problem.message,
-        "hint": problem.hint,
-    }

@@ -76,18 +76,27 @@ Exit code: 0 all hold, 1 a scenario fails (with --coverage: or something is not 
 @click.option("--spec", metavar="SPEC", help="Run with this spec (file or bundled name) instead of the named ones.")
 @click.option("-k", "name_part", default="", metavar="NAME", help="Only scenarios whose name contains NAME.")
 @click.option("--coverage", "with_coverage", is_flag=True, help="Show what no scenario reaches; exit 1 if anything.")
-@click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
+@click.option("--allow-broken", is_flag=True, help="Run also what the type check or `serve` refuses.")
 @click.option("--no-wire", is_flag=True, help="Leave out the scenarios over the wire.")
 @click.option(
-    "--generate", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    "--generate",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Write short scenarios for what is not covered to DIR/<spec>.yaml.",
-)  # fmt: skip
+)
 @click.option("--check", is_flag=True, help="With --generate: write nothing; exit 1 if a file is stale.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, for programs.")
 def command(
-    paths: tuple[Path, ...], spec: str | None, name_part: str, with_coverage: bool, no_wire: bool,
-    generate: Path | None, check: bool, as_json: bool, allow_broken: bool,
-) -> None:  # fmt: skip
+    paths: tuple[Path, ...],
+    spec: str | None,
+    name_part: str,
+    with_coverage: bool,
+    no_wire: bool,
+    generate: Path | None,
+    check: bool,
+    as_json: bool,
+    allow_broken: bool,
+) -> None:
     """Run scenarios: given events, expected states, effects and deadlines. Without a FILE: the bundled ones."""
     if check and generate is None:
         raise click.UsageError("--check goes with --generate DIR")

@@ -6,29 +6,21 @@ options. What only maintainers use of it (mutants, SPIN, the table of docs/verif
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import click
 
-from adapters.specs import BUNDLED, load_spec
+from adapters.cli.search_request import SearchRequest, known, search_options
+from adapters.specs import BUNDLED
 from adapters.verify.run import (
-    Environment,
-    SearchProgress,
-    VerifyOptions,
-    all_searched,
-    load_environment,
     searched,
     switched,
-    without_collector,
 )
-from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
@@ -79,97 +71,6 @@ Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong us
 """
 
 
-@attrs.frozen
-class SearchRequest:
-    """Which specs are to be searched, as they were named and as they were loaded, in what, and how far."""
-
-    names: Sequence[str]
-    specs: Sequence[Spec]
-    environment: Environment
-    options: VerifyOptions
-    progress: SearchProgress
-    typestate: bool
-
-    def searched(self) -> dict[str, tuple[SceneVerdict, ...]]:
-        """Full bounds are searched by several processes; quick ones are done before those have begun."""
-        options, progress = self.options, self.progress
-        if options.size == "full" and len(options.limits(self.specs[0], self.environment.world)) > 1:
-            from adapters.verify.parallel import spread  # processes: only where somebody asks for them
-
-            return spread(self.names, self.specs, options, progress, self.typestate)
-        return {spec.name: all_searched(spec, self.environment, options, progress) for spec in self.specs}
-
-
-def search_options(function: Callable[..., int]) -> Callable[..., None]:
-    """Gives a command SPECs and what narrows a search: `function(request, ...)` returns the exit code.
-
-    Ends the program with 2 for a spec that has problems.
-    """
-
-    @click.argument("specs", nargs=-1, metavar="[SPEC]...")
-    @click.option(
-        "--full", is_flag=True, help="Full bounds (all bundled specs in about three minutes), not quick ones."
-    )
-    @click.option(
-        "--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times."
-    )
-    @click.option("--assume", multiple=True, metavar="NAME[=VALUE]",
-                  help="Switch an assumption in every scene (=yes if no value is given).")  # fmt: skip
-    @click.option(
-        "--bound", multiple=True, metavar="NAME=N", help="How often something may happen: turns, calls, losses ..."
-    )
-    @click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
-    @functools.wraps(function)
-    def command(
-        specs: tuple[str, ...], full: bool, scenes: tuple[str, ...], assume: tuple[str, ...], bound: tuple[str, ...],
-        allow_broken: bool, **more: Any,
-    ) -> None:  # fmt: skip
-        names, progress = specs or BUNDLED, SearchProgress(quiet=more.get("as_json", False))
-        try:
-            with without_collector():
-                environment = load_environment()
-                options = _options(environment, full, scenes, assume, bound)
-                loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
-            status = function(SearchRequest(names, loaded, environment, options, progress, not allow_broken), **more)
-        except SpecError as error:
-            click.echo(str(error), err=True)
-            sys.exit(2)
-        sys.exit(status)
-
-    return command
-
-
-def _options(
-    environment: Environment, full: bool, scenes: Sequence[str], assume: Sequence[str], bound: Sequence[str]
-) -> VerifyOptions:
-    """The options, checked against the world; UsageError with the nearest name."""
-    world = environment.world
-    for name in scenes:
-        known("scene", name, world.scenes)
-    assumed = {}
-    for text in assume:
-        name, _, value = text.partition("=")
-        known("assumption", name, world.assumptions)
-        values = world.assumptions[name].values
-        known(f"value of {name}", value or "yes", values)
-        assumed[name] = value or "yes"
-    bounds = {}
-    for text in bound:
-        name, _, value = text.partition("=")
-        known("bound", name, world.bounds)
-        if not value.isdigit() or int(value) > 9:
-            raise click.UsageError(f"--bound {text}: a number from 0 to 9 is wanted, e.g. --bound {name}=2")
-        bounds[name] = int(value)
-    return VerifyOptions("full" if full else "quick", scenes, assumed, bounds)
-
-
-def known(what: str, name: str, names: Iterable[str]) -> None:
-    """UsageError, with the nearest name, for a name that is not there."""
-    found = list(names)
-    if name not in found:
-        raise click.UsageError(f"there is no {what} '{name}'; {suggestion(name, found)}")
-
-
 # --- the commands ----------------------------------------------------------------------------------------------------
 
 _DIAGRAM = click.option("--diagram", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -199,8 +100,12 @@ class VerifyCommand(click.Command):
 @click.command(cls=VerifyCommand, epilog=TEACHES)
 @search_options
 @_DIAGRAM
-@click.option("--scenario", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write it as a scenario, too, that `turnspec test` replays.")  # fmt: skip
+@click.option(
+    "--scenario",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write it as a scenario, too, that `turnspec test` replays.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
 def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool) -> int:
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and report what holds.
@@ -219,7 +124,7 @@ def command(request: SearchRequest, diagram: Path | None, scenario: Path | None,
     return 0 if all(v.passed for verdicts in found.values() for v in verdicts) and not request.progress.stopped else 1
 
 
-@click.command()
+@click.command(short_help="Show the shortest run that brings EVENT to STATE.")
 @click.argument("state")
 @click.argument("event")
 @search_options
@@ -258,7 +163,7 @@ def _shortest(request: SearchRequest, spec: Spec, state: str, event: str) -> tup
     return shortest
 
 
-@click.command()
+@click.command(short_help="Search a scene again with each assumption switched.")
 @search_options
 def assumptions(request: SearchRequest) -> int:
     """Search a scene (`turns`, or each --scene) again with each assumption switched, one at a time.

@@ -235,7 +235,7 @@ class Provider(Protocol):
         would have it said. Raises EncodingError."""
 
     def encode_history(self, items: Iterable[HistoryItem]) -> list[WireEvent]:
-        """What a new session is told of the one it takes over from, oldest first."""
+        """What a new session is given of the one it takes over from, oldest first."""
 
     def note(self, event: WireEvent) -> WireNote | None:
         """What an event carries besides its meaning for a turn. Never raises, whatever the event holds."""

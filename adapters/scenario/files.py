@@ -104,8 +104,16 @@ class Suite:
         return name if name in BUNDLED else str(path.parent / name)
 
     def loaded(self, name: str) -> Loaded:
+        """Raises SpecError: it does not load; unless it may be broken, it has effects that nothing here can execute."""
         if name not in self.specs:
-            self.specs[name] = load_spec(name, typestate=self.typestate)
+            loaded = load_spec(name, typestate=self.typestate)
+            if self.typestate:
+                from adapters.settings.compat import unexecutable  # sockets, audio: not for the help of a command
+
+                problems = Problems()
+                problems.extend(unexecutable(loaded.spec))
+                problems.raise_if_any()
+            self.specs[name] = loaded
         return self.specs[name]
 
     def machine(self, name: str) -> TurnSpecMachine:

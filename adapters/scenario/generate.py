@@ -47,10 +47,10 @@ def generated(suite: Suite, folder: Path, search: bool = True) -> Iterator[tuple
         wanted = {missing.target for missing in coverage.uncovered}
         drafts, left = needed(machine, _known(path), wanted)
         if left and search:
-            click.echo(f"{coverage.spec}: looking for short ways to {len(left)} targets ...", err=True)
+            click.echo(f"{coverage.spec}: looking for short runs to {len(left)} targets ...", err=True)
             drafts, left = needed(machine, [*drafts, *drafts_of(NoveltySearch(machine).ways(left))], wanted)
         for target in sorted(left, key=str):
-            click.echo(f"{target.place}: no way found to '{target}'", err=True)
+            click.echo(f"{target.place}: no run found to '{target}'", err=True)
         written = name if name in BUNDLED else Path(os.path.relpath(name, folder)).as_posix()
         yield path, rendered(machine, drafts, written)
 

@@ -39,10 +39,12 @@ def unexecutable(spec: Spec) -> Iterator[Problem]:
         who = "the provider's protocol has no encoder for it" if word.to == "provider" else "no local action does it"
         cure = f"{hint}; or " if (hint := suggestion(name, known)) else ""
         yield Problem(
-            word.place, "spec-fit", f"its effect '{name}' cannot be executed here: {who}",
+            word.place,
+            "spec-fit",
+            f"its effect '{name}' cannot be executed here: {who}",
             f"{cure}add it to ENCODERS (adapters/providers/realtime/protocol.py) or Executor.LOCAL"
             " (adapters/call/executor.py)",
-        )  # fmt: skip
+        )
 
 
 def _shortcomings(spec: Spec, has_greeting: bool) -> Iterator[str]:

@@ -31,8 +31,8 @@ from adapters.specs import BUNDLED, display_path, load_file, spec_hint, spec_pat
 from adapters.tools import Tool
 from fsm.journal.journal import digest
 from fsm.language.problem import Place, Problem, Problems, SpecError, suggestion
-from fsm.language.source import Node, read
 from fsm.language.spec import Spec
+from fsm.language.yaml_nodes import Node, read
 
 _MAX_CHARS: Final = 1_000_000
 _BEGINS_ODDLY: Final = re.compile(r"[:\-,\[{]\s*[*&%@`]")

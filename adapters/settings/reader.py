@@ -23,7 +23,7 @@ import cattrs
 
 from fsm.errors import LocalError
 from fsm.language.problem import NOWHERE, Place, Problems, suggestion
-from fsm.language.source import Node
+from fsm.language.yaml_nodes import Node
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ class SettingsReader:
             if name in names:
                 continue
             if "more" in attrs.fields_dict(kind):
-                message = f"'{name}' is new to us; a provider that does not know it rejects the session"
+                message = f"'{name}' is not a key known here; a provider that does not know it rejects the session"
                 self.problems.warn(key.place, "unknown-name", message, suggestion(name, names))
             else:
                 section = self._paths.get(node.place)
@@ -271,8 +271,9 @@ class SettingsReader:
     def choice(self, node: Node, names: Iterable[str]) -> str:
         text = self.text(node)
         if text not in names:
-            raise self.rejected(node, "unknown-name", f"{_quoted(node)} is not known here",
-                                suggestion(node.text or "", names))  # fmt: skip
+            raise self.rejected(
+                node, "unknown-name", f"{_quoted(node)} is not known here", suggestion(node.text or "", names)
+            )
         return text
 
     def path(self, text: str) -> Path:

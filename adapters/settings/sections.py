@@ -20,7 +20,7 @@ from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.settings.folders import unusable
 from adapters.settings.reader import Between, Section, SettingsReader
 from adapters.tools import Tool, ToolError, checked, imported
-from fsm.language.source import Node
+from fsm.language.yaml_nodes import Node
 
 Filled = Annotated[str, SettingsReader.filled]
 Flavour = Literal["ga", "beta", "azure", "azure_preview"]
@@ -81,7 +81,7 @@ def _function(reader: SettingsReader, node: Node) -> Callable[..., object]:
     except ToolError as error:
         raise reader.rejected(node, "tool-import", str(error)) from None
     except SystemExit:
-        raise reader.rejected(node, "tool-import", "its module ends the program when it is imported") from None
+        raise reader.rejected(node, "tool-import", "its module exits when it is imported") from None
 
 
 def _json_schema(reader: SettingsReader, node: Node) -> Mapping[str, object]:
@@ -89,7 +89,7 @@ def _json_schema(reader: SettingsReader, node: Node) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise reader.rejected(node, "type", f"a mapping (a JSON schema) is expected here, this is a {node.kind}")
     if value.get("type") != "object":
-        raise reader.rejected(node, "tool-schema", "the schema of a tool's parameters has 'type: object'")
+        raise reader.rejected(node, "tool-schema", "the schema of a tool's parameters must have 'type: object'")
     try:
         return checked(Tool("?", len, parameters=value)).parameters
     except ToolError as error:

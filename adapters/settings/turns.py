@@ -13,8 +13,8 @@ import attrs
 from adapters.providers.realtime.session import UNSET, Unset
 from adapters.settings.reader import Between, RejectedError, Section, SettingsReader, scalar
 from fsm.language.problem import Place, suggestion
-from fsm.language.source import Node
 from fsm.language.spec import Refusal, Spec
+from fsm.language.yaml_nodes import Node
 
 TurnDetection = Mapping[str, object] | Unset | None
 Milliseconds = Annotated[int, Between(0, 3_600_000)]
@@ -131,7 +131,7 @@ def _check_fields(reader: SettingsReader, node: Node, contradicted: set[str]) ->
         if kind in _KINDS:
             reader.read(rest, _KINDS[kind])
         elif named is not None:
-            message = f"'{named.text}' is new to us; a provider that does not know it rejects the session"
+            message = f"'{named.text}' is not a kind known here; a provider that does not know it rejects the session"
             reader.problems.warn(named.place, "unknown-name", message, suggestion(str(named.text), _KINDS))
     except RejectedError:
         return

@@ -24,7 +24,7 @@ LONGEST_FIRST = ("keys", "tools")
 
 def spread(
     names: Sequence[str], loaded: Sequence[Spec], options: VerifyOptions, progress: SearchProgress, typestate: bool
-) -> dict[str, tuple[SceneVerdict, ...]]:  # fmt: skip
+) -> dict[str, tuple[SceneVerdict, ...]]:
     """The verdicts of every scene of every spec, by the spec's name; scenes that Ctrl-C left out are missing."""
     world = load_environment().world
     tasks: list[Task] = [

@@ -94,7 +94,7 @@ class SearchBound:
 
 def behaviour(
     old: Spec, new: Spec, world: World, bound: SearchBound | None = None, tick: Tick | None = None
-) -> Behaviour:  # fmt: skip
+) -> Behaviour:
     """Searches scene by scene and keeps the shortest witness. Raises KeyError for a scene the world lacks."""
     bound = bound or SearchBound()
     reason = _incomparable(old, new)

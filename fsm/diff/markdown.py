@@ -26,7 +26,7 @@ from fsm.diff.report import (
     wait_line,
     waits,
     where,
-)  # fmt: skip
+)
 from fsm.diff.structure import SpecChange, short_id
 from fsm.diff.traffic import Traffic
 from fsm.draw.text import code, prose, table

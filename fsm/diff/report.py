@@ -84,7 +84,7 @@ def behaviour_verdict(found: Behaviour) -> str:
     if found.reason:
         return f"not compared: {found.reason}"
     if found.witness is not None:
-        what = "come to different states" if found.witness.kind == "states" else "act differently"
+        what = "reach different states" if found.witness.kind == "states" else "act differently"
         return f"they {what} after {_count(len(found.witness.steps), 'step')} (scene '{found.witness.scene}')"
     states = sum(s.states for s in found.searched)
     if not found.is_complete:

@@ -72,9 +72,7 @@ class Traffic:
         return self.same + self.different
 
 
-def traffic(
-    journals: Iterable[Journal | Aside], old: Spec, new: Spec, states_too: bool = False
-) -> Traffic:  # fmt: skip
+def traffic(journals: Iterable[Journal | Aside], old: Spec, new: Spec, states_too: bool = False) -> Traffic:
     """Re-steps journals one by one (an iterator need hold only one); `Aside`s among them are passed through."""
     return _Traffic(old, new, states_too).run(journals)
 
@@ -87,9 +85,10 @@ class _Traffic:
         self.machines = TurnSpecMachine(old), TurnSpecMachine(new)
         self.compare = ("outcome", "state", *ACTS) if states_too else ACTS
         self.waits = {
-            name: deadline.after_ms for name, deadline in new.deadlines.items()
+            name: deadline.after_ms
+            for name, deadline in new.deadlines.items()
             if name in old.deadlines and old.deadlines[name].after_ms != deadline.after_ms
-        }  # fmt: skip
+        }
         self.waited: dict[str, int] = {}
 
     def run(self, journals: Iterable[Journal | Aside]) -> Traffic:

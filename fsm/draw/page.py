@@ -213,7 +213,7 @@ def index(loaded: Loaded, links: Links) -> Iterator[str]:
         sections.setdefault(section, {}).update({name: None} if name else {})
     if not lines_of:
         return
-    yield from ("## Lines", "", "From a line of the YAML to what it says, by the section that tells of it.", "")
+    yield from ("## Lines", "", "From a line of the YAML to what it says, by the section that describes it.", "")
     for file in sorted(lines_of, key=lambda name: (name != spec.file, name)):
         rows = [(links.number(file, line), _sections(lines_of[file][line])) for line in sorted(lines_of[file])]
         yield from (f"### In {file}", "", *table(("line", "says"), rows))

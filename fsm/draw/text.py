@@ -54,7 +54,7 @@ class Links:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table with an empty line behind it; nothing where there is no row."""
+    """A Markdown table with an empty line behind it; nothing without a row."""
     body = ["| " + " | ".join(row) + " |" for row in rows]
     if not body:
         return []

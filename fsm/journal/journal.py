@@ -116,7 +116,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 class JournalError(LocalError):
-    """A line that is no journal line: `FILE:LINE: problem`."""
+    """A line that is not a journal line: `FILE:LINE: problem`."""
 
     def __init__(self, file: str, line: int, problem: str) -> None:
         self.file, self.line, self.problem = file, line, problem
@@ -233,7 +233,7 @@ def decode(text: str, file: str = "-", number: int = 1) -> Line:
 def read(lines: Iterable[str], file: str = "-", damage: Problems | None = None) -> Journal:
     """A whole journal from its lines. A last line that was cut off is a warning; anything else wrong a JournalError.
 
-    With `damage`, wrong lines after the header are told there and passed over.
+    With `damage`, wrong lines after the header are reported there and skipped.
     """
     return _Reader(file, damage).read(lines)
 
@@ -289,7 +289,7 @@ class _Reader:
             yield _warning(self._file, self._number, "no-end", "the journal has no end line, it may be incomplete")
 
 
-_NO_HEADER = "a journal of turnspec begins with a line of kind 'header'; of other logs ask `turnspec audit`"
+_NO_HEADER = "a journal of turnspec begins with a line of kind 'header'; for other logs use `turnspec audit`"
 
 
 def _warning(file: str, number: int, code: str, message: str) -> Problem:

@@ -9,14 +9,14 @@ from typing import Protocol
 import attrs
 
 from fsm.language.ledger import Ledgers
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problem, Problems, SpecError
-from fsm.language.reading import Reader
-from fsm.language.source import Node, read
 from fsm.language.spec import Spec
 from fsm.language.spec_reader import SpecReader
 from fsm.language.typestate import Flow, Typestate
 from fsm.language.vocabulary import Vocabulary
 from fsm.language.vocabulary_reader import VocabularyReader
+from fsm.language.yaml_nodes import Node, read
 
 _USUAL = "[vocabularies/realtime/session.yaml, vocabularies/call.yaml]"
 Fetch = Callable[[str], tuple[str, str]]

@@ -55,6 +55,11 @@ class Problem:
         trail = "".join(f"\n      {step}" for step in self.trail)
         return head + hint + (f"\n    how it gets there:{trail}" if trail else "")
 
+    def as_json(self) -> dict[str, object]:
+        """For programs: the place as file, line and column beside the rest."""
+        own = {"severity": self.severity, "code": self.code, "message": self.message, "hint": self.hint}
+        return {**attrs.asdict(self.place), **own, "trail": list(self.trail)}
+
 
 class SpecError(LocalError):
     """A text that cannot be used; carries every problem that was found, not the first."""

@@ -196,9 +196,7 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
 }
 _OPERATION_PATTERN = r"^\s*(\w+\s*(\+=|-=|=)\s*.+|\w+(\(\s*\w+\s*\))?\s*)$"
 _BRANCH_KEYS = ("if", "do", "else")
-_BRANCH_WORDS: Mapping[str, Schema] = {
-    "if": _ref("condition"), "do": _ref("operations"), "else": _ref("operations")
-}  # fmt: skip
+_BRANCH_WORDS: Mapping[str, Schema] = {"if": _ref("condition"), "do": _ref("operations"), "else": _ref("operations")}
 _ROW_DOES = ("to", "do", "defer", *REASON_KINDS)
 _SPEC_PARTS: Mapping[str, Schema] = {
     "condition": _said("a == b, a != b, a in (b, c), a < 3, not, and, or; yes/no variables and conditions by name."),
@@ -218,13 +216,11 @@ _SPEC_PARTS: Mapping[str, Schema] = {
         ]
     },
     "choice_row": _keys(_ROW_WORDS, ROW_KEYS, "to"),
-    "context": {
-        **_keys(_CONTEXT_WORDS, CONTEXT_KEYS), "oneOf": [{"required": ["values"]}, {"required": ["range"]}]
-    },
+    "context": {**_keys(_CONTEXT_WORDS, CONTEXT_KEYS), "oneOf": [{"required": ["values"]}, {"required": ["range"]}]},
     "deadline": _keys(_DEADLINE_WORDS, _DEADLINE_KEYS, "after_ms", "while"),
     "group": _keys(_GROUP_WORDS, GROUP_KEYS),
     "state": {"anyOf": [_keys(_STATE_WORDS, STATE_KEYS), {"type": "null"}, {"const": ""}]},
-}  # fmt: skip
+}
 
 
 def _words(specs: Sequence[Spec]) -> dict[str, Schema]:
@@ -265,9 +261,9 @@ _SLOT_WORDS: Mapping[str, Schema] = {
 }
 _EVENT_WORDS: Mapping[str, Schema] = {
     **_MEANING,
-    "from": {"enum": list(SOURCES), "description": "Who tells of it."},
+    "from": {"enum": list(SOURCES), "description": "Who reports it."},
     "wire": _map(_ref("form"), "The provider's wire events that are this event, and the paths of their fields."),
-    "identity": {**_ref("identity"), "description": "How the ids in it tell which variant it is."},
+    "identity": {**_ref("identity"), "description": "How the ids in it decide which variant it is."},
     "variants": _map(_ref("variant"), "What it can be by identity; exactly the variants of its identity."),
     "noise": _said("Why no state ever sees it."),
     "otherwise": _said("Why it is ignored where `when` does not hold; without this it is a protocol violation there."),

@@ -92,7 +92,7 @@ class Row:
 class Cell:
     """The rows of one (state, event); `group` names where they were written, if not in the state itself.
 
-    `exact` tells that the event was named, not matched by a pattern.
+    `exact`: the event was named, not matched by a pattern.
     """
 
     rows: tuple[Row, ...]

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from fsm.language.expression import ALWAYS, Expr, Scope, Variable
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems, SpecError, suggestion
-from fsm.language.reading import Reader
-from fsm.language.source import Node
 from fsm.language.spec import (
     STATE_TAGS,
     STATED_WAITS,
@@ -31,8 +30,9 @@ from fsm.language.spec import (
     Spec,
     State,
     TurnDetection,
-)  # fmt: skip
+)
 from fsm.language.vocabulary import Vocabulary
+from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
     "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "context", "conditions",

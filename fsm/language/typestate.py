@@ -286,7 +286,7 @@ class Typestate:
         for (state, event), cell in self.spec.cells.items():
             if cell.exact and cell.group is None and flow.reached[state] and (state, event) not in self.live:
                 message = f"'{event}' cannot be in state '{state}'"
-                self.problems.warn(cell.place, "dead-cell", message, "its slots rule it out; take the line away")
+                self.problems.warn(cell.place, "dead-cell", message, "its slots rule it out; delete the line")
         running = {event for _, event in self.live}
         for deadline in self.spec.deadlines.values():
             if deadline.event not in running:
@@ -317,7 +317,7 @@ class Typestate:
                 continue
             what = ", ".join(f"{s.name} {s.domain[v[s.index]]}" for s in waiting)
             hint = "add a deadline whose 'while:' holds here: 'deadlines: {name: {after_ms: .., while: ..}}'"
-            self._once(state.place, "endless-wait", f"'{state.name}' can wait for ever ({what})", hint, situation)
+            self._once(state.place, "endless-wait", f"'{state.name}' can wait forever ({what})", hint, situation)
 
     def _ends(self, conditions: Sequence[Condition], situation: Situation) -> bool:
         """Does some deadline run here, whatever the context is?"""
@@ -332,7 +332,7 @@ class Typestate:
 
     def _once(
         self, place: Place, code: str, message: str, hint: str = "", at: Situation | None = None, *, about: str = ""
-    ) -> None:  # fmt: skip
+    ) -> None:
         """One report for each place, code and what it is about (else the message); the first that is found stands."""
         key = (place, code, about or message)
         if key not in self.reported:

@@ -7,15 +7,13 @@ from typing import Any
 
 from fsm.language.expression import Variable
 from fsm.language.ledger import NO_LEDGER, LedgerProtocol, Ledgers
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Place, Problems, suggestion
-from fsm.language.reading import Reader
-from fsm.language.source import Node
 from fsm.language.vocabulary import PLAIN, EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
+from fsm.language.yaml_nodes import Node
 
 SECTIONS = ("vocabulary", "about", "ledger", "slots", "events", "effects", "presumptions", "errors", "noise")
-EVENT_KEYS = (
-    "about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead"
-)  # fmt: skip
+EVENT_KEYS = ("about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead")
 SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
 EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected")
 SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")

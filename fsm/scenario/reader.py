@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import attrs
 
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems
-from fsm.language.reading import Reader
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 from fsm.scenario.scenario import (
     OUTCOMES,
     Does,
@@ -27,8 +27,21 @@ from fsm.scenario.scenario import (
 )
 
 FILE_KEYS = ("spec", "about", "setups", "talk_key", "context", "scenarios", "unreachable")
-SCENARIO_KEYS = ("about", "spec", "talk_key", "context", "given", "steps", "never", "over", "caller", "provider",
-                 "session", "tools", "expect")  # fmt: skip
+SCENARIO_KEYS = (
+    "about",
+    "spec",
+    "talk_key",
+    "context",
+    "given",
+    "steps",
+    "never",
+    "over",
+    "caller",
+    "provider",
+    "session",
+    "tools",
+    "expect",
+)
 STEP_DOES = ("event", "wire", "after_ms", "within_ms")
 EXPECT_KEYS = ("state", "effects", "includes", "outcome", "variant", "slots", "context", "never")
 STEP_KEYS = (*STEP_DOES, "with", *EXPECT_KEYS, "about")
@@ -145,11 +158,13 @@ class ScenarioReader(Reader):
 
         return Expect(
             self.text(fields["state"]) if "state" in fields else None,
-            effects("effects") if "effects" in fields else None, effects("includes"),
+            effects("effects") if "effects" in fields else None,
+            effects("includes"),
             self.one_of(fields["outcome"], OUTCOMES) if "outcome" in fields else None,
             self.text(fields["variant"]) if "variant" in fields else None,
-            {**self._texts(fields.get("slots")), **self._texts(fields.get("context"))}, effects("never"),
-        )  # fmt: skip
+            {**self._texts(fields.get("slots")), **self._texts(fields.get("context"))},
+            effects("never"),
+        )
 
     def _effects(self, node: Node) -> tuple[EffectMatch, ...]:
         found: list[EffectMatch] = []

@@ -21,7 +21,7 @@ _WHY = {
 
 
 def failure_text(result: Result) -> str:
-    """A failed scenario: where, what was expected and what was so, who decided, the story up to there."""
+    """A failed scenario: where, what was expected and what was so, who decided, the steps up to there."""
     failure = result.failure
     assert failure is not None
     lines = [
@@ -35,7 +35,7 @@ def failure_text(result: Result) -> str:
         lines += [f"      {'':<{width}}  at        {mismatch.place}"] if mismatch.place is not None else []
     lines += [f"    decided at {row}" for row in failure.rows]
     if failure.story:
-        lines += ["    the story up to there:", *(f"      {line}" for line in failure.story)]
+        lines += ["    the steps up to there:", *(f"      {line}" for line in failure.story)]
     return "\n".join(lines)
 
 

@@ -52,7 +52,7 @@ class Mismatch:
 
 @attrs.frozen
 class Failure:
-    """Where a scenario fails, and the story up to there. `rows` are lines of the spec that decided in the last line."""
+    """Where a scenario fails, and the steps up to there. `rows` are lines of the spec that decided in the last line."""
 
     place: Place
     step: str
@@ -283,15 +283,17 @@ def _nested(data: Mapping[str, object]) -> dict[str, object]:
 
 
 def compare(
-    expect: Expect, snapshot: Snapshot, named: Sequence[Step], effects: Sequence[Effect], runner: Runner,
-) -> list[Mismatch]:  # fmt: skip
+    expect: Expect,
+    snapshot: Snapshot,
+    named: Sequence[Step],
+    effects: Sequence[Effect],
+    runner: Runner,
+) -> list[Mismatch]:
     """What is not as expected. `named` are the steps of the line's own events, without those that had waited."""
     return [*_what_came(expect, snapshot, effects, runner), *_what_it_was(expect, named), *_values(expect, runner)]
 
 
-def _what_came(
-    expect: Expect, snapshot: Snapshot, effects: Sequence[Effect], runner: Runner
-) -> Iterator[Mismatch]:  # fmt: skip
+def _what_came(expect: Expect, snapshot: Snapshot, effects: Sequence[Effect], runner: Runner) -> Iterator[Mismatch]:
     """The state and the effects: what a line may wait for."""
     if expect.state not in (None, snapshot.state):
         yield Mismatch("state", str(expect.state), snapshot.state)

@@ -183,6 +183,8 @@ def replayed(machine: TurnSpecMachine, run: Counterexample, name: str, spec: str
             )
     head = [
         f"# Written by `turnspec verify --scenario`: {name}. `turnspec test` replays it.",
-        f"spec: {spec}", f'talk_key: "{TALK_KEY}"', "scenarios:",
-    ]  # fmt: skip
+        f"spec: {spec}",
+        f'talk_key: "{TALK_KEY}"',
+        "scenarios:",
+    ]
     return "\n".join([*head, *scenario_lines(name, draft, outcome[0])]) + "\n"

@@ -10,12 +10,12 @@ kinds of sets can be what a run ends in ("traps"):
 
 - one state in which no fair move can be taken: the run may stand still there, and nobody is treated unfairly;
 - a strongly connected set with at least one edge, in which every fair move is either taken along some edge inside, or
-  impossible in some state inside. Going round the whole set for ever takes each of the former and disables each of the
+  impossible in some state inside. Going round the whole set forever takes each of the former and disables each of the
   latter again and again, so the run is fair. And the other way round: if some fair move is possible in *every* state of
   the set and never taken inside it, it is enabled without interruption, so weak fairness takes it, and the run leaves.
 
 That is why the test intersects what is possible over all states of the set: a move that is possible in one state only,
-however often that state is visited, may be missed for ever (weak fairness promises nothing to it; strong fairness
+however often that state is visited, may be missed forever (weak fairness promises nothing to it; strong fairness
 would). It is enough to look at maximal sets: a larger set has more edges to take moves along and more states to disable
 them in, so if a set passes, so does the maximal one around it. What must be avoided is cut out first: for each promise
 the sets are those among the states where `to` does not hold. Then a trap that a run reaches from `from` without meeting
@@ -69,7 +69,7 @@ class Cycles:
 
     @property
     def candidates(self) -> Iterable[int]:
-        """The states that a trap can be made of, for every promise."""
+        """The states that a trap can be made of, forevery promise."""
         return chain(self.idle, self.alone, *self.sccs)
 
     def _peeled(self) -> tuple[list[int], list[int]]:
@@ -133,9 +133,7 @@ class Cycles:
     def _reached(self, traps: Sequence[frozenset[int]], start: Test, goal: Test) -> Lasso | None:
         """The first trap, by number, that a run from `start` reaches without meeting `goal`."""
         trap_of = {i: trap for trap in traps for i in trap}
-        parent: dict[int, tuple[int, int] | None] = {
-            i: None for i in range(self.ends) if not goal(i) and start(i)
-        }  # fmt: skip
+        parent: dict[int, tuple[int, int] | None] = {i: None for i in range(self.ends) if not goal(i) and start(i)}
         queue = deque(parent)
         while queue:
             i = queue.popleft()

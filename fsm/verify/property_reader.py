@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm.language.expression import Scope
 from fsm.language.problem import Place, Problems
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 from fsm.verify.property import Claim, Properties
 from fsm.world.binding import emitted
 from fsm.world.reader import ActReader, WorldReader

@@ -76,13 +76,6 @@ class SceneVerdict:
         return tuple(k if v == "yes" else f"{k}: {v}" for k, v in self.assumed.items() if v != "no")
 
     @property
-    def bounded_by(self) -> tuple[str, ...]:
-        """What was bounded, for printing with every verdict."""
-        limits = [f"{k} {v}" for k, v in self.bounds.items()]
-        full = [f"{k} of {self.capacities[k]} full {n} times" for k, n in self.cut.items() if n]
-        return (*limits, *full)
-
-    @property
     def outcome(self) -> str:
         if self.violated or self.problems:
             return "FAIL"

@@ -48,9 +48,11 @@ class SearchLimits:
         bounds |= {k: v[self.size] for k, v in (scene.bounds if scene else {}).items()}
         capacities = {c.name: c.capacity for c in world.channels} | dict(scene.capacities if scene else {})
         return WorldSettings(
-            assume | dict(self.assume), bounds | dict(self.bounds), capacities | dict(self.capacities),
+            assume | dict(self.assume),
+            bounds | dict(self.bounds),
+            capacities | dict(self.capacities),
             scene.chosen if scene else {},
-        )  # fmt: skip
+        )
 
 
 class Workbench:
@@ -147,9 +149,7 @@ class Verification:
             return self._finding(p, "unjudged", reason="the search is partial: whether it ever comes is open")
         start, goal, values, known = p.start, p.goal, self.narrator.values, self._known
         assert start is not None and goal is not None
-        lasso = cycles.broken(
-            lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(known.get(i) or values(i)))
-        )  # fmt: skip
+        lasso = cycles.broken(lambda i: bool(start.run(values(i))), lambda i: bool(goal.run(known.get(i) or values(i))))
         return self._finding(p, "violated", self._lasso_run(lasso)) if lasso else self._finding(p, "holds")
 
     def _lasso_run(self, lasso: Lasso) -> Counterexample:
@@ -189,7 +189,7 @@ class Verification:
                 yield Problem(place, "impossible", f"'{event}' does happen in '{state}'", hint, trail)
 
     def _repeated(self) -> Iterable[Problem]:
-        """Effects sent twice in one step: the second says nothing new, and hands are not asked to be idempotent."""
+        """Effects sent twice in one step: the second adds nothing, and no executor is asked to be idempotent."""
         found: dict[Place, Problem] = {}
         for key, (i, label) in self.explorer.uses.items():
             for reaction in self.tables.macros[key].reactions:
@@ -221,13 +221,6 @@ class Verification:
             same = all(before[i] == after[i] for i in reads) and not moved & reads
             if same and deadline.condition.run(after):
                 yield f"{deadline.name} in {self.spec.variables[STATE].domain[after[STATE]]}"
-
-
-def verify(
-    spec: Spec, world: World, properties: Properties, limits: SearchLimits, clock: Clock, tick: Tick = _always
-) -> SceneVerdict:
-    """One exploration, judged."""
-    return Verification(spec, world, properties, limits).run(clock, tick)
 
 
 def scenes(spec: Spec, world: World, size: str) -> tuple[str, ...]:
@@ -267,6 +260,6 @@ def unused_rows(spec: Spec, verdicts: Sequence[SceneVerdict]) -> tuple[Problem, 
             if row.kind in ("ignore", "defer") and row.place not in reached:
                 found.setdefault(row.place, []).append(f"{event} in {state}")
     return tuple(
-        Problem(place, "never-used", f"no run comes to this {'; '.join(uses[:3])}", severity="warning")
+        Problem(place, "never-used", f"no run reaches this {'; '.join(uses[:3])}", severity="warning")
         for place, uses in sorted(found.items())
     )

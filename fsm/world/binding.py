@@ -240,9 +240,11 @@ class Binding:
         for effect in self.spec.vocabulary.effects:
             if effect not in self.world.effects:
                 self.problems.add(
-                    self.world.place, "unknown-effect", f"the world does not answer the effect '{effect}'",
+                    self.world.place,
+                    "unknown-effect",
+                    f"the world does not answer the effect '{effect}'",
                     "add it under 'effects:', with [] if nothing comes of it",
-                )  # fmt: skip
+                )
 
     def unheard(self) -> tuple[Problem, ...]:
         """Events of the vocabulary that nothing in this world brings about: what is said about them is empty."""

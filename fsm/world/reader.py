@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from fsm.language.expression import ALWAYS, Expr, Scope, Variable
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems, SpecError, suggestion
-from fsm.language.reading import Reader
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 from fsm.world.world import (
     CLASSES,
     Act,
@@ -310,7 +310,7 @@ class WorldReader(ActReader):
         chosen = {k.text or "": self.text(v) for k, v in self.entries(fields.get("settings"))}
         return Scene(
             key.text or "", about, assume, limits, sizes or ("quick", "full"), capacities, needs, chosen, key.place
-        )  # fmt: skip
+        )
 
     def _optional(self, node: Node | None) -> str:
         return self.text(node) if node is not None else ""

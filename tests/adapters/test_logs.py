@@ -93,8 +93,10 @@ async def test_a_logger_has_all_names_of_structlogs_and_no_other() -> None:
     with pytest.raises(AttributeError, match="a logger has no 'shout'"):
         log.bind().shout("said")
     assert [(line["level"], line["n"]) for line in lines(stream)] == [
-        ("info", 1), ("info", 2), ("warning", "<not loggable: RuntimeError>")
-    ]  # fmt: skip
+        ("info", 1),
+        ("info", 2),
+        ("warning", "<not loggable: RuntimeError>"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["json", "console"])

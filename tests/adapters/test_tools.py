@@ -149,7 +149,7 @@ ELSEWHERE: dict[str, object] = {"type": "object", "properties": {"city": {"$ref"
         (Tool("weather", weather, parameters=ELSEWHERE), None, '{"city": "Rome"}', "cannot be checked"),
         (Tool("weather", lambda: 10**30), None, "{}", "cannot be written as JSON"),
     ],
-)  # fmt: skip
+)
 async def test_what_goes_wrong_is_told_to_the_model(
     tool: Tool, name: str | None, arguments: str, expected: str, threads: ThreadPoolExecutor
 ) -> None:

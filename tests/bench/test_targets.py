@@ -155,9 +155,11 @@ def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_search_is_judged_by_what_a_save_waits_for_and_by_its_rate() -> None:
     found = [
-        SearchRate("mine", "quick", 50_000, 0.9, 1000.0), SearchRate("mine", "long", 200_000, 1.9, 400.0),
-        SearchRate("slow", "quick", 50_000, 1.1, 1000.0), SearchRate("slow", "long", 200_000, 2.1, 400.0),
-    ]  # fmt: skip
+        SearchRate("mine", "quick", 50_000, 0.9, 1000.0),
+        SearchRate("mine", "long", 200_000, 1.9, 400.0),
+        SearchRate("slow", "quick", 50_000, 1.1, 1000.0),
+        SearchRate("slow", "long", 200_000, 2.1, 400.0),
+    ]
     quick, long, held = verify_lines(found)
     assert (quick.cells["mine"].holds, quick.cells["slow"].holds) == (True, False)
     assert (long.cells["mine"].holds, long.cells["slow"].holds) == (True, False)

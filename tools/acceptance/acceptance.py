@@ -34,7 +34,7 @@ class FreeClient:
 
 @attrs.frozen
 class AcceptOptions:
-    """What is taken for granted by whoever asks: assumptions, which stay as they are said, and how many may be lost."""
+    """What the caller of a check assumes: assumptions, fixed as given, and how many events may be lost."""
 
     assume: Mapping[str, str] = attrs.field(factory=dict)
     losses: int = 0
@@ -73,9 +73,12 @@ class Acceptance:
 
 
 def accept(
-    file: str, log: Sequence[Observation], projection: Projection, options: AcceptOptions = AcceptOptions(),
+    file: str,
+    log: Sequence[Observation],
+    projection: Projection,
+    options: AcceptOptions = AcceptOptions(),
     dialect: str | None = None,
-) -> Acceptance:  # fmt: skip
+) -> Acceptance:
     """One log, whole; without a dialect the first that it has the marks of. KeyError for one that is not there."""
     marks = {mark for o in log for mark in marks_of(o.wire)}
     chosen = projection.dialects[dialect] if dialect else projection.recognised(marks)
@@ -101,9 +104,14 @@ class _Trial:
     """A log, to be tried under one set of assumptions after another."""
 
     def __init__(
-        self, file: str, log: Sequence[Observation], projection: Projection, dialect: Dialect, options: AcceptOptions,
+        self,
+        file: str,
+        log: Sequence[Observation],
+        projection: Projection,
+        dialect: Dialect,
+        options: AcceptOptions,
         marks: Collection[str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.file, self.log, self.projection, self.dialect, self.options = file, log, projection, dialect, options
         world, recorded = projection.world, projection.recorded(marks)
         lossy = {world.loss[1]: "yes"} if options.losses and world.loss is not None else {}
@@ -113,7 +121,7 @@ class _Trial:
         self.tops = {v.index: len(v.domain) - 1 for v in map(world.variable, projection.counters)}
 
     def _unseen(self) -> Iterator[str]:
-        """The roles that leave no trace in this log: a journal of ours does tell of its sockets."""
+        """The roles that leave no trace in this log: a journal of ours does record its sockets."""
         told = {o.type for o in self.log if o.side == "local"}
         rules = [rule for name in told for rule in self.projection.rules["local"].get(name, ())]
         seen = {role for rule in rules for step in rule.roles for role in step}
@@ -141,7 +149,7 @@ class _Run:
         return [self.world.messages[name].code for name in roles]
 
     def run(self) -> Acceptance:
-        """The verdict. Where all of the log is no run, it is the shortest beginning of it that is none that counts."""
+        """The verdict. Where the whole log is not a run, its shortest beginning that is not one counts."""
         try:
             search = self._pass(self.ahead)
             if search.states:
@@ -205,9 +213,13 @@ class _Run:
         return map(bytes, product(*ways))
 
     def _found(
-        self, outcome: Outcome, at: Meaning | None = None, why: str = "", roles: tuple[str, ...] = (),
+        self,
+        outcome: Outcome,
+        at: Meaning | None = None,
+        why: str = "",
+        roles: tuple[str, ...] = (),
         instead: tuple[str, ...] = (),
-    ) -> Acceptance:  # fmt: skip
+    ) -> Acceptance:
         trial, before = self.trial, self.meanings if at is None else self.meanings[: self.meanings.index(at)]
         where = at.observation if at is not None else Observation(0, "local", {})
         stop = Stop(where.line, where.type, roles, instead, why) if outcome != "accepted" else None

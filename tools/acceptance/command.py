@@ -50,9 +50,14 @@ Exit code: 0 all accepted, 1 some not, 2 wrong use.
 @click.option("--strict", is_flag=True, help="Give up no assumption to accept a log.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def command(
-    logs: tuple[str, ...], dialect: str | None, dialects: bool, assume: tuple[str, ...], lose: int, strict: bool,
+    logs: tuple[str, ...],
+    dialect: str | None,
+    dialects: bool,
+    assume: tuple[str, ...],
+    lose: int,
+    strict: bool,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Say of recorded calls (LOG files, - for standard input) whether the world could have produced them.
 
     Where it could not, the first event that no run of it has at that place is shown, with its line and with what could
@@ -87,7 +92,7 @@ def _accepted(name: str, projection: Projection, options: AcceptOptions, dialect
     if not log.observations:
         raise click.UsageError(f"{name}: no event of a Realtime conversation was found")
     if log.skipped:
-        click.echo(f"{log.file}: {log.skipped} lines hold no event and were passed over", err=True)
+        click.echo(f"{log.file}: {log.skipped} lines hold no event and were skipped", err=True)
     return accept(log.file, log.observations, projection, options, dialect)
 
 

@@ -32,8 +32,10 @@ _ANSWERS: Final = {
     "conversation.item.create": "answers_item",
 }
 _TURNS: Final = (
-    "input_audio_buffer.speech_started", "input_audio_buffer.committed", "input_audio_buffer.timeout_triggered",
-)  # fmt: skip
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.committed",
+    "input_audio_buffer.timeout_triggered",
+)
 _SHOWS_ITEM: Final = ("conversation.item.added", "conversation.item.created")
 
 

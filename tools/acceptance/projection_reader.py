@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fsm.language.loader import Fetch, load_vocabulary, merged
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems, SpecError
-from fsm.language.reading import Reader
-from fsm.language.source import Node, read
 from fsm.language.vocabulary import Vocabulary
+from fsm.language.yaml_nodes import Node, read
 from fsm.machine.ledgers import LEDGERS
 from fsm.world.reader import WorldReader
 from fsm.world.world import Act, Rename, Test, World
@@ -117,7 +117,7 @@ class ProjectionReader(Reader):
             self.text(fields["reason"]) if "reason" in fields else "",
             self.text(fields["each"]) if "each" in fields else "",
             self.one_of(fields["do"], tuple(self.world.effects)) if "do" in fields else "",
-        )  # fmt: skip
+        )
         if sum(map(bool, (rule.roles, rule.reason, rule.do))) != 1:
             self.problems.add(node.place, "rule", "a rule has 'roles:', or 'do:', or a 'reason:' why it says nothing")
         return rule

@@ -39,7 +39,7 @@ class Terms:
 class Meaning:
     """What an event stands for. `roles`: one of each, one after the other; none of all: it says nothing, for `reason`.
 
-    `unknown` says why nobody can tell what it stands for.
+    `unknown` says why nobody can know what it stands for.
     """
 
     observation: Observation

@@ -25,7 +25,7 @@ PROJECTION: Final = "worlds/projection.yaml"
 
 @attrs.frozen
 class Log:
-    """What was found in a file; `skipped` counts what was no event."""
+    """What was found in a file; `skipped` counts what was not an event."""
 
     file: str
     observations: tuple[Observation, ...]
@@ -58,7 +58,7 @@ def read_log(name: str, projection: Projection) -> Log:
 
 
 def _of_journal(lines: Iterable[tuple[int, bytes]], projection: Projection) -> Iterator[Observation]:
-    """The wire, and what steps tell of the socket: that it opened, that it ended, that we closed it."""
+    """The wire, and what steps report of the socket: that it opened, that it ended, that we closed it."""
     known = projection.rules["local"]
     for number, text in lines:
         try:

@@ -1,7 +1,7 @@
 """All runs of a world at once that have shown what a log has shown so far: a set of states, moved on event by event.
 
 What no log shows (moves of the provider, of the caller, what is in flight) is free and closed over. Bounded: with more
-states than `most` it is TooManyRunsError, which is no answer. Never here: what an event stands for (.projector).
+states than `most` it is TooManyRunsError, which is not an answer. Never here: what an event stands for (.projector).
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ class AcceptanceSearch:
 
 def frame_of(
     world: World, resets: Sequence[str], cleared: tuple[int, ...], unseen: Collection[str], most: int
-) -> Frame:  # fmt: skip
+) -> Frame:
     """Budgets are put back after every step (a log is as long as it is), but for the losses: they are counted."""
     losses = world.loss[0] if world.loss is not None else ""
     endless = [world.variable(name) for name in world.budgets if name != losses]

@@ -9,7 +9,7 @@ from tools.acceptance.projection import Projection
 
 
 def sentence(found: Acceptance, projection: Projection) -> str:
-    """What came of a log: one line, or several where it is no run of the world."""
+    """What came of a log: one line, or several where it is not a run of the world."""
     lines = [_head(found)]
     if found.stop is not None and found.stop.roles:
         lines.append(f"  it would be {_or(found.stop.roles)} of {projection.world.name}")

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from fsm.language.node_reader import Reader
 from fsm.language.problem import Place, Problem, Problems
-from fsm.language.reading import Reader
-from fsm.language.source import read
+from fsm.language.yaml_nodes import read
 from tools.mutants.mutation import Notice
 
 
@@ -64,7 +64,7 @@ def drifted(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple[Pro
     for name, reason in known.items():
         notice = by_id.get(name)
         if notice is None:
-            found.append(Problem(reason.place, "no-mutant", f"there is no mutant '{name}'", "take the entry away"))
+            found.append(Problem(reason.place, "no-mutant", f"there is no mutant '{name}'", "delete the entry"))
         elif notice.by:
             message = f"'{name}' is noticed by {notice.by}"
             found.append(Problem(reason.place, "noticed", message, f"it is not equivalent: {notice.how}"))

@@ -107,7 +107,7 @@ def negated(guard: Expr | None) -> Expr:
     run = guard.run
     return attrs.evolve(
         guard, text=f"not ({guard.text})", python=f"(not {guard.python})", run=lambda v: not run(v), tree=None
-    )  # fmt: skip
+    )
 
 
 def _on_row(place: Place, edit: EditRow) -> Rewrite:
@@ -182,7 +182,7 @@ def _edits_of_operation(op: Operation) -> list[tuple[str, str, EditList]]:
             ("guard dropped", "", _each(op, lambda o: (attrs.evolve(o, condition=ALWAYS),))),
         ]
     if isinstance(op, Restart):
-        return []  # time is no variable of the world
+        return []  # time is not a variable of the world
     edits: list[tuple[str, str, EditList]] = [(_kind(op, op, "dropped"), "", _each(op, lambda _op: ()))]
     if not isinstance(op, Assign) or (op.variable.index in op.expr.reads and "max" not in op.text):
         edits.append((_kind(op, op, "doubled"), "", _each(op, lambda o: (o, o))))
@@ -217,10 +217,12 @@ def _swapped(first: Operation, second: Operation) -> EditList:
 
 def _on_lists(edit: EditList) -> Rewrite:
     def deep(operations: Operations) -> Operations:
-        return edit(tuple(
-            attrs.evolve(op, then=deep(op.then), otherwise=deep(op.otherwise)) if isinstance(op, Branch) else op
-            for op in operations
-        ))  # fmt: skip
+        return edit(
+            tuple(
+                attrs.evolve(op, then=deep(op.then), otherwise=deep(op.otherwise)) if isinstance(op, Branch) else op
+                for op in operations
+            )
+        )
 
     def rewrite(spec: Spec) -> Spec:
         made: dict[int, Row] = {}  # one new row for each old one: states of a group share them

@@ -141,7 +141,7 @@ class Jury:
                 cut.append(verdict.scene)
         if cut:
             return "", f"too many states in {', '.join(cut)}"
-        return "", f"{searched} scenes come to it" if searched else "no scene comes to it"
+        return "", f"{searched} scenes reach it" if searched else "no scene reaches it"
 
     def _scene(self, broken: Spec, sound: SceneVerdict, limits: SearchLimits) -> _SceneOutcome:
         known = {f.name for f in sound.violated}

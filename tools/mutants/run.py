@@ -82,9 +82,13 @@ class Trial:
 
 
 def report_mutants(
-    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, every: int = 1,
+    names: Sequence[str],
+    specs: Sequence[Spec],
+    progress: SearchProgress,
+    as_json: bool,
+    every: int = 1,
     keep: bool = True,
-) -> int:  # fmt: skip
+) -> int:
     """Breaks each spec and prints who notices; keeps the result beside the explanations, if it is to be kept."""
     good = True
     for name, spec in zip(names, specs, strict=True):
@@ -142,7 +146,7 @@ def _judge(numbers: Sequence[int]) -> list[Notice]:
 
 
 def looked_at(known: Mapping[str, Reason], spec: Spec, every: int) -> dict[str, Reason]:
-    """The explanations of those mutants that each n-th is one of, and of those that there are no more."""
+    """The explanations of those mutants that each n-th is one of, and of those that no longer exist."""
     ranked = {m.id: i for i, m in enumerate(mutants(spec))}
     return {mutant: why for mutant, why in known.items() if ranked.get(mutant, 0) % every == 0}
 
@@ -246,14 +250,14 @@ def summed_up(trial: Trial) -> str:
     total = score(trial.notices)
     lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %"]
     if total.alike:
-        lines.append(f"  {total.alike} more are none: their steps are the spec's own wherever any scene comes to")
+        lines.append(f"  {total.alike} more are equivalent: their steps are the spec's own wherever any scene leads")
     lines.append("")
     lines += [_kinds(trial.notices), "", "  noticed by: " + _by(total), ""]
     for place, why, names in _explained(trial):
         lines += [f"  equivalent: {why}  ({place})", *(f"      {name}" for name in names)]
     missing = unexplained(trial.notices, trial.known)
     if missing:
-        lines += ["", f"  {len(missing)} survive and nobody says why; a property is missing, or an explanation:"]
+        lines += ["", f"  {len(missing)} survive unexplained; add a property, or an explanation:"]
         lines += [f"      {n.place}: {n.id}  ({n.how})" for n in missing]
     lines += [str(problem) for problem in drifted(trial.notices, trial.known)]
     if trial.left:
@@ -265,8 +269,12 @@ def _kinds(notices: Sequence[Notice]) -> str:
     heads = ("type check", "totality", "impossible cell", PROPERTY, "nobody")
     rows: list[tuple[str, ...]] = [("broken", "mutants", "noticed", *heads)]
     for kind, each in scores(notices).items():
-        by = {"type check": each.by.get("typestate", 0), "totality": each.by.get("totality", 0),
-              "impossible cell": each.by.get("cannot_happen", 0), "nobody": each.by.get("", 0)}  # fmt: skip
+        by = {
+            "type check": each.by.get("typestate", 0),
+            "totality": each.by.get("totality", 0),
+            "impossible cell": each.by.get("cannot_happen", 0),
+            "nobody": each.by.get("", 0),
+        }
         by[PROPERTY] = each.total - sum(by.values())
         rows.append((kind, str(each.total), f"{100 * each.share:.1f} %", *(str(by[head]) for head in heads)))
     return columns(rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from adapters.cli.verify import SearchRequest, search_options
+from adapters.cli.search_request import SearchRequest, search_options
 from tools.promela.model import to_lasting_promela, to_promela
 
 

@@ -1,7 +1,7 @@
 """`leads_to` in Promela: a run in which `from` held once and `to` never after, and every fair move gets its turn.
 
 Weak fairness, by move, as fsm.verify.cycles has it, written a second time: a counter goes round the fair moves and
-passes one when it is taken or cannot be; a run that goes round for ever is fair. The model guesses when a promise is
+passes one when it is taken or cannot be; a run that goes round forever is fair. The model guesses when a promise is
 made, stands still if it likes, and is stuck once the promise is kept; so a cycle through the accepting state breaks
 the promise. Which promise a search is about, its environment says. Never here: the step itself (tools.promela.model).
 """

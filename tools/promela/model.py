@@ -44,7 +44,7 @@ class PromelaModel:
 
     def __init__(
         self, spec: Spec, world: World, properties: Properties, settings: WorldSettings, is_lasting: bool = False
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.spec, self.settings = spec, settings
         hooked: dict[str, list[str]] = {}
         for kind, name in properties.hooks:

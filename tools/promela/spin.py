@@ -88,7 +88,7 @@ def _run(folder: Path, command: Sequence[str], seconds: float, more: Mapping[str
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False, env=environment
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise SpinError(f"{command[0]} took more than {seconds:.0f} s") from None
     if done.returncode != 0:

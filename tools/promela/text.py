@@ -83,7 +83,7 @@ def d_step(lines: Sequence[str]) -> Lines:
 
 
 def _body(lines: Sequence[str]) -> Lines:
-    """Comments are no statements."""
+    """Comments are not statements."""
     has = any(not line.lstrip().startswith("/*") for line in lines)
     return indented(lines if has else [*lines, "skip;"])
 

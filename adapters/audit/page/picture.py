@@ -136,8 +136,10 @@ def draw(lanes: Lanes, window: Window, states: Colours, here: float | None = Non
     zoomed, y = here is not None, _TOP
     drawn: list[DrawnLane] = []
     rows = (
-        ("caller", lanes.speech, True), ("agent, heard", lanes.heard, False), ("provider", lanes.generated, zoomed),
-    )  # fmt: skip
+        ("caller", lanes.speech, True),
+        ("agent, heard", lanes.heard, False),
+        ("provider", lanes.generated, zoomed),
+    )
     for name, bars, labelled in rows:
         drawn.append(DrawnLane(name, y, bars=list(_bars(bars, window, _COLOURS, labelled))))
         y += _ROW

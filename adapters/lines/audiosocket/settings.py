@@ -35,7 +35,7 @@ class AudioSocketSettings:
 
     max_connections: int = attrs.field(default=200, validator=gt(0))
     max_refusals: int = attrs.field(default=256, validator=ge(0))
-    """Refused connections that may linger at once to be told so politely; beyond it they are cut."""
+    """Refused connections that may linger at once for a polite refusal; beyond it they are cut."""
     allowed_peers: tuple[Network, ...] = attrs.field(default=(), converter=_networks)
     """Networks calls may come from. Empty: from anywhere that reaches the port (AudioSocket has no authentication)."""
 

@@ -47,7 +47,7 @@ DIGITS_TEXT: Final = "The caller pressed {digits} on the telephone keypad."
 
 @attrs.frozen
 class _Request:
-    """One effect about to be encoded; reads its arguments and names the guilty one."""
+    """One effect about to be encoded; reads its arguments and names the one that is wrong."""
 
     effect: str
     args: Mapping[str, object]
@@ -111,7 +111,7 @@ def _send_tool_output(request: _Request) -> WireEvent:
 
 
 def _send_digits(request: _Request) -> WireEvent:
-    # The item's id is ours, so that its echo can be told from any other.
+    # The item's id is ours, so that its echo can be distinguished from any other.
     text = DIGITS_TEXT.format(digits=request.text("digits"))
     return _item({**_message("user", "input_text", text), "id": request.text("item_id")})
 

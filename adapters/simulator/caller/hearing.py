@@ -70,7 +70,7 @@ class SpeechDetector:
         self._loud_ms = 0.0
 
     def hear_loud(self, at_ms: float, duration_ms: float) -> None:
-        """A loud message. The quiet ones need not be told."""
+        """A loud message. The quiet ones need not be reported."""
         if self._end_ms is None or at_ms - self._end_ms > self._pause_ms:
             self._close()
             self._start_ms, self._loud_ms = at_ms, 0.0

@@ -182,10 +182,12 @@ BODY = {
 @pytest.mark.parametrize(
     "line",
     [
-        f"ERROR Error: {BODY!r}", f"ERROR Error: {json.dumps(BODY)}", json.dumps({"msg": "failed", "err": BODY}),
+        f"ERROR Error: {BODY!r}",
+        f"ERROR Error: {json.dumps(BODY)}",
+        json.dumps({"msg": "failed", "err": BODY}),
         "x RealtimeError(type='invalid_request_error', code=None, message='Audio content of 1', event_id=None)",
     ],
-)  # fmt: skip
+)
 def test_the_body_of_an_error_is_an_error(runner: Auditor, tmp_path: Path, line: str) -> None:
     report = audited(runner, tmp_path, f"call begins\n{line}\n")
     assert (named(report.findings), named(report.notes)) == ([], ["truncate-beyond"])

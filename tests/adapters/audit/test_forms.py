@@ -134,9 +134,11 @@ def ids_of_its_own(rows: list[Row], mark: str) -> list[Row]:
 
 
 CALLS = (
-    ids_of_its_own(CLEAN["spoken_turns"](), "a"), ids_of_its_own(FAILURES["two tools ask"][0](), "b"),
-    ids_of_its_own(CLEAN["truncated"](), "c"), ids_of_its_own(FAILURES["late answer"][0](), "d"),
-)  # fmt: skip
+    ids_of_its_own(CLEAN["spoken_turns"](), "a"),
+    ids_of_its_own(FAILURES["two tools ask"][0](), "b"),
+    ids_of_its_own(CLEAN["truncated"](), "c"),
+    ids_of_its_own(FAILURES["late answer"][0](), "d"),
+)
 
 
 def as_json_context(call: str, row: Row) -> str:

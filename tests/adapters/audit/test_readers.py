@@ -39,11 +39,13 @@ def enveloped(rows: list[Row]) -> str:
     """A JSON log of an application: its own words around an event that is a text."""
     made = [
         {
-            "level": "debug", "event": "ws_send" if row["dir"] == "client" else "ws_receive",
-            "timestamp": f"2026-10-21T10:00:{row['at']:09.6f}Z", "payload": json.dumps(row["event"]),
+            "level": "debug",
+            "event": "ws_send" if row["dir"] == "client" else "ws_receive",
+            "timestamp": f"2026-10-21T10:00:{row['at']:09.6f}Z",
+            "payload": json.dumps(row["event"]),
         }
         for row in rows
-    ]  # fmt: skip
+    ]
     return "".join(json.dumps(row) + "\n" for row in made)
 
 

@@ -154,8 +154,10 @@ def test_a_spec_that_only_one_side_has_is_told(here: Path, monkeypatch: pytest.M
     (here / "specs/mine.yaml").unlink()
     assert "- specs/mine.yaml: removed" in run("HEAD", "--structure").output
     assert json.loads(run("HEAD", "--structure", "--json").stdout)[-1] == {
-        "spec": "specs/mine.yaml", "same": False, "status": "removed",
-    }  # fmt: skip
+        "spec": "specs/mine.yaml",
+        "same": False,
+        "status": "removed",
+    }
 
 
 def test_a_new_spec_must_be_sound(here: Path) -> None:

@@ -116,7 +116,7 @@ def test_lines_out_of_order(tmp_path: Path) -> None:
         (journal_lines()[0].replace('"version":1', '"version":"x"'), "version x of a journal; this reads version 1"),
         ("\xff\n", "this is not JSON"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_journal(tmp_path: Path, first: str, told: str) -> None:
     path = written(tmp_path, [first])
     result = turnspec(path)

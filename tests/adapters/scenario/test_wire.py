@@ -111,6 +111,21 @@ def test_wrong_use_is_told_where(tmp_path: Path, text: str, options: tuple[str, 
     assert said in result.output + (result.stderr or "")
 
 
+def test_an_effect_that_nothing_executes_is_reported_where_it_is_defined(tmp_path: Path) -> None:
+    (tmp_path / "vocabularies").mkdir()
+    for file, old, new in (
+        ("server_vad.yaml", "spec: server_vad", "spec: mine"),
+        ("vocabularies/call.yaml", "  close_uplink: {}\n", "  close_uplink: {}\n  ring_a_bell: {}\n"),
+    ):
+        (tmp_path / file).write_text((specs_folder() / file).read_text().replace(old, new))
+    text = HOLDS.replace("server_vad", "server_vad.yaml").replace("spec: s", "spec: ./s")
+    result = turnspec_test(tmp_path, text)
+    assert result.exit_code == 2
+    assert "vocabularies/call.yaml:" in result.stderr
+    assert "error[spec-fit]: its effect 'ring_a_bell' cannot be executed here" in result.stderr
+    assert turnspec_test(tmp_path, text, "--allow-broken").exit_code == 0
+
+
 def test_json_is_for_programs(tmp_path: Path) -> None:
     result = turnspec_test(tmp_path, FAILS, "--json", "--coverage")
     found = json.loads(result.stdout)
@@ -118,8 +133,10 @@ def test_json_is_for_programs(tmp_path: Path) -> None:
     [scenario] = found["scenarios"]
     assert (scenario["holds"], scenario["line"]) == (False, 4)
     assert scenario["failure"]["mismatches"][0] == {
-        "what": "state", "expected": "configured", "actual": "awaiting_session_created",
-    }  # fmt: skip
+        "what": "state",
+        "expected": "configured",
+        "actual": "awaiting_session_created",
+    }
     assert found["coverage"][0]["rows"]["reached"] == 1
 
 

@@ -75,8 +75,10 @@ def test_problems_are_listed_and_counted_by_the_exit_code(tmp_path: Path) -> Non
     found: dict[str, Any] = json.loads(result.output)
     assert result.exit_code == 1 and not found["ok"]
     assert [(each["line"], each["code"]) for each in found["problems"]] == [
-        (1, "unknown-key"), (2, "type"), (3, "environment")
-    ]  # fmt: skip
+        (1, "unknown-key"),
+        (2, "type"),
+        (3, "environment"),
+    ]
 
 
 def test_what_a_tool_prints_on_import_is_no_output(tmp_path: Path) -> None:

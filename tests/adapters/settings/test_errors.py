@@ -190,7 +190,7 @@ CASES = [
     (TOOL.format("time:nothing", "{type: object}"), "3:15", "tool-import", "no callable 'nothing'"),
     (TOOL.format("ctime", "{type: object}"), "3:15", "tool-import", "module:function"),
     (TOOL.format("broken_of_test:f", "{type: object}"), "3:15", "tool-import", "RuntimeError: boom"),
-    (TOOL.format("exits_of_test:f", "{type: object}"), "3:15", "tool-import", "ends the program"),
+    (TOOL.format("exits_of_test:f", "{type: object}"), "3:15", "tool-import", "exits when it is imported"),
     (TOOL.format("time:ctime", "{type: nonsense}"), "4:17", "tool-schema", "'type: object'"),
     (TOOL.format("time:ctime", "{type: object, properties: 3}"), "4:17", "tool-schema", "not a JSON schema"),
     (TOOL.format("time:ctime", "[a]"), "4:17", "type", "a mapping (a JSON schema)"),

@@ -17,7 +17,7 @@ from adapters.settings.provider import DEFAULT_MODEL
 from adapters.settings.reader import Section, SettingsReader
 from adapters.settings.turns import SemanticVad, ServerVad
 from fsm.language.problem import Problems
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "turnspec.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")

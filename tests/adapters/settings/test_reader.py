@@ -10,7 +10,7 @@ import pytest
 
 from adapters.settings.reader import Between, RejectedError, Section, SettingsReader
 from fsm.language.problem import Problems
-from fsm.language.source import Node, read
+from fsm.language.yaml_nodes import Node, read
 
 
 def _even(reader: SettingsReader, node: Node) -> int:

@@ -88,7 +88,7 @@ def test_what_is_written_in_a_line() -> None:
          "UNDECIDED: no difference in the 1,234 states searched, but not all were"),
         (attrs.evolve(FOUND, witness=ACTS), "they act differently after 2 steps (scene 'turns')"),
         (attrs.evolve(FOUND, witness=attrs.evolve(ACTS, kind="states", steps=ACTS.steps[:1])),
-         "they come to different states after 1 step (scene 'turns')"),
+         "they reach different states after 1 step (scene 'turns')"),
         (attrs.evolve(FOUND, timing=WAITS),
          "the same acts in the same order within quick bounds (1,234 states in 1 scene), but 'patience' 4000 ms became "
          "4500 ms"),
@@ -183,8 +183,10 @@ def test_the_json_is_for_programs() -> None:
     assert found["behaviour"]["witness"]["kind"] == "effects" and found["behaviour"]["complete"] is True
     second = found["behaviour"]["witness"]["steps"][1]
     assert (second["received"], second["old"][0]["effects"], second["new"][0]["place"]) == (
-        ["wire", "bell"], ["greet(hello)"], "x.yaml:6",
-    )  # fmt: skip
+        ["wire", "bell"],
+        ["greet(hello)"],
+        "x.yaml:6",
+    )
     assert (found["traffic"]["compared"], len(found["traffic"]["groups"][0]["calls"])) == (6, 5)
     bare = as_json(diff())
     assert bare["behaviour"] is None and bare["traffic"] is None

@@ -25,7 +25,7 @@ from fsm.journal.journal import (
     encode,
     read,
     step_line,
-)  # fmt: skip
+)
 from fsm.journal.scrub import HIDDEN, scrub
 from fsm.machine.machine import Event
 from tests.fsm.bundle import machine

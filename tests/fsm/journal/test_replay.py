@@ -185,9 +185,11 @@ def test_start_context_and_another_spec_altogether(journal: Journal) -> None:
 
 def test_secrets_hidden_in_the_journal_are_no_difference() -> None:
     cues: tuple[Cue, ...] = (
-        *CALL[:1], *CALL[2:5], ("tool.called", {"call_id": "call_1", "name": "f", "arguments": "{}"}),
+        *CALL[:1],
+        *CALL[2:5],
+        ("tool.called", {"call_id": "call_1", "name": "f", "arguments": "{}"}),
         ("tool.returned", {"call_id": "call_1", "output": "the key is sk-abcdefghijk"}),
-    )  # fmt: skip
+    )
     found = record(machine("server_vad"), cues)
     assert "sk-abc" not in str(found)
     assert any(effect.name == "send_tool_output" for line in found.steps for effect in line.effects)

@@ -139,4 +139,4 @@ class PlainCheck:
                 possible = [c for c in conditions if any(map(c.run, self.completions([c], at)))]
                 if waiting and not all(any(c.run(v) for c in possible) for v in self.completions(possible, at)):
                     what = ", ".join(f"{s.name} {s.domain[at[s.index]]}" for s in waiting)
-                    self.found.add(("endless-wait", f"'{name}' can wait for ever ({what})"))
+                    self.found.add(("endless-wait", f"'{name}' can wait forever ({what})"))

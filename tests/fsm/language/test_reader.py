@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from fsm.language.problem import SpecError
-from fsm.language.source import plain, read
+from fsm.language.yaml_nodes import plain, read
 from tests.fsm.bundle import PARTS, Change, line_of, loaded, problems_of
 from tests.fsm.language.mini import HOUSE, changed, found, said
 
@@ -250,7 +250,7 @@ SPECS: dict[str, tuple[str, str]] = {
         HOUSE.replace("mood: {values: [calm, cross, angry]}", "mood: calm"),
         "mini.yaml:6:9: error[type]: a mapping is expected here, this is a text",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from fsm.language import spec_reader, vocabulary_reader
 from fsm.language.schema import spec_schema, vocabulary_schema
-from fsm.language.source import plain, read
+from fsm.language.yaml_nodes import plain, read
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, SPECS, loaded, text_of
 

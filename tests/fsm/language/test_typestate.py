@@ -121,15 +121,16 @@ def test_a_cell_without_an_answer() -> None:
 def test_an_event_the_slots_rule_out_needs_no_answer_and_an_answer_to_it_is_dead() -> None:
     words = WORDS.replace("  visit.requested", "  sun.rose: {from: socket, when: {lamp: [lost]}}\n  visit.requested")
     assert {p.message for p in found(HOUSE, words)} == {
-        "'sun.rose' has no answer in state 'hall'", "'sun.rose' has no answer in state 'garden'",
-    }  # fmt: skip
+        "'sun.rose' has no answer in state 'hall'",
+        "'sun.rose' has no answer in state 'garden'",
+    }
     never_lost = HOUSE.replace("[presume(bulb_gone)]", "[]")
     assert found(never_lost, words) == ()
     dead = changed((RANG, RANG + "      sun.rose: {do: []}\n"), text=never_lost)
     warning = next(w for w in load_mini(dead, words).warnings if "sun" in w.message)
     assert str(warning) == (
         "mini.yaml:16:7: warning[dead-cell]: 'sun.rose' cannot be in state 'hall'\n"
-        "    its slots rule it out; take the line away"
+        "    its slots rule it out; delete the line"
     )
 
 
@@ -178,8 +179,9 @@ def test_what_is_wrong_in_a_group_is_reported_for_each_of_its_states() -> None:
     text = changed((RANG, ""), ("      bell.rang: {to: hall}\n", ""))
     problems = found(f"{text}groups:\n  house:\n    states: [hall, garden]\n    on:\n{rows}")
     assert [p.message for p in problems if p.code == "two-answers"] == [
-        "'bell.rang' in state 'garden' has two answers", "'bell.rang' in state 'hall' has two answers",
-    ]  # fmt: skip
+        "'bell.rang' in state 'garden' has two answers",
+        "'bell.rang' in state 'hall' has two answers",
+    ]
 
 
 def test_entry_operations_see_the_state_that_is_entered() -> None:
@@ -202,18 +204,20 @@ def test_a_state_that_is_never_left() -> None:
         ("      bulb.stolen: {to: cellar}\n", "      bulb.stolen: {do: []}\n"),
         ("      bell.rang: {to: hall}\n", "      bell.rang: {do: []}\n"),
         ("      bulb.lit: {do: []}\n", "      bulb.lit: {to: cellar}\n"),
-    )  # fmt: skip
+    )
     problem = only(found(text), "no-way-out")
     assert (at(problem), problem.message, problem.hint) == (
-        (22, 3), "state 'garden' is never left", "no row leads out of it",
-    )  # fmt: skip
+        (22, 3),
+        "state 'garden' is never left",
+        "no row leads out of it",
+    )
 
 
 def test_a_wait_that_nobody_ends() -> None:
     text = changed(("while: lamp == on}", "while: lamp == on and tired}"))
     problems = found(text)
     assert {p.code for p in problems} == {"endless-wait"}
-    assert (at(problems[0]), problems[0].message) == ((12, 3), "'hall' can wait for ever (lamp on)")
+    assert (at(problems[0]), problems[0].message) == ((12, 3), "'hall' can wait forever (lamp on)")
     assert problems[0].trail[-1] == "hall: bulb.lit  (mini.yaml:17:17)  -> lamp on"
 
 

@@ -27,7 +27,7 @@ GUARDED = HOUSE.replace(
     "    - {if: lamp == on and tired, to: hall}\n"
     "    - {if: lamp == on and not tired, do: [presume(bulb_gone)], to: hall}\n"
     "    - {if: else, to: cellar}\n"
-)  # fmt: skip
+)
 
 
 def finding(problem: Problem) -> tuple[str, str]:

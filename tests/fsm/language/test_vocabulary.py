@@ -83,7 +83,7 @@ VOCABULARIES: dict[str, tuple[str, str]] = {
         words(("open_door: {}", "open_door: {to: porter}")),
         "words.yaml:16:19: error[unknown-name]: 'porter' is not known here",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
@@ -101,14 +101,15 @@ LOOSE: dict[str, tuple[str, str]] = {
         "    did you mean 'bulb.broke'?",
     ),
     "an error without an event": (
-        WORDS + "errors:\n  - {code: dark}\n", "words.yaml:24:5: error[missing]: an error needs 'event:'",
+        WORDS + "errors:\n  - {code: dark}\n",
+        "words.yaml:24:5: error[missing]: an error needs 'event:'",
     ),
     "an effect whose rejection is no event": (
         words(("open_door: {}", "open_door: {to: provider, rejected: bulb.borke}")),
         "words.yaml:16:39: error[unknown-event]: 'bulb.borke' is not an event of the vocabulary\n"
         "    did you mean 'bulb.broke'?",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", LOOSE)

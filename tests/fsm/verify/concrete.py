@@ -22,12 +22,14 @@ WIRE_EFFECTS = {
     "digits": "send_digits", "commit": "commit_audio", "clear_audio": "clear_audio",
 }  # fmt: skip
 STATUS: dict[str, dict[str, object]] = {
-    "done_completed": {"status": "completed", "outputs": 1}, "done_incomplete": {"status": "incomplete"},
+    "done_completed": {"status": "completed", "outputs": 1},
+    "done_incomplete": {"status": "incomplete"},
     "done_filtered": {"status": "incomplete", "reason": "content_filter"},
     "done_interrupted": {"status": "cancelled", "reason": "turn_detected"},
-    "done_cancelled": {"status": "cancelled", "reason": "client_cancelled"}, "done_failed": {"status": "failed"},
+    "done_cancelled": {"status": "cancelled", "reason": "client_cancelled"},
+    "done_failed": {"status": "failed"},
     "done_fatal": {"status": "failed", "code": "insufficient_quota"},
-}  # fmt: skip
+}
 TALK_KEY = "#"
 OVER = {
     "completes",

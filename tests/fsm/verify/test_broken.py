@@ -12,7 +12,7 @@ from adapters.verify.run import Environment, load_environment
 from fsm.language.problem import SpecError
 from fsm.verify.sequence_diagram import mermaid
 from fsm.verify.verdict import SceneVerdict
-from fsm.verify.verify import SearchLimits, verify
+from fsm.verify.verify import SearchLimits, Verification
 from tests.fsm.verify import house
 
 # controller: scene, turns, the property that fails, and the steps of its shortest run
@@ -43,7 +43,7 @@ def around() -> Environment:
 def verdict(path: Path, scene: str, turns: int) -> SceneVerdict:
     spec = load_spec(path, typestate=False).spec
     limits = SearchLimits(scene, bounds={"turns": turns})
-    return verify(spec, around().world, around().properties, limits, lambda: 0.0)
+    return Verification(spec, around().world, around().properties, limits).run(lambda: 0.0)
 
 
 def test_every_broken_controller_is_here() -> None:

@@ -131,7 +131,7 @@ class Compared:
 
 def compared(
     journal: Journal, spec: Spec, world: World, assume: Mapping[str, str] | None = None, losses: int = 0
-) -> Compared:  # fmt: skip
+) -> Compared:
     """A journal, whole."""
     lossy = {"events_may_be_lost": "yes"} if losses else {}
     stepwise = Stepwise(journal, spec, world, {**lossy, **(assume or {})}, losses)

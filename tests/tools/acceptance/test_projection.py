@@ -59,7 +59,7 @@ def test_what_it_adds_to_the_world_is_off_for_every_spec() -> None:
     [
         ("  session.updated:               {roles: [updated]}\n", "", "missing"),
         ("  provider.refused:        {roles: [refused]}\n", "", "missing"),
-        ("  audio: \"audio", "  audio_mute: \"audio", "unknown-name"),
+        ('  audio: "audio', '  audio_mute: "audio', "unknown-name"),
         ("{roles: [session_created]}\n  session.updated", "{roles: [session_made]}\n  session.updated", "unknown-name"),
         ("who: [shown_item]", "who: [seen_item]", "unknown-name"),
         ("needs: events_may_come_twice", "needs: events_may_come_thrice", "unknown-name"),
@@ -72,7 +72,7 @@ def test_what_it_adds_to_the_world_is_off_for_every_spec() -> None:
         ("begins: {link: none}", "begins: {link: nowhere}", "unknown-name"),
         ("projection: realtime_wire\n", "", "missing"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_told_with_its_place(old: str, new: str, code: str) -> None:
     found = problems((old, new))
     assert code in {p.code for p in found}

@@ -20,10 +20,16 @@ from tools.promela.spin import Opinion, SpinError, broken_promises, missing, rea
 from tools.promela.text import expression
 
 BROKEN = {  # a scene in which each shows what it does, or its safety
-    "answer_tool_twice": "tools", "ask_after_each_tool": "tools", "ask_while_caller_speaks": "turns",
-    "cancel_and_create": "turns", "check_then_send": "turns", "forget_the_owed_answer": "turns",
-    "log_the_rejection": "turns", "update_before_created": "turns", "wait_for_created": "loss",
-}  # fmt: skip
+    "answer_tool_twice": "tools",
+    "ask_after_each_tool": "tools",
+    "ask_while_caller_speaks": "turns",
+    "cancel_and_create": "turns",
+    "check_then_send": "turns",
+    "forget_the_owed_answer": "turns",
+    "log_the_rejection": "turns",
+    "update_before_created": "turns",
+    "wait_for_created": "loss",
+}
 
 
 @pytest.fixture
@@ -53,9 +59,7 @@ def test_expressions_mean_the_same_in_promela() -> None:
     scope = Scope([Variable("a", colours, 0, 0, "world"), Variable("b", colours, 0, 1, "world")])
     names = ["w_a", "w_b"]
     truth = scope.truth("not (a == red and b in (green, blue)) or a not in (blue,)", NOWHERE)
-    assert expression(truth, names.__getitem__) == (
-        "(!(((w_a == 0) && (w_b == 1 || w_b == 2))) || !(w_a == 2))"
-    )  # fmt: skip
+    assert expression(truth, names.__getitem__) == ("(!(((w_a == 0) && (w_b == 1 || w_b == 2))) || !(w_a == 2))")
     larger = scope.value("max(a, b)", NOWHERE, scope.variables["a"])
     assert expression(larger, names.__getitem__) == "(w_a > w_b -> w_a : w_b)"
 

@@ -91,10 +91,6 @@ class SimulatedConversation:
     def find(self, item_id: object) -> ConversationItem | None:
         return next((item for item in self.items if item.id == item_id), None)
 
-    def previous_of(self, item: ConversationItem) -> str | None:
-        index = self.items.index(item)
-        return self.items[index - 1].id if index else None
-
     def previous_when_done(self, item: ConversationItem) -> str | None:
         """As the server writes it: null for a model item that follows the conversation's first item (a quirk)."""
         index = self.items.index(item) if item in self.items else 0

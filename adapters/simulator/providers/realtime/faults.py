@@ -130,7 +130,7 @@ class AtMoment(PlannedFault):
 
     def __attrs_post_init__(self) -> None:
         if [self.at_s, self.after, self.after_client].count(None) != 2:
-            raise ValueError("exactly one of at_s, after, after_client says when")
+            raise ValueError("give exactly one of at_s, after, after_client")
 
 
 def _close_code(_fault: object, _field: object, code: int) -> None:

@@ -29,7 +29,7 @@ _PATIENCE = {"low": 2.0, "medium": 1.0, "auto": 1.0, "high": 0.5}
 
 
 class InputAudio:
-    """One session's input. `on_turn_began` and `on_turn_ended` are told with the time."""
+    """One session's input. `on_turn_began` and `on_turn_ended` are called with the time."""
 
     def __init__(
         self, context: SessionContext, on_turn_began: Callable[[float], None], on_turn_ended: Callable[[float], None]

@@ -203,9 +203,10 @@ def _check_names(fault: PlannedFault) -> None:
     """A fault on an event that nobody ever sends would strike nothing, and nobody would notice."""
     is_clients = isinstance(fault, IgnoreClient | DelayClient)
     for key, known in (
-        ("type", CLIENT_FIELDS if is_clients else SERVER_FIELDS), ("after", SERVER_FIELDS),
+        ("type", CLIENT_FIELDS if is_clients else SERVER_FIELDS),
+        ("after", SERVER_FIELDS),
         ("after_client", CLIENT_FIELDS),
-    ):  # fmt: skip
+    ):
         name = getattr(fault, key, None)
         if name is not None and name not in known:
             who = "client" if known is CLIENT_FIELDS else "provider"

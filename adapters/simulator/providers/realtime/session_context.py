@@ -114,8 +114,3 @@ class SessionStats:
     def received_types(self) -> list[str]:
         """The types of the client's events in order, without the appends."""
         return [seen.type for seen in self.received]
-
-    def sent_types(self) -> list[str]:
-        """The types of the server's events in order, as they left; a run of the same delta counts once."""
-        types = [seen.type for seen in self.sent]
-        return [kind for i, kind in enumerate(types) if not (kind.endswith(".delta") and i and types[i - 1] == kind)]

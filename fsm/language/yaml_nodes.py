@@ -41,9 +41,9 @@ class Node:
 
 
 def read(text: str, file: str, found: Problems | None = None) -> Node:
-    """The document of a YAML text. Raises SpecError: not YAML, a key written twice, an alias, a key that is no text.
+    """The document of a YAML text. Raises SpecError: not YAML, a key written twice, an alias, a key that is not a text.
 
-    With `found`, a key that is written twice or is no text is put there instead, and reading goes on.
+    With `found`, a key that is written twice or is not a text is reported there instead, and reading goes on.
     """
     problems = Problems() if found is None else found
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsm.language.problem import Problems, suggestion
-from fsm.language.source import Node
+from fsm.language.yaml_nodes import Node
 
 
 class Reader:

@@ -1,0 +1,124 @@
+"""What the commands of `verify` share: which specs to search, in what, how far. Never what is asked of a search."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+import click
+
+from adapters.specs import BUNDLED, load_spec
+from adapters.verify.run import (
+    Environment,
+    SearchProgress,
+    VerifyOptions,
+    all_searched,
+    load_environment,
+    without_collector,
+)
+from fsm.language.problem import SpecError, suggestion
+from fsm.language.spec import Spec
+from fsm.verify.verdict import SceneVerdict
+
+
+@attrs.frozen
+class SearchRequest:
+    """Which specs are to be searched, as they were named and as they were loaded, in what, and how far."""
+
+    names: Sequence[str]
+    specs: Sequence[Spec]
+    environment: Environment
+    options: VerifyOptions
+    progress: SearchProgress
+    typestate: bool
+
+    def searched(self) -> dict[str, tuple[SceneVerdict, ...]]:
+        """Full bounds are searched by several processes; quick ones are done before those have begun."""
+        options, progress = self.options, self.progress
+        if options.size == "full" and len(options.limits(self.specs[0], self.environment.world)) > 1:
+            from adapters.verify.parallel import spread  # processes: only where somebody asks for them
+
+            return spread(self.names, self.specs, options, progress, self.typestate)
+        return {spec.name: all_searched(spec, self.environment, options, progress) for spec in self.specs}
+
+
+def search_options(function: Callable[..., int]) -> Callable[..., None]:
+    """Gives a command SPECs and what narrows a search: `function(request, ...)` returns the exit code.
+
+    Ends the program with 2 for a spec that has problems.
+    """
+
+    @click.argument("specs", nargs=-1, metavar="[SPEC]...")
+    @click.option(
+        "--full", is_flag=True, help="Full bounds (all bundled specs in about three minutes), not quick ones."
+    )
+    @click.option(
+        "--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times."
+    )
+    @click.option(
+        "--assume",
+        multiple=True,
+        metavar="NAME[=VALUE]",
+        help="Switch an assumption in every scene (=yes if no value is given).",
+    )
+    @click.option(
+        "--bound", multiple=True, metavar="NAME=N", help="How often something may happen: turns, calls, losses ..."
+    )
+    @click.option("--allow-broken", is_flag=True, help="Run also what the type check refuses.")
+    @functools.wraps(function)
+    def command(
+        specs: tuple[str, ...],
+        full: bool,
+        scenes: tuple[str, ...],
+        assume: tuple[str, ...],
+        bound: tuple[str, ...],
+        allow_broken: bool,
+        **more: Any,
+    ) -> None:
+        names, progress = specs or BUNDLED, SearchProgress(quiet=more.get("as_json", False))
+        try:
+            with without_collector():
+                environment = load_environment()
+                options = _options(environment, full, scenes, assume, bound)
+                loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
+            status = function(SearchRequest(names, loaded, environment, options, progress, not allow_broken), **more)
+        except SpecError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+        sys.exit(status)
+
+    return command
+
+
+def _options(
+    environment: Environment, full: bool, scenes: Sequence[str], assume: Sequence[str], bound: Sequence[str]
+) -> VerifyOptions:
+    """The options, checked against the world; UsageError with the nearest name."""
+    world = environment.world
+    for name in scenes:
+        known("scene", name, world.scenes)
+    assumed = {}
+    for text in assume:
+        name, _, value = text.partition("=")
+        known("assumption", name, world.assumptions)
+        values = world.assumptions[name].values
+        known(f"value of {name}", value or "yes", values)
+        assumed[name] = value or "yes"
+    bounds = {}
+    for text in bound:
+        name, _, value = text.partition("=")
+        known("bound", name, world.bounds)
+        if not value.isdigit() or int(value) > 9:
+            raise click.UsageError(f"--bound {text}: a number from 0 to 9 is wanted, e.g. --bound {name}=2")
+        bounds[name] = int(value)
+    return VerifyOptions("full" if full else "quick", scenes, assumed, bounds)
+
+
+def known(what: str, name: str, names: Iterable[str]) -> None:
+    """UsageError, with the nearest name, for a name that is not there."""
+    found = list(names)
+    if name not in found:
+        raise click.UsageError(f"there is no {what} '{name}'; {suggestion(name, found)}")
