@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout, PlayoutStats
@@ -24,6 +25,10 @@ class AgentAudioPath:
     @property
     def stats(self) -> PlayoutStats:
         return self._playout.stats
+
+    def unheard(self) -> list[dict[str, Any]]:
+        """What was not heard to its end, as a flush would report it now."""
+        return self._playout.unheard()
 
     def pull(self) -> bytes | None:
         """The frame for the 20 ms that begin now; None is silence."""

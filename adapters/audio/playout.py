@@ -123,6 +123,10 @@ class Playout:
         """From `playout.started` to `playout.drained` or `playout.flushed`."""
         return bool(self._started)
 
+    def unheard(self) -> list[dict[str, Any]]:
+        """What was not heard to its end, as a flush would report it now."""
+        return [self._report(item) for item in self._items.values() if self._is_unheard(item)]
+
     @property
     def stats(self) -> PlayoutStats:
         counted, ms = self._counted, self.format.ms

@@ -60,10 +60,10 @@ class Uplink:
         if before < self._committable_bytes <= sent_bytes:
             self._on_fact("uplink.committable", {})
 
-    def open(self) -> None:
-        """Send what was kept, in order, and let through what follows. Nothing happens when already open."""
+    def open(self) -> bytes:
+        """Send what was kept, in order, and let through what follows; returns what was sent. When open: nothing."""
         if self.is_open:
-            return
+            return b""
         self.is_open = True
         self._sent_bytes = 0
         kept = b"".join(self._kept)
@@ -71,6 +71,7 @@ class Uplink:
         self._kept_bytes = 0
         for start in range(0, len(kept), self._piece_bytes):
             self.hear(kept[start : start + self._piece_bytes])
+        return kept
 
     def close(self) -> None:
         """From here frames are kept or dropped."""

@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from adapters.audio.agent_audio import AgentAudioPath
-from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
+from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import Transcoder
 from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
@@ -88,12 +88,12 @@ class Call:
         )  # fmt: skip
         keep_ms = 0 if self._machine.spec.turn_detection.manual else limits.caller_audio_kept_ms
         uplink = Uplink(payload, discard, self._fact, keep_ms=keep_ms)
-        uncommitted = UncommittedAudio(payload, keep_ms)
+        unanswered = UnansweredAudio(payload, keep_ms)
         recorder = None
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
-        return CallerAudioPath(transcoder, uplink, silence, uncommitted, recorder)
+        return CallerAudioPath(transcoder, uplink, silence, unanswered, recorder)
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits
@@ -213,7 +213,19 @@ class Call:
     # --- what the components report -----------------------------------------------------------------------------------
 
     def _fact(self, name: str, data: Mapping[str, object]) -> None:
+        self._witness(name, data)
         self._mailbox.put(Event(name, data), "audio")
+
+    def _witness(self, name: str, data: Mapping[str, object]) -> None:
+        """What the caller has heard is what a later session is told, and what was answered is not said again."""
+        items, response_id = data.get("items"), str(data.get("response_id"))
+        match name:
+            case "playout.flushed" | "playout.dropped" if isinstance(items, list):
+                self._history.agent_cut(items)
+            case "playout.silent":
+                self._history.agent_silent(response_id)
+            case "playout.heard":
+                self._caller_audio.answer_heard(response_id)
 
     def _tool_returned(self, call_id: str, output: str) -> None:
         self._mailbox.put(Event("tool.returned", {"call_id": call_id, "output": output}), f"tool:{call_id}")

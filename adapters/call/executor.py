@@ -126,7 +126,8 @@ class Executor:
         self._components.wire_out(event)
 
     def _restore_history(self, _args: Args) -> None:
-        for event in self._components.provider.encode_history(self._components.history.items()):
+        items = self._components.history.items(self._components.agent_audio.unheard())
+        for event in self._components.provider.encode_history(items):
             self._write(event)
 
     # --- the caller ---------------------------------------------------------------------------------------------------

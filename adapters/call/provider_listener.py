@@ -15,6 +15,7 @@ from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
 from adapters.providers.provider import (
+    AgentPiece,
     AgentSaid,
     AudioDelta,
     AudioGenerated,
@@ -22,6 +23,7 @@ from adapters.providers.provider import (
     CallerStarted,
     ConnectionEnding,
     DecodeFailure,
+    ItemCompleted,
     Provider,
     ResponseGenerated,
     ResponseStarted,
@@ -64,6 +66,8 @@ class ProviderListener:
     def on_audio(self, delta: AudioDelta) -> None:
         if not self.is_left:
             self.agent_audio.push(delta.response_id, delta.item_id, delta.content_index, delta.payload)
+            duration_ms = len(delta.payload) * 1000 / self.provider.audio_out.bytes_per_second
+            self.history.agent_sounded(delta.response_id, AgentPiece(delta.item_id, delta.content_index), duration_ms)
 
     def on_event(self, event: WireEvent) -> None:
         if self.is_left:
@@ -85,21 +89,30 @@ class ProviderListener:
         match note:
             case AudioGenerated(response_id, item_id, content_index):
                 self.agent_audio.end_content(response_id, item_id, content_index)
-            case ResponseGenerated(response_id):
-                self.caller_audio.turn_held()
-                if response_id:
-                    self.agent_audio.end_response(response_id)
-            case ResponseStarted():
-                self.caller_audio.turn_held()
+            case AgentSaid(piece, text, is_all):
+                self.history.agent_said(piece, text, is_all=is_all)
+            case ItemCompleted(item_id):
+                self.history.item_completed(item_id)
+            case ResponseStarted(response_id):
+                self.caller_audio.response_began(response_id)
+            case ResponseGenerated(response_id, is_whole):
+                self._end_response(response_id, is_whole)
             case CallerStarted():
                 self.caller_audio.turn_began()
             case TurnAccepted(item_id):
-                self.caller_audio.turn_held()
+                self.caller_audio.turn_committed(item_id)
                 self.history.turn(item_id)
             case CallerSaid(item_id, text):
-                self.history.caller_said(item_id, text)
-            case AgentSaid(text):
-                self.history.agent_said(text)
+                self.caller_audio.turn_written_down(item_id)
+                if text:
+                    self.history.caller_said(item_id, text)
+
+    def _end_response(self, response_id: str, is_whole: bool) -> None:
+        self.caller_audio.response_began(response_id)  # if that was lost
+        if is_whole:
+            self.history.response_completed(response_id)
+        if response_id:
+            self.agent_audio.end_response(response_id)
 
     def _put(self, name: str, data: dict[str, object]) -> None:
         if not self.is_left:

@@ -16,6 +16,7 @@ import attrs
 import orjson
 
 from adapters.providers.provider import (
+    AgentPiece,
     AgentSaid,
     AudioDelta,
     AudioGenerated,
@@ -25,6 +26,7 @@ from adapters.providers.provider import (
     EncodingError,
     HistoryItem,
     HistoryMessage,
+    ItemCompleted,
     ResponseGenerated,
     ResponseStarted,
     TurnAccepted,
@@ -245,35 +247,61 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _audio_ended(event: WireEvent) -> WireNote:
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _piece(event: WireEvent) -> AgentPiece:
     index = event.get("content_index")
-    ids = _text(event.get("response_id")), _text(event.get("item_id"))
-    return AudioGenerated(*ids, index if isinstance(index, int) else 0)
+    return AgentPiece(_text(event.get("item_id")), index if isinstance(index, int) else 0)
+
+
+def _audio_ended(event: WireEvent) -> WireNote:
+    piece = _piece(event)
+    return AudioGenerated(_text(event.get("response_id")), piece.item_id, piece.content_index)
+
+
+def _response_started(event: WireEvent) -> WireNote:
+    return ResponseStarted(_text(_object(event.get("response")).get("id")))
 
 
 def _response_ended(event: WireEvent) -> WireNote:
-    response = event.get("response")
-    return ResponseGenerated(_text(response.get("id")) if isinstance(response, dict) else "")
+    response = _object(event.get("response"))
+    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed")
+
+
+def _item_ended(event: WireEvent) -> WireNote | None:
+    item = _object(event.get("item"))
+    item_id = _text(item.get("id"))
+    return ItemCompleted(item_id) if item_id and item.get("status") == "completed" else None
 
 
 def _agent_said(event: WireEvent) -> WireNote | None:
     text = _text(event.get("transcript") or event.get("text")).strip()
-    return AgentSaid(text) if text else None
+    return AgentSaid(_piece(event), text, is_all=True) if text else None
+
+
+def _agent_saying(event: WireEvent) -> WireNote | None:
+    text = _text(event.get("delta"))
+    return AgentSaid(_piece(event), text, is_all=False) if text else None
 
 
 def _caller_said(event: WireEvent) -> WireNote | None:
-    text = _text(event.get("transcript")).strip()
-    return CallerSaid(_text(event.get("item_id")), text) if text else None
+    transcript = event.get("transcript")
+    return CallerSaid(_text(event.get("item_id")), transcript.strip()) if isinstance(transcript, str) else None
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "input_audio_buffer.speech_started": lambda _: CallerStarted(),
     "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
-    "response.created": lambda _: ResponseStarted(),
+    "response.created": _response_started,
     "response.done": _response_ended,
+    "response.output_item.done": _item_ended,
     "response.output_audio.done": _audio_ended,
     "response.audio.done": _audio_ended,
+    "response.output_audio_transcript.delta": _agent_saying,
+    "response.audio_transcript.delta": _agent_saying,
     "response.output_audio_transcript.done": _agent_said,
     "response.audio_transcript.done": _agent_said,
     "response.output_text.done": _agent_said,

@@ -14,6 +14,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
 from adapters.providers.provider import (
+    AgentPiece,
     AgentSaid,
     AudioDelta,
     AudioGenerated,
@@ -24,6 +25,7 @@ from adapters.providers.provider import (
     HistoryItem,
     HistoryMessage,
     HistoryToolCall,
+    ItemCompleted,
     ResponseGenerated,
     ResponseStarted,
     TurnAccepted,
@@ -305,18 +307,47 @@ NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
         {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u1", "transcript": " Hi. "},
         CallerSaid("u1", "Hi."),
     ),
-    "no words": ({"type": "conversation.item.input_audio_transcription.completed", "transcript": " "}, None),
+    "no words": (
+        {"type": "conversation.item.input_audio_transcription.completed", "transcript": " "},
+        CallerSaid("", ""),
+    ),
     "words that are none": (
         {"type": "conversation.item.input_audio_transcription.completed", "item_id": {}, "transcript": ["Hi"]},
         None,
     ),
-    "the agent's words": ({"type": "response.output_audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
-    "the agent's words in beta": ({"type": "response.audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
-    "the agent's text": ({"type": "response.output_text.done", "text": "Yes."}, AgentSaid("Yes.")),
-    "a part of them": ({"type": "response.output_audio_transcript.delta", "delta": "Ye"}, None),
-    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseStarted()),
-    "its end": ({"type": "response.done", "response": {"id": "r1"}}, ResponseGenerated("r1")),
-    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseGenerated("")),
+    "the agent's words": (
+        {"type": "response.output_audio_transcript.done", "item_id": "i1", "content_index": 1, "transcript": "Yes."},
+        AgentSaid(AgentPiece("i1", 1), "Yes.", is_all=True),
+    ),
+    "the agent's words in beta": (
+        {"type": "response.audio_transcript.done", "transcript": "Yes."},
+        AgentSaid(AgentPiece("", 0), "Yes.", is_all=True),
+    ),
+    "the agent's text": (
+        {"type": "response.output_text.done", "text": "Yes."},
+        AgentSaid(AgentPiece("", 0), "Yes.", is_all=True),
+    ),
+    "a part of them": (
+        {"type": "response.output_audio_transcript.delta", "item_id": "i1", "delta": " Ye"},
+        AgentSaid(AgentPiece("i1", 0), " Ye", is_all=False),
+    ),
+    "a part of nothing": ({"type": "response.output_audio_transcript.delta", "item_id": "i1", "delta": []}, None),
+    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseStarted("r1")),
+    "a response without a name": ({"type": "response.created", "response": ["r1"]}, ResponseStarted("")),
+    "its end": (
+        {"type": "response.done", "response": {"id": "r1", "status": "completed"}},
+        ResponseGenerated("r1", is_whole=True),
+    ),
+    "its cancellation": (
+        {"type": "response.done", "response": {"id": "r1", "status": "cancelled"}},
+        ResponseGenerated("r1", is_whole=False),
+    ),
+    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseGenerated("", is_whole=False)),
+    "an item": (
+        {"type": "response.output_item.done", "item": {"id": "i1", "status": "completed"}},
+        ItemCompleted("i1"),
+    ),
+    "an item that was cut": ({"type": "response.output_item.done", "item": {"id": "i1", "status": "incomplete"}}, None),
     "the end of audio": (
         {"type": "response.output_audio.done", "response_id": "r1", "item_id": "i1", "content_index": 1},
         AudioGenerated("r1", "i1", 1),
