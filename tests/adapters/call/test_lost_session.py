@@ -43,7 +43,7 @@ async def test_a_turn_whose_session_is_lost_is_answered_once(when: str, spec: st
     assert played.caller.notes == () and len(played.caller.agent_speech) == 2, told
     assert max(played.caller.reply_ms) < 2500 and played.caller.longest_silence_ms < 2500, told
     said_again = when == "after the commit"  # found by the provider in the moment in which the spec asks for its answer
-    assert played.summary.as_json()["rejections"] <= said_again
+    assert played.summary.as_json()["rejections"] in range(said_again + 1)
     assert played.sessions[-1].user_turns == 1, "what the caller said, and not an answer to nothing"
 
 
@@ -53,7 +53,7 @@ STORY = (
     "Let me explain how returns work. You have thirty days to send the goods back. Please use the label in the box. As "
     "soon as the parcel arrives we check it, and then we pay the money back to the card that you used."
 )
-STORY_MS = 12_000  # about; the voice is the simulator's
+STORY_MS = 11_700  # in the simulator's voice
 BARGE_IN = {
     "steps": [
         "wait_agent_speaking",
@@ -85,8 +85,8 @@ WHERE = {
 @pytest.mark.parametrize("where", WHERE)
 async def test_the_next_session_is_told_what_was_heard_of_an_answer_and_no_more(where: str) -> None:
     pace, fault = WHERE[where]
-    answer = "{when: {user_turn: 1}, pace: %s, output: [{say: '%s'}]}" % (pace, STORY)
-    scenario = parse_scenario(f"responses: [{answer}]\nfaults: [{fault}]", Path("lost.yaml"))
+    answer = f"when: {{user_turn: 1}}, pace: {pace}, output: [{{say: '{STORY}'}}]"
+    scenario = parse_scenario(f"responses: [{{{answer}}}]\nfaults: [{fault}]", Path("lost.yaml"))
     played = await play(BARGE_IN, scenario=scenario)
     restored = [told(seen.event) for seen in played.sessions[1].received if seen.type == "conversation.item.create"]
     (text,) = [text.removesuffix("…") for text in restored if text.startswith("Let me")]
