@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 import orjson
@@ -153,10 +153,32 @@ def encode(effect_name: str, args: Mapping[str, object], settings: SessionSettin
 # --- out: what was said before a reconnect ----------------------------------------------------------------------------
 
 
-def encode_history(items: Iterable[HistoryItem], dialect: Dialect, event_id_prefix: str) -> list[WireEvent]:
+RestoredAnswers = Literal["messages", "summary"]
+"""How a new session is told of the old one: item by item, or in one message. Answers that are restored as what they
+were, text of the assistant, make some models go on in text only; a summary costs the tool calls their form."""
+
+SUMMARY: Final = "The connection was interrupted. The conversation so far:\n{lines}\nGo on from here, in speech."
+
+
+def encode_history(
+    items: Iterable[HistoryItem], dialect: Dialect, event_id_prefix: str, shape: RestoredAnswers = "messages"
+) -> list[WireEvent]:
     """Item creates, oldest first, for `restore_history` (there is no resume: section 5); ids `prefix.0` and on."""
-    wire_items = (wire_item for item in items for wire_item in _history_items(item, dialect))
+    if shape == "summary":
+        lines = "\n".join(_summary_line(item) for item in items)
+        wire_items = [_message("system", "input_text", SUMMARY.format(lines=lines))] if lines else []
+    else:
+        wire_items = [wire_item for item in items for wire_item in _history_items(item, dialect)]
     return [{**_item(item), "event_id": f"{event_id_prefix}.{index}"} for index, item in enumerate(wire_items)]
+
+
+def _summary_line(item: HistoryItem) -> str:
+    if isinstance(item, HistoryMessage):
+        return f"{_SPEAKERS[item.role]}: {item.text}"
+    return f"Tool {item.name}({item.arguments}) returned: {item.output}"
+
+
+_SPEAKERS: Final = {"user": "Caller", "assistant": "You", "system": "System"}
 
 
 def _history_items(item: HistoryItem, dialect: Dialect) -> Iterator[WireEvent]:

@@ -11,7 +11,7 @@ from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
 from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection, tls_context
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import encode, encode_history, note_of
+from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
 from adapters.providers.realtime.session import SessionSettings
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
@@ -25,6 +25,7 @@ class RealtimeProvider:
     endpoint: Endpoint
     session: SessionSettings
     limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
+    restored_answers: RestoredAnswers = "messages"
 
     @property
     def label(self) -> str:
@@ -50,7 +51,7 @@ class RealtimeProvider:
         return encode(effect_name, args, self.session, self.endpoint.dialect)
 
     def encode_history(self, items: Iterable[HistoryItem]) -> list[WireEvent]:
-        return encode_history(items, self.endpoint.dialect, _HISTORY_IDS)
+        return encode_history(items, self.endpoint.dialect, _HISTORY_IDS, self.restored_answers)
 
     def note(self, event: WireEvent) -> WireNote | None:
         return note_of(event)

@@ -367,6 +367,22 @@ def test_what_the_call_keeps_of_an_event(what: str) -> None:
     assert note_of(event) == note
 
 
+def test_a_history_may_be_told_in_one_message_without_text_of_the_assistant() -> None:
+    items: list[HistoryItem] = [
+        HistoryMessage("user", "Where is it?"),
+        HistoryToolCall("c1", "order_status", '{"n": 1}', "shipped"),
+        HistoryMessage("assistant", "On its…"),
+    ]
+    (event,) = encode_history(items, "ga", "h", "summary")
+    assert event["event_id"] == "h.0"
+    item = event["item"]
+    assert isinstance(item, dict) and item["role"] == "system"
+    (content,) = item["content"]
+    assert content["type"] == "input_text"
+    assert 'Caller: Where is it?\nTool order_status({"n": 1}) returned: shipped\nYou: On its…\n' in content["text"]
+    assert encode_history([], "ga", "h", "summary") == []
+
+
 def test_a_greeting_is_said_as_the_session_was_instructed() -> None:
     """Instructions of a response replace the session's; those of an application are its own."""
     args = {"event_id": "e1", "cause": "greeting", "greeting": "Greet."}
