@@ -98,7 +98,7 @@ class Executor:
 
     def _leave_provider(self) -> None:
         if self._listener is not None:
-            self._listener.is_left = True
+            self._listener.leave()
         if self._connection is not None:
             self._components.caller_audio.send_to(discard)
             self._spawn(self._connection.close(), "close_provider")

@@ -6,12 +6,14 @@ One object for each socket, so that what a socket we have left still says reache
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import structlog
 
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath
+from adapters.call.expiry import SessionExpiry
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
 from adapters.providers.provider import (
@@ -27,6 +29,7 @@ from adapters.providers.provider import (
     Provider,
     ResponseGenerated,
     ResponseStarted,
+    SessionBegan,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -34,6 +37,9 @@ from adapters.providers.provider import (
 from fsm.language.vocabulary import Vocabulary
 from fsm.machine.machine import Event
 from fsm.machine.wire import knows, read_wire
+
+EXPIRING: Final = "session.expiring"
+"""The fact that the session will end in some minutes, where the vocabulary has a word for it."""
 
 
 @attrs.define(eq=False)
@@ -50,11 +56,21 @@ class ProviderListener:
     log: structlog.typing.FilteringBoundLogger
     is_left: bool = False
     _unknown: set[str] = attrs.field(factory=set)
+    _expiry: SessionExpiry = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._expiry = SessionExpiry(lambda: self._put(EXPIRING, {}))
+
+    def leave(self) -> None:
+        """Nobody listens to this connection any more."""
+        self.is_left = True
+        self._expiry.stop()
 
     def on_open(self) -> None:
         self._put("provider.opened", {})
 
     def on_closed(self, ending: ConnectionEnding) -> None:
+        self._expiry.stop()
         self._put("provider.closed", {"code": ending.code, "reason": ending.reason, "fatal": ending.fatal})
 
     def on_unreachable(self, ending: ConnectionEnding) -> None:
@@ -87,6 +103,9 @@ class ProviderListener:
     def _keep(self, note: WireNote) -> None:
         """What is not the machine's to know: words for a later session, the ends of audio, whose turn is held where."""
         match note:
+            case SessionBegan(expires_at_s):
+                if EXPIRING in self.vocabulary.events:
+                    self._expiry.session_began(expires_at_s)
             case AudioGenerated(response_id, item_id, content_index):
                 self.agent_audio.end_content(response_id, item_id, content_index)
             case AgentSaid(piece, text, is_all):

@@ -81,6 +81,13 @@ class ConnectionListener(Protocol):
 
 
 @attrs.frozen
+class SessionBegan:
+    """A session. `expires_at_s`: the Unix time at which the provider ends it, None if it does not say."""
+
+    expires_at_s: float | None
+
+
+@attrs.frozen
 class CallerStarted:
     """The caller began to speak."""
 
@@ -149,7 +156,8 @@ class CallerSaid:
 
 
 WireNote: TypeAlias = (
-    CallerStarted
+    SessionBegan
+    | CallerStarted
     | TurnAccepted
     | ResponseStarted
     | ResponseGenerated

@@ -29,6 +29,7 @@ from adapters.providers.provider import (
     ItemCompleted,
     ResponseGenerated,
     ResponseStarted,
+    SessionBegan,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -278,6 +279,11 @@ def _piece(event: WireEvent) -> AgentPiece:
     return AgentPiece(_text(event.get("item_id")), index if isinstance(index, int) else 0)
 
 
+def _session_began(event: WireEvent) -> WireNote:
+    at_s = _object(event.get("session")).get("expires_at")
+    return SessionBegan(float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None)
+
+
 def _audio_ended(event: WireEvent) -> WireNote:
     piece = _piece(event)
     return AudioGenerated(_text(event.get("response_id")), piece.item_id, piece.content_index)
@@ -314,6 +320,7 @@ def _caller_said(event: WireEvent) -> WireNote | None:
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
+    "session.created": _session_began,
     "input_audio_buffer.speech_started": lambda _: CallerStarted(),
     "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
+import attrs
 import pytest
 import structlog
 
@@ -14,7 +18,7 @@ from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
-from adapters.call.provider_listener import ProviderListener
+from adapters.call.provider_listener import EXPIRING, ProviderListener
 from adapters.providers.provider import AudioDelta, ConnectionEnding, DecodeFailure, HistoryMessage, WireEvent
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
@@ -132,6 +136,23 @@ def test_an_event_that_the_vocabulary_does_not_know_is_logged_once_and_reaches_o
     assert len(heard.wire) == 3 and len(heard.mailbox) == 0
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("ends_by", ["nothing", "leave", "on_closed", "no word for it"])
+async def test_a_session_that_is_about_to_expire_is_announced_unless_it_is_gone(ends_by: str) -> None:
+    heard = Heard()
+    if ends_by != "no word for it":
+        words = heard.listener.vocabulary
+        known = {**words.events, EXPIRING: words.events["session.created"]}
+        heard.listener.vocabulary = attrs.evolve(words, events=known)
+    heard.listener.on_event({"type": "session.created", "session": {"expires_at": time.time() + 60}})
+    if ends_by == "leave":
+        heard.listener.leave()
+    elif ends_by == "on_closed":
+        heard.listener.on_closed(ConnectionEnding(1006, "", False))
+    await asyncio.sleep(100)
+    assert len(heard.mailbox.waiting(EXPIRING)) == (ends_by == "nothing")
+
+
 def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
     heard = Heard()
 
@@ -144,5 +165,5 @@ def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
         return len(heard.mailbox), len(heard.wire), heard.playout.queued_ms
 
     assert everything() == (4, 1, 20)
-    heard.listener.is_left = True
+    heard.listener.leave()
     assert everything() == (4, 1, 20)

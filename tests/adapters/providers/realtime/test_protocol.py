@@ -28,6 +28,7 @@ from adapters.providers.provider import (
     ItemCompleted,
     ResponseGenerated,
     ResponseStarted,
+    SessionBegan,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -300,6 +301,8 @@ def test_no_object_raises_and_none_is_changed(event: dict[str, object]) -> None:
 # --- what an event carries besides its meaning for a turn -------------------------------------------------------------
 
 NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
+    "a session": ({"type": "session.created", "session": {"expires_at": 1_790_003_600}}, SessionBegan(1_790_003_600.0)),
+    "a session without an end": ({"type": "session.created", "session": {"expires_at": "?"}}, SessionBegan(None)),
     "a turn": ({"type": "input_audio_buffer.speech_started", "item_id": "u1"}, CallerStarted()),
     "a commit": ({"type": "input_audio_buffer.committed", "item_id": "u1"}, TurnAccepted("u1")),
     "a commit of nothing": ({"type": "input_audio_buffer.committed", "item_id": ["u1"]}, TurnAccepted("")),
