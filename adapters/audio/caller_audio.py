@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from adapters.audio import OnFact
 from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
@@ -25,7 +26,10 @@ _REMEMBERED: Final = 16  # responses that began
 
 
 class CallerAudioPath:
-    """The caller's audio of one call. `hear` with every frame of the line, `tick` every 20 ms."""
+    """The caller's audio of one call. `hear` with every frame of the line, `tick` every 20 ms.
+
+    Fact: `uplink.kept` {} when the uplink is closed and what nobody has answered will go up to the next session.
+    """
 
     def __init__(
         self,
@@ -34,7 +38,9 @@ class CallerAudioPath:
         silence: SilenceWatch,
         unanswered: UnansweredAudio,
         recorder: Recorder | None = None,
+        on_fact: OnFact = lambda _name, _data: None,
     ) -> None:
+        self._on_fact = on_fact
         self._transcoder = transcoder
         self._uplink = uplink
         self._silence = silence
@@ -78,8 +84,11 @@ class CallerAudioPath:
     def close_uplink(self) -> None:
         """What nobody has answered by now is kept for the next session, before what comes next."""
         self._uplink.close()
-        for payload in self._unanswered.take():
+        kept = self._unanswered.take()
+        for payload in kept:
             self._uplink.hear(payload)
+        if kept:
+            self._on_fact("uplink.kept", {})
 
     def turn_began(self) -> None:
         """The provider heard the caller begin to speak."""

@@ -93,7 +93,7 @@ class Call:
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
-        return CallerAudioPath(transcoder, uplink, silence, unanswered, recorder)
+        return CallerAudioPath(transcoder, uplink, silence, unanswered, recorder, self._known_fact)
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits
@@ -215,6 +215,11 @@ class Call:
     def _fact(self, name: str, data: Mapping[str, object]) -> None:
         self._witness(name, data)
         self._mailbox.put(Event(name, data), "audio")
+
+    def _known_fact(self, name: str, data: Mapping[str, object]) -> None:
+        """One that not every vocabulary has a word for."""
+        if name in self._machine.spec.vocabulary.events:
+            self._fact(name, data)
 
     def _witness(self, name: str, data: Mapping[str, object]) -> None:
         """What the caller has heard is what a later session is told, and what was answered is not said again."""

@@ -45,6 +45,10 @@ class Ledger(NamedTuple):
     running: tuple[str, ...] = ()
     unechoed: tuple[tuple[str, str], ...] = ()
     """Items of ours that were not shown yet: the event id they were sent with, and their call or item id."""
+    outputs: tuple[tuple[str, str], ...] = ()
+    """Of those the answers to tool calls: the call id, and what it was answered with."""
+    rejected: tuple[str, ...] = ()
+    """Calls of which an answer was rejected; the newest is the last."""
     serial: int = 0
     create: str | None = None
     response: str | None = None
@@ -162,7 +166,21 @@ def _echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     left = tuple([entry for entry in waiting if names.isdisjoint(entry)])
     if len(left) == len(waiting):
         return "other", ledger
-    return "ours", ledger._replace(unechoed=left)
+    shown = tuple([answer for answer in ledger.outputs if answer[0] not in names])
+    return "ours", ledger._replace(unechoed=left, outputs=shown)
+
+
+def _item_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+    """`first`: an answer to a tool call, to be sent once more; `final`: for the second time; `ours`: another item."""
+    name = _text(data, "event_id")
+    call = dict(ledger.unechoed).get(name or "")
+    if call is None:
+        return "other", ledger
+    ledger = ledger._replace(unechoed=tuple([entry for entry in ledger.unechoed if entry[0] != name]))
+    if call not in dict(ledger.outputs):
+        return "ours", ledger
+    tag = "final" if call in ledger.rejected else "first"
+    return tag, ledger._replace(rejected=(*_without(ledger.rejected, call), call)[-16:])
 
 
 _PHASES = {"started": 0, "stopped": 1, "committed": 2}
@@ -205,7 +223,7 @@ def _playout_judged(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 def _without_session(ledger: Ledger) -> Ledger:
     """The ids of a session end with its socket; what it has said may still be playing."""
     answered = ledger.response or ledger.answered
-    return ledger._replace(create=None, response=None, answered=answered, turns=(), unechoed=())
+    return ledger._replace(create=None, response=None, answered=answered, turns=(), unechoed=(), outputs=())
 
 
 def _closed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
@@ -231,6 +249,7 @@ _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
     "tool_called": (_tool_called, ("new", "seen")),
     "tool_returned": (_tool_returned, ("pending", "late")),
     "echo": (_echo, ("ours", "other")),
+    "item_rejected": (_item_rejected, ("first", "final", "ours", "other")),
     "turn_started": (_turn("started"), ("new", "again")),
     "turn_stopped": (_turn("stopped"), ("new", "again")),
     "turn_committed": (_turn("committed"), ("expected", "new", "again")),
@@ -271,7 +290,7 @@ def _leave(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> M
 
 
 def _forget_echoes(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
-    return (), ledger._replace(unechoed=())
+    return (), ledger._replace(unechoed=(), outputs=())
 
 
 def _settle_turn(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
@@ -353,7 +372,9 @@ def _output(effect: str, ledger: Ledger, call: str, output: str) -> tuple[Args, 
     serial = ledger.serial + 1
     name = event_id(effect, serial)
     args: Args = {"event_id": name, "call_id": call, "output": output}
-    return args, ledger._replace(unechoed=(*ledger.unechoed, (name, call))[-16:], serial=serial)
+    outputs = (*[answer for answer in ledger.outputs if answer[0] != call], (call, output))[-16:]
+    unechoed = (*ledger.unechoed, (name, call))[-16:]
+    return args, ledger._replace(unechoed=unechoed, outputs=outputs, serial=serial)
 
 
 def _send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made:
@@ -361,6 +382,35 @@ def _send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) -
     output = TOO_MANY_TOOLS if literal == "too_many" else str(data.get("output", ""))
     args, ledger = _output(effect, ledger, _text(data, "call_id") or "", output)
     return (args,), ledger
+
+
+def _rejected_output(ledger: Ledger) -> tuple[str, str] | None:
+    call = ledger.rejected[-1] if ledger.rejected else ""
+    output = dict(ledger.outputs).get(call)
+    return (call, output) if output is not None else None
+
+
+def _resend_output(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
+    """The answer that was rejected just now, once more."""
+    rejected = _rejected_output(ledger)
+    if rejected is None:
+        return (), ledger
+    args, ledger = _output(effect, ledger, *rejected)
+    return (args,), ledger
+
+
+def _tell_output(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
+    """The answer that was rejected just now, as an item of our own."""
+    rejected = _rejected_output(ledger)
+    if rejected is None:
+        return (), ledger
+    call, output = rejected
+    serial = ledger.serial + 1
+    name = event_id(effect, serial)
+    args: Args = {"event_id": name, "item_id": name, "call_id": call, "output": output}
+    outputs = tuple([answer for answer in ledger.outputs if answer[0] != call])
+    unechoed = (*ledger.unechoed, (name, name))[-16:]
+    return (args,), ledger._replace(serial=serial, unechoed=unechoed, outputs=outputs)
 
 
 def _overdue_outputs(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made:
@@ -396,6 +446,8 @@ _RECIPES: Mapping[str, tuple[Recipe, tuple[str, ...]]] = {
     "truncate": (_truncate, ("event_id", "item_id", "content_index", "audio_end_ms")),
     "run_tool": (_run_tool, ("call_id", "name", "arguments")),
     "send_output": (_send_output, ("event_id", "call_id", "output")),
+    "resend_output": (_resend_output, ("event_id", "call_id", "output")),
+    "tell_output": (_tell_output, ("event_id", "item_id", "call_id", "output")),
     "overdue_outputs": (_overdue_outputs, ("event_id", "call_id", "output")),
     "forget_tools": (_forget_tools, ("call_ids",)),
     "digits": (_digits, ("event_id", "item_id", "digits")),

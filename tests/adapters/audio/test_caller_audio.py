@@ -157,7 +157,8 @@ class Path:
         self.facts: list[tuple[str, dict[str, Any]]] = []
         silence = SilenceWatch(self._fact, hold_ms=400)
         uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=keep_ms)
-        self.audio = CallerAudioPath(Transcoder(PCMU), uplink, silence, UnansweredAudio(PCMU, keep_ms))
+        unanswered = UnansweredAudio(PCMU, keep_ms)
+        self.audio = CallerAudioPath(Transcoder(PCMU), uplink, silence, unanswered, on_fact=self._fact)
 
     def _fact(self, name: str, data: dict[str, Any]) -> None:
         self.facts.append((name, data))
@@ -204,6 +205,7 @@ def test_a_turn_that_the_left_session_did_not_keep_goes_up_to_the_next_one_with_
     path.audio.send_to(later.append)
     path.audio.open_uplink()
     assert PCMU.ms(sum(map(len, later))) == 1000 + 500 + 200
+    assert path.facts.count(("uplink.kept", {})) == 1
 
 
 def test_a_turn_that_was_answered_does_not_go_up_again() -> None:
@@ -219,7 +221,7 @@ def test_a_turn_that_was_answered_does_not_go_up_again() -> None:
     later: list[bytes] = []
     path.audio.send_to(later.append)
     path.audio.open_uplink()
-    assert later == []
+    assert later == [] and ("uplink.kept", {}) not in path.facts
 
 
 def test_silence_is_reported_only_while_it_is_watched_for() -> None:

@@ -43,3 +43,27 @@ def test_where_there_are_too_many_ids_the_newest_are_known() -> None:
     assert called(ledger, {"call_id": "call_64"}) == ("seen", ledger)
     assert called(ledger, {"call_id": "call_1"}) == ("seen", ledger)
     assert called(ledger, {"call_id": "call_0"})[0] == "new"  # the oldest was forgotten
+
+
+def test_an_answer_to_a_tool_that_is_rejected_is_sent_once_more_and_then_told() -> None:
+    rejected = CLASSIFY["item_rejected"]
+    (sent,), ledger = RECIPES["send_output"]("send_tool_output", Ledger(), None, {"call_id": "call_1", "output": "9"})
+    assert rejected(ledger, {"event_id": "ts_other_1"}) == ("other", ledger)
+    tag, ledger = rejected(ledger, {"event_id": sent["event_id"]})
+    (again,), ledger = RECIPES["resend_output"]("resend_tool_output", ledger, None, {})
+    assert (tag, again) == ("first", {"event_id": "ts_resend_tool_output_2", "call_id": "call_1", "output": "9"})
+    tag, ledger = rejected(ledger, {"event_id": again["event_id"]})
+    (told,), ledger = RECIPES["tell_output"]("tell_tool_output", ledger, None, {})
+    name = "ts_tell_tool_output_3"
+    assert (tag, told) == ("final", {"event_id": name, "item_id": name, "call_id": "call_1", "output": "9"})
+    tag, ledger = rejected(ledger, {"event_id": name})  # nothing more can be done
+    assert (tag, ledger.unechoed, ledger.outputs) == ("ours", (), ())
+    for recipe in ("resend_output", "tell_output"):
+        assert RECIPES[recipe]("x", ledger, None, {}) == ((), ledger)
+
+
+def test_an_answer_to_a_tool_that_is_shown_is_not_kept() -> None:
+    _, ledger = RECIPES["send_output"]("send_tool_output", Ledger(), None, {"call_id": "call_1", "output": "9"})
+    assert CLASSIFY["echo"](ledger, {"call_id": "call_1"})[1].outputs == ()
+    for recipe in ("forget_echoes", "leave"):
+        assert RECIPES[recipe]("x", ledger, None, {})[1].outputs == ()
