@@ -18,7 +18,7 @@ from adapters.audio import OnFact
 from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
-from adapters.audio.uplink import Uplink
+from adapters.audio.uplink import COMMITTABLE_MS, Uplink
 
 GAP_MS: Final = 200  # later than this no frame is only late
 ONSET_MS: Final = 1000  # a provider reports speech when it is sure, and counts from before that
@@ -28,7 +28,9 @@ _REMEMBERED: Final = 16  # responses that began
 class CallerAudioPath:
     """The caller's audio of one call. `hear` with every frame of the line, `tick` every 20 ms.
 
-    Fact: `uplink.kept` {} when the uplink is closed and what nobody has answered will go up to the next session.
+    `holds_turns`: the caller opens and closes a turn; the uplink is open in turns only, and what is to be said again
+    goes up by `resend_turn`: nothing else would commit it. Else the next session is sent it when the uplink opens.
+    Fact: `uplink.kept` {} when a session is gone and what nobody has answered is kept for the next one.
     """
 
     def __init__(
@@ -39,8 +41,11 @@ class CallerAudioPath:
         unanswered: UnansweredAudio,
         recorder: Recorder | None = None,
         on_fact: OnFact = lambda _name, _data: None,
+        *,
+        holds_turns: bool = False,
     ) -> None:
         self._on_fact = on_fact
+        self._holds_turns = holds_turns
         self._transcoder = transcoder
         self._uplink = uplink
         self._silence = silence
@@ -79,16 +84,35 @@ class CallerAudioPath:
 
     def open_uplink(self) -> None:
         """Sends what was kept, and lets through what follows."""
+        if self._holds_turns:
+            self._unanswered.open()
         self._unanswered.remember(self._uplink.open())
 
     def close_uplink(self) -> None:
         """What nobody has answered by now is kept for the next session, before what comes next."""
         self._uplink.close()
+        if self._holds_turns:
+            return
         kept = self._unanswered.take()
         for payload in kept:
             self._uplink.hear(payload)
         if kept:
             self._on_fact("uplink.kept", {})
+
+    def session_left(self) -> None:
+        """A session is gone."""
+        if self._holds_turns and self._unanswered.kept_ms >= COMMITTABLE_MS:
+            self._on_fact("uplink.kept", {})
+
+    def resend_turn(self) -> None:
+        """What nobody has answered goes up once more, through a closed uplink, too."""
+        for payload in self._unanswered.take():
+            self._uplink.send(payload)
+            self._unanswered.remember(payload)
+
+    def turn_discarded(self) -> None:
+        """The provider is told to forget what was said since the last commit."""
+        self._unanswered.discard()
 
     def turn_began(self) -> None:
         """The provider heard the caller begin to speak."""
@@ -112,7 +136,7 @@ class CallerAudioPath:
 
     def _send_up(self, payload: bytes) -> None:
         self._uplink.hear(payload)
-        if self._uplink.is_open:
+        if self._uplink.is_open or (self._holds_turns and self._unanswered.is_open):  # a turn goes on without a session
             self._unanswered.remember(payload)
 
     # --- the local ear ------------------------------------------------------------------------------------------------
@@ -167,12 +191,13 @@ class UnansweredAudio:
 
     def __init__(self, payload_format: AudioFormat, keep_ms: int) -> None:
         rate = payload_format.bytes_per_second
+        self._bytes_per_second = rate
         self._piece_bytes = payload_format.frame_bytes
         self._turn_bytes = keep_ms * rate // 1000
         self._onset_bytes = min(ONSET_MS, keep_ms) * rate // 1000
         self._most_bytes = self._onset_bytes
         self._said = bytearray()
-        self._is_open = False
+        self.is_open = False
         self._answers: set[str] = set()
         self._committed: list[_Turn] = []
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
@@ -186,13 +211,15 @@ class UnansweredAudio:
 
     def open(self) -> None:
         """A turn begins, a little before now."""
-        self._is_open, self._most_bytes = True, self._turn_bytes
+        self.is_open, self._most_bytes = True, self._turn_bytes
 
     def commit(self, item_id: str) -> None:
         """The provider's conversation holds the turn, as this item if it has an id."""
-        if self._is_open:
+        if self.is_open:
             self._committed.append(_Turn(item_id, bytes(self._said), self._answers))
-        self._close()
+        elif item_id and self._committed and not self._committed[-1].item_id:
+            self._committed[-1].item_id = item_id
+        self.discard()
         while self._committed and sum(len(turn.said) for turn in self._committed[1:]) >= self._turn_bytes:
             del self._committed[0]  # what came since is all that may be kept
 
@@ -203,7 +230,7 @@ class UnansweredAudio:
         self._begun.append(response_id)
         for turn in self._committed:
             turn.answers.add(response_id)
-        if self._is_open:  # it talks over the caller, or the commit was lost
+        if self.is_open:  # it talks over the caller, or the commit was lost
             self._answers.add(response_id)
 
     def heard(self, response_id: str) -> None:
@@ -211,7 +238,7 @@ class UnansweredAudio:
         names = {response_id, ""}  # a response that began without a name may be this one
         self._committed = [turn for turn in self._committed if names.isdisjoint(turn.answers)]
         if not names.isdisjoint(self._answers):
-            self._close()
+            self.discard()
 
     def forget(self, item_id: str) -> None:
         """A turn is known as text."""
@@ -219,14 +246,21 @@ class UnansweredAudio:
 
     def take(self) -> list[bytes]:
         """The session is left: what is to be said to the next one, in pieces; once, unless that one is lost, too."""
-        said = b"".join(turn.said for turn in self._committed) + (bytes(self._said) if self._is_open else b"")
+        said = b"".join(turn.said for turn in self._committed) + (bytes(self._said) if self.is_open else b"")
         said = said[max(len(said) - self._turn_bytes, 0) :]
         self._committed.clear()
-        self._close()
+        self.discard()
         if said:
             self.open()  # it goes up again, as a turn that no conversation holds
         return [said[start : start + self._piece_bytes] for start in range(0, len(said), self._piece_bytes)]
 
-    def _close(self) -> None:
-        self._is_open, self._most_bytes, self._answers = False, self._onset_bytes, set()
+    @property
+    def kept_ms(self) -> int:
+        """How much would be said again."""
+        said_bytes = sum(len(turn.said) for turn in self._committed) + (len(self._said) if self.is_open else 0)
+        return min(said_bytes, self._turn_bytes) * 1000 // self._bytes_per_second
+
+    def discard(self) -> None:
+        """What was said since the last commit is nothing."""
+        self.is_open, self._most_bytes, self._answers = False, self._onset_bytes, set()
         self._said.clear()

@@ -47,6 +47,10 @@ class Uplink:
         """Another way for what goes out from here on."""
         self._send = send
 
+    def send(self, payload: bytes) -> None:
+        """Past the gate: what was heard before and is said again."""
+        self._send(payload)
+
     def hear(self, payload: bytes) -> None:
         """One caller frame in the provider's format, any length; an empty one is none."""
         if not payload:

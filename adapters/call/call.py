@@ -86,14 +86,16 @@ class Call:
         silence = SilenceWatch(
             self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs
         )  # fmt: skip
-        keep_ms = 0 if self._machine.spec.turn_detection.manual else limits.caller_audio_kept_ms
-        uplink = Uplink(payload, discard, self._fact, keep_ms=keep_ms)
-        unanswered = UnansweredAudio(payload, keep_ms)
+        manual, kept_ms = self._machine.spec.turn_detection.manual, limits.caller_audio_kept_ms
+        uplink = Uplink(payload, discard, self._fact, keep_ms=0 if manual else kept_ms)
+        unanswered = UnansweredAudio(payload, kept_ms)
         recorder = None
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
-        return CallerAudioPath(transcoder, uplink, silence, unanswered, recorder, self._known_fact)
+        return CallerAudioPath(
+            transcoder, uplink, silence, unanswered, recorder, self._known_fact, holds_turns=manual
+        )  # fmt: skip
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits

@@ -152,13 +152,15 @@ FRAME = b"\x10\x20" * 160
 class Path:
     """A caller's path at 8 kHz mu-law, and what came out of it."""
 
-    def __init__(self, keep_ms: int = 8000) -> None:
+    def __init__(self, keep_ms: int = 8000, *, holds_turns: bool = False) -> None:
         self.sent: list[bytes] = []
         self.facts: list[tuple[str, dict[str, Any]]] = []
         silence = SilenceWatch(self._fact, hold_ms=400)
-        uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=keep_ms)
+        uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=0 if holds_turns else keep_ms)
         unanswered = UnansweredAudio(PCMU, keep_ms)
-        self.audio = CallerAudioPath(Transcoder(PCMU), uplink, silence, unanswered, on_fact=self._fact)
+        self.audio = CallerAudioPath(
+            Transcoder(PCMU), uplink, silence, unanswered, on_fact=self._fact, holds_turns=holds_turns
+        )  # fmt: skip
 
     def _fact(self, name: str, data: dict[str, Any]) -> None:
         self.facts.append((name, data))
@@ -222,6 +224,41 @@ def test_a_turn_that_was_answered_does_not_go_up_again() -> None:
     path.audio.send_to(later.append)
     path.audio.open_uplink()
     assert later == [] and ("uplink.kept", {}) not in path.facts
+
+
+def test_a_held_turn_goes_up_again_when_it_is_asked_for_and_with_what_was_said_without_a_session() -> None:
+    path = Path(holds_turns=True)
+    path.pass_ms(1000, FRAME)  # between turns
+    path.audio.open_uplink()
+    path.pass_ms(500, FRAME)
+    path.audio.close_uplink()
+    path.audio.turn_committed("")
+    path.audio.turn_committed("u1")
+    path.pass_ms(1000, FRAME)
+    path.audio.open_uplink()
+    path.pass_ms(300, FRAME)
+    path.audio.close_uplink()  # the session is lost in mid-turn
+    path.audio.session_left()
+    assert path.facts.count(("uplink.kept", {})) == 1
+    path.pass_ms(200, FRAME)
+    path.sent.clear()
+    path.audio.resend_turn()
+    assert path.sent_ms == 500 + 300 + 200
+    path.sent.clear()
+    path.audio.resend_turn()
+    assert path.sent_ms == 1000, "until it is answered"
+
+
+def test_a_held_turn_that_was_discarded_or_is_too_short_is_not_announced() -> None:
+    path = Path(holds_turns=True)
+    path.audio.open_uplink()
+    path.pass_ms(500, FRAME)
+    path.audio.close_uplink()
+    path.audio.turn_discarded()
+    path.audio.open_uplink()
+    path.pass_ms(80, FRAME)
+    path.audio.session_left()
+    assert ("uplink.kept", {}) not in path.facts
 
 
 def test_silence_is_reported_only_while_it_is_watched_for() -> None:
