@@ -170,7 +170,7 @@ def _echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     return "ours", ledger._replace(unechoed=left, outputs=shown)
 
 
-def _item_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def item_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     """`first`: an answer to a tool call, to be sent once more; `final`: for the second time; `ours`: another item."""
     name = _text(data, "event_id")
     call = dict(ledger.unechoed).get(name or "")
@@ -249,7 +249,6 @@ _CLASSIFY: Mapping[str, tuple[Classify, tuple[str, ...]]] = {
     "tool_called": (_tool_called, ("new", "seen")),
     "tool_returned": (_tool_returned, ("pending", "late")),
     "echo": (_echo, ("ours", "other")),
-    "item_rejected": (_item_rejected, ("first", "final", "ours", "other")),
     "turn_started": (_turn("started"), ("new", "again")),
     "turn_stopped": (_turn("stopped"), ("new", "again")),
     "turn_committed": (_turn("committed"), ("expected", "new", "again")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.machine.ledgers.realtime import CLASSIFY, RECIPES, UNKNOWN_RESPONSE, Ledger
+from fsm.machine.ledgers.realtime import CLASSIFY, RECIPES, UNKNOWN_RESPONSE, Ledger, item_rejected
 
 
 def test_responses_without_an_id_are_each_a_new_one() -> None:
@@ -46,7 +46,7 @@ def test_where_there_are_too_many_ids_the_newest_are_known() -> None:
 
 
 def test_an_answer_to_a_tool_that_is_rejected_is_sent_once_more_and_then_told() -> None:
-    rejected = CLASSIFY["item_rejected"]
+    rejected = item_rejected
     (sent,), ledger = RECIPES["send_output"]("send_tool_output", Ledger(), None, {"call_id": "call_1", "output": "9"})
     assert rejected(ledger, {"event_id": "ts_other_1"}) == ("other", ledger)
     tag, ledger = rejected(ledger, {"event_id": sent["event_id"]})
