@@ -15,9 +15,9 @@ from typing import Any
 from transitions import Machine, State
 
 from fsm.language.expression import Expr
+from fsm.language.ledger import Args
 from fsm.language.spec import STATE, Assign, Branch, Emit, Operation, Presume, Restart, Row, Spec, word_for
-from fsm.language.vocabulary import EventWord, Word
-from fsm.machine.ledgers.realtime import CLASSIFY, RECIPES, Ledger
+from fsm.language.vocabulary import PLAIN, EventWord, Word
 from fsm.machine.machine import Effect, Event, Timer
 
 logging.getLogger("transitions").setLevel(logging.ERROR)
@@ -33,7 +33,7 @@ class StockCall:
     def __init__(self, spec: Spec) -> None:
         self.state = spec.initial
         self.values = [v.initial for v in spec.variables]
-        self.ledger = Ledger()
+        self.ledger: Any = spec.vocabulary.ledger.begin("")
         self.data: Any = {}
         self.effects: list[Effect] = []
         self.changed: set[int] = set()
@@ -69,7 +69,8 @@ class StockMachine:
                 self._add_choice(state, choice)
         self._deadlines = tuple(spec.deadlines.values())
         self._identities = {
-            base: (CLASSIFY[identity], f"{base}.") for base, identity in spec.vocabulary.identities.items()
+            base: (spec.vocabulary.ledger.identities[identity].classify, f"{base}.")
+            for base, identity in spec.vocabulary.identities.items()
         }
 
     def start(self) -> StockCall:
@@ -217,12 +218,15 @@ class StockMachine:
 
     def _emit(self, op: Emit) -> Callback:
         word = self._spec.vocabulary.effects[op.effect]
-        name, recipe, move = word.sends or word.name, RECIPES[word.recipe], self._move(word)
+        name, move = word.sends or word.name, self._move(word)
+        recipe = None if word.recipe == PLAIN else self._spec.vocabulary.ledger.recipes[word.recipe].make
 
         def emit(event: Any) -> None:
             call = event.model
             literal = op.literal if op.variable is None else op.variable.domain[call.values[op.variable.index]]
-            made, call.ledger = recipe(name, call.ledger, literal, call.data)
+            made: tuple[Args, ...] = ({},)
+            if recipe is not None:
+                made, call.ledger = recipe(name, call.ledger, literal, call.data)
             for args in made:
                 call.effects.append(Effect(name, args))
             move(event)

@@ -21,7 +21,8 @@ ALLOWED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "fsm/journal/replay.py", "fsm/scenario/runner.py", "fsm/scenario/search.py",
     )),
     ("none", "on the wire: a response outside of the conversation, a session without turn detection", (
-        "adapters/settings/turns.py", "adapters/simulator/providers/realtime/core.py",
+        "adapters/providers/realtime/confirmation.py", "adapters/settings/turns.py",
+        "adapters/simulator/providers/realtime/core.py",
         "adapters/simulator/providers/realtime/live_response.py", "adapters/simulator/providers/realtime/responses.py",
         "fsm/audit/conversation.py", "fsm/audit/rules/turns.py", "fsm/audit/tracking/requests.py",
         "fsm/audit/tracking/session.py", "fsm/audit/tracking/turns.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from adapters.audio.formats import Transcoder
+from adapters.audio.formats import AudioFormat, Transcoder
 from adapters.audio.playout import Playout, PlayoutStats
 from adapters.audio.prompt import PromptPlayer
 
@@ -34,7 +34,7 @@ class AgentAudioPath:
         """The frame for the 20 ms that begin now; None is silence."""
         frame = self._playout.pull()
         if frame is None:
-            return self._prompts.pull()
+            return None if self._playout.holds_back else self._prompts.pull()
         if self._prompts.has_reassured:
             self._prompts.end_reassurance()
         return frame
@@ -42,6 +42,15 @@ class AgentAudioPath:
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
         self._playout.push(response_id, item_id, content_index, self._transcoder.from_provider(payload))
+
+    def duration_ms(self, payload: bytes) -> float:
+        """Of audio of the provider, in its format."""
+        return len(payload) * 1000 / self._transcoder.provider_out.bytes_per_second
+
+    def switch(self, provider_out: AudioFormat) -> None:
+        """The provider sends another format from here on."""
+        if provider_out != self._transcoder.provider_out:
+            self._transcoder.receive_as(provider_out)
 
     def end_content(self, response_id: str, item_id: str, content_index: int) -> None:
         """No more audio of this piece: what the filter holds of it is heard, too."""
@@ -59,6 +68,14 @@ class AgentAudioPath:
     def reassure(self) -> None:
         """The caller waits and hears nothing: a moment, please."""
         self._prompts.reassure()
+
+    def pause(self) -> None:
+        """The agent is silent until `resume` or `flush`. A prompt stays behind what is queued."""
+        self._playout.pause()
+
+    def resume(self) -> None:
+        """The agent goes on where it was."""
+        self._playout.resume()
 
     def flush(self, response_ids: Sequence[str], spare: Collection[str]) -> None:
         """Cuts what is heard, and what still comes of these responses; those to `spare` play on."""

@@ -1,7 +1,8 @@
 """What the caller says, from the line to the provider: one path for each call. Never who has the floor.
 
 A frame is transcoded, goes up (or is kept while there is no session), is remembered until the provider has its turn,
-ends a gap that is filled with silence, is listened to for silence where that is asked for, and is recorded. The clock
+ends a gap that is filled with silence, is listened to for silence and speech where that is asked for, and is recorded;
+where only one side is heard at a time, silence goes up in its place while the agent is audible. The clock
 is the 20 ms tick of the call and not the caller's frames: a muted phone, hold, a pressed key and DTX send no frames at
 all (docs/facts/telephony.md section 2).
 """
@@ -15,9 +16,11 @@ from typing import Final
 import attrs
 
 from adapters.audio import OnFact
-from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder
+from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder, converted
+from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
+from adapters.audio.speech import VoiceActivityDetector
 from adapters.audio.uplink import COMMITTABLE_MS, Uplink
 
 GAP_MS: Final = 200  # later than this no frame is only late
@@ -40,6 +43,8 @@ class CallerAudioPath:
         silence: SilenceWatch,
         unanswered: UnansweredAudio,
         recorder: Recorder | None = None,
+        half_duplex: HalfDuplex | None = None,
+        speech: VoiceActivityDetector | None = None,
         on_fact: OnFact = lambda _name, _data: None,
         *,
         holds_turns: bool = False,
@@ -51,19 +56,33 @@ class CallerAudioPath:
         self._silence = silence
         self._unanswered = unanswered
         self._recorder = recorder
+        self._half_duplex = half_duplex
+        self._speech = speech
         self._filler = SilenceFiller(transcoder.provider_in, self._send_up)
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """A frame of any length: up to the provider within this call."""
-        self._send_up(self._transcoder.to_provider(pcm, rate_hz))
+        payload = self._transcoder.to_provider(pcm, rate_hz)
+        if self._half_duplex is not None and self._half_duplex.is_muted:
+            self._send_up(self._half_duplex.silenced(payload))
+            if self._speech is not None:
+                self._speech.ignore()
+        else:
+            self._send_up(payload)
+            if self._silence.watching:
+                self._silence.hear(pcm)
+            if self._speech is not None:
+                self._speech.hear(pcm, rate_hz)
         self._filler.heard()
-        if self._silence.watching:
-            self._silence.hear(pcm)
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
 
     def tick(self, agent_frame: bytes | None) -> None:
         """20 ms have passed, in which the caller heard this frame, or silence."""
+        if self._half_duplex is not None:
+            self._half_duplex.tick(agent_frame)
+        if self._speech is not None:
+            self._speech.tick(agent_frame)
         if self._uplink.is_open:
             self._filler.tick()
         if self._silence.watching:
@@ -113,6 +132,15 @@ class CallerAudioPath:
     def turn_discarded(self) -> None:
         """The provider is told to forget what was said since the last commit."""
         self._unanswered.discard()
+
+    def switch(self, provider_in: AudioFormat) -> None:
+        """The provider takes another format: what is kept is converted, what follows is encoded so."""
+        if provider_in == self._transcoder.provider_in:
+            return
+        self._uplink.switch(provider_in)
+        self._unanswered.switch(provider_in)
+        self._transcoder.send_as(provider_in)
+        self._filler = SilenceFiller(provider_in, self._send_up)
 
     def turn_began(self) -> None:
         """The provider heard the caller begin to speak."""
@@ -190,17 +218,26 @@ class UnansweredAudio:
     """
 
     def __init__(self, payload_format: AudioFormat, keep_ms: int) -> None:
-        rate = payload_format.bytes_per_second
-        self._bytes_per_second = rate
-        self._piece_bytes = payload_format.frame_bytes
-        self._turn_bytes = keep_ms * rate // 1000
-        self._onset_bytes = min(ONSET_MS, keep_ms) * rate // 1000
-        self._most_bytes = self._onset_bytes
+        self._keep_ms = keep_ms
         self._said = bytearray()
         self.is_open = False
         self._answers: set[str] = set()
         self._committed: list[_Turn] = []
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
+        self._measure(payload_format)
+
+    def _measure(self, payload_format: AudioFormat) -> None:
+        self._format = payload_format
+        self._turn_bytes = payload_format.bytes_in(self._keep_ms)
+        self._onset_bytes = payload_format.bytes_in(min(ONSET_MS, self._keep_ms))
+        self._most_bytes = self._turn_bytes if self.is_open else self._onset_bytes
+
+    def switch(self, payload_format: AudioFormat) -> None:
+        """Another format from here on, also of what is remembered."""
+        self._said = bytearray(converted(bytes(self._said), self._format, payload_format))
+        for turn in self._committed:
+            turn.said = converted(turn.said, self._format, payload_format)
+        self._measure(payload_format)
 
     def remember(self, payload: bytes) -> None:
         """Went up to the provider."""
@@ -252,13 +289,13 @@ class UnansweredAudio:
         self.discard()
         if said:
             self.open()  # it goes up again, as a turn that no conversation holds
-        return [said[start : start + self._piece_bytes] for start in range(0, len(said), self._piece_bytes)]
+        return self._format.frames(said)
 
     @property
     def kept_ms(self) -> int:
         """How much would be said again."""
         said_bytes = sum(len(turn.said) for turn in self._committed) + (len(self._said) if self.is_open else 0)
-        return min(said_bytes, self._turn_bytes) * 1000 // self._bytes_per_second
+        return self._format.ms(min(said_bytes, self._turn_bytes))
 
     def discard(self) -> None:
         """What was said since the last commit is nothing."""

@@ -1,4 +1,4 @@
-"""The ramp that hides a cut. Never knows why there was one.
+"""The ramps that hide a cut. Never know why there was one.
 
 Speech cut between two samples jumps to silence, and a jump is a click; a few milliseconds of slope are not heard.
 """
@@ -29,3 +29,11 @@ def faded_in_front_of(last_sample: bytes, frame: bytes, rate_hz: int) -> bytes:
     samples = np.frombuffer(frame, np.int16).astype(np.float64)
     samples[: ramp.size] += level * ramp
     return np.clip(np.rint(samples), -32768, 32767).astype(np.int16).tobytes()
+
+
+def faded_in(frame: bytes, rate_hz: int) -> bytes:
+    """`frame` (16-bit PCM, at least RAMP_MS long) with its start rising from nothing: it goes on where it was cut."""
+    ramp = _ramp(rate_hz)
+    samples = np.frombuffer(frame, np.int16).astype(np.float64)
+    samples[: ramp.size] *= 1 - ramp
+    return np.rint(samples).astype(np.int16).tobytes()

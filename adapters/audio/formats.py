@@ -61,6 +61,14 @@ class AudioFormat:
         """Whole milliseconds in so many bytes."""
         return size_bytes * 1000 // self.bytes_per_second
 
+    def bytes_in(self, duration_ms: int) -> int:
+        """Bytes of so many milliseconds, whole samples."""
+        return self.rate_hz * duration_ms // 1000 * self.sample_bytes
+
+    def frames(self, payload: bytes) -> list[bytes]:
+        """The payload in 20 ms frames; the last one may be shorter."""
+        return [payload[start : start + self.frame_bytes] for start in range(0, len(payload), self.frame_bytes)]
+
     def silence(self, duration_ms: int = FRAME_MS) -> bytes:
         samples = self.rate_hz * duration_ms // 1000
         return _SILENCE[self.encoding] * (samples * self.sample_bytes)
@@ -84,13 +92,21 @@ class Transcoder:
         self, provider_in: AudioFormat, provider_out: AudioFormat | None = None, leg_rate_hz: int = 8000
     ) -> None:
         """`provider_in` is what the provider is sent, `provider_out` what it sends (the same unless given)."""
-        self.provider_in = provider_in
-        self.provider_out = provider_out or provider_in
         self.leg_rate_hz = AudioFormat("pcm16", leg_rate_hz).rate_hz
+        self.send_as(provider_in)
+        self.receive_as(provider_out or provider_in)
+
+    def send_as(self, provider_in: AudioFormat) -> None:
+        """What the provider is sent from here on."""
+        self.provider_in = provider_in
         self._encode = _FROM_PCM.get(provider_in.encoding)
-        self._decode = _TO_PCM.get(self.provider_out.encoding)
         self._ups: dict[int, Resampler] = {}
-        self._down = Resampler(self.provider_out.rate_hz, leg_rate_hz)
+
+    def receive_as(self, provider_out: AudioFormat) -> None:
+        """What the provider sends from here on; what the filter held of the audio before it is dropped."""
+        self.provider_out = provider_out
+        self._decode = _TO_PCM.get(provider_out.encoding)
+        self._down = Resampler(provider_out.rate_hz, self.leg_rate_hz)
         self._half_sample = b""
 
     @property
@@ -136,3 +152,9 @@ class Transcoder:
             rate_hz = AudioFormat("pcm16", rate_hz).rate_hz
             resampler = self._ups[rate_hz] = Resampler(rate_hz, self.provider_in.rate_hz)
         return resampler
+
+
+def converted(payload: bytes, old: AudioFormat, new: AudioFormat) -> bytes:
+    """A whole piece of audio in another format; 1.5 ms shorter where the rates differ (the filter's delay)."""
+    decode = _TO_PCM.get(old.encoding)
+    return Transcoder(new).to_provider(decode(payload) if decode else payload, old.rate_hz)

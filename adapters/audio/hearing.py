@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from adapters.audio import OnFact
 from adapters.audio.formats import FRAME_MS
+from adapters.audio.level import mean_square, mean_square_at
 
 HEARD_MS: Final = 200  # so much sound is an answer; all of it, where it is shorter
 _REMEMBERED = 64  # responses judged or cut, the oldest forgotten
-_FULL_SCALE = 32768.0
 
 
 class Hearing:
@@ -28,7 +26,7 @@ class Hearing:
 
     def __init__(self, on_fact: OnFact, *, threshold_dbfs: float = -45.0) -> None:
         self._on_fact = on_fact
-        self._loud_power = (_FULL_SCALE * 10 ** (threshold_dbfs / 20)) ** 2
+        self._loud_power = mean_square_at(threshold_dbfs)
         self._sound_ms: dict[str, int] = {}
         self._judged: dict[str, None] = {}
 
@@ -40,8 +38,7 @@ class Hearing:
         """A frame of a response leaves for the line."""
         if response_id in self._judged:
             return
-        samples = np.frombuffer(frame, np.int16).astype(np.float32)
-        if samples.dot(samples) < self._loud_power * len(samples):
+        if mean_square(frame) < self._loud_power:
             return
         sound_ms = self._sound_ms[response_id] = self._sound_ms.get(response_id, 0) + FRAME_MS
         if sound_ms >= HEARD_MS:

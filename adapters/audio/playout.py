@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 
 from adapters.audio import OnFact
-from adapters.audio.declick import faded_in_front_of
+from adapters.audio.declick import faded_in, faded_in_front_of
 from adapters.audio.formats import FRAME_MS, AudioFormat
 from adapters.audio.hearing import Hearing
 
@@ -109,7 +109,9 @@ class Playout:
         self._reported: dict[tuple[str, str, int], None] = {}  # items known to whoever asked for the flush
         self._started: set[str] = set()
         self._last_frame: bytes | None = None
-        self._cut_sample = b""  # the sample the last flush cut after; the next frame fades from it
+        self._cut_sample = b""  # the sample a flush or a pause cut after; the next frame fades from it
+        self._is_paused = False
+        self._fades_in = False  # a pause cut into sound: it rises again where it goes on
         self._wait_ms = 0  # how long an unended response has left us with less than a frame
         self._gap = _Gap()  # goes on after `playout.drained`
         self._progress_ms = 0
@@ -120,12 +122,17 @@ class Playout:
 
     @property
     def is_playing(self) -> bool:
-        """From `playout.started` to `playout.drained` or `playout.flushed`."""
+        """From `playout.started` to `playout.drained` or `playout.flushed`, pauses included."""
         return bool(self._started)
 
     def unheard(self) -> list[dict[str, Any]]:
         """What was not heard to its end, as a flush would report it now."""
         return [self._report(item) for item in self._items.values() if self._is_unheard(item)]
+
+    @property
+    def holds_back(self) -> bool:
+        """Is something queued that a pause keeps from the caller?"""
+        return self._is_paused and self._queued_bytes > 0
 
     @property
     def stats(self) -> PlayoutStats:
@@ -179,14 +186,39 @@ class Playout:
         """
         if self._is_idle:
             return None
-        playing = self._next_frame()
+        playing = None if self._is_paused else self._next_frame()
+        if self._fades_in and playing is not None:
+            self._fades_in, playing = False, faded_in(playing, self.format.rate_hz)
         if self._cut_sample:
             playing = faded_in_front_of(self._cut_sample, playing or bytes(self._frame_bytes), self.format.rate_hz)
             self._cut_sample = b""
-        elif playing is None:
+        elif playing is None and not self._is_paused:
             self._is_idle = not (self._queue or self._open or self._started or self._gap.heard_before)
         self._last_frame = playing
         return playing
+
+    def pause(self) -> None:
+        """Silence from the next frame on; the queue fills as before, and no time passes for what is in it or awaited.
+
+        It ends with `resume` or `flush`: whoever pauses has a deadline for it.
+        """
+        if self._is_paused:
+            return
+        self._is_paused = True
+        if not self._cut_sample:  # else it has just been flushed, and what is queued begins anew
+            self._fade_out()
+            self._fades_in |= bool(self._cut_sample)
+
+    def resume(self) -> None:
+        """Goes on where it was: of what was cut into, the first 4 ms rise; no sample is lost or comes twice."""
+        if self._is_paused and self._fades_in and self._cut_sample:  # no frame was due in it: as if there had been none
+            self._fades_in, self._cut_sample = False, b""
+        self._is_paused = False
+
+    def _fade_out(self) -> None:
+        """The next frame fades from the last sample that left, if there was sound in it."""
+        if self._last_frame is not None and any(self._last_frame[-2:]):
+            self._cut_sample = self._last_frame[-2:]
 
     def flush(self, response_ids: Sequence[str] = (), spare: Collection[str] = ()) -> list[dict[str, Any]]:
         """Drop everything queued, and what still comes of the responses named. Reports and returns the items cut.
@@ -196,11 +228,13 @@ class Playout:
         cut of that one is cut for good. Responses to `spare` play on: audio comes here at once, events by way of a
         queue, and whoever flushes has not heard of these yet.
         """
+        self.resume()
         cut = {key: item for key, item in self._items.items() if item.response_id not in spare}
         items = [self._report(item) for item in cut.values() if self._is_unheard(item)]
         self._reported.update(dict.fromkeys(cut))
-        if not self._keep_queued(spare) and self._last_frame is not None and any(self._last_frame[-2:]):
-            self._cut_sample = self._last_frame[-2:]
+        if not self._keep_queued(spare):
+            self._fade_out()
+            self._fades_in = False
         ended = {item.response_id: None for item in cut.values() if item.response_id not in self._open}
         for response_id in (*response_ids, *ended):
             self._hearing.cut(response_id)
@@ -317,6 +351,7 @@ class Playout:
             return False
         if self.is_playing:
             self._fall_silent()
+            self._fades_in = False
             self._on_fact("playout.drained", {})
         return True
 

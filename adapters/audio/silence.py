@@ -6,12 +6,9 @@ The clock is the call's 20 ms tick and not the caller's frames: a muted phone, h
 
 from __future__ import annotations
 
-import numpy as np
-
 from adapters.audio import OnFact
 from adapters.audio.formats import FRAME_MS
-
-_FULL_SCALE = 32768.0
+from adapters.audio.level import mean_square, mean_square_at
 
 
 class SilenceWatch:
@@ -26,7 +23,7 @@ class SilenceWatch:
         if hold_ms < FRAME_MS:
             raise ValueError(f"hold_ms must be at least one frame ({FRAME_MS} ms), not {hold_ms}")
         self._on_fact = on_fact
-        self._loud_power = (_FULL_SCALE * 10 ** (threshold_dbfs / 20)) ** 2
+        self._loud_power = mean_square_at(threshold_dbfs)
         self._silent_ms = 0
         self.hold_ms = hold_ms
         self.watching = False
@@ -45,9 +42,7 @@ class SilenceWatch:
             self._silent_ms = 0
 
     def is_loud(self, pcm: bytes) -> bool:
-        size = len(pcm) >> 1
-        samples = np.frombuffer(pcm, np.int16, size).astype(np.float32)
-        return size > 0 and bool(samples.dot(samples) >= self._loud_power * size)
+        return mean_square(pcm) >= self._loud_power
 
     def tick(self, frames: int = 1) -> None:
         """So many frames of 20 ms have passed, whether the caller sent any or not."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from adapters.audio import OnFact
-from adapters.audio.formats import AudioFormat
+from adapters.audio.formats import AudioFormat, converted
 
 COMMITTABLE_MS = 100
 """The provider rejects a commit of less (docs/facts/realtime_api.md: input_audio_buffer_commit_empty)."""
@@ -26,8 +26,8 @@ class Uplink:
     """
 
     __slots__ = (
-        "_committable_bytes", "_keep_bytes", "_kept", "_kept_bytes", "_on_fact", "_piece_bytes", "_send", "_sent_bytes",
-        "is_open",
+        "_committable_bytes", "_format", "_keep_bytes", "_keep_ms", "_kept", "_kept_bytes", "_on_fact", "_piece_bytes",
+        "_send", "_sent_bytes", "is_open",
     )  # fmt: skip
 
     def __init__(
@@ -35,13 +35,28 @@ class Uplink:
     ) -> None:
         self._send = send
         self._on_fact = on_fact
-        self._keep_bytes = keep_ms * payload_format.bytes_per_second // 1000
-        self._committable_bytes = COMMITTABLE_MS * payload_format.bytes_per_second // 1000
-        self._piece_bytes = _JOINED_MS * payload_format.bytes_per_second // 1000
+        self._keep_ms = keep_ms
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
         self._sent_bytes = 0  # since it was last opened
         self.is_open = False
+        self._measure(payload_format)
+
+    def _measure(self, payload_format: AudioFormat) -> None:
+        self._format = payload_format
+        self._keep_bytes = payload_format.bytes_in(self._keep_ms)
+        self._committable_bytes = payload_format.bytes_in(COMMITTABLE_MS)
+        self._piece_bytes = payload_format.bytes_in(_JOINED_MS)
+
+    def switch(self, payload_format: AudioFormat) -> None:
+        """Another format from here on, also of what is kept."""
+        old, kept = self._format, b"".join(self._kept)
+        self._sent_bytes = payload_format.bytes_in(old.ms(self._sent_bytes))
+        self._measure(payload_format)
+        self._kept.clear()
+        self._kept_bytes = 0
+        for piece in payload_format.frames(converted(kept, old, payload_format)):
+            self._keep(piece)
 
     def send_to(self, send: Callable[[bytes], object]) -> None:
         """Another way for what goes out from here on."""

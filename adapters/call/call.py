@@ -15,11 +15,14 @@ import structlog
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import Transcoder
+from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
+from adapters.audio.speech import LOCAL_SPEECH, VoiceActivityDetector
 from adapters.audio.uplink import Uplink
+from adapters.call.claims import ProviderClaims
 from adapters.call.drain import Drain, hang_up_request
 from adapters.call.executor import CallComponents, Executor, discard
 from adapters.call.history import History
@@ -31,7 +34,7 @@ from adapters.call.summary import Summary
 from adapters.call.timers import Timers
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallLeg
-from adapters.providers.provider import Provider, WireEvent
+from adapters.providers.provider import Difference, Provider, WireEvent
 from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
 from fsm.machine.machine import Event, Step, TurnSpecMachine
@@ -44,6 +47,11 @@ _COMPLAINTS = frozenset(
      "item_rejected", "provider.unreachable"}
 )  # fmt: skip
 """Events an operator wants to read of, with the provider's own words."""
+_WORDS = ("code", "message", "param", "reason", *attrs.fields_dict(Difference))
+
+
+_OVERLOOKED = "timer.speech_overdue"
+"""We heard the caller, and the provider did not report it: noted once in a call."""
 
 
 @attrs.frozen
@@ -76,9 +84,11 @@ class Call:
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
         self._agent_audio = self._new_agent_audio(transcoder)
+        self._claims = ProviderClaims(self._agent_audio, self._caller_audio, self.log)
         self._executor = self._new_executor()
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
         self.summary = Summary(self._machine.spec)
+        self._overlooked = False
 
     def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudioPath:
         settings, payload = self._services.settings, transcoder.provider_in
@@ -93,8 +103,16 @@ class Call:
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
+        threshold_dbfs = limits.silence_threshold_dbfs
+        half_duplex = HalfDuplex(payload, threshold_dbfs=threshold_dbfs) if settings.half_duplex else None
+        speech = None
+        if LOCAL_SPEECH in self._machine.spec.vocabulary.events:  # whoever does not ask for it does not pay for it
+            speech = VoiceActivityDetector(
+                self._fact, min_speech_ms=limits.min_speech_ms, threshold_dbfs=threshold_dbfs
+            )  # fmt: skip
         return CallerAudioPath(
-            transcoder, uplink, silence, unanswered, recorder, self._known_fact, holds_turns=manual
+            transcoder, uplink, silence, unanswered, recorder, half_duplex, speech, self._known_fact,
+            holds_turns=manual,
         )  # fmt: skip
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
@@ -118,7 +136,7 @@ class Call:
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
             self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
-            self._caller_audio, self._history, self._wire_in, self.log,
+            self._caller_audio, self._history, self._claims, self._wire_in, self.log,
         )  # fmt: skip
 
     async def run(self) -> Summary:
@@ -154,8 +172,11 @@ class Call:
         self.summary.count(step, envelope, at_ms)
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
+        if step.event.name == _OVERLOOKED and step.outcome != "ignored" and not self._overlooked:
+            self._overlooked = True
+            self.log.warning("speech_not_reported", state=step.before)
         if step.event.name in _COMPLAINTS and step.outcome != "ignored":
-            words = {key: step.event.data.get(key) for key in ("code", "message", "param", "reason")}
+            words = {key: step.event.data.get(key) for key in _WORDS}
             self.log.warning("provider_complained", about=step.event.name, **{k: v for k, v in words.items() if v})
         self.log.debug(
             "step", variant=step.variant, outcome=step.outcome, before=step.before, after=step.snapshot.state,

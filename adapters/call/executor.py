@@ -142,6 +142,12 @@ class Executor:
         named = [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
         self._components.agent_audio.flush(named, self._components.unseen_response_ids().difference(named))
 
+    def _pause_playout(self, _args: Args) -> None:
+        self._components.agent_audio.pause()
+
+    def _resume_playout(self, _args: Args) -> None:
+        self._components.agent_audio.resume()
+
     def _open_uplink(self, _args: Args) -> None:
         self._components.caller_audio.open_uplink()
 
@@ -199,6 +205,8 @@ class Executor:
         "watch_silence": _watch_silence,
         "unwatch_silence": _unwatch_silence,
         "flush_playout": _flush_playout,
+        "pause_playout": _pause_playout,
+        "resume_playout": _resume_playout,
         "play_prompt": _play_prompt,
         "reassure": _reassure,
         "run_tool": _run_tool,

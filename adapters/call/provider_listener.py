@@ -13,6 +13,7 @@ import structlog
 
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath
+from adapters.call.claims import ProviderClaims
 from adapters.call.expiry import SessionExpiry
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
@@ -27,9 +28,11 @@ from adapters.providers.provider import (
     DecodeFailure,
     ItemCompleted,
     Provider,
+    ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
     SessionBegan,
+    SessionConfirmed,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -40,6 +43,7 @@ from fsm.machine.wire import knows, read_wire
 
 EXPIRING: Final = "session.expiring"
 """The fact that the session will end in some minutes, where the vocabulary has a word for it."""
+_UNRELATED = "error.unrelated"  # an error that nothing else speaks of: nobody would hear of it
 
 
 @attrs.define(eq=False)
@@ -52,6 +56,7 @@ class ProviderListener:
     agent_audio: AgentAudioPath
     caller_audio: CallerAudioPath
     history: History
+    claims: ProviderClaims
     wire_in: Callable[[WireEvent], None]
     log: structlog.typing.FilteringBoundLogger
     is_left: bool = False
@@ -81,8 +86,8 @@ class ProviderListener:
 
     def on_audio(self, delta: AudioDelta) -> None:
         if not self.is_left:
+            duration_ms = self.agent_audio.duration_ms(delta.payload)
             self.agent_audio.push(delta.response_id, delta.item_id, delta.content_index, delta.payload)
-            duration_ms = len(delta.payload) * 1000 / self.provider.audio_out.bytes_per_second
             self.history.agent_sounded(delta.response_id, AgentPiece(delta.item_id, delta.content_index), duration_ms)
 
     def on_event(self, event: WireEvent) -> None:
@@ -94,9 +99,14 @@ class ProviderListener:
             self._unknown.add(kind)
             self.log.info("unknown_wire_event", type=kind[:100])
         cause = event.get("event_id")
+        note = self.provider.note(event)
+        if isinstance(note, SessionConfirmed) and (kept := self.claims.confirm(note)):
+            self._put("session.update_rejected", kept)
+            return
         for fact in read_wire(self.vocabulary, event):
             self.mailbox.put(fact, f"wire:{cause}" if isinstance(cause, str) else "wire")
-        note = self.provider.note(event)
+            if isinstance(note, ProviderComplained) and fact.name == _UNRELATED:
+                self.claims.complain(note)
         if note is not None:  # behind the facts: what the playout finds of a response comes after its end
             self._keep(note)
 

@@ -20,6 +20,8 @@ class CallLimits:
     silence_hold_ms: int = 2000
     """Local silence after which the caller's turn is presumed to be over; longer than the provider's own wait."""
     silence_threshold_dbfs: float = -45.0
+    min_speech_ms: int = 300
+    """Local speech from which the caller is taken to speak, whatever the provider says."""
     hang_up_s: float = 5.0
 
 
@@ -33,6 +35,8 @@ class CallSettings:
     """The key that opens and closes a turn, where the spec has the caller hold turns."""
     turns: Mapping[str, str] = attrs.field(factory=dict)
     """What the spec leaves to the operator, by setting (`setting:` of a context variable)."""
+    half_duplex: bool = False
+    """Only one side is heard at a time: nobody interrupts the agent, and neither does its echo."""
     tools: Mapping[str, Tool] = attrs.field(factory=dict)
     journal_dir: Path | None = None
     recording_dir: Path | None = None

@@ -155,6 +155,35 @@ class CallerSaid:
     text: str
 
 
+@attrs.frozen
+class Difference:
+    """A setting of the session that is not what we asked for. `asked` and `got` are short texts for a log line."""
+
+    field: str
+    asked: str
+    got: str
+
+
+@attrs.frozen
+class SessionConfirmed:
+    """What the provider shows of its session after our update.
+
+    The formats are those in use; None is one that we cannot decode. `differences` has it then, too.
+    """
+
+    audio_in: AudioFormat | None
+    audio_out: AudioFormat | None
+    differences: tuple[Difference, ...]
+
+
+@attrs.frozen
+class ProviderComplained:
+    """An error of the provider in its own words, without secrets. `code` is "" where it has none."""
+
+    code: str
+    message: str
+
+
 WireNote: TypeAlias = (
     SessionBegan
     | CallerStarted
@@ -165,6 +194,8 @@ WireNote: TypeAlias = (
     | AudioGenerated
     | AgentSaid
     | CallerSaid
+    | SessionConfirmed
+    | ProviderComplained
 )
 
 

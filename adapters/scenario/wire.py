@@ -33,7 +33,7 @@ from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
-from adapters.simulator.caller.script import CallerSettings, Script, load_script
+from adapters.simulator.caller.script import CallerSettings, Script, load_script, load_telephone
 from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ScenarioError, parse_scenario
 from adapters.tools import Tool
 from adapters.virtual_time import VirtualTimeLoop
@@ -55,10 +55,10 @@ class PreparedCall:
     """What the two simulators and the call are set up with."""
 
     script: Script
+    telephone: CallerSettings
     provider: ProviderScenario
     session: SessionSettings
-    greeting: str | None
-    tools: Mapping[str, Tool]
+    call: CallSettings
 
 
 @attrs.define
@@ -89,11 +89,13 @@ def prepared_call(scenario: Scenario, spec: Spec, folder: Path) -> PreparedCall:
     play = scenario.play
     assert play is not None
     try:
-        script = load_script(dict(play.caller), folder)
+        caller = dict(play.caller)
+        telephone = load_telephone(caller.pop("telephone", {}), keep_audio=False)
+        script = load_script(caller, folder)
         provider = parse_scenario(yaml.safe_dump(_plain(play.provider)), folder / scenario.place.file)
         tools = {name: _tool(name, value) for name, value in play.tools.items()}
         session = dict(play.session)
-        greeting = session.pop("greeting", "Greet the caller.")
+        call = _call_settings(session, tools, scenario.talk_key or "*")
         turns = session.pop("turn_detection", None)
         chosen = SessionSettings(
             model=MODEL, tools=[tool.definition for tool in tools.values()] or None,
@@ -101,7 +103,17 @@ def prepared_call(scenario: Scenario, spec: Spec, folder: Path) -> PreparedCall:
         )  # fmt: skip
     except (ValueError, TypeError, ScenarioError) as error:
         raise SpecError([Problem(scenario.place, "simulator", f"'{scenario.name}': {error}")]) from None
-    return PreparedCall(script, provider, chosen, None if greeting is None else str(greeting), tools)
+    return PreparedCall(script, telephone, provider, chosen, call)
+
+
+def _call_settings(session: dict[str, object], tools: Mapping[str, Tool], talk_key: str) -> CallSettings:
+    """Takes from what a scenario says of the session what is the call's own."""
+    greeting, half_duplex = session.pop("greeting", "Greet the caller."), session.pop("half_duplex", False)
+    if not isinstance(half_duplex, bool):
+        raise ValueError(f"session.half_duplex: true or false is expected, not {half_duplex!r}")
+    return CallSettings(
+        greeting=None if greeting is None else str(greeting), tools=tools, talk_key=talk_key, half_duplex=half_duplex
+    )
 
 
 def _plain(value: object) -> object:
@@ -137,7 +149,7 @@ def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) ->
     prepared = prepared_call(scenario, machine.spec, folder)
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         try:
-            played = runner.run(asyncio.wait_for(_call(machine, scenario, prepared), MAX_CALL_S))
+            played = runner.run(asyncio.wait_for(_call(machine, prepared), MAX_CALL_S))
         except TimeoutError:
             mismatch = Mismatch("the call", f"an end within {MAX_CALL_S:.0f} s", "still running")
             return Result(scenario, machine.spec.name, (), Failure(scenario.place, "over: wire", (mismatch,)))
@@ -150,24 +162,21 @@ def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) ->
     return Result(scenario, machine.spec.name, steps, failure)
 
 
-async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: PreparedCall) -> _Played:
+async def _call(machine: TurnSpecMachine, prepared: PreparedCall) -> _Played:
     """One call from the first packet to the last."""
     watcher = _Watcher()
     summaries: list[Summary] = []
     with ThreadPoolExecutor(2) as threads:
         async with ProviderServer(scenario=prepared.provider) as realtime:
             endpoint = openai_endpoint(MODEL, "sk-test", base_url=realtime.url, dialect=realtime.settings.dialect)
-            settings = CallSettings(
-                greeting=prepared.greeting, tools=prepared.tools, talk_key=scenario.talk_key or "*"
-            )  # fmt: skip
             provider = RealtimeProvider(endpoint=endpoint, session=prepared.session)
             recordings, ticker = FileWriterThread(), Ticker()
-            shared = CallServices(machine, provider, settings, load_prompts(8000), threads, recordings)
+            shared = CallServices(machine, provider, prepared.call, load_prompts(8000), threads, recordings)
 
             async def on_call(connection: Connection) -> None:
                 summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())
 
-            report = await _with_server(on_call, ticker, prepared.script)
+            report = await _with_server(on_call, ticker, prepared)
             ticker.close()
             recordings.close()
     summary = summaries[0]
@@ -175,12 +184,12 @@ async def _call(machine: TurnSpecMachine, scenario: Scenario, prepared: Prepared
 
 
 async def _with_server(
-    on_call: Callable[[Connection], Awaitable[None]], ticker: Ticker, script: Script
+    on_call: Callable[[Connection], Awaitable[None]], ticker: Ticker, prepared: PreparedCall
 ) -> CallerReport:  # fmt: skip
     server = AudioSocketServer(AudioSocketSettings(port=0), ticker, on_call)
     await server.start()
     try:
-        return await run_caller("127.0.0.1", server.port, script, CallerSettings(keep_audio=False))
+        return await run_caller("127.0.0.1", server.port, prepared.script, prepared.telephone)
     finally:
         await server.close()
 

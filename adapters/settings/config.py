@@ -120,6 +120,7 @@ def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str
         greeting=config.greeting.strip() or None,
         talk_key=config.talk_key,
         turns=turns,
+        half_duplex=config.audio.half_duplex,
         tools=tools,
         journal_dir=config.journal.dir,
         recording_dir=config.recording.dir,
@@ -129,6 +130,7 @@ def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str
             agent_audio_queued_ms=limits.agent_audio_queued_ms,
             silence_hold_ms=limits.silence_hold_ms,
             silence_threshold_dbfs=limits.silence_threshold_dbfs,
+            min_speech_ms=config.audio.min_speech_ms,
             hang_up_s=limits.hang_up_s + _HANG_UP_MARGIN_S,  # what waits for the line waits longer than the line itself
         ),
     )

@@ -6,7 +6,7 @@ OPENAI_REALTIME_BASE_URL of the environment, then OpenAI's own address and `gpt-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
@@ -20,9 +20,9 @@ from adapters.providers.realtime.endpoint import (
     azure_preview_endpoint,
     openai_endpoint,
 )
-from adapters.providers.realtime.session import SessionSettings
+from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import Flavour, ProviderSection, VoiceSection
+from adapters.settings.sections import Flavour, NoiseReduction, ProviderSection, VoiceSection
 from adapters.settings.turns import read_turn_detection
 from adapters.tools import Tool
 from fsm.language.problem import Place
@@ -138,6 +138,7 @@ class ProviderReader:
             output_format=section.format,
             turn_detection=read_turn_detection(self._reader, self._written.pairs.get("turn_detection"), spec),
             transcription=transcription.as_sent() if transcription is not None else None,
+            noise_reduction=_noise_reduction(section.noise_reduction),
             tools=[tool.definition for tool in tools] or None,
         )
 
@@ -150,6 +151,13 @@ class ProviderReader:
     def _report(self, place: Place, code: str, message: str, hint: str = "") -> None:
         self._failed = True
         self._reader.problems.add(place, code, message, hint)
+
+
+def _noise_reduction(kind: NoiseReduction | None) -> Mapping[str, object] | Unset | None:
+    """Not sent where nothing is configured; `none` is sent, as null: off, whatever the server's default."""
+    if kind is None:
+        return UNSET
+    return None if kind == "none" else {"type": kind}
 
 
 def flavour_of(parts: SplitResult) -> Flavour:

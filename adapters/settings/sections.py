@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import attrs
 
-from adapters.call.settings import CallLimits
+from adapters.call.settings import CallLimits, CallSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, Network
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.protocol import RestoredAnswers
@@ -27,6 +27,7 @@ Filled = Annotated[str, SettingsReader.filled]
 Flavour = Literal["ga", "beta", "azure", "azure_preview"]
 """The dialects, and Azure's spellings of them."""
 Format = Literal["pcmu", "pcma", "pcm16"]
+NoiseReduction = Literal["near_field", "far_field", "none"]
 TalkKey = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "A", "B", "C", "D"]
 Secret = Annotated[str, SettingsReader.secret]
 
@@ -152,6 +153,15 @@ class ProviderSection(Section):
     turn_detection: Node | None = None
     transcription: TranscriptionSection | None = None
     restored_answers: RestoredAnswers = "messages"
+    noise_reduction: NoiseReduction | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AudioSection(Section):
+    """How the caller is listened to."""
+
+    half_duplex: bool = CallSettings().half_duplex
+    min_speech_ms: Annotated[int, Between(40, 5_000)] = _CALL.min_speech_ms
 
 
 @attrs.frozen(kw_only=True)
@@ -208,6 +218,7 @@ class ConfigFile(Section):
     spec: Filled = "server_vad"
     listen: ListenSection = attrs.field(factory=ListenSection)
     provider: ProviderSection = attrs.field(factory=ProviderSection)
+    audio: AudioSection = attrs.field(factory=AudioSection)
     greeting: str = ""
     talk_key: TalkKey = "*"
     turns: Node | None = None

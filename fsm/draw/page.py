@@ -138,7 +138,8 @@ def _deadlines(loaded: Loaded, links: Links) -> Iterator[str]:
     for deadline in spec.deadlines.values():
         where = named(_runs_in(loaded, deadline))
         condition = code(deadline.condition.text)
-        rows.append((code(deadline.event), str(deadline.after_ms), condition, where, links.line(deadline.place)))
+        after = f"{deadline.after_ms} or {code(deadline.at_least)}" if deadline.at_least else str(deadline.after_ms)
+        rows.append((code(deadline.event), after, condition, where, links.line(deadline.place)))
     if rows:
         yield from ("## Deadlines", "", "A deadline runs while its condition holds and is started anew when what it")
         yield from ("reads changes.", "", *table(("event", "after ms", "while", "can run in", "line"), rows))

@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from fsm.language.ledger import Ledgers
-from fsm.language.spec import STATE_TAGS, Spec
+from fsm.language.spec import STATE_TAGS, STATED_WAITS, Spec
 from fsm.language.spec_reader import ANSWERS, CONTEXT_KEYS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
+from fsm.language.vocabulary import PLAIN
 from fsm.language.vocabulary_reader import EFFECT_KEYS, EVENT_KEYS, SLOT_KEYS, SOURCES
 from fsm.language.vocabulary_reader import SECTIONS as VOCABULARY_SECTIONS
 
@@ -147,10 +148,14 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }
-_DEADLINE_KEYS = ("after_ms", "while", "restart", "about")
+_DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "about")
 _DEADLINE_WORDS: Mapping[str, Schema] = {
     "after_ms": _number(1, "Milliseconds until `timer.<name>`."),
     "while": _ref("condition", "It runs while this holds, and anew when what this reads changes."),
+    "at_least": {
+        "enum": list(STATED_WAITS),
+        "description": "Longer, where the event that starts it states a longer wait in this field.",
+    },
     "restart": {
         "enum": ["on_change", "never"],
         "description": "never: counted from when it began to hold.",
@@ -312,5 +317,5 @@ _VOCABULARY_PARTS: Mapping[str, Schema] = {
 def _ledger_words(ledgers: Ledgers) -> dict[str, Schema]:
     """The ledgers there are, and what a vocabulary can name of them."""
     identities = dict.fromkeys(name for each in ledgers.values() for name in each.identities)
-    recipes = dict.fromkeys(name for each in ledgers.values() for name in each.recipes)
+    recipes = dict.fromkeys([PLAIN, *(name for each in ledgers.values() for name in each.recipes)])
     return {"ledger": {"enum": list(ledgers)}, "identity": {"enum": [*identities]}, "recipe": {"enum": [*recipes]}}

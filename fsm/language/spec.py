@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -137,14 +137,23 @@ class Choice:
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
+STATED_WAITS: Final = ("retry_after_ms",)
+"""What an event's data may say of how long to wait, in ms (fsm.machine.wire)."""
+
+
 @attrs.frozen
 class Deadline:
-    """A timer that runs while its condition holds; if it `restarts`, a change of what that reads starts it anew."""
+    """A timer that runs while its condition holds; if it `restarts`, a change of what that reads starts it anew.
+
+    `at_least`: a field of an event's data (one of STATED_WAITS). Started by an event that has it, the timer runs for so
+    many milliseconds if that is longer than `after_ms`.
+    """
 
     name: str
     after_ms: int
     condition: Expr
     restarts: bool = True
+    at_least: str | None = None
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
     @property

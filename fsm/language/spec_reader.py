@@ -14,6 +14,7 @@ from fsm.language.reading import Reader
 from fsm.language.source import Node
 from fsm.language.spec import (
     STATE_TAGS,
+    STATED_WAITS,
     Assign,
     Branch,
     Cell,
@@ -150,24 +151,28 @@ class SpecReader(Reader):
 
     def _deadlines(self, node: Node | None, states: Sequence[tuple[Node, Node]]) -> None:
         for key, body in self.entries(node):
-            fields = self.mapping(body, ("after_ms", "while", "restart", "about"))
+            fields = self.mapping(body, ("after_ms", "while", "at_least", "restart", "about"))
             if "after_ms" not in fields or "while" not in fields:
                 self.problems.add(key.place, "missing", f"deadline '{key.text}' needs 'after_ms' and 'while'")
                 continue
             restarts = "restart" not in fields or self.one_of(fields["restart"], ("on_change", "never")) == "on_change"
-            self._add_deadline(key, self.number(fields["after_ms"], 1), self._guard(fields["while"]), restarts)
+            at_least = self.one_of(fields["at_least"], STATED_WAITS) if "at_least" in fields else None
+            after_ms, condition = self.number(fields["after_ms"], 1), self._guard(fields["while"])
+            self._add_deadline(key, after_ms, condition, restarts, at_least)
         for state, body in states:
             after = next((v for k, v in body.pairs or () if k.text == "after"), None)
             for key, value in self.entries(after):
                 condition = self._guard(Node(key.place, f"state == {state.text}"))
                 self._add_deadline(key, self.number(value, 1), condition)
 
-    def _add_deadline(self, key: Node, after_ms: int, condition: Expr, restarts: bool = True) -> None:
+    def _add_deadline(
+        self, key: Node, after_ms: int, condition: Expr, restarts: bool = True, at_least: str | None = None
+    ) -> None:
         name = key.text or ""
         if name in self.deadlines:
             first = self.deadlines[name].place
             self.problems.add(key.place, "two-meanings", f"deadline '{name}' is written twice", f"first at {first}")
-        self.deadlines[name] = Deadline(name, after_ms, condition, restarts, key.place)
+        self.deadlines[name] = Deadline(name, after_ms, condition, restarts, at_least, key.place)
 
     # --- operations ---------------------------------------------------------------------------------------------------
 

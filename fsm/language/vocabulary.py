@@ -7,10 +7,12 @@ what stands here moves a slot; a spec reads them. Never here: states, transition
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from fsm.language.expression import Variable
+from fsm.language.ledger import NO_LEDGER, LedgerProtocol
 from fsm.language.problem import NOWHERE, Place
 
 PLAIN = "plain"
@@ -110,8 +112,8 @@ class Vocabulary:
     errors: tuple[ErrorForm, ...]
     noise: Mapping[str, str]
     identities: Mapping[str, str]
-    ledger: str = ""
-    """The ledger that knows its identities and recipes; none if it has neither."""
+    ledger: LedgerProtocol[Any] = attrs.field(default=NO_LEDGER, repr=lambda ledger: repr(ledger.name))
+    """Knows its identities and recipes."""
     audible: Mapping[str, frozenset[int]] = attrs.field(factory=dict)
     """Of each slot, the values in which the caller hears something of ours."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fsm.language.expression import Variable
-from fsm.language.ledger import LedgerProtocol, Ledgers
+from fsm.language.ledger import NO_LEDGER, LedgerProtocol, Ledgers
 from fsm.language.problem import Place, Problems, suggestion
 from fsm.language.reading import Reader
 from fsm.language.source import Node
@@ -26,7 +27,7 @@ class VocabularyReader(Reader):
     def __init__(self, problems: Problems, ledgers: Ledgers) -> None:
         super().__init__(problems)
         self.ledgers = ledgers
-        self.ledger: LedgerProtocol | None = None
+        self.ledger: LedgerProtocol[Any] | None = None
         self.names: list[str] = []
         self.slots: dict[str, Variable] = {}
         self.waits: dict[str, frozenset[int]] = {}
@@ -82,7 +83,7 @@ class VocabularyReader(Reader):
         return Vocabulary(
             tuple(self.names), tuple(self.slots.values()), self.waits, self.events, self.effects, self.presumptions,
             {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities,
-            self.ledger.name if self.ledger is not None else "", self.audible,
+            self.ledger or NO_LEDGER, self.audible,
         )  # fmt: skip
 
     def _slot(self, key: Node, node: Node) -> None:
@@ -109,7 +110,7 @@ class VocabularyReader(Reader):
             known = self._known(fields["identity"]).identities
             name = self.identities[base] = self.one_of(fields["identity"], tuple(known)) if known else ""
             if name == fields["identity"].text:
-                self._check_variants(key, fields.get("variants"), known[name])
+                self._check_variants(key, fields.get("variants"), known[name].variants)
         if "variants" in fields:
             for variant, body in self.entries(fields["variants"]):
                 self._variant(f"{base}.{variant.text}", base, source, variant.place, body)
@@ -170,7 +171,8 @@ class VocabularyReader(Reader):
             return known.recipe, known.args
         recipe, made = PLAIN, tuple[str, ...]()
         if "recipe" in fields:
-            recipes = {PLAIN: (), **self._known(fields["recipe"]).recipes}
+            known_recipes = self._known(fields["recipe"]).recipes
+            recipes = {PLAIN: (), **{name: each.args for name, each in known_recipes.items()}}
             recipe = self.one_of(fields["recipe"], tuple(recipes))
             made = recipes[recipe]
             if recipe != fields["recipe"].text:
@@ -189,12 +191,12 @@ class VocabularyReader(Reader):
             self.problems.add(node.place, "two-ledgers", message)
         self.ledger = self.ledgers.get(name)
 
-    def _known(self, node: Node) -> LedgerProtocol:
+    def _known(self, node: Node) -> LedgerProtocol[Any]:
         """What the ledger implements, to look up `node` there."""
         if self.ledger is None and node.text != PLAIN:
             hint = f"say 'ledger: NAME' in the vocabulary's first file; NAME is one of: {', '.join(self.ledgers)}"
             self.problems.add(node.place, "no-ledger", f"'{node.text}' needs a ledger, and none is named before", hint)
-        return self.ledger or LedgerProtocol("", {}, {})
+        return self.ledger or NO_LEDGER
 
     def _when(self, node: Node | None) -> dict[str, frozenset[int]]:
         result = {}

@@ -16,13 +16,23 @@ Never here: a clock, a socket, a log. Time is a deadline's event, ids are in the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import attrs
+
+from fsm.language.ledger import Args, CallIds, Data, Make
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
-from fsm.machine.ledgers.realtime import CLASSIFY, IDENTITIES, RECIPES, Data, Ledger, Recipe
+from fsm.language.vocabulary import PLAIN
 from fsm.machine.reaction import Control, Outcome, Reaction, begin, control_of
 from fsm.machine.table import TurnMachine
+
+if TYPE_CHECKING:
+    from attrs import frozen as frozen_by_type
+else:
+    # One snapshot and one step are made for every event, and attrs.frozen guards assignment at three times the cost of
+    # making them: a third of a step. So the type checker guards these two, which it does for every package here.
+    from attrs import define as frozen_by_type
 
 _NOTHING: Mapping[str, object] = {}
 MAX_PLANS = 200_000
@@ -40,7 +50,7 @@ class Effect(NamedTuple):
     """What is to be done, as data; `event_id` among the arguments is ours and comes back on an error about it."""
 
     name: str
-    args: Mapping[str, object]
+    args: Args
 
 
 class Timer(NamedTuple):
@@ -51,11 +61,12 @@ class Timer(NamedTuple):
     epoch: int
 
 
-class Snapshot(NamedTuple):
+@frozen_by_type
+class Snapshot:
     """The whole state of a call. Immutable; `armed` maps running deadlines to their epoch."""
 
     control: Control
-    ledger: Ledger
+    ledger: CallIds
     armed: Mapping[str, int]
     data: Mapping[str, Data]
     serial: int
@@ -71,8 +82,9 @@ class Snapshot(NamedTuple):
         return self.control.is_final
 
 
-class Step(NamedTuple):
-    """What came of an event: `snapshot` is the state after it. (Named tuples: two are made for every event of a call.)
+@frozen_by_type
+class Step:
+    """What came of an event: `snapshot` is the state after it.
 
     `start` and `stop` are the deadlines to arm and to disarm, in this order of execution: stop, start.
     """
@@ -118,22 +130,24 @@ class Step(NamedTuple):
         return tuple(row.id for row in self.reaction.path)
 
 
-class _Maker(NamedTuple):
+@attrs.frozen
+class _Maker:
     """An effect to make. No recipe: it has no arguments."""
 
     name: str
-    recipe: Recipe | None
+    recipe: Make[Any] | None
     literal: str | None
 
 
-class _Plan(NamedTuple):
+@attrs.frozen
+class _Plan:
     """A reaction, and what of it is left to do with the ids and deadlines of a call."""
 
     reaction: Reaction
     after: Control
     makers: tuple[_Maker, ...]
-    start: tuple[tuple[str, int], ...]
-    """(deadline, ms)"""
+    start: tuple[tuple[str, int, str | None], ...]
+    """(deadline, ms, field of the event that may state more)"""
     waits: bool
     """Does any event wait, before or after?"""
 
@@ -145,11 +159,13 @@ class TurnSpecMachine:
         self.spec = spec
         self.table = TurnMachine(spec)
         self._events = self.table.strict_events()
-        self._after_ms = {d.name: d.after_ms for d in spec.deadlines.values()}
+        self._lasts = {d.name: (d.name, d.after_ms, d.at_least) for d in spec.deadlines.values()}
         self._deadlines = {d.event: d.name for d in spec.deadlines.values()}
+        self._ledger = spec.vocabulary.ledger
+        identities = {base: self._ledger.identities[name] for base, name in spec.vocabulary.identities.items()}
         self._identities = {
-            base: (CLASSIFY[identity], {tag: f"{base}.{tag}" for tag in IDENTITIES[identity]})
-            for base, identity in spec.vocabulary.identities.items()
+            base: (identity.classify, {tag: f"{base}.{tag}" for tag in identity.variants})
+            for base, identity in identities.items()
         }
         self.plans: dict[tuple[str, Control], _Plan] = {}
         self._controls: dict[Control, Control] = {}  # one object of each: looking up what is the same costs less
@@ -163,18 +179,19 @@ class TurnSpecMachine:
         return plan
 
     def _planned(self, before: Control, reaction: Reaction) -> _Plan:
+        recipes = self._ledger.recipes
         makers = [
-            _Maker(word.sends or word.name, None if word.recipe == "plain" else RECIPES[word.recipe], literal)
+            _Maker(word.sends or word.name, None if word.recipe == PLAIN else recipes[word.recipe].make, literal)
             for word, literal in reaction.effects
         ]
-        start = tuple((name, self._after_ms[name]) for name in reaction.start)
+        start = tuple(self._lasts[name] for name in reaction.start)
         after = self._controls.setdefault(reaction.after, reaction.after)
         return _Plan(reaction, after, tuple(makers), start, bool(before.waiting or after.waiting))
 
     def start(self, talk_key: str = "", **context: str) -> tuple[Step, ...]:
         """A new call: its first steps. `context` overrides initial values by name, e.g. `owed="none"`: no greeting."""
         values = self.spec.values_at_start(context)
-        nothing = Snapshot(control_of(self.spec, values), Ledger(talk_key=talk_key), {}, {}, 0)
+        nothing = Snapshot(control_of(self.spec, values), self._ledger.begin(talk_key), {}, {}, 0)
         plan = self._planned(nothing.control, begin(self.spec, values))
         return self._completed(self._step(nothing, Event("call.started"), plan, nothing.ledger))
 
@@ -214,22 +231,21 @@ class TurnSpecMachine:
         control = snapshot.control
         return self._step(snapshot, event, self.plans.get((name, control)) or self._plan(name, control), ledger)
 
-    def _step(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: Ledger) -> Step:
+    def _step(self, snapshot: Snapshot, event: Event, plan: _Plan, ledger: CallIds) -> Step:
         """A reaction as a step; `ledger` knows the event's ids."""
-        reaction, control, makers, to_start, waits = plan
-        _, _, armed, waiting, serial = snapshot
+        reaction = plan.reaction
+        armed, waiting, serial = snapshot.armed, snapshot.data, snapshot.serial + 1
         if not reaction.admitted:
             ledger = snapshot.ledger
-        serial += 1
         effects: tuple[Effect, ...] = ()
         start: tuple[Timer, ...] = ()
-        if makers:
-            effects, ledger = _effects(makers, ledger, event.data)
-        if to_start or reaction.stop:
-            armed, start = _armed(armed, to_start, reaction.stop, serial)
-        if waits:
+        if plan.makers:
+            effects, ledger = _effects(plan.makers, ledger, event.data)
+        if plan.start or reaction.stop:
+            armed, start = _armed(armed, plan.start, reaction.stop, serial, event.data)
+        if plan.waits:
             waiting = self._waiting_data(snapshot, event, reaction)
-        after = Snapshot(control, ledger, armed, waiting, serial)
+        after = Snapshot(plan.after, ledger, armed, waiting, serial)
         return Step(event, reaction, snapshot, after, effects, start)
 
     def _nothing(self, snapshot: Snapshot, event: Event, reason: str) -> Step:
@@ -244,27 +260,34 @@ class TurnSpecMachine:
 
 
 def _armed(
-    armed: Mapping[str, int], to_start: tuple[tuple[str, int], ...], to_stop: tuple[str, ...], serial: int
+    armed: Mapping[str, int],
+    to_start: tuple[tuple[str, int, str | None], ...],
+    to_stop: tuple[str, ...],
+    serial: int,
+    data: Data,
 ) -> tuple[Mapping[str, int], tuple[Timer, ...]]:
     """Which deadlines run from now on, and those to arm; the step's number is their epoch."""
     running = {**armed}
     for name in to_stop:
         running.pop(name, None)
     start = []
-    for name, after_ms in to_start:
+    for name, after_ms, at_least in to_start:
         running[name] = serial
+        if at_least is not None and isinstance(stated_ms := data.get(at_least), int):
+            after_ms = max(after_ms, stated_ms)
         start.append(Timer(name, after_ms, serial))
     return running, tuple(start)
 
 
-def _effects(makers: tuple[_Maker, ...], ledger: Ledger, data: Data) -> tuple[tuple[Effect, ...], Ledger]:
+def _effects(makers: tuple[_Maker, ...], ledger: CallIds, data: Data) -> tuple[tuple[Effect, ...], CallIds]:
     """The effects with their arguments, and the ledger that knows of them."""
     effects: list[Effect] = []
-    for name, recipe, literal in makers:
+    for maker in makers:
+        name, recipe = maker.name, maker.recipe
         if recipe is None:
             effects.append(Effect(name, _NOTHING))
             continue
-        made, ledger = recipe(name, ledger, literal, data)
+        made, ledger = recipe(name, ledger, maker.literal, data)
         for args in made:
             effects.append(Effect(name, args))  # noqa: PERF401 - nearly always one
     return tuple(effects), ledger

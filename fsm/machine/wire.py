@@ -1,6 +1,7 @@
-"""Wire events of the provider as machine events, by the vocabulary's table alone. Never raises for what comes in.
+"""Wire events of the provider as machine events, by the vocabulary's table. Never raises for what comes in.
 
-A field of the wrong type or absent is left out; an unknown type gives nothing. Which variant it is comes later.
+A field of the wrong type or absent is left out; an unknown type gives nothing. Which variant it is comes later. An
+error, and a response that failed, may state a wait in words: all facts of it have that as `retry_after_ms`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from fsm.language.vocabulary import Vocabulary, WireForm
-from fsm.machine.ledgers.realtime import effect_of
 from fsm.machine.machine import Event
+from fsm.machine.stated_wait import stated_wait_ms
 
 Wire = Mapping[str, object]
 
@@ -27,9 +28,18 @@ def read_wire(vocabulary: Vocabulary, wire: Wire) -> tuple[Event, ...]:
     if not isinstance(wire_type, str):
         return ()
     if wire_type == "error":
-        return (_error(vocabulary, wire),)
+        return _waiting((_error(vocabulary, wire),), at_path(wire, "error.message"))
     forms = vocabulary.wire.get(wire_type, ())
-    return tuple(event for form in forms for event in _events(form, wire))
+    events = tuple(event for form in forms for event in _events(form, wire))
+    return _waiting(events, at_path(wire, "response.status_details.error.message"))
+
+
+def _waiting(events: tuple[Event, ...], message: object) -> tuple[Event, ...]:
+    """The events with the wait that the message of their error states, if it does."""
+    wait_ms = stated_wait_ms(message) if isinstance(message, str) else None
+    if wait_ms is None:
+        return events
+    return tuple(Event(name, {**data, "retry_after_ms": wait_ms}) for name, data in events)
 
 
 def _events(form: WireForm, wire: Wire) -> Iterator[Event]:
@@ -59,6 +69,8 @@ def at_path(value: object, path: str) -> object:
             return len(value) if isinstance(value, list | tuple) else None
         if not isinstance(value, Mapping):
             return None
+        if part.startswith("?"):
+            return int(part[1:] in value)
         value = value.get(part)
     return value
 
@@ -87,7 +99,7 @@ def _error_event(vocabulary: Vocabulary, error: _Error) -> str:
     for form in vocabulary.errors:
         if form.message is not None and error.message.startswith(form.message):
             return form.event
-    effect = effect_of(error.event_id)
+    effect = vocabulary.ledger.effect_of(error.event_id)
     for word in vocabulary.effects.values():
         if effect in (word.name, word.sends) and word.rejected is not None:
             return word.rejected

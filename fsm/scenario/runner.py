@@ -183,12 +183,10 @@ class Runner:
         word = vocabulary.events.get(name)
         if word is None:
             return Event(name, data or {})
-        base = word.base or name
-        tag = name.removeprefix(base).removeprefix(".")
-        made = role_data(vocabulary.identities.get(base), base, tag, self.snapshot.ledger, self._fresh)
+        made = role_data(vocabulary, word, self.snapshot.ledger, self._fresh)
         if made is None:
             raise CannotPlayError(f"nothing could be '{name}' here: the ids of the call do not allow it")
-        return Event(base, {**made, **(data or {})})
+        return Event(word.base or name, {**made, **(data or {})})
 
     def _fresh(self, kind: str) -> str:
         self.ids[kind] += 1

@@ -11,10 +11,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import attrs
 
-from fsm.machine.ledgers.realtime import UNKNOWN_RESPONSE
+from fsm.language.ledger import LedgerProtocol
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
 from fsm.machine.reaction import Control
 from fsm.scenario.coverage import Target, reached
@@ -59,11 +60,7 @@ class NoveltySearch:
         self.machine, self.talk_key = machine, talk_key
         vocabulary = machine.spec.vocabulary
         instead = {word.instead for word in vocabulary.events.values()}
-        self.words = [
-            (word.name, word.base or word.name)
-            for word in vocabulary.alphabet
-            if word.source != "internal" and word.name not in instead
-        ]
+        self.words = [word for word in vocabulary.alphabet if word.source != "internal" and word.name not in instead]
         self.reached: dict[tuple[Control, str], tuple[Target, ...]] = {}
         self.nodes = 0
 
@@ -72,7 +69,7 @@ class NoveltySearch:
         left, found = set(wanted), list[WayThere]()
         for width, by_state in passes:
             if left:
-                found += self._search(left, _Novelty(width, by_state))
+                found += self._search(left, _Novelty(width, by_state, self.machine.spec.vocabulary.ledger))
         return found
 
     def _search(self, left: set[Target], is_new: Callable[[Snapshot], bool]) -> Iterator[WayThere]:
@@ -102,22 +99,19 @@ class NoveltySearch:
     def _moves(self, node: _Node) -> Iterator[tuple[str, Counter[str], tuple[Step, ...]]]:
         """All that can come next, with all that comes of it."""
         snapshot, machine = node.snapshot, self.machine
-        identities = machine.spec.vocabulary.identities
-        for name, base in self.words:
+        for word in self.words:
             ids = node.ids.copy()
 
             def fresh(kind: str, ids: Counter[str] = ids) -> str:
                 ids[kind] += 1
                 return f"{kind}_{ids[kind]}"
 
-            data = role_data(
-                identities.get(base), base, name.removeprefix(base).removeprefix("."), snapshot.ledger, fresh
-            )
+            data = role_data(machine.spec.vocabulary, word, snapshot.ledger, fresh)
             if data is None:
                 continue
-            steps = machine.advance(snapshot, Event(base, data))
+            steps = machine.advance(snapshot, Event(word.base or word.name, data))
             if steps[0].reaction.path and steps[0].outcome != "impossible":
-                yield name, ids, steps
+                yield word.name, ids, steps
         for timer, epoch in snapshot.armed.items():
             steps = machine.advance(snapshot, Event(f"timer.{timer}", {"epoch": epoch}))
             if steps[0].outcome != "impossible":
@@ -127,31 +121,18 @@ class NoveltySearch:
 class _Novelty:
     """Have `width` values (of variables, of waiting events, of what the ledger knows) never been seen together?"""
 
-    def __init__(self, width: int, by_state: bool) -> None:
-        self.width, self.by_state = width, by_state
+    def __init__(self, width: int, by_state: bool, ledger: LedgerProtocol[Any]) -> None:
+        self.width, self.by_state, self.decisive = width, by_state, ledger.decisive
         self.seen: set[object] = set()
         self.whole: set[tuple[object, ...]] = set()
 
     def __call__(self, snapshot: Snapshot) -> bool:
-        atoms = tuple(enumerate((*snapshot.control.values, *_known(snapshot))))
+        control = snapshot.control
+        atoms = tuple(enumerate((*control.values, control.waiting, *self.decisive(snapshot.ledger))))
         if atoms in self.whole:
             return False
         self.whole.add(atoms)
-        state = snapshot.control.state if self.by_state else None
+        state = control.state if self.by_state else None
         fresh = {(state, *pair) for pair in itertools.combinations(atoms, self.width)} - self.seen
         self.seen |= fresh
         return bool(fresh)
-
-
-def _known(snapshot: Snapshot) -> tuple[object, ...]:
-    """What the ids decide about what can come."""
-    ledger = snapshot.ledger
-    current = "none" if ledger.response is None else "ended" if ledger.response in ledger.ended_responses else "current"
-    return (
-        snapshot.control.waiting,
-        ledger.create is not None,
-        "unknown" if ledger.response == UNKNOWN_RESPONSE else current,
-        bool(ledger.running),
-        bool(ledger.unechoed),
-        any(phase == "stopped" for _, phase in ledger.turns),
-    )

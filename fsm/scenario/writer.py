@@ -164,12 +164,14 @@ def _wrapped(head: str, names: Sequence[str], tail: str) -> Iterator[str]:
 
 
 class RunDiffersError(LocalError):
-    """The machine does not go the way of the run."""
+    """The run is not one that the machine can play."""
 
 
 def replayed(machine: TurnSpecMachine, run: Counterexample, name: str, spec: str) -> str:
     """The file with this one scenario. `spec` is its name or path, as the file is to say it. Raises RunDiffersError."""
     events = [step for step in run.steps if step.event is not None and step.answers]
+    if not events:
+        raise RunDiffersError(f"{machine.spec.file}: the run ends before any event: there is nothing to play")
     draft = Draft((), tuple(step.event for step in events if step.event is not None))
     outcome = played(machine, draft)
     if outcome is None:

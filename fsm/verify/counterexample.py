@@ -1,4 +1,4 @@
-"""A run as a person reads it: numbered steps with the line of the spec that decided,.
+"""A run as a person reads it: numbered steps with the line of the spec that decided.
 
 Works on the explorer's numbers, and plays each step once more to see what was sent, received, lost, emitted and done.
 Never here: finding runs (fsm.verify.explore), drawing them (fsm.verify.sequence_diagram).
@@ -64,7 +64,10 @@ def _said(answer: RunAnswer) -> str:
 
 @attrs.frozen
 class Counterexample:
-    """A run from the beginning. From step `loop` on (0: not at all) it repeats; `stuck`: it stands still."""
+    """A run from the beginning; without steps it is the first state.
+
+    From step `loop` on (0: not at all) it repeats; `stuck`: it stands still.
+    """
 
     steps: tuple[RunStep, ...]
     loop: int = 0
@@ -72,7 +75,7 @@ class Counterexample:
     final: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [str(step) for step in self.steps]
+        lines = [str(step) for step in self.steps] or ["    --- before anything has happened"]
         if self.loop:
             lines.insert(self.loop - 1, "    --- from here on, again and again:")
         if self.stuck:
@@ -96,7 +99,7 @@ class Narrator:
 
     def run(self, way: Sequence[tuple[int, int]], end: int, loop: int = 0, stuck: bool = False) -> Counterexample:
         """The run along (state, label) pairs to state `end`; `loop` is the number of pairs at its end that go round."""
-        states = [i for i, _ in way[1:]] + [end]
+        states = [*(i for i, _ in way), end][1:]
         steps = tuple(
             self._step(number, self.explorer.order[i], label, self.explorer.order[j])
             for number, ((i, label), j) in enumerate(zip(way, states, strict=True), 1)

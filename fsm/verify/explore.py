@@ -68,13 +68,12 @@ class Explorer:
                 self.first.pop()
                 self.max_states = len(self.order)
 
-    def _expand(self, begin: int, end: int) -> None:  # noqa: C901  one function: a call for each edge doubles its time
+    def _expand(self, begin: int, end: int) -> None:  # noqa: C901  a call for each edge would double its time
         """Expands the states numbered from `begin` to before `end`."""
         order, changed, held_by = self.order, self._changed, self._held
-        macros, effects_of, final = self.tables.macros, self._effects, self.tables.final
+        macros, final = self.tables.macros, self.tables.final
         control_bits, world_bits = self.tables.control_bits, self.tables.world_bits
         number, target, edge_label = self.seen.setdefault, self.targets.append, self.edge_labels.append
-        count = len(order)
         for i in range(begin, end):
             s = order[i]
             c, w, k = s & MASK, s >> BITS & MASK, s >> 2 * BITS
@@ -95,39 +94,42 @@ class Explorer:
                     if c2 < 0:
                         self.cut[-1 - c2] += 1
                         continue
-                    k2, effects = k, 0
+                    k2 = k
                     if event >= 0:
                         macro = macros.get(event << BITS | k) or self._step(i, label, k, event)
-                        k2, effects = macro.control, macro.effects
-                    if not effects:
-                        state = (k2 << BITS | w2) << BITS | c2
-                        j = number(state, count)
-                        if j == count:
-                            count += 1
-                            order.append(state)
-                            self.parent.append(i)
-                            self.how.append(label)
-                        target(j)
-                        edge_label(label)
-                        continue
-                    ways = effects_of.get(effects << BITS | w2) or self._world_does(effects, w2)
-                    for w3, change2, lost in ways:
-                        c3 = changed.get(change2 << BITS | c2) if change2 else c2
-                        if c3 is None:
-                            c3 = self._change(change2, c2)
-                        if c3 < 0:
-                            self.cut[-1 - c3] += 1
+                        k2 = macro.control
+                        if macro.effects:
+                            self._expand_effects(i, label, macro, w2, c2)
                             continue
-                        state = (k2 << BITS | w3) << BITS | c3
-                        j = number(state, count)
-                        how = label if lost < 0 else self._lost(label, lost)
-                        if j == count:
-                            count += 1
-                            order.append(state)
-                            self.parent.append(i)
-                            self.how.append(how)
-                        target(j)
-                        edge_label(how)
+                    state = (k2 << BITS | w2) << BITS | c2
+                    j = number(state, len(order))
+                    if j == len(order):
+                        order.append(state)
+                        self.parent.append(i)
+                        self.how.append(label)
+                    target(j)
+                    edge_label(label)
+
+    def _expand_effects(self, i: int, label: int, macro: MacroStep, world: int, queues: int) -> None:
+        """The edges of one step whose effects the world answers, in each way in which it can."""
+        control, changed, order = macro.control << BITS, self._changed, self.order
+        ways = self._effects.get(macro.effects << BITS | world) or self._world_does(macro.effects, world)
+        for after, change, lost in ways:
+            left = changed.get(change << BITS | queues) if change else queues
+            if left is None:
+                left = self._change(change, queues)
+            if left < 0:
+                self.cut[-1 - left] += 1
+                continue
+            state = (control | after) << BITS | left
+            how = label if lost < 0 else self._lost(label, lost)
+            j = self.seen.setdefault(state, len(order))
+            if j == len(order):
+                order.append(state)
+                self.parent.append(i)
+                self.how.append(how)
+            self.targets.append(j)
+            self.edge_labels.append(how)
 
     # --- what can happen ----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """A world as typed values: everything around the controller, as finite variables, guarded moves and bounded queues.
 
 Never here: reading text (fsm.world.reader), being taken (fsm.world.code), rules of the controller (fsm.machine).
-Messages are roles: what the controller's ledger of ids would make of them (fsm.machine.ledgers.realtime), never ids.
+Messages are roles: what the controller's ledger of ids would make of them (fsm.machine.ledgers), never ids.
 """
 
 from __future__ import annotations

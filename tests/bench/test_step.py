@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from bench import hand_table
 from bench.step import Contenders, main
 from bench.targets import HAND, OURS, STOCK
+from fsm.machine.ledgers.realtime.ids import Ledger
 from fsm.machine.machine import Event, Snapshot
 
 
@@ -27,11 +28,13 @@ def test_the_contenders_do_the_same(contenders: Contenders) -> None:
 def _next(random_: random.Random, snapshot: Snapshot, number: int) -> Event:
     """Something that may happen now, or that may not: late, twice, of another turn, of nobody's response."""
     ledger = snapshot.ledger
+    assert isinstance(ledger, Ledger)
+    responses = ledger.responses
     turn = random_.choice([f"item_{number}", *[item for item, _ in ledger.turns]])
-    response = random_.choice([f"resp_{number}", ledger.response or "resp_0", *ledger.open_responses])
+    response = random_.choice([f"resp_{number}", responses.current or "resp_0", *responses.open])
     item = {"item_id": "item_x", "response_id": response, "content_index": 0}
     cut = {**item, "heard_ms": random_.randrange(3000), "received_ms": random_.randrange(3000)}
-    call = random_.choice([f"call_{number}", *ledger.running, *[name for _, name in ledger.unechoed]])
+    call = random_.choice([f"call_{number}", *ledger.running, *[name for _, name in ledger.sent.unechoed]])
     status = random_.choice(["completed", "completed", "cancelled"])
     event = random_.choice(_EVENTS)
     return Event(event, {

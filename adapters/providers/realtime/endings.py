@@ -40,14 +40,14 @@ _REASON_CHARS: Final = 200
 def of_close(code: int, reason: str) -> ConnectionEnding:
     """A close frame of the provider; reasons read `<type>.<code>`."""
     fatal = code in FATAL_CLOSES or any(error in reason for error in FATAL_ERRORS)
-    return ConnectionEnding(code, _printable(reason), fatal)
+    return ConnectionEnding(code, printable(reason), fatal)
 
 
 def of_break(exc: BaseException | None, told_peer: str) -> ConnectionEnding:
     """A wire that broke without a close frame of theirs. `told_peer`: the reason of the close frame we sent."""
     if isinstance(exc, PayloadTooBig):
         return ConnectionEnding(1006, "message over the size limit", False)
-    return ConnectionEnding(1006, _printable(told_peer) or (_of_exception(exc) if exc else "connection lost"), False)
+    return ConnectionEnding(1006, printable(told_peer) or (_of_exception(exc) if exc else "connection lost"), False)
 
 
 def fatal_error(event: Mapping[str, object]) -> str | None:
@@ -90,13 +90,14 @@ def _error_code(body: bytes) -> str:
 
 def _of_exception(exc: BaseException) -> str:
     if isinstance(exc, OSError) and not isinstance(exc, ssl.SSLError):
-        return _printable(exc.strerror or type(exc).__name__)
+        return printable(exc.strerror or type(exc).__name__)
     if isinstance(exc, (WebSocketException, EOFError)):
         return f"not a WebSocket conversation: {type(exc).__name__}"
     return type(exc).__name__
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text of the provider as a log line may show it: bounded, one line, without keys."""
     clean = "".join(char if char.isprintable() else " " for char in text[:_REASON_CHARS])
     return _KEY.sub("[key]", clean).strip()
 

@@ -27,6 +27,7 @@ from adapters.providers.provider import (
     HistoryItem,
     HistoryMessage,
     ItemCompleted,
+    ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
     SessionBegan,
@@ -34,6 +35,7 @@ from adapters.providers.provider import (
     WireEvent,
     WireNote,
 )
+from adapters.providers.realtime.endings import printable
 from adapters.providers.realtime.session import Dialect, SessionSettings, session_object
 
 Payload = bytes | bytearray | memoryview | str
@@ -75,6 +77,12 @@ class _Request:
 
 def _update_session(request: _Request) -> WireEvent:
     return {"type": "session.update", "session": session_object(request.settings, request.dialect)}
+
+
+def _probe_session(request: _Request) -> WireEvent:
+    # What holds already and may be said again at any time: a voice may not, once the agent has spoken (section 2).
+    session = session_object(request.settings, request.dialect)
+    return {"type": "session.update", "session": {k: session[k] for k in ("type", "instructions") if k in session}}
 
 
 def _create_response(request: _Request) -> WireEvent:
@@ -136,6 +144,7 @@ class Encoder:
 
 ENCODERS: Final[Mapping[str, Encoder]] = {
     "update_session": Encoder(_update_session, ("event_id",)),
+    "probe_session": Encoder(_probe_session, ("event_id",)),
     "create_response": Encoder(_create_response, ("event_id", "cause", "instructions")),
     "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
     "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
@@ -327,12 +336,19 @@ def _caller_said(event: WireEvent) -> WireNote | None:
     return CallerSaid(_text(event.get("item_id")), transcript.strip()) if isinstance(transcript, str) else None
 
 
+def _complained(event: WireEvent) -> WireNote:
+    error = event.get("error")
+    body = error if isinstance(error, dict) else {}
+    return ProviderComplained(printable(_text(body.get("code"))), printable(_text(body.get("message"))))
+
+
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "session.created": _session_began,
     "input_audio_buffer.speech_started": lambda _: CallerStarted(),
     "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
     "response.created": _response_started,
+    "error": _complained,
     "response.done": _response_ended,
     "response.output_item.done": _item_ended,
     "response.output_audio.done": _audio_ended,

@@ -9,10 +9,11 @@ import attrs
 
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
+from adapters.providers.realtime.confirmation import confirmation
 from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection, tls_context
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
-from adapters.providers.realtime.session import SessionSettings
+from adapters.providers.realtime.session import SessionSettings, session_object
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
 _HISTORY_IDS: Final = "ts_history"
@@ -54,4 +55,7 @@ class RealtimeProvider:
         return encode_history(items, self.endpoint.dialect, _HISTORY_IDS, self.restored_answers)
 
     def note(self, event: WireEvent) -> WireNote | None:
+        session = event.get("session")
+        if event.get("type") == "session.updated" and isinstance(session, Mapping):
+            return confirmation(session_object(self.session, self.endpoint.dialect), session)
         return note_of(event)

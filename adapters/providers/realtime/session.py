@@ -35,7 +35,8 @@ class SessionSettings:
     """The session as configured. A field at its default is not sent, but for the two formats.
 
     Formats are "pcm16" (24 kHz), "pcmu" or "pcma" (8 kHz); another name goes as it is to a beta server and is an
-    error in GA. `turn_detection` is UNSET (the server's default), None (off: the client commits) or a mapping.
+    error in GA. `turn_detection` is UNSET (the server's default), None (off: the client commits) or a mapping;
+    `noise_reduction` UNSET, None (off) or `{"type": "near_field" | "far_field"}`.
     `tools` are the wire's own objects (`{"type": "function", "name", "description", "parameters"}`); () clears them.
     `temperature` exists in beta only. `model` belongs to the endpoint and is never in the session object.
     """
@@ -47,6 +48,7 @@ class SessionSettings:
     output_format: str = "pcmu"
     turn_detection: Mapping[str, object] | Unset | None = UNSET
     transcription: Mapping[str, object] | None = None
+    noise_reduction: Mapping[str, object] | Unset | None = UNSET
     tools: Sequence[Mapping[str, object]] | None = None
     tool_choice: str | Mapping[str, object] | None = None
     temperature: float | None = None
@@ -69,11 +71,14 @@ PATHS: Final[Mapping[str, Mapping[Dialect, tuple[str, ...] | None]]] = {
     "output_format": {"ga": ("audio", "output", "format"), "beta": ("output_audio_format",)},
     "turn_detection": {"ga": ("audio", "input", "turn_detection"), "beta": ("turn_detection",)},
     "transcription": {"ga": ("audio", "input", "transcription"), "beta": ("input_audio_transcription",)},
+    "noise_reduction": {"ga": ("audio", "input", "noise_reduction"), "beta": ("input_audio_noise_reduction",)},
     "tools": {"ga": ("tools",), "beta": ("tools",)},
     "tool_choice": {"ga": ("tool_choice",), "beta": ("tool_choice",)},
     "max_output_tokens": {"ga": ("max_output_tokens",), "beta": ("max_response_output_tokens",)},
     "temperature": {"ga": None, "beta": ("temperature",)},
 }
+
+_NULLABLE: Final = ("turn_detection", "noise_reduction")  # null switches them off
 
 FORMATS: Final[Mapping[str, Mapping[Dialect, object]]] = {
     "pcm16": {"ga": {"type": "audio/pcm", "rate": 24000}, "beta": "pcm16"},
@@ -97,7 +102,7 @@ def session_object(settings: SessionSettings, dialect: Dialect) -> dict[str, obj
 
 
 def _is_set(field: str, value: object) -> bool:
-    return value is not UNSET and (value is not None or field == "turn_detection")
+    return value is not UNSET and (value is not None or field in _NULLABLE)
 
 
 def _format(field: str, name: str, dialect: Dialect) -> object:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 import cattrs
@@ -27,6 +27,7 @@ from cattrs.v import format_exception
 from adapters.lines.audiosocket.protocol import DIGITS, KIND_OF_RATE_HZ
 from adapters.simulator.speech.library import lines, wav_path
 
+T = TypeVar("T")
 WITHIN_MS = 10_000.0
 
 
@@ -162,6 +163,18 @@ class CallerSettings:
         return self.rate_hz * self.ptime_ms // 1000 * 2
 
 
+def load_telephone(data: object, **defaults: object) -> CallerSettings:
+    """What a YAML document says of the caller's telephone: `{echo: {gain_db: -14, delay_ms: 120}, dtx: true}`.
+
+    ValueError says what is wrong and where.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError("telephone: a mapping is expected, e.g. {echo: {gain_db: -14, delay_ms: 120}}")
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    build = partial(converter.structure, {**defaults, **data}, CallerSettings)
+    return _built(build, "telephone")
+
+
 def load_script(data: object, folder: Path = Path()) -> Script:
     """A script from what a YAML document holds: `{steps: [...]}`.
 
@@ -197,11 +210,15 @@ def _step(item: object, where: str, converter: cattrs.Converter) -> Step:
             raise ValueError(f"{where}.{name}: takes no value")
         value = {main_field: value}
     build: Callable[[], Step] = partial(converter.structure, value, step)
+    return _built(build, f"{where}.{name}")
+
+
+def _built(build: Callable[[], T], where: str) -> T:
     try:
         return build()
     except cattrs.BaseValidationError as error:
         problems = "; ".join(cattrs.transform_error(error, format_exception=_problem))
-        raise ValueError(f"{where}.{name}: {problems}") from error
+        raise ValueError(f"{where}: {problems}") from error
 
 
 def _problem(error: BaseException, type_: type | None) -> str:

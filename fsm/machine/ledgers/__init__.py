@@ -1,4 +1,7 @@
-"""Identities and recipes of each provider protocol: one module for each, and the registry the loader is given."""
+"""The registry of ledgers, which the loader is given: one module or folder for each protocol, and a line here.
+
+Nobody else imports one of them by name (import contract `ledgers`); what all of them share is in `call`.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.audio.caller_audio import CallerAudioPath, SilenceFiller, UnansweredAudio
-from adapters.audio.formats import PCM_24K, PCMU, Transcoder
+from adapters.audio.formats import PCM_24K, PCMU, AudioFormat, Transcoder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
 
@@ -147,6 +147,7 @@ def test_nothing_where_nothing_is_to_be_kept() -> None:
 # --- the path ---------------------------------------------------------------------------------------------------------
 
 FRAME = b"\x10\x20" * 160
+PCM_16K = AudioFormat("pcm16", 16000)
 
 
 class Path:
@@ -259,6 +260,31 @@ def test_a_held_turn_that_was_discarded_or_is_too_short_is_not_announced() -> No
     path.pass_ms(80, FRAME)
     path.audio.session_left()
     assert ("uplink.kept", {}) not in path.facts
+
+
+def test_a_provider_that_takes_another_format_gets_what_was_kept_in_it_too() -> None:
+    path = Path()
+    path.pass_ms(1000, FRAME)
+    path.audio.switch(PCM_24K)
+    path.pass_ms(1000, FRAME)
+    path.audio.open_uplink()
+    path.pass_ms(1000)  # a gap is filled
+    sent_ms = PCM_24K.ms(sum(map(len, path.sent)))
+    assert 2995 <= sent_ms <= 3000, "but for what the filters hold"
+    path.audio.turn_began()
+    path.audio.switch(PCM_16K)
+    path.audio.close_uplink()
+    path.sent.clear()
+    path.audio.open_uplink()
+    assert 995 <= PCM_16K.ms(sum(map(len, path.sent))) <= 1000, "the last second of a turn that nobody holds"
+
+
+def test_the_same_format_changes_nothing() -> None:
+    path = Path()
+    path.pass_ms(1000, FRAME)
+    path.audio.switch(PCMU)
+    path.audio.open_uplink()
+    assert PCMU.ms(sum(map(len, path.sent))) == 1000
 
 
 def test_silence_is_reported_only_while_it_is_watched_for() -> None:

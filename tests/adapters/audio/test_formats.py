@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.audio import formats, g711
-from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat, Transcoder
+from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat, Transcoder, converted
 from adapters.audio.resample import Resampler
 from tests.adapters.audio.sound import delayed, snr_db, speech_like, to_wave, tone
 
@@ -109,3 +109,22 @@ def test_after_a_flush_nothing_of_the_old_answer_sounds() -> None:
     transcoder.from_provider(tone(1000, 24000, 100) + b"\x01")
     transcoder.drop_provider_audio()
     assert not np.any(to_wave(transcoder.from_provider(bytes(960))))
+
+
+@pytest.mark.parametrize("new", [PCM_24K, AudioFormat("pcm16", 16000), PCMA])
+def test_a_piece_of_audio_in_another_format_is_the_same_sound(new: AudioFormat) -> None:
+    said = speech_like(8000, 1000)
+    there = converted(g711.pcm16_to_mulaw(said), PCMU, new)
+    assert 997 <= new.ms(len(there)) <= 1000
+    said_wave, back = to_wave(said), to_wave(g711.mulaw_to_pcm16(converted(there, new, PCMU)))
+    likeness = np.correlate(said_wave, back, "full").max() / (np.linalg.norm(said_wave) * np.linalg.norm(back))
+    assert likeness > 0.95
+
+
+def test_a_transcoder_goes_on_in_another_format() -> None:
+    transcoder = Transcoder(PCMU)
+    transcoder.from_provider(bytes(160))
+    transcoder.send_as(AudioFormat("pcm16", 16000))
+    transcoder.receive_as(PCM_24K)
+    assert len(transcoder.to_provider(bytes(1600))) in range(3200 - 130, 3201)
+    assert len(transcoder.from_provider(bytes(4801))) in range(1600 - 40, 1601)

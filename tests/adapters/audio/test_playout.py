@@ -406,3 +406,117 @@ def test_a_spared_response_that_plays_already_goes_on_where_it_is(playout: Playo
         "playout.heard",
         "playout.drained",
     ]
+
+
+# --- pause and resume -------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_is_silence_and_what_was_queued_goes_on_sample_by_sample(playout: Playout) -> None:
+    """Byte by byte, but for 4 ms of slope after the cut and 4 ms of rise before what follows."""
+    whole = tone(300, 8000, 400)
+    playout.push("r1", "i1", 0, whole[:4000])
+    before = pull(playout, 10)
+    playout.pause()
+    pause = pull(playout, 30)
+    playout.push("r1", "i1", 0, whole[4000:])
+    pause += pull(playout, 30)
+    playout.resume()
+    after = b"".join(frame or b"" for frame in pull(playout, 10))
+    assert b"".join(frame or b"" for frame in before) == whole[: 10 * FRAME]
+    assert pause[1:] == [None] * 59
+    slope = to_wave(pause[0] or b"")
+    assert 0 < np.abs(slope[:32]).max() <= 10_000 and not slope[32:].any()
+    rise = 2 * 32
+    assert after[rise:] == whole[10 * FRAME + rise :], "neither lost nor doubled"
+    assert np.abs(np.diff(to_wave(bytes(2) + after[: 2 * FRAME]))).max() < 3000
+    assert (playout.stats.played_ms, playout.stats.underruns, playout.stats.gap_ms) == (400, 0, 0)
+
+
+def test_nothing_is_heard_judged_or_over_in_a_pause(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(1980))
+    pull(playout, 9)
+    playout.pause()
+    playout.mark_response_ended("r1")
+    pull(playout, 500)
+    assert facts.names() == ["playout.started"] and playout.is_playing
+    assert (playout.queued_ms, playout.stats.played_ms) == (1800, 180)
+    playout.resume()
+    pull(playout, 91)
+    assert facts.names() == ["playout.started", "playout.heard", "playout.drained"]
+
+
+def test_the_wait_for_more_of_a_response_stands_still_in_a_pause(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(20))
+    pull(playout, 1 + 10)
+    playout.pause()
+    pull(playout, 500)
+    playout.resume()
+    pull(playout, DRAINED_AFTER_MS // 20 - 10)
+    assert "playout.drained" not in facts.names()
+    playout.push("r1", "i1", 0, pcm(20))
+    pull(playout, 1)
+    assert (playout.stats.underruns, playout.stats.gap_ms) == (1, 400), "what was no pause"
+
+
+def test_a_flush_in_a_pause_flushes_and_ends_it(playout: Playout, facts: Facts) -> None:
+    playout.push("r1", "i1", 0, pcm(100))
+    pull(playout, 2)
+    playout.pause()
+    pull(playout, 20)
+    assert playout.flush(["r1"]) == [item("i1", 40, 100)]
+    assert pull(playout, 3) == [None] * 3, "it fell silent long ago: no second slope"
+    playout.push("r2", "i2", 0, pcm(20))
+    assert pull(playout, 1) == [pcm(20)], "of another answer nothing rises"
+    assert facts.names() == ["playout.started", "playout.flushed", "playout.started"]
+
+
+def test_a_flush_in_a_pause_lets_rise_again_what_it_spares(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(60))
+    pull(playout, 1)
+    playout.pause()
+    pull(playout, 5)
+    playout.flush([], spare={"r1"})
+    wave = to_wave(b"".join(frame or b"" for frame in pull(playout, 2)))
+    assert wave[0] < 100 and set(wave[32:]) == {1000.0}
+
+
+def test_a_pause_in_which_no_frame_was_due_leaves_no_trace(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(60))
+    pull(playout, 1)
+    playout.pause()
+    playout.resume()
+    assert pull(playout, 2) == [pcm(20)] * 2
+    playout.flush(["r1"])
+    playout.pause()
+    playout.resume()
+    assert to_wave(playout.pull() or b"")[0] > 900, "the slope of a flush is not the pause's to take"
+
+
+def test_a_second_pause_before_anything_is_heard_again_still_rises(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(60))
+    pull(playout, 1)
+    for _ in range(2):
+        playout.pause()
+        playout.pause()
+        pull(playout, 3)
+        playout.resume()
+    assert to_wave(playout.pull() or b"")[0] < 100
+    assert pull(playout, 1) == [pcm(20)]
+
+
+def test_what_comes_first_in_a_pause_waits_for_its_end_and_begins_as_it_is(playout: Playout, facts: Facts) -> None:
+    playout.pause()
+    pull(playout, 3)
+    playout.push("r1", "i1", 0, pcm(40))
+    assert pull(playout, 50) == [None] * 50
+    assert facts == [] and playout.holds_back
+    playout.resume()
+    assert not playout.holds_back
+    assert pull(playout, 2) == [pcm(20)] * 2
+
+
+def test_the_bound_of_the_queue_holds_in_a_pause(facts: Facts) -> None:
+    playout = Playout(facts, max_queued_ms=100)
+    playout.pause()
+    assert playout.push("r1", "i1", 0, pcm(100))
+    assert not playout.push("r1", "i1", 0, pcm(20))

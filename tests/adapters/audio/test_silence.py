@@ -103,5 +103,5 @@ def test_the_threshold_is_the_power_of_a_frame(facts: Facts) -> None:
 
 
 def test_an_unwatched_frame_costs_no_arithmetic(watch: SilenceWatch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "np", None)
+    monkeypatch.setattr(silence, "mean_square", None)
     watch.hear(LOUD)

@@ -178,3 +178,12 @@ async def test_a_hang_up_that_fails_is_logged_and_ends_nothing_else(logs: Logs) 
     executor.submit(Effect("hang_up", {}))
     await executor.close()
     assert [(each["event"], each["effect"]) for each in logs] == [("effect_failed", "hang_up")]
+
+
+async def test_a_pause_and_its_end_reach_the_agents_audio() -> None:
+    executor, components = executor_of()
+    executor.submit(Effect("pause_playout", {}))
+    components.agent_audio.pause.assert_called_once_with()  # type: ignore[attr-defined]
+    components.agent_audio.resume.assert_not_called()  # type: ignore[attr-defined]
+    executor.submit(Effect("resume_playout", {}))
+    components.agent_audio.resume.assert_called_once_with()  # type: ignore[attr-defined]

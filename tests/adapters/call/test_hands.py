@@ -13,7 +13,7 @@ from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.providers.realtime import ProviderScenario, parse_scenario
 from adapters.tools import Tool
-from fsm.machine.ledgers.realtime import TOOL_OVERDUE
+from fsm.machine.ledgers.realtime.recipes import TOOL_OVERDUE
 from tests.adapters.call.rig import Played, play
 
 pytestmark = pytest.mark.virtual_time

@@ -16,6 +16,7 @@ from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
+from adapters.call.claims import ProviderClaims
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
 from adapters.call.provider_listener import EXPIRING, ProviderListener
@@ -40,13 +41,15 @@ class Heard:
         self.caller_audio = CallerAudioPath(
             transcoder, uplink, SilenceWatch(lambda *_: None), UnansweredAudio(PCMU, 8000)
         )
+        agent_audio = AgentAudioPath(transcoder, self.playout, PromptPlayer({}, 320, lambda *_: None))
         self.listener = ProviderListener(
             provider,
             machine().spec.vocabulary,
             self.mailbox,
-            AgentAudioPath(transcoder, self.playout, PromptPlayer({}, 320, lambda *_: None)),
+            agent_audio,
             self.caller_audio,
             self.history,
+            ProviderClaims(agent_audio, self.caller_audio, structlog.get_logger()),
             self.wire.append,
             structlog.get_logger(),
         )

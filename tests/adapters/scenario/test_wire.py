@@ -198,6 +198,8 @@ scenarios:
         ("caller: {steps: [sing]}", "no step is called 'sing'"),
         (CALLER + "\n    provider: {faults: [{fault: x}]}", "`fault` must"),
         (CALLER + "\n    session: {voices: 2}", "voices"),
+        (CALLER + "\n    session: {half_duplex: 1}", "session.half_duplex: true or false is expected"),
+        ("caller: {steps: [], telephone: {echos: {}}}", "telephone: extra fields found (echos)"),
         (CALLER + "\n    tools: {t: 5}", "tools.t"),
     ],
 )

@@ -70,6 +70,8 @@ def test_every_key(tmp_path: Path) -> None:
           format: pcm16
           turn_detection: {type: semantic_vad, eagerness: low}
           transcription: {model: whisper-1, language: de}
+          noise_reduction: far_field
+        audio: {half_duplex: true, min_speech_ms: 200}
         greeting: "  Hello.  "
         talk_key: "#"
         turns: {on_silent_answer: accept}
@@ -90,8 +92,10 @@ def test_every_key(tmp_path: Path) -> None:
     assert provider.session.voice == {"id": "voice_1"} and provider.session.input_format == "pcm16"
     assert provider.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
     assert provider.session.transcription == {"model": "whisper-1", "language": "de"}
-    assert (call.greeting, call.talk_key) == ("Hello.", "#")
+    assert provider.session.noise_reduction == {"type": "far_field"}
     assert call.turns == {"on_silent_answer": "accept"}
+    assert (call.greeting, call.talk_key, call.half_duplex) == ("Hello.", "#", True)
+    assert call.limits.min_speech_ms == 200
     assert call.tools["clock"].deadline_s == 2.5 and len(provider.session.tools or ()) == 1
     assert (call.journal_dir, call.recording_dir) == (tmp_path / "journals", Path("/tmp"))
     assert (call.limits.mailbox_events, call.limits.caller_audio_kept_ms) == (64, 0)
@@ -270,3 +274,12 @@ def test_printing_settings_shows_no_secret(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "provider: {api_key: '${MY_KEY}'}", {"MY_KEY": "hush-hush-hush"})
     assert settings.secrets == ("hush-hush-hush",)
     assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [("", UNSET), ("noise_reduction: none", None), ("noise_reduction: near_field", {"type": "near_field"})],
+)
+def test_noise_reduction_is_sent_only_where_it_is_set(tmp_path: Path, line: str, wanted: object) -> None:
+    settings = loaded(tmp_path, f"provider:\n  model: m\n  {line}\n", {"OPENAI_API_KEY": KEY})
+    assert settings.provider.session.noise_reduction == wanted

@@ -48,6 +48,7 @@ def at(path: str) -> Node:
         ("", sections.ConfigFile), ("listen", sections.ListenSection), ("provider", sections.ProviderSection),
         ("journal", sections.FolderSection), ("recording", sections.FolderSection), ("limits", sections.LimitsSection),
         ("log", sections.LogSection),
+        ("audio", sections.AudioSection),
     ],
 )  # fmt: skip
 def test_every_key_is_in_the_example_and_no_other(path: str, section: type[Section]) -> None:
@@ -62,8 +63,8 @@ def test_every_section_is_compared() -> None:
     """A new section of the file gets a line in the tests above."""
     found = {each for each in vars(sections).values() if isinstance(each, type) and issubclass(each, Section)}
     assert {each.__name__ for each in found - {Section}} == {
-        "ConfigFile", "ListenSection", "ProviderSection", "FolderSection", "LimitsSection", "LogSection", "ToolSection",
-        "VoiceSection", "TranscriptionSection",
+        "ConfigFile", "ListenSection", "ProviderSection", "AudioSection", "FolderSection", "LimitsSection",
+        "LogSection", "ToolSection", "VoiceSection", "TranscriptionSection",
     }  # fmt: skip
 
 
@@ -76,9 +77,9 @@ def test_every_field_of_the_session_is_mentioned(section: type[Section]) -> None
     assert keys(section) <= set(re.findall(r"[a-z_]+", TEXT))
 
 
-@pytest.mark.parametrize("path", ["limits", "log"])
+@pytest.mark.parametrize("path", ["limits", "log", "audio"])
 def test_the_figures_that_it_shows_are_the_defaults(path: str) -> None:
-    section = {"limits": sections.LimitsSection, "log": sections.LogSection}[path]
+    section = {"limits": sections.LimitsSection, "log": sections.LogSection, "audio": sections.AudioSection}[path]
     problems = Problems()
     assert SettingsReader(problems, {}, Path()).read(at(path), section) == section()
     assert not list(problems)

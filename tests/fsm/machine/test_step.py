@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -261,7 +262,7 @@ def test_the_ids_of_an_event_that_is_out_of_place_are_not_kept() -> None:
     early, begun = mach.start()[-1].snapshot, Event("input_audio_buffer.speech_started", {"item_id": "u1"})
     step = mach.step(early, begun)
     assert (step.outcome, step.reaction.admitted, step.snapshot.ledger) == ("ignored", False, early.ledger)
-    later = mach.step(opened(mach)._replace(ledger=step.snapshot.ledger), begun)
+    later = mach.step(attrs.evolve(opened(mach), ledger=step.snapshot.ledger), begun)
     assert (later.variant, later.outcome) == ("input_audio_buffer.speech_started.new", "taken")
 
 

@@ -55,3 +55,5 @@ def test_a_run_the_machine_does_not_go_is_no_scenario() -> None:
     elsewhere = attrs.evolve(last, answers=(attrs.evolve(last.answers[-1], after="tool_call"),))
     with pytest.raises(RunDiffersError, match=f"step {last.number}, .*: tool_call in the run, now "):
         replayed(machine, attrs.evolve(run, steps=(*run.steps[:-1], elsewhere)), "it fails", "x")
+    with pytest.raises(RunDiffersError, match="before any event"):
+        replayed(machine, attrs.evolve(run, steps=()), "it fails", "x")

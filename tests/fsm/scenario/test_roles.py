@@ -6,15 +6,19 @@ from collections import Counter
 
 import pytest
 
-from fsm.machine.ledgers.realtime import CLASSIFY, IDENTITIES, Ledger
-from fsm.scenario.roles import Fresh, role_data
+from fsm.language.ledger import Data, Fresh
+from fsm.machine.ledgers.call import Keys, Responses, Tools
+from fsm.machine.ledgers.realtime import PROTOCOL
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent
 
 LEDGER = Ledger(
-    talk_key="*", create="ts_create_response_4", response="resp_now", open_responses=("resp_now",),
-    ended_responses=("resp_old",), turns=(("item_a", "committed"), ("item_b", "stopped"), ("item_c", "started")),
-    calls=("call_a", "call_b"), running=("call_b",), unechoed=(("ts_send_tool_output_3", "call_a"),),
+    keys=Keys("*"), tools=Tools(("call_a", "call_b"), ("call_b",)),
+    responses=Responses("ts_create_response_4", "resp_now", open=("resp_now",), ended=("resp_old",)),
+    sent=Sent(4, (("ts_send_tool_output_3", "call_a"),)),
+    turns=(("item_a", "committed"), ("item_b", "stopped"), ("item_c", "started")),
 )  # fmt: skip
-ALL = [(identity, tag) for identity, tags in IDENTITIES.items() for tag in tags]
+NO_CREATE = LEDGER.with_responses(LEDGER.responses._replace(create=None))
+ALL = [(identity, tag) for identity, known in PROTOCOL.identities.items() for tag in known.variants]
 
 
 def fresh() -> Fresh:
@@ -27,17 +31,21 @@ def fresh() -> Fresh:
     return made
 
 
+def role_data(identity: str, tag: str, ledger: Ledger) -> Data | None:
+    return PROTOCOL.identities[identity].role(tag, ledger, fresh())
+
+
 @pytest.mark.parametrize(("identity", "tag"), ALL)
 def test_every_variant_can_be_made_where_the_ids_allow_it(identity: str, tag: str) -> None:
-    ledger = LEDGER._replace(create=None) if tag == "found" else LEDGER  # with a create out it is taken for ours
-    data = role_data(identity, "event", tag, ledger, fresh())
+    ledger = NO_CREATE if tag == "found" else LEDGER  # with a create out it is taken for ours
+    data = role_data(identity, tag, ledger)
     assert data is not None
-    assert CLASSIFY[identity](ledger, data)[0] == tag
+    assert PROTOCOL.identities[identity].classify(ledger, data)[0] == tag
 
 
 def test_a_response_shown_by_its_item_is_found_only_while_no_create_is_out() -> None:
-    assert role_data("response_created", "event", "found", LEDGER, fresh()) is None
-    assert role_data("response_created", "event", "begun", LEDGER._replace(create=None), fresh()) is None
+    assert role_data("response_created", "found", LEDGER) is None
+    assert role_data("response_created", "begun", NO_CREATE) is None
 
 
 @pytest.mark.parametrize(
@@ -56,4 +64,4 @@ def test_a_response_shown_by_its_item_is_found_only_while_no_create_is_out() -> 
     ],
 )
 def test_nothing_is_made_up_where_the_call_knows_no_such_id(identity: str, tag: str) -> None:
-    assert role_data(identity, "event", tag, Ledger(), fresh()) is None
+    assert role_data(identity, tag, Ledger()) is None

@@ -109,6 +109,7 @@ CUES: Mapping[str, Make] = {
     "digits_echo": lambda _w, sent: wire.item_echo({"id": sent("send_digits"), "type": "message", "role": "user"}),
     # the caller's line
     "silent": _fact("caller.silent"),
+    "spoke": _fact("caller.spoke"),
     "hung_up": _fact("caller.hung_up", reason="fin"),
     "key": lambda w, _: Event("caller.pressed_key", {"digit": w[0]}),
     # what the caller hears

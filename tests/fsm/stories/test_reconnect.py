@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fsm.machine.ledgers.realtime.ids import Ledger
 from tests.fsm.bundle import NAMES
 from tests.fsm.stories.places import SESSION, in_state
 from tests.fsm.stories.story import Story
@@ -13,6 +14,12 @@ AGAIN = """
     opened              | awaiting_session_created |
     session_created     | configuring              | update_session
 """
+
+
+def ids(story: Story) -> Ledger:
+    ledger = story.snapshot.ledger
+    assert isinstance(ledger, Ledger)
+    return ledger
 
 
 def listen(spec: str) -> str:
@@ -73,7 +80,7 @@ def test_counts_and_waits_of_a_session_end_with_it(spec: str) -> None:
     story.tell("closed | reconnecting | close_uplink")
     assert [story.value(name) for name in waits] == ["0", "0", "no", "no", "0"]
     assert set(story.due) == {"reconnect_due", "quiet_overdue"} | ({"flush_overdue"} & set(story.due))
-    assert not story.snapshot.ledger.unechoed
+    assert not ids(story).sent.unechoed
 
 
 @pytest.mark.parametrize("state", SESSION)
@@ -83,8 +90,8 @@ def test_from_every_state_a_broken_socket_is_opened_anew(spec: str, state: str) 
     story = in_state(spec, state).tell("closed").tell(AGAIN)
     story.tell("session_updated")
     assert story.state in ("configured", "response_pending", "playing_out"), "\n".join(story.told)
-    assert story.snapshot.ledger.response is None
-    assert story.snapshot.ledger.turns == ()
+    assert ids(story).responses.current is None
+    assert ids(story).turns == ()
 
 
 @pytest.mark.parametrize("spec", NAMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm.machine.ledgers.realtime import TOO_MANY_TOOLS, TOOL_OVERDUE
+from fsm.machine.ledgers.realtime.recipes import TOO_MANY_TOOLS, TOOL_OVERDUE
 from tests.fsm.bundle import NAMES
 from tests.fsm.stories.story import Story
 

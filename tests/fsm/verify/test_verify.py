@@ -260,3 +260,20 @@ def test_more_configurations_than_can_be_numbered_leave_a_partial_result(monkeyp
     verdict = house.toy(SearchLimits()).run(lambda: 0.0)
     assert verdict.partial
     assert {f.status for f in verdict.findings} <= {"unjudged", "violated", "not applicable"}
+
+
+def test_a_property_that_the_first_state_violates_has_a_run_without_steps() -> None:
+    said = """
+properties:
+  never_dark: {never: state == dark}
+  lit_at_last: {leads_to: {from: state == dark, to: state == bright}}
+"""
+    verdict = toy(SearchLimits(bounds={"presses": 0}), said=said).run(clock)
+    assert statuses(verdict) == {"never_dark": "violated", "lit_at_last": "violated"}
+    runs = {finding.name: finding.run for finding in verdict.findings}
+    for run in runs.values():
+        assert run is not None and run.steps == () and run.places == ()
+        assert mermaid(run, "toy").startswith("sequenceDiagram")
+    first = "    --- before anything has happened\n"
+    assert str(runs["never_dark"]) == f"{first}    at the end: losses_left 1"
+    assert str(runs["lit_at_last"]) == f"{first}    --- and nothing more happens\n    at the end: losses_left 1"

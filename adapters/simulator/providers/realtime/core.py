@@ -213,6 +213,8 @@ class ProviderCore:
             raise errors.missing_parameter("session")
         session = self._context.session
         session.update(event["session"], beta=self._context.beta, voice_locked=self._responses.spoke)
+        for overruled in self._context.plan.of(faults.OverruleUpdate):
+            session.config = faults.with_paths(session.config, overruled.set)
         self._configured = True
         self._input.detection_changed()
         self._outbox.emit(now_s, "session.updated", session=session.config)

@@ -89,6 +89,18 @@ class RefuseUpdate(PlannedFault):
 
 
 @attrs.frozen(kw_only=True)
+class OverruleUpdate(PlannedFault):
+    """Every session.update is accepted, and then some settings are as the server likes.
+
+    `set` has dotted paths of the GA session; the server shows them in session.updated and acts by them. With
+    `audio.output.format: {type: audio/pcm, rate: 24000}` it keeps PCM, with `audio.input.turn_detection: null` it
+    detects no turns, with `tools: []` it drops the tools.
+    """
+
+    set: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
 class CrossCreate(PlannedFault):
     """The client's nth response.create crosses a response of the provider's own and is rejected.
 
@@ -187,6 +199,7 @@ KINDS: dict[str, type[PlannedFault]] = {
     "ignore_client": IgnoreClient,
     "delay_client": DelayClient,
     "refuse_update": RefuseUpdate,
+    "overrule_update": OverruleUpdate,
     "cross_create": CrossCreate,
     "deaf_before_created": DeafBeforeCreated,
     "close": Close,
@@ -228,9 +241,10 @@ def _holds(event: Json, where: Mapping[str, Any]) -> bool:
     return all(_field(event, path) == wanted for path, wanted in where.items())
 
 
-def _changed(event: Json, fault: Mutate) -> Json:
+def with_paths(event: Json, values: Mapping[str, Any], drop: Sequence[str] = ()) -> Json:
+    """A copy with dotted paths set, and others dropped; a path that leads nowhere changes nothing."""
     changed = copy.deepcopy(event)
-    for path, value in [*fault.set.items(), *((path, _MISSING) for path in fault.drop)]:
+    for path, value in [*values.items(), *((path, _MISSING) for path in drop)]:
         *parents, last = path.split(".")
         place: Any = changed
         for name in parents:
@@ -328,4 +342,4 @@ def _treat(treatment: Treatment, fault: OnEvent) -> None:
         case Reorder():
             treatment.past = max(treatment.past, fault.past)
         case Mutate():
-            treatment.event = _changed(treatment.event, fault)
+            treatment.event = with_paths(treatment.event, fault.set, fault.drop)

@@ -43,7 +43,7 @@ from adapters.providers.realtime.protocol import (
     note_of,
     wire_text,
 )
-from adapters.providers.realtime.session import SessionSettings
+from adapters.providers.realtime.session import Dialect, SessionSettings
 from tests.adapters.providers.realtime.test_session import FULL
 
 CLIENT_EVENT: TypeAdapter[object] = TypeAdapter(RealtimeClientEvent)
@@ -131,8 +131,17 @@ def test_the_session_update_is_one_the_sdk_knows(settings: SessionSettings) -> N
     assert isinstance(beta, dict) and "type" not in beta and "modalities" in beta
 
 
+@pytest.mark.parametrize(
+    ("dialect", "kept"),
+    [("ga", {"type": "realtime", "instructions": FULL.instructions}), ("beta", {"instructions": FULL.instructions})],
+)
+def test_a_probe_says_only_what_may_be_said_again_at_any_time(dialect: Dialect, kept: dict[str, str]) -> None:
+    event = encode("probe_session", {"event_id": "e1"}, FULL, dialect)
+    assert event == {"type": "session.update", "session": kept, "event_id": "e1"}
+
+
 def test_every_encoder_is_tested() -> None:
-    assert {effect for effect, _, _ in ENCODED} | {"update_session"} == set(ENCODERS)
+    assert {effect for effect, _, _ in ENCODED} | {"update_session", "probe_session"} == set(ENCODERS)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ FULL = SessionSettings(
     output_format="pcm16",
     turn_detection={"type": "server_vad", "create_response": False},
     transcription={"model": "gpt-realtime-whisper"},
+    noise_reduction={"type": "far_field"},
     tools=(TOOL,),
     tool_choice="auto",
     speed=1.1,
@@ -38,6 +39,7 @@ def test_ga_is_nested_and_exact() -> None:
                 "format": {"type": "audio/pcmu"},
                 "turn_detection": {"type": "server_vad", "create_response": False},
                 "transcription": {"model": "gpt-realtime-whisper"},
+                "noise_reduction": {"type": "far_field"},
             },
             "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin", "speed": 1.1},
         },
@@ -55,6 +57,7 @@ def test_beta_is_flat_and_exact() -> None:
         "output_audio_format": "pcm16",
         "turn_detection": {"type": "server_vad", "create_response": False},
         "input_audio_transcription": {"model": "gpt-realtime-whisper"},
+        "input_audio_noise_reduction": {"type": "far_field"},
         "voice": "marin",
         "speed": 1.1,
         "tools": [TOOL],
@@ -78,11 +81,15 @@ def test_what_is_not_set_is_not_sent() -> None:
     }
 
 
-def test_no_turn_detection_is_null_and_not_nothing() -> None:
-    manual = SessionSettings(model="m", turn_detection=None)
-    audio = session_object(manual, "ga")["audio"]
-    assert isinstance(audio, dict) and audio["input"]["turn_detection"] is None
-    assert session_object(manual, "beta")["turn_detection"] is None
+@pytest.mark.parametrize(
+    ("field", "beta"), [("turn_detection", "turn_detection"), ("noise_reduction", "input_audio_noise_reduction")]
+)
+def test_what_is_switched_off_is_null_and_not_nothing(field: str, beta: str) -> None:
+    settings = attrs.evolve(SessionSettings(model="m"), **{field: None})  # type: ignore[arg-type]
+    audio = session_object(settings, "ga")["audio"]
+    assert isinstance(audio, dict) and audio["input"][field] is None
+    flat = session_object(settings, "beta")
+    assert beta in flat and flat[beta] is None
 
 
 def test_empty_values_clear() -> None:

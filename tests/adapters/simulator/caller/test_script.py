@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from adapters.simulator.caller import script as steps
-from adapters.simulator.caller.script import CallerSettings, Echo, Script, load_script
+from adapters.simulator.caller.script import CallerSettings, Echo, Script, load_script, load_telephone
 from adapters.simulator.speech.library import wav_path
 
 
@@ -80,6 +80,24 @@ def test_settings_are_plain_values() -> None:
     settings = cattrs.structure(data, CallerSettings)
     assert settings == CallerSettings(ptime_ms=30, rate_hz=16_000, dtx=True, echo=Echo(80, -30), driver="dial")
     assert settings.frame_bytes == 960
+
+
+def test_a_telephone_is_read_with_its_echo() -> None:
+    read = load_telephone(yaml.safe_load("{dtx: true, echo: {gain_db: -14, delay_ms: 90}}"), keep_audio=False)
+    assert read == CallerSettings(dtx=True, echo=Echo(90, -14), keep_audio=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[dtx]", "telephone: a mapping is expected"),
+        ("{dtx: true, ech: {}}", r"telephone: extra fields found \(ech\)"),
+        ("{echo: {gain_db: 3}}", "telephone: .*gain_db"),
+    ],
+)
+def test_a_mistake_about_the_telephone_is_named(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        load_telephone(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize("wrong", [{"ptime_ms": 25}, {"rate_hz": 11_025}, {"driver": "sip"}])

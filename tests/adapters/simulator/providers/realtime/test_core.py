@@ -57,6 +57,21 @@ def test_an_update_merges_and_shows_the_whole_session() -> None:
         ({"instructions": "x"}, "missing_required_parameter", "session.type"),
         ({"type": "realtime", "voice": "marin"}, "unknown_parameter", "session.voice"),
         ({"type": "realtime", "audio": {"input": {"vad": 1}}}, "unknown_parameter", "session.audio.input.vad"),
+        (
+            {"type": "realtime", "audio": {"input": {"noise_reduction": {"type": "near"}}}},
+            "invalid_value",
+            "session.audio.input.noise_reduction.type",
+        ),
+        (
+            {"type": "realtime", "audio": {"input": {"noise_reduction": "near_field"}}},
+            "invalid_type",
+            "session.audio.input.noise_reduction",
+        ),
+        (
+            {"type": "realtime", "input_audio_noise_reduction": None},
+            "unknown_parameter",
+            "session.input_audio_noise_reduction",
+        ),
         ({"type": "realtime", "output_modalities": ["smell"]}, "invalid_value", "session.output_modalities[0]"),
         ({"type": "realtime", "instructions": 7}, "invalid_type", "session.instructions"),
         ({"type": "realtime", "audio": {"output": {"speed": 9}}}, "invalid_value", "session.audio.output.speed"),

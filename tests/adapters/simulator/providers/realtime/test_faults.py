@@ -103,6 +103,20 @@ def test_refuse_update() -> None:
     assert types(driver.send("session.update", session=session)) == ["session.updated"]
 
 
+def test_overrule_update() -> None:
+    pcm = "{type: audio/pcm, rate: 24000}"
+    detects_none = "audio.input.turn_detection: null"
+    driver = faulty(f"{{fault: overrule_update, set: {{audio.output.format: {pcm}, {detects_none}, tools: []}}}}")
+    tool = {"type": "function", "name": "look"}
+    session = driver.configure(wire_format="audio/pcmu", tools=[tool], instructions="x")
+    assert (session["audio"]["input"]["format"], session["instructions"]) == ({"type": "audio/pcmu"}, "x")
+    assert session["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24000}
+    assert session["audio"]["input"]["turn_detection"] is None and session["tools"] == []
+    assert every(driver.hear(tone(600, 8000), silence(1500, 8000)), "input_audio_buffer.speech_started") == []
+    deltas = every(answer(driver), "response.output_audio.delta")
+    assert len(deltas[0]["delta"]) == 24 * 2 * 250 * 4 // 3, "250 ms of PCM"
+
+
 @pytest.mark.parametrize(("order", "first"), [("false", "response.created"), ("true", "error")])
 def test_cross_create(order: str, first: str) -> None:
     driver = faulty(f"{{fault: cross_create, error_first: {order}}}")
@@ -197,6 +211,34 @@ def test_latency_of_the_lines_both_ways() -> None:
     assert driver.send("session.update", session={"type": "realtime"}) == []
     assert driver.run(0.29) == []
     assert types(driver.run(0.02)) == ["session.updated"]
+
+
+NO_METADATA = (
+    "{fault: mutate, type: response.created, drop: [response.metadata]}",
+    "{fault: mutate, type: response.done, drop: [response.metadata]}",
+)
+
+
+def test_a_server_that_echoes_no_metadata() -> None:
+    driver = faulty(*NO_METADATA, sane=False)
+    events = driver.send("response.create", response={"metadata": {"turnspec": "ts_1"}}) + driver.run(5)
+    bodies = [event["response"] for event in every(events, "response.created") + every(events, "response.done")]
+    assert len(bodies) == 2 and not any("metadata" in body for body in bodies)
+
+
+@pytest.mark.parametrize(
+    ("fault", "commits"),
+    [
+        ("{fault: mutate, type: input_audio_buffer.committed, drop: [item_id]}", [False]),
+        ("{fault: lose, type: input_audio_buffer.committed}", []),
+    ],
+)
+def test_a_server_that_commits_without_an_item_or_says_nothing_of_it(fault: str, commits: list[bool]) -> None:
+    driver = faulty(fault, sane=False)
+    driver.configure()
+    events = driver.hear(tone(600), silence(1500)) + driver.run(3)
+    assert ["item_id" in event for event in every(events, "input_audio_buffer.committed")] == commits
+    assert every(events, "response.done"), "and it answers all the same"
 
 
 def test_every_kind_is_tested() -> None:

@@ -1,0 +1,173 @@
+"""The local ear: whether the caller speaks, by the energy of what the line brings. Never who has the floor.
+
+A voice activity detector beside the provider's own: for a provider that says nothing, and for one that takes an echo
+for the caller. A frame is speech if it is louder than the line's noise, and louder than what comes back of what the
+caller hears. The noise is the quietest of the last two seconds (minimum statistics: speech has pauses). The clock is
+the call's 20 ms tick, as of the silence watch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+from typing import Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from adapters.audio import OnFact
+from adapters.audio.formats import FRAME_MS
+from adapters.audio.level import mean_square, mean_square_at
+
+LOCAL_SPEECH: Final = "caller.spoke"
+
+PAUSE_MS: Final = 200  # within a word or between two; after a longer one speech has to prove itself again
+MISSING_MS: Final = 200  # no frame for so long is silence: DTX, hold, a muted phone
+BLOCK_TICKS: Final = 12
+"""Noise and echo are learned four times a second."""
+
+_NOISE_BLOCKS: Final = 8
+_OVER_NOISE: Final = 10 ** (9 / 10)
+_OVER_ECHO: Final = 10 ** (6 / 10)
+_WORST_ECHO: Final = 10 ** (-6 / 10)  # what a line is taken for until its own echo is known
+_PLAYED: Final = mean_square_at(-50.0)  # from here on there is something to learn an echo from
+_MOST_DELAY_TICKS: Final = 2 * BLOCK_TICKS
+_COMPARED_TICKS: Final = 4 * BLOCK_TICKS
+_BLOCKS_TO_A_DELAY: Final = 4
+_ALIKE: Final = 0.8
+
+
+class VoiceActivityDetector:
+    """Reports `caller.spoke` {} when the caller has spoken for `min_speech_ms`; again only after `hang_ms` of none.
+
+    Short pauses count as speech, if they are less than half of it. Below `threshold_dbfs` (RMS) nothing is speech.
+    """
+
+    __slots__ = (
+        "_began_ms", "_echo", "_hang_ms", "_is_reported", "_last_ms", "_learned_noise", "_loud_power", "_min_speech_ms",
+        "_missing_ms", "_noise", "_noises", "_now_ms", "_on_fact", "_said_ms",
+    )  # fmt: skip
+
+    def __init__(
+        self, on_fact: OnFact, *, min_speech_ms: int = 300, hang_ms: int = 500, threshold_dbfs: float = -45.0
+    ) -> None:
+        self._on_fact = on_fact
+        self._min_speech_ms = min_speech_ms
+        self._hang_ms = hang_ms
+        self._loud_power = mean_square_at(threshold_dbfs)
+        self._echo = _Echo()
+        self._now_ms = 0
+        self._missing_ms = 0
+        self._noise = math.inf  # the quietest frame of this block
+        self._noises: deque[float] = deque(maxlen=_NOISE_BLOCKS)
+        self._learned_noise = math.inf
+        self._began_ms = self._last_ms = -hang_ms
+        self._said_ms = 0.0
+        self._is_reported = False
+
+    def hear(self, pcm: bytes, rate_hz: int) -> None:
+        """A caller's frame: PCM of any length."""
+        power = mean_square(pcm)
+        self._missing_ms = 0
+        self._echo.hear(power)
+        if power < self._noise:
+            self._noise = power
+        if power < self._loud_power or power < _OVER_NOISE * min(self._noise, self._learned_noise):
+            return
+        if power >= _OVER_ECHO * self._echo.expected():
+            self._hear_speech(len(pcm) * 500 / rate_hz)
+
+    def ignore(self) -> None:
+        """A frame came in that the provider is not to hear."""
+        self._missing_ms = 0
+
+    def tick(self, agent_frame: bytes | None) -> None:
+        """20 ms begin, in which the caller hears this frame, or silence."""
+        self._now_ms = now_ms = self._now_ms + FRAME_MS
+        self._missing_ms = missing_ms = self._missing_ms + FRAME_MS
+        if missing_ms >= MISSING_MS:
+            self._noise = 0.0
+        self._echo.tick(0.0 if agent_frame is None else mean_square(agent_frame))
+        if not now_ms % (BLOCK_TICKS * FRAME_MS):
+            self._learn()
+
+    def _hear_speech(self, duration_ms: float) -> None:
+        now_ms, silent_ms = self._now_ms, self._now_ms - self._last_ms
+        if silent_ms >= self._hang_ms:
+            self._is_reported = False
+        if silent_ms > PAUSE_MS:
+            self._began_ms, self._said_ms = now_ms, 0.0
+        self._last_ms = now_ms
+        self._said_ms += duration_ms
+        lasted_ms = now_ms + FRAME_MS - self._began_ms
+        if not self._is_reported and self._min_speech_ms <= min(lasted_ms, 2 * self._said_ms):
+            self._is_reported = True
+            self._on_fact(LOCAL_SPEECH, {})
+
+    def _learn(self) -> None:
+        if self._noise < math.inf:
+            self._noises.append(self._noise)
+            self._learned_noise = min(self._noises)
+        self._noise = math.inf
+        self._echo.learn()
+
+
+class _Echo:
+    """What comes back of what was played: how late it is (up to 480 ms), and how loud. All levels are mean squares.
+
+    Late as much as the two courses of loudness are most alike; while none is alike, any delay is possible.
+    """
+
+    __slots__ = ("_blocks", "_delays", "_heard", "_peak", "_played", "_ratio", "_ratios")
+
+    def __init__(self) -> None:
+        self._played = [0.0]  # in each tick, the newest last
+        self._heard: list[float] = []  # the same without the newest
+        self._peak = 0.0  # what the newest will be
+        self._ratios: deque[float] = deque(maxlen=8)
+        self._ratio = _WORST_ECHO
+        self._blocks = 0
+        self._delays = slice(-_MOST_DELAY_TICKS - 1, None)
+
+    def hear(self, power: float) -> None:
+        if power > self._peak:
+            self._peak = power
+
+    def tick(self, played: float) -> None:
+        self._heard.append(self._peak)
+        self._peak = 0.0
+        self._played.append(played)
+
+    def expected(self) -> float:
+        """The most that may come back now."""
+        return self._ratio * max(self._played[self._delays], default=0.0)
+
+    def learn(self) -> None:
+        """Of the ticks since the last time; where nothing was played, there is nothing to learn."""
+        del self._played[: -_COMPARED_TICKS - _MOST_DELAY_TICKS - 1]
+        del self._heard[:-_COMPARED_TICKS]
+        before = self._played[-_MOST_DELAY_TICKS - BLOCK_TICKS - 1 : -_MOST_DELAY_TICKS - 1]
+        if max(before, default=0.0) < _PLAYED:
+            return
+        # All of its echo has come by now, and perhaps that of something louder: not less than the true ratio. The
+        # median is unmoved by a caller who speaks at the same time.
+        self._ratios.append(max(self._heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before))
+        self._ratio = median(self._ratios)
+        self._blocks += 1
+        if self._blocks % _BLOCKS_TO_A_DELAY:  # it changes seldom, and is what costs most
+            return
+        if len(self._heard) == _COMPARED_TICKS and len(self._played) > _COMPARED_TICKS + _MOST_DELAY_TICKS:
+            self._delays = self._likely_delays()
+
+    def _likely_delays(self) -> slice:
+        heard = np.sqrt(self._heard)
+        heard -= heard.mean()
+        played = sliding_window_view(np.sqrt(self._played[:-1]), _COMPARED_TICKS)
+        sizes = played.std(axis=1) * heard.std() * _COMPARED_TICKS
+        alike = played @ heard / np.maximum(sizes, 1e-9)
+        best = int(alike.argmax())
+        if alike[best] < _ALIKE:
+            return slice(-_MOST_DELAY_TICKS - 1, None)
+        newest = best - len(alike)  # as an index of what has been played: one later in each tick
+        return slice(newest - 3, newest + 2 if newest + 2 < 0 else None)
