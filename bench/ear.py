@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
+from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import PCMU, Transcoder
 from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.silence import SilenceWatch
@@ -30,7 +30,7 @@ def _nothing(*_args: object) -> None: ...
 
 
 def _path(**options: Any) -> CallerAudioPath:
-    uncommitted, silence = UncommittedAudio(PCMU, 8000), SilenceWatch(_nothing)
+    uncommitted, silence = UnansweredAudio(PCMU, 8000), SilenceWatch(_nothing)
     path = CallerAudioPath(Transcoder(PCMU), Uplink(PCMU, _nothing, _nothing), silence, uncommitted, **options)
     path.open_uplink()
     return path

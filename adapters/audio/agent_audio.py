@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from adapters.audio.formats import AudioFormat, Transcoder
 from adapters.audio.playout import Playout, PlayoutStats
@@ -25,6 +26,10 @@ class AgentAudioPath:
     def stats(self) -> PlayoutStats:
         return self._playout.stats
 
+    def unheard(self) -> list[dict[str, Any]]:
+        """What was not heard to its end, as a flush would report it now."""
+        return self._playout.unheard()
+
     def pull(self) -> bytes | None:
         """The frame for the 20 ms that begin now; None is silence."""
         frame = self._playout.pull()
@@ -37,6 +42,10 @@ class AgentAudioPath:
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
         self._playout.push(response_id, item_id, content_index, self._transcoder.from_provider(payload))
+
+    def duration_ms(self, payload: bytes) -> float:
+        """Of audio of the provider, in its format."""
+        return len(payload) * 1000 / self._transcoder.provider_out.bytes_per_second
 
     def switch(self, provider_out: AudioFormat) -> None:
         """The provider sends another format from here on."""

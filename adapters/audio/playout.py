@@ -125,6 +125,10 @@ class Playout:
         """From `playout.started` to `playout.drained` or `playout.flushed`, pauses included."""
         return bool(self._started)
 
+    def unheard(self) -> list[dict[str, Any]]:
+        """What was not heard to its end, as a flush would report it now."""
+        return [self._report(item) for item in self._items.values() if self._is_unheard(item)]
+
     @property
     def holds_back(self) -> bool:
         """Is something queued that a pause keeps from the caller?"""

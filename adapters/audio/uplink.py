@@ -62,6 +62,10 @@ class Uplink:
         """Another way for what goes out from here on."""
         self._send = send
 
+    def send(self, payload: bytes) -> None:
+        """Past the gate: what was heard before and is said again."""
+        self._send(payload)
+
     def hear(self, payload: bytes) -> None:
         """One caller frame in the provider's format, any length; an empty one is none."""
         if not payload:
@@ -75,10 +79,10 @@ class Uplink:
         if before < self._committable_bytes <= sent_bytes:
             self._on_fact("uplink.committable", {})
 
-    def open(self) -> None:
-        """Send what was kept, in order, and let through what follows. Nothing happens when already open."""
+    def open(self) -> bytes:
+        """Send what was kept, in order, and let through what follows; returns what was sent. When open: nothing."""
         if self.is_open:
-            return
+            return b""
         self.is_open = True
         self._sent_bytes = 0
         kept = b"".join(self._kept)
@@ -86,6 +90,7 @@ class Uplink:
         self._kept_bytes = 0
         for start in range(0, len(kept), self._piece_bytes):
             self.hear(kept[start : start + self._piece_bytes])
+        return kept
 
     def close(self) -> None:
         """From here frames are kept or dropped."""

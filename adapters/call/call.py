@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from adapters.audio.agent_audio import AgentAudioPath
-from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
+from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import Transcoder
 from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.playout import Playout
@@ -94,9 +94,9 @@ class Call:
         settings, payload = self._services.settings, transcoder.provider_in
         limits = settings.limits
         silence = SilenceWatch(self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs)
-        keep_ms = 0 if self._machine.spec.turn_detection.manual else limits.caller_audio_kept_ms
-        uplink = Uplink(payload, discard, self._fact, keep_ms=keep_ms)
-        uncommitted = UncommittedAudio(payload, keep_ms)
+        manual, kept_ms = self._machine.spec.turn_detection.manual, limits.caller_audio_kept_ms
+        uplink = Uplink(payload, discard, self._fact, keep_ms=0 if manual else kept_ms)
+        unanswered = UnansweredAudio(payload, kept_ms)
         recorder = None
         if settings.recording_dir is not None:
             path = settings.recording_dir / f"{self.call_id}.wav"
@@ -108,7 +108,10 @@ class Call:
             speech = VoiceActivityDetector(
                 self._fact, min_speech_ms=limits.min_speech_ms, threshold_dbfs=threshold_dbfs
             )  # fmt: skip
-        return CallerAudioPath(transcoder, uplink, silence, uncommitted, recorder, half_duplex, speech)
+        return CallerAudioPath(
+            transcoder, uplink, silence, unanswered, recorder, half_duplex, speech, self._known_fact,
+            holds_turns=manual,
+        )  # fmt: skip
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits
@@ -233,7 +236,24 @@ class Call:
     # --- what the components report -----------------------------------------------------------------------------------
 
     def _fact(self, name: str, data: Mapping[str, object]) -> None:
+        self._witness(name, data)
         self._mailbox.put(Event(name, data), "audio")
+
+    def _known_fact(self, name: str, data: Mapping[str, object]) -> None:
+        """One that not every vocabulary has a word for."""
+        if name in self._machine.spec.vocabulary.events:
+            self._fact(name, data)
+
+    def _witness(self, name: str, data: Mapping[str, object]) -> None:
+        """What the caller has heard is what a later session is told, and what was answered is not said again."""
+        items, response_id = data.get("items"), str(data.get("response_id"))
+        match name:
+            case "playout.flushed" | "playout.dropped" if isinstance(items, list):
+                self._history.agent_cut(items)
+            case "playout.silent":
+                self._history.agent_silent(response_id)
+            case "playout.heard":
+                self._caller_audio.answer_heard(response_id)
 
     def _tool_returned(self, call_id: str, output: str) -> None:
         self._mailbox.put(Event("tool.returned", {"call_id": call_id, "output": output}), f"tool:{call_id}")

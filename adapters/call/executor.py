@@ -98,9 +98,10 @@ class Executor:
 
     def _leave_provider(self) -> None:
         if self._listener is not None:
-            self._listener.is_left = True
+            self._listener.leave()
         if self._connection is not None:
             self._components.caller_audio.send_to(discard)
+            self._components.caller_audio.session_left()
             self._spawn(self._connection.close(), "close_provider")
         self._connection = self._control = self._listener = None
 
@@ -115,6 +116,10 @@ class Executor:
             self._log.error("effect_not_encodable", effect=effect.name, error=str(error))
             return
         self._write(event)
+        if effect.name == "commit_audio":
+            self._components.caller_audio.turn_committed("")  # its item has no name yet
+        if effect.name == "clear_audio":
+            self._components.caller_audio.turn_discarded()
         if effect.name == "send_tool_output":
             self._components.tools.cancel(str(args["call_id"]))
             self._components.history.answered(str(args["call_id"]), str(args["output"]))
@@ -126,7 +131,8 @@ class Executor:
         self._components.wire_out(event)
 
     def _restore_history(self, _args: Args) -> None:
-        for event in self._components.provider.encode_history(self._components.history.items()):
+        items = self._components.history.items(self._components.agent_audio.unheard())
+        for event in self._components.provider.encode_history(items):
             self._write(event)
 
     # --- the caller ---------------------------------------------------------------------------------------------------
@@ -147,6 +153,9 @@ class Executor:
 
     def _close_uplink(self, _args: Args) -> None:
         self._components.caller_audio.close_uplink()
+
+    def _resend_turn(self, _args: Args) -> None:
+        self._components.caller_audio.resend_turn()
 
     def _watch_silence(self, _args: Args) -> None:
         self._components.caller_audio.watch_silence()
@@ -192,6 +201,7 @@ class Executor:
         "restore_history": _restore_history,
         "open_uplink": _open_uplink,
         "close_uplink": _close_uplink,
+        "resend_turn": _resend_turn,
         "watch_silence": _watch_silence,
         "unwatch_silence": _unwatch_silence,
         "flush_playout": _flush_playout,

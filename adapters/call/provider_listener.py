@@ -6,6 +6,7 @@ One object for each socket, so that what a socket we have left still says reache
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import structlog
@@ -13,9 +14,11 @@ import structlog
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.claims import ProviderClaims
+from adapters.call.expiry import SessionExpiry
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
 from adapters.providers.provider import (
+    AgentPiece,
     AgentSaid,
     AudioDelta,
     AudioGenerated,
@@ -23,10 +26,12 @@ from adapters.providers.provider import (
     CallerStarted,
     ConnectionEnding,
     DecodeFailure,
+    ItemCompleted,
     Provider,
     ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
+    SessionBegan,
     SessionConfirmed,
     TurnAccepted,
     WireEvent,
@@ -36,6 +41,8 @@ from fsm.language.vocabulary import Vocabulary
 from fsm.machine.machine import Event
 from fsm.machine.wire import knows, read_wire
 
+EXPIRING: Final = "session.expiring"
+"""The fact that the session will end in some minutes, where the vocabulary has a word for it."""
 _UNRELATED = "error.unrelated"  # an error that nothing else speaks of: nobody would hear of it
 
 
@@ -54,11 +61,21 @@ class ProviderListener:
     log: structlog.typing.FilteringBoundLogger
     is_left: bool = False
     _unknown: set[str] = attrs.field(factory=set)
+    _expiry: SessionExpiry = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._expiry = SessionExpiry(lambda: self._put(EXPIRING, {}))
+
+    def leave(self) -> None:
+        """Nobody listens to this connection any more."""
+        self.is_left = True
+        self._expiry.stop()
 
     def on_open(self) -> None:
         self._put("provider.opened", {})
 
     def on_closed(self, ending: ConnectionEnding) -> None:
+        self._expiry.stop()
         self._put("provider.closed", {"code": ending.code, "reason": ending.reason, "fatal": ending.fatal})
 
     def on_unreachable(self, ending: ConnectionEnding) -> None:
@@ -69,7 +86,9 @@ class ProviderListener:
 
     def on_audio(self, delta: AudioDelta) -> None:
         if not self.is_left:
+            duration_ms = self.agent_audio.duration_ms(delta.payload)
             self.agent_audio.push(delta.response_id, delta.item_id, delta.content_index, delta.payload)
+            self.history.agent_sounded(delta.response_id, AgentPiece(delta.item_id, delta.content_index), duration_ms)
 
     def on_event(self, event: WireEvent) -> None:
         if self.is_left:
@@ -94,23 +113,35 @@ class ProviderListener:
     def _keep(self, note: WireNote) -> None:
         """What is not the machine's to know: words for a later session, the ends of audio, whose turn is held where."""
         match note:
+            case SessionBegan(expires_at_s):
+                if EXPIRING in self.vocabulary.events:
+                    self._expiry.session_began(expires_at_s)
             case AudioGenerated(response_id, item_id, content_index):
                 self.agent_audio.end_content(response_id, item_id, content_index)
-            case ResponseGenerated(response_id):
-                self.caller_audio.turn_held()
-                if response_id:
-                    self.agent_audio.end_response(response_id)
-            case ResponseStarted():
-                self.caller_audio.turn_held()
+            case AgentSaid(piece, text, is_all):
+                self.history.agent_said(piece, text, is_all=is_all)
+            case ItemCompleted(item_id):
+                self.history.item_completed(item_id)
+            case ResponseStarted(response_id):
+                self.caller_audio.response_began(response_id)
+            case ResponseGenerated(response_id, is_whole):
+                self._end_response(response_id, is_whole)
             case CallerStarted():
                 self.caller_audio.turn_began()
             case TurnAccepted(item_id):
-                self.caller_audio.turn_held()
+                self.caller_audio.turn_committed(item_id)
                 self.history.turn(item_id)
             case CallerSaid(item_id, text):
-                self.history.caller_said(item_id, text)
-            case AgentSaid(text):
-                self.history.agent_said(text)
+                self.caller_audio.turn_written_down(item_id)
+                if text:
+                    self.history.caller_said(item_id, text)
+
+    def _end_response(self, response_id: str, is_whole: bool) -> None:
+        self.caller_audio.response_began(response_id)  # if that was lost
+        if is_whole:
+            self.history.response_completed(response_id)
+        if response_id:
+            self.agent_audio.end_response(response_id)
 
     def _put(self, name: str, data: dict[str, object]) -> None:
         if not self.is_left:

@@ -81,6 +81,13 @@ class ConnectionListener(Protocol):
 
 
 @attrs.frozen
+class SessionBegan:
+    """A session. `expires_at_s`: the Unix time at which the provider ends it, None if it does not say."""
+
+    expires_at_s: float | None
+
+
+@attrs.frozen
 class CallerStarted:
     """The caller began to speak."""
 
@@ -94,14 +101,24 @@ class TurnAccepted:
 
 @attrs.frozen
 class ResponseStarted:
-    """A response: the provider has the caller's turn that it answers."""
+    """A response, "" if it has no id: the provider has the caller's turn that it answers."""
+
+    response_id: str
 
 
 @attrs.frozen
 class ResponseGenerated:
-    """All of a response has been generated; its id, "" if it has none."""
+    """A response has ended; its id, "" if it has none. `is_whole`: nothing of it was cut."""
 
     response_id: str
+    is_whole: bool
+
+
+@attrs.frozen
+class ItemCompleted:
+    """All of an item has been generated."""
+
+    item_id: str
 
 
 @attrs.frozen
@@ -114,15 +131,25 @@ class AudioGenerated:
 
 
 @attrs.frozen
-class AgentSaid:
-    """What the agent said, as text."""
+class AgentPiece:
+    """One piece of content of an item, by which audio and words of it find together; "": an item without an id."""
 
+    item_id: str
+    content_index: int
+
+
+@attrs.frozen
+class AgentSaid:
+    """What the agent says in a piece, as text: all of it, or the next words. Whether it was heard is not known here."""
+
+    piece: AgentPiece
     text: str
+    is_all: bool
 
 
 @attrs.frozen
 class CallerSaid:
-    """What the caller said in the turn of `item_id`, as text."""
+    """What the caller said in the turn of `item_id`, as text; "": it was listened to, and there were no words in it."""
 
     item_id: str
     text: str
@@ -158,10 +185,12 @@ class ProviderComplained:
 
 
 WireNote: TypeAlias = (
-    CallerStarted
+    SessionBegan
+    | CallerStarted
     | TurnAccepted
     | ResponseStarted
     | ResponseGenerated
+    | ItemCompleted
     | AudioGenerated
     | AgentSaid
     | CallerSaid

@@ -160,7 +160,8 @@ def _provider(config: ConfigFile, endpoint: Endpoint, session: SessionSettings) 
         ping_interval_s=config.limits.ping_interval_s,
         ping_timeout_s=config.limits.ping_timeout_s,
     )
-    return RealtimeProvider(endpoint=endpoint, session=session, limits=limits)
+    restored = config.provider.restored_answers
+    return RealtimeProvider(endpoint=endpoint, session=session, limits=limits, restored_answers=restored)
 
 
 def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]:

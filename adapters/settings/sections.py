@@ -17,6 +17,7 @@ import attrs
 from adapters.call.settings import CallLimits, CallSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, Network
 from adapters.providers.realtime.connection import ConnectionLimits
+from adapters.providers.realtime.protocol import RestoredAnswers
 from adapters.settings.folders import unusable
 from adapters.settings.reader import Between, Section, SettingsReader
 from adapters.tools import Tool, ToolError, checked, imported
@@ -151,6 +152,7 @@ class ProviderSection(Section):
     format: Format = "pcmu"
     turn_detection: Node | None = None
     transcription: TranscriptionSection | None = None
+    restored_answers: RestoredAnswers = "messages"
     noise_reduction: NoiseReduction | None = None
 
 

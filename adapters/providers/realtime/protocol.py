@@ -10,12 +10,13 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 import orjson
 
 from adapters.providers.provider import (
+    AgentPiece,
     AgentSaid,
     AudioDelta,
     AudioGenerated,
@@ -25,9 +26,11 @@ from adapters.providers.provider import (
     EncodingError,
     HistoryItem,
     HistoryMessage,
+    ItemCompleted,
     ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
+    SessionBegan,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -43,6 +46,8 @@ Payload = bytes | bytearray | memoryview | str
 # What the dialects call the same thing outside of the session object. Everything else is spelled alike in both.
 ASSISTANT_TEXT: Final[Mapping[Dialect, str]] = {"ga": "output_text", "beta": "text"}
 DIGITS_TEXT: Final = "The caller pressed {digits} on the telephone keypad."
+
+TOLD_OUTPUT: Final = "The tool call {call_id} returned: {output}"
 
 
 @attrs.frozen
@@ -110,6 +115,11 @@ def _send_tool_output(request: _Request) -> WireEvent:
     return _item(_tool_output(request.text("call_id"), request.text("output")))
 
 
+def _tell_tool_output(request: _Request) -> WireEvent:
+    text = TOLD_OUTPUT.format(call_id=request.text("call_id"), output=request.text("output"))
+    return _item({**_message("system", "input_text", text), "id": request.text("item_id")})
+
+
 def _send_digits(request: _Request) -> WireEvent:
     # The item's id is ours, so that its echo can be distinguished from any other.
     text = DIGITS_TEXT.format(digits=request.text("digits"))
@@ -139,6 +149,7 @@ ENCODERS: Final[Mapping[str, Encoder]] = {
     "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
     "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
     "send_tool_output": Encoder(_send_tool_output, ("event_id", "call_id", "output")),
+    "tell_tool_output": Encoder(_tell_tool_output, ("event_id", "item_id", "call_id", "output")),
     "send_digits": Encoder(_send_digits, ("event_id", "item_id", "digits")),
     "commit_audio": Encoder(_commit_audio, ("event_id",)),
     "clear_audio": Encoder(_clear_audio, ("event_id",)),
@@ -160,10 +171,32 @@ def encode(effect_name: str, args: Mapping[str, object], settings: SessionSettin
 # --- out: what was said before a reconnect ----------------------------------------------------------------------------
 
 
-def encode_history(items: Iterable[HistoryItem], dialect: Dialect, event_id_prefix: str) -> list[WireEvent]:
+RestoredAnswers = Literal["messages", "summary"]
+"""How a new session is told of the old one: item by item, or in one message. Answers that are restored as what they
+were, text of the assistant, make some models go on in text only; a summary costs the tool calls their form."""
+
+SUMMARY: Final = "The connection was interrupted. The conversation so far:\n{lines}\nGo on from here, in speech."
+
+
+def encode_history(
+    items: Iterable[HistoryItem], dialect: Dialect, event_id_prefix: str, shape: RestoredAnswers = "messages"
+) -> list[WireEvent]:
     """Item creates, oldest first, for `restore_history` (there is no resume: section 5); ids `prefix.0` and on."""
-    wire_items = (wire_item for item in items for wire_item in _history_items(item, dialect))
+    if shape == "summary":
+        lines = "\n".join(_summary_line(item) for item in items)
+        wire_items = [_message("system", "input_text", SUMMARY.format(lines=lines))] if lines else []
+    else:
+        wire_items = [wire_item for item in items for wire_item in _history_items(item, dialect)]
     return [{**_item(item), "event_id": f"{event_id_prefix}.{index}"} for index, item in enumerate(wire_items)]
+
+
+def _summary_line(item: HistoryItem) -> str:
+    if isinstance(item, HistoryMessage):
+        return f"{_SPEAKERS[item.role]}: {item.text}"
+    return f"Tool {item.name}({item.arguments}) returned: {item.output}"
+
+
+_SPEAKERS: Final = {"user": "Caller", "assistant": "You", "system": "System"}
 
 
 def _history_items(item: HistoryItem, dialect: Dialect) -> Iterator[WireEvent]:
@@ -254,25 +287,53 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _audio_ended(event: WireEvent) -> WireNote:
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _piece(event: WireEvent) -> AgentPiece:
     index = event.get("content_index")
-    ids = _text(event.get("response_id")), _text(event.get("item_id"))
-    return AudioGenerated(*ids, index if isinstance(index, int) else 0)
+    return AgentPiece(_text(event.get("item_id")), index if isinstance(index, int) else 0)
+
+
+def _session_began(event: WireEvent) -> WireNote:
+    at_s = _object(event.get("session")).get("expires_at")
+    return SessionBegan(float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None)
+
+
+def _audio_ended(event: WireEvent) -> WireNote:
+    piece = _piece(event)
+    return AudioGenerated(_text(event.get("response_id")), piece.item_id, piece.content_index)
+
+
+def _response_started(event: WireEvent) -> WireNote:
+    return ResponseStarted(_text(_object(event.get("response")).get("id")))
 
 
 def _response_ended(event: WireEvent) -> WireNote:
-    response = event.get("response")
-    return ResponseGenerated(_text(response.get("id")) if isinstance(response, dict) else "")
+    response = _object(event.get("response"))
+    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed")
+
+
+def _item_ended(event: WireEvent) -> WireNote | None:
+    item = _object(event.get("item"))
+    item_id = _text(item.get("id"))
+    return ItemCompleted(item_id) if item_id and item.get("status") == "completed" else None
 
 
 def _agent_said(event: WireEvent) -> WireNote | None:
     text = _text(event.get("transcript") or event.get("text")).strip()
-    return AgentSaid(text) if text else None
+    return AgentSaid(_piece(event), text, is_all=True) if text else None
+
+
+def _agent_saying(event: WireEvent) -> WireNote | None:
+    text = _text(event.get("delta"))
+    return AgentSaid(_piece(event), text, is_all=False) if text else None
 
 
 def _caller_said(event: WireEvent) -> WireNote | None:
-    text = _text(event.get("transcript")).strip()
-    return CallerSaid(_text(event.get("item_id")), text) if text else None
+    transcript = event.get("transcript")
+    return CallerSaid(_text(event.get("item_id")), transcript.strip()) if isinstance(transcript, str) else None
 
 
 def _complained(event: WireEvent) -> WireNote:
@@ -282,14 +343,18 @@ def _complained(event: WireEvent) -> WireNote:
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
+    "session.created": _session_began,
     "input_audio_buffer.speech_started": lambda _: CallerStarted(),
     "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
+    "response.created": _response_started,
     "error": _complained,
-    "response.created": lambda _: ResponseStarted(),
     "response.done": _response_ended,
+    "response.output_item.done": _item_ended,
     "response.output_audio.done": _audio_ended,
     "response.audio.done": _audio_ended,
+    "response.output_audio_transcript.delta": _agent_saying,
+    "response.audio_transcript.delta": _agent_saying,
     "response.output_audio_transcript.done": _agent_said,
     "response.audio_transcript.done": _agent_said,
     "response.output_text.done": _agent_said,

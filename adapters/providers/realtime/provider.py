@@ -12,7 +12,7 @@ from adapters.providers.provider import ConnectionListener, HistoryItem, WireEve
 from adapters.providers.realtime.confirmation import confirmation
 from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection, tls_context
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import encode, encode_history, note_of
+from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
 from adapters.providers.realtime.session import SessionSettings, session_object
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
@@ -26,6 +26,7 @@ class RealtimeProvider:
     endpoint: Endpoint
     session: SessionSettings
     limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
+    restored_answers: RestoredAnswers = "messages"
 
     @property
     def label(self) -> str:
@@ -51,7 +52,7 @@ class RealtimeProvider:
         return encode(effect_name, args, self.session, self.endpoint.dialect)
 
     def encode_history(self, items: Iterable[HistoryItem]) -> list[WireEvent]:
-        return encode_history(items, self.endpoint.dialect, _HISTORY_IDS)
+        return encode_history(items, self.endpoint.dialect, _HISTORY_IDS, self.restored_answers)
 
     def note(self, event: WireEvent) -> WireNote | None:
         session = event.get("session")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.audio.caller_audio import CallerAudioPath, SilenceFiller, UncommittedAudio
+import pytest
+
+from adapters.audio.caller_audio import CallerAudioPath, SilenceFiller, UnansweredAudio
 from adapters.audio.formats import PCM_24K, PCMU, AudioFormat, Transcoder
 from adapters.audio.silence import SilenceWatch
 from adapters.audio.uplink import Uplink
@@ -44,7 +46,7 @@ def test_in_the_format_of_the_provider() -> None:
 # --- what no conversation holds yet -----------------------------------------------------------------------------------
 
 
-def frames(audio: UncommittedAudio, first: int, last: int) -> None:
+def frames(audio: UnansweredAudio, first: int, last: int) -> None:
     for number in range(first, last + 1):
         audio.remember(bytes([number]) * 160)
 
@@ -54,7 +56,7 @@ def numbers(pieces: list[bytes]) -> list[int]:
 
 
 def test_the_onset_and_all_that_was_said_since_once() -> None:
-    audio = UncommittedAudio(PCMU, 8000)
+    audio = UnansweredAudio(PCMU, 8000)
     frames(audio, 1, 100)
     audio.open()
     frames(audio, 101, 150)
@@ -62,30 +64,81 @@ def test_the_onset_and_all_that_was_said_since_once() -> None:
     assert audio.take() == []
 
 
-def test_nothing_of_a_turn_that_the_provider_has() -> None:
-    audio = UncommittedAudio(PCMU, 8000)
+ANSWERED = {
+    "heard": ["commit u1", "answer r1", "heard r1"],
+    "heard, and its commit lost": ["answer r1", "heard r1"],
+    "heard, and its commit late": ["answer r1", "commit u1", "heard r1"],
+    "heard, its response without a name": ["commit u1", "answer ", "heard r1"],
+    "known as text": ["commit u1", "forget u1"],
+}
+UNANSWERED = {
+    "committed": ["commit u1"],
+    "answered, and not heard": ["commit u1", "answer r1", "answer r1"],
+    "after an older answer was heard": ["commit u1", "answer r0", "heard r0"],
+    "another one known as text": ["commit u1", "forget u0"],
+}
+
+
+def happen(audio: UnansweredAudio, what: list[str]) -> None:
+    for each in what:
+        name, _, argument = each.partition(" ")
+        getattr(audio, name)(argument)
+
+
+@pytest.mark.parametrize("how", ANSWERED)
+def test_nothing_of_a_turn_that_is_answered_or_known(how: str) -> None:
+    audio = UnansweredAudio(PCMU, 8000)
     audio.open()
     frames(audio, 1, 50)
-    audio.forget()
+    happen(audio, ANSWERED[how])
     frames(audio, 51, 60)
     assert audio.take() == []
 
 
+@pytest.mark.parametrize("how", UNANSWERED)
+def test_all_of_a_turn_that_nobody_has_answered_aloud(how: str) -> None:
+    audio = UnansweredAudio(PCMU, 8000)
+    audio.answer("r0")
+    audio.open()
+    frames(audio, 1, 50)
+    happen(audio, UNANSWERED[how])
+    frames(audio, 51, 60)
+    assert numbers(audio.take()) == list(range(1, 51))
+
+
+def test_turns_that_wait_for_an_answer_are_said_again_in_order_and_the_newest_of_them() -> None:
+    audio = UnansweredAudio(PCMU, 2000)
+    for number in range(3):
+        audio.open()
+        frames(audio, number * 60, number * 60 + 49)
+        audio.commit(f"u{number}")
+    assert numbers(audio.take()) == [*range(10, 50), *range(60, 110), *range(120, 170)][-100:]
+
+
+def test_what_is_said_again_is_kept_until_it_is_answered() -> None:
+    audio = UnansweredAudio(PCMU, 8000)
+    audio.open()
+    frames(audio, 1, 100)
+    for piece in audio.take():
+        audio.remember(piece)
+    assert numbers(audio.take()) == list(range(1, 101))
+
+
 def test_nothing_where_nobody_spoke() -> None:
-    audio = UncommittedAudio(PCMU, 8000)
+    audio = UnansweredAudio(PCMU, 8000)
     frames(audio, 1, 100)
     assert audio.take() == []
 
 
 def test_the_newest_of_a_long_turn() -> None:
-    audio = UncommittedAudio(PCMU, 2000)
+    audio = UnansweredAudio(PCMU, 2000)
     audio.open()
     frames(audio, 1, 200)
     assert numbers(audio.take()) == list(range(101, 201))
 
 
 def test_nothing_where_nothing_is_to_be_kept() -> None:
-    audio = UncommittedAudio(PCMU, 0)
+    audio = UnansweredAudio(PCMU, 0)
     audio.open()
     frames(audio, 1, 100)
     assert audio.take() == []
@@ -100,12 +153,15 @@ PCM_16K = AudioFormat("pcm16", 16000)
 class Path:
     """A caller's path at 8 kHz mu-law, and what came out of it."""
 
-    def __init__(self, keep_ms: int = 8000) -> None:
+    def __init__(self, keep_ms: int = 8000, *, holds_turns: bool = False) -> None:
         self.sent: list[bytes] = []
         self.facts: list[tuple[str, dict[str, Any]]] = []
         silence = SilenceWatch(self._fact, hold_ms=400)
-        uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=keep_ms)
-        self.audio = CallerAudioPath(Transcoder(PCMU), uplink, silence, UncommittedAudio(PCMU, keep_ms))
+        uplink = Uplink(PCMU, self.sent.append, self._fact, keep_ms=0 if holds_turns else keep_ms)
+        unanswered = UnansweredAudio(PCMU, keep_ms)
+        self.audio = CallerAudioPath(
+            Transcoder(PCMU), uplink, silence, unanswered, on_fact=self._fact, holds_turns=holds_turns
+        )  # fmt: skip
 
     def _fact(self, name: str, data: dict[str, Any]) -> None:
         self.facts.append((name, data))
@@ -152,20 +208,58 @@ def test_a_turn_that_the_left_session_did_not_keep_goes_up_to_the_next_one_with_
     path.audio.send_to(later.append)
     path.audio.open_uplink()
     assert PCMU.ms(sum(map(len, later))) == 1000 + 500 + 200
+    assert path.facts.count(("uplink.kept", {})) == 1
 
 
-def test_a_turn_that_a_conversation_holds_does_not_go_up_again() -> None:
+def test_a_turn_that_was_answered_does_not_go_up_again() -> None:
     path = Path()
     path.audio.open_uplink()
     path.pass_ms(1000, FRAME)
     path.audio.turn_began()
     path.pass_ms(500, FRAME)
-    path.audio.turn_held()
+    path.audio.turn_committed("u1")
+    path.audio.response_began("r1")
+    path.audio.answer_heard("r1")
     path.audio.close_uplink()
     later: list[bytes] = []
     path.audio.send_to(later.append)
     path.audio.open_uplink()
-    assert later == []
+    assert later == [] and ("uplink.kept", {}) not in path.facts
+
+
+def test_a_held_turn_goes_up_again_when_it_is_asked_for_and_with_what_was_said_without_a_session() -> None:
+    path = Path(holds_turns=True)
+    path.pass_ms(1000, FRAME)  # between turns
+    path.audio.open_uplink()
+    path.pass_ms(500, FRAME)
+    path.audio.close_uplink()
+    path.audio.turn_committed("")
+    path.audio.turn_committed("u1")
+    path.pass_ms(1000, FRAME)
+    path.audio.open_uplink()
+    path.pass_ms(300, FRAME)
+    path.audio.close_uplink()  # the session is lost in mid-turn
+    path.audio.session_left()
+    assert path.facts.count(("uplink.kept", {})) == 1
+    path.pass_ms(200, FRAME)
+    path.sent.clear()
+    path.audio.resend_turn()
+    assert path.sent_ms == 500 + 300 + 200
+    path.sent.clear()
+    path.audio.resend_turn()
+    assert path.sent_ms == 1000, "until it is answered"
+
+
+def test_a_held_turn_that_was_discarded_or_is_too_short_is_not_announced() -> None:
+    path = Path(holds_turns=True)
+    path.audio.open_uplink()
+    path.pass_ms(500, FRAME)
+    path.audio.close_uplink()
+    path.audio.turn_discarded()
+    path.audio.open_uplink()
+    path.pass_ms(80, FRAME)
+    path.audio.session_left()
+    assert ("uplink.kept", {}) not in path.facts
 
 
 def test_a_provider_that_takes_another_format_gets_what_was_kept_in_it_too() -> None:

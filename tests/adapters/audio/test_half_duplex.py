@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
+from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat, Transcoder
 from adapters.audio.half_duplex import TAIL_MS, HalfDuplex
 from adapters.audio.silence import SilenceWatch
@@ -29,7 +29,7 @@ class Line:
         uplink = Uplink(provider, self.sent.append, self._fact)
         silence = SilenceWatch(self._fact, hold_ms=400)
         self.audio = CallerAudioPath(
-            Transcoder(provider), uplink, silence, UncommittedAudio(provider, 8000), recorder=self,  # type: ignore[arg-type]
+            Transcoder(provider), uplink, silence, UnansweredAudio(provider, 8000), recorder=self,  # type: ignore[arg-type]
             half_duplex=HalfDuplex(provider),
         )  # fmt: skip
         self.audio.open_uplink()

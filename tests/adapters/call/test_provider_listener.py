@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
+import attrs
 import pytest
 import structlog
 
 from adapters.audio.agent_audio import AgentAudioPath
-from adapters.audio.caller_audio import CallerAudioPath, UncommittedAudio
+from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import PCM_24K, PCMU, AudioFormat, Transcoder
 from adapters.audio.playout import Playout
 from adapters.audio.prompt import PromptPlayer
@@ -15,7 +19,7 @@ from adapters.audio.uplink import Uplink
 from adapters.call.claims import ProviderClaims
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
-from adapters.call.provider_listener import ProviderListener
+from adapters.call.provider_listener import EXPIRING, ProviderListener
 from adapters.providers.provider import AudioDelta, ConnectionEnding, DecodeFailure, HistoryMessage, WireEvent
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
@@ -35,7 +39,7 @@ class Heard:
         self.sent: list[bytes] = []
         uplink = Uplink(PCMU, self.sent.append, lambda *_: None)
         self.caller_audio = CallerAudioPath(
-            transcoder, uplink, SilenceWatch(lambda *_: None), UncommittedAudio(PCMU, 8000)
+            transcoder, uplink, SilenceWatch(lambda *_: None), UnansweredAudio(PCMU, 8000)
         )
         agent_audio = AgentAudioPath(transcoder, self.playout, PromptPlayer({}, 320, lambda *_: None))
         self.listener = ProviderListener(
@@ -77,33 +81,50 @@ def test_words_are_kept_in_the_order_of_the_conversation() -> None:
     said = "conversation.item.input_audio_transcription.completed"
     conversation: list[WireEvent] = [
         {"type": "input_audio_buffer.committed", "item_id": "u1"},
-        {"type": "response.output_audio_transcript.done", "transcript": "On its way."},
+        {"type": "response.output_audio_transcript.done", "item_id": "a1", "transcript": "On its way."},
+        {"type": "response.output_item.done", "item": {"id": "a1", "status": "completed"}},
         {"type": said, "item_id": "u1", "transcript": "Where is it?"},
     ]
     for event in conversation:
         heard.listener.on_event(event)
+        heard.listener.on_audio(AudioDelta("r1", "a1", 0, bytes(1600)))
     assert heard.history.items() == (HistoryMessage("user", "Where is it?"), HistoryMessage("assistant", "On its way."))
 
 
-HOLDS: dict[str, list[WireEvent]] = {
-    "a commit": [{"type": "input_audio_buffer.committed", "item_id": "u1"}],
-    "a response": [{"type": "response.created", "response": {"id": "r1"}}],
-    "the end of one": [{"type": "response.done", "response": {}}],
+COMMITTED: WireEvent = {"type": "input_audio_buffer.committed", "item_id": "u1"}
+CREATED: WireEvent = {"type": "response.created", "response": {"id": "r1"}}
+WRITTEN = "conversation.item.input_audio_transcription.completed"
+SETTLED: dict[str, list[WireEvent]] = {
+    "an answer": [COMMITTED, CREATED],
+    "the end of an answer never seen to begin": [
+        COMMITTED,
+        {"type": "response.done", "response": {"id": "r1"}},
+    ],
+    "its text": [COMMITTED, {"type": WRITTEN, "item_id": "u1", "transcript": "Where is it?"}],
+    "that there were no words in it": [COMMITTED, {"type": WRITTEN, "item_id": "u1", "transcript": ""}],
+}
+OPEN: dict[str, list[WireEvent]] = {
+    "nothing": [],
+    "the end of the answer it interrupts": [{"type": "response.done", "response": {"id": "r0"}}],
+    "its commit": [COMMITTED],
+    "the text of another": [COMMITTED, {"type": WRITTEN, "item_id": "u0", "transcript": "Hello."}],
 }
 
 
-@pytest.mark.parametrize("by", [*HOLDS, "nothing"])
-def test_a_turn_is_kept_for_the_next_session_until_this_one_holds_it(by: str) -> None:
+@pytest.mark.parametrize("by", [*SETTLED, *OPEN])
+def test_a_turn_is_kept_until_an_answer_is_heard_or_its_text_is_known(by: str) -> None:
     heard = Heard()
     heard.caller_audio.open_uplink()
+    heard.listener.on_event({"type": "response.created", "response": {"id": "r0"}})
     heard.listener.on_event({"type": "input_audio_buffer.speech_started", "item_id": "u1"})
     heard.caller_audio.hear(bytes(320), 8000)
-    for event in HOLDS.get(by, []):
+    for event in SETTLED.get(by) or OPEN[by]:
         heard.listener.on_event(event)
+    heard.caller_audio.answer_heard("r1")
     heard.sent.clear()
     heard.caller_audio.close_uplink()
     heard.caller_audio.open_uplink()
-    assert [len(each) for each in heard.sent] == ([160] if by == "nothing" else [])
+    assert [len(each) for each in heard.sent] == ([] if by in SETTLED else [160])
 
 
 def test_an_event_that_the_vocabulary_does_not_know_is_logged_once_and_reaches_observers() -> None:
@@ -118,6 +139,23 @@ def test_an_event_that_the_vocabulary_does_not_know_is_logged_once_and_reaches_o
     assert len(heard.wire) == 3 and len(heard.mailbox) == 0
 
 
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("ends_by", ["nothing", "leave", "on_closed", "no word for it"])
+async def test_a_session_that_is_about_to_expire_is_announced_unless_it_is_gone(ends_by: str) -> None:
+    heard = Heard()
+    if ends_by != "no word for it":
+        words = heard.listener.vocabulary
+        known = {**words.events, EXPIRING: words.events["session.created"]}
+        heard.listener.vocabulary = attrs.evolve(words, events=known)
+    heard.listener.on_event({"type": "session.created", "session": {"expires_at": time.time() + 60}})
+    if ends_by == "leave":
+        heard.listener.leave()
+    elif ends_by == "on_closed":
+        heard.listener.on_closed(ConnectionEnding(1006, "", False))
+    await asyncio.sleep(100)
+    assert len(heard.mailbox.waiting(EXPIRING)) == (ends_by == "nothing")
+
+
 def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
     heard = Heard()
 
@@ -130,5 +168,5 @@ def test_a_socket_that_was_left_is_heard_by_nobody() -> None:
         return len(heard.mailbox), len(heard.wire), heard.playout.queued_ms
 
     assert everything() == (4, 1, 20)
-    heard.listener.is_left = True
+    heard.listener.leave()
     assert everything() == (4, 1, 20)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import orjson
 
 from adapters.simulator.providers.realtime import errors, faults
@@ -27,6 +28,7 @@ from adapters.simulator.providers.realtime.session_context import Seen, SessionC
 from adapters.simulator.providers.schedule import Schedule
 
 Handler = Callable[[Json, float], None]
+_EPOCH_S = 1_790_000_000  # connection time zero for a core that nobody tells the time
 
 
 class ProviderCore:
@@ -279,6 +281,8 @@ def _assemble(settings: ProviderSettings, scenario: ProviderScenario, model: str
     ids = Ids(settings.seed, connection)
     plan = FaultPlan(scenario.faults, connection)
     latency = scenario.latency or settings.latency
+    settings = attrs.evolve(settings, session_max_s=scenario.session_max_s or settings.session_max_s)
+    expires_at_s = (settings.epoch_s or _EPOCH_S) + int(settings.session_max_s)
     return SessionContext(
         settings=settings,
         scenario=scenario,
@@ -287,7 +291,7 @@ def _assemble(settings: ProviderSettings, scenario: ProviderScenario, model: str
         schedule=Schedule(),
         plan=plan,
         outbox=Outbox(ids, plan, beta=settings.dialect == "beta", downlink_s=latency.downlink_s),
-        session=SimulatedSession(ids.session(), model, settings.epoch_s + int(settings.session_max_s)),
+        session=SimulatedSession(ids.session(), model, expires_at_s),
         conversation=SimulatedConversation(ids.conversation()),
         model=ScriptedModel(scenario),
         stats=SessionStats(connection),

@@ -89,7 +89,8 @@ class UserTurn:
 class ProviderScenario:
     """One conversation's script. Responses: the first rule that applies and is not used up; else sensible defaults.
 
-    `latency` stands in for the settings' latency as a whole. Every connection starts the script anew.
+    `latency` stands in for the settings' latency as a whole, `session_max_s` for the longest life of a session. Every
+    connection starts the script anew.
     """
 
     description: str = ""
@@ -97,6 +98,7 @@ class ProviderScenario:
     responses: tuple[AnswerRule, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
     latency: Latency | None = None
+    session_max_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
 
 
 def load_scenario(path: Path) -> ProviderScenario:

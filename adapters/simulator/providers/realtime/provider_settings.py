@@ -59,7 +59,8 @@ class ProviderSettings:
     """One simulated provider.
 
     api_keys, models: what the upgrade is checked against; empty means any. `skew_ms`: how much shorter the server
-    believes an audio item to be than the bytes it sent. `epoch_s`: the wall-clock second that is connection time zero.
+    believes an audio item to be than the bytes it sent. `epoch_s`: the wall-clock second that is connection time
+    zero; None: now.
     """
 
     dialect: Dialect = "ga"
@@ -72,7 +73,7 @@ class ProviderSettings:
     vad_trigger_frames: int = attrs.field(default=2, validator=_positive)
     semantic_silence_ms: int = attrs.field(default=800, validator=_positive)
     ping_interval_s: float | None = 20.0
-    epoch_s: int = 1_790_000_000
+    epoch_s: int | None = None
 
 
 @attrs.frozen

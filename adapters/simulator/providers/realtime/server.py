@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
+import attrs
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -180,8 +182,9 @@ class ProviderServer:
         request = connection.request
         assert request is not None
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        epoch_s = int(time.time()) if self.settings.epoch_s is None else self.settings.epoch_s
         core = ProviderCore(
-            self.settings,
+            attrs.evolve(self.settings, epoch_s=epoch_s),
             self.scenario,
             model=model_of(request.path) or "",
             connection=number,

@@ -14,6 +14,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
 from adapters.providers.provider import (
+    AgentPiece,
     AgentSaid,
     AudioDelta,
     AudioGenerated,
@@ -24,8 +25,10 @@ from adapters.providers.provider import (
     HistoryItem,
     HistoryMessage,
     HistoryToolCall,
+    ItemCompleted,
     ResponseGenerated,
     ResponseStarted,
+    SessionBegan,
     TurnAccepted,
     WireEvent,
     WireNote,
@@ -73,6 +76,19 @@ ENCODED: list[tuple[str, Mapping[str, object], WireEvent]] = [
         {
             "type": "conversation.item.create",
             "item": {"type": "function_call_output", "call_id": "call_1", "output": '{"ok":true}'},
+        },
+    ),
+    (
+        "tell_tool_output",
+        {"event_id": "e1", "item_id": "e1", "call_id": "call_1", "output": "sunny"},
+        {
+            "type": "conversation.item.create",
+            "item": {
+                "id": "e1",
+                "type": "message",
+                "role": "system",
+                "content": [{"type": "input_text", "text": "The tool call call_1 returned: sunny"}],
+            },
         },
     ),
     (
@@ -307,6 +323,8 @@ def test_no_object_raises_and_none_is_changed(event: dict[str, object]) -> None:
 # --- what an event carries besides its meaning for a turn -------------------------------------------------------------
 
 NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
+    "a session": ({"type": "session.created", "session": {"expires_at": 1_790_003_600}}, SessionBegan(1_790_003_600.0)),
+    "a session without an end": ({"type": "session.created", "session": {"expires_at": "?"}}, SessionBegan(None)),
     "a turn": ({"type": "input_audio_buffer.speech_started", "item_id": "u1"}, CallerStarted()),
     "a commit": ({"type": "input_audio_buffer.committed", "item_id": "u1"}, TurnAccepted("u1")),
     "a commit of nothing": ({"type": "input_audio_buffer.committed", "item_id": ["u1"]}, TurnAccepted("")),
@@ -314,18 +332,47 @@ NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
         {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u1", "transcript": " Hi. "},
         CallerSaid("u1", "Hi."),
     ),
-    "no words": ({"type": "conversation.item.input_audio_transcription.completed", "transcript": " "}, None),
+    "no words": (
+        {"type": "conversation.item.input_audio_transcription.completed", "transcript": " "},
+        CallerSaid("", ""),
+    ),
     "words that are none": (
         {"type": "conversation.item.input_audio_transcription.completed", "item_id": {}, "transcript": ["Hi"]},
         None,
     ),
-    "the agent's words": ({"type": "response.output_audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
-    "the agent's words in beta": ({"type": "response.audio_transcript.done", "transcript": "Yes."}, AgentSaid("Yes.")),
-    "the agent's text": ({"type": "response.output_text.done", "text": "Yes."}, AgentSaid("Yes.")),
-    "a part of them": ({"type": "response.output_audio_transcript.delta", "delta": "Ye"}, None),
-    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseStarted()),
-    "its end": ({"type": "response.done", "response": {"id": "r1"}}, ResponseGenerated("r1")),
-    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseGenerated("")),
+    "the agent's words": (
+        {"type": "response.output_audio_transcript.done", "item_id": "i1", "content_index": 1, "transcript": "Yes."},
+        AgentSaid(AgentPiece("i1", 1), "Yes.", is_all=True),
+    ),
+    "the agent's words in beta": (
+        {"type": "response.audio_transcript.done", "transcript": "Yes."},
+        AgentSaid(AgentPiece("", 0), "Yes.", is_all=True),
+    ),
+    "the agent's text": (
+        {"type": "response.output_text.done", "text": "Yes."},
+        AgentSaid(AgentPiece("", 0), "Yes.", is_all=True),
+    ),
+    "a part of them": (
+        {"type": "response.output_audio_transcript.delta", "item_id": "i1", "delta": " Ye"},
+        AgentSaid(AgentPiece("i1", 0), " Ye", is_all=False),
+    ),
+    "a part of nothing": ({"type": "response.output_audio_transcript.delta", "item_id": "i1", "delta": []}, None),
+    "a response": ({"type": "response.created", "response": {"id": "r1"}}, ResponseStarted("r1")),
+    "a response without a name": ({"type": "response.created", "response": ["r1"]}, ResponseStarted("")),
+    "its end": (
+        {"type": "response.done", "response": {"id": "r1", "status": "completed"}},
+        ResponseGenerated("r1", is_whole=True),
+    ),
+    "its cancellation": (
+        {"type": "response.done", "response": {"id": "r1", "status": "cancelled"}},
+        ResponseGenerated("r1", is_whole=False),
+    ),
+    "an end of nothing": ({"type": "response.done", "response": "r1"}, ResponseGenerated("", is_whole=False)),
+    "an item": (
+        {"type": "response.output_item.done", "item": {"id": "i1", "status": "completed"}},
+        ItemCompleted("i1"),
+    ),
+    "an item that was cut": ({"type": "response.output_item.done", "item": {"id": "i1", "status": "incomplete"}}, None),
     "the end of audio": (
         {"type": "response.output_audio.done", "response_id": "r1", "item_id": "i1", "content_index": 1},
         AudioGenerated("r1", "i1", 1),
@@ -343,6 +390,22 @@ NOTES: dict[str, tuple[WireEvent, WireNote | None]] = {
 def test_what_the_call_keeps_of_an_event(what: str) -> None:
     event, note = NOTES[what]
     assert note_of(event) == note
+
+
+def test_a_history_may_be_told_in_one_message_without_text_of_the_assistant() -> None:
+    items: list[HistoryItem] = [
+        HistoryMessage("user", "Where is it?"),
+        HistoryToolCall("c1", "order_status", '{"n": 1}', "shipped"),
+        HistoryMessage("assistant", "On its…"),
+    ]
+    (event,) = encode_history(items, "ga", "h", "summary")
+    assert event["event_id"] == "h.0"
+    item = event["item"]
+    assert isinstance(item, dict) and item["role"] == "system"
+    (content,) = item["content"]
+    assert content["type"] == "input_text"
+    assert 'Caller: Where is it?\nTool order_status({"n": 1}) returned: shipped\nYou: On its…\n' in content["text"]
+    assert encode_history([], "ga", "h", "summary") == []
 
 
 def test_a_greeting_is_said_as_the_session_was_instructed() -> None:

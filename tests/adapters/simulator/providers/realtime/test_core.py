@@ -107,6 +107,15 @@ def test_the_session_expires() -> None:
     assert driver.send("response.create") == [] and driver.core.next_deadline() is None
 
 
+def test_a_script_may_shorten_a_session_which_says_when_it_ends() -> None:
+    driver = Driver("session_max_s: 60.0", ProviderSettings(epoch_s=1_800_000_000))
+    driver.run(0.1)
+    (created,) = [event for event in driver.events() if event["type"] == "session.created"]
+    assert created["session"]["expires_at"] == 1_800_000_060
+    driver.run(61)
+    assert driver.out[-1].closing is not None
+
+
 def test_the_same_seed_gives_the_same_session() -> None:
     def once(seed: int) -> list[Json]:
         driver = Driver(SAY_AFTER_TOOLS, ProviderSettings(seed=seed))
