@@ -248,6 +248,8 @@ class Call:
         """What the caller has heard is what a later session is told, and what was answered is not said again."""
         items, response_id = data.get("items"), str(data.get("response_id"))
         match name:
+            case "caller.spoke":  # whether the provider reports it or not
+                self._caller_audio.turn_began()
             case "playout.flushed" | "playout.dropped" if isinstance(items, list):
                 self._history.agent_cut(items)
             case "playout.silent":
