@@ -89,6 +89,7 @@ CUES: Mapping[str, Make] = {
     "closed": lambda w, _: Event("provider.closed", {"code": 1006, "reason": "", "fatal": w[:1] == ["fatal"]}),
     "unreachable": lambda w, _: Event("provider.unreachable", {"reason": "", "fatal": w[:1] == ["fatal"]}),
     "session_created": lambda _w, _: wire.session("created"),
+    "expiring": _fact("session.expiring"),
     "session_updated": lambda _w, _: wire.session("updated"),
     # the caller's turn, as the provider hears it
     "speech_started": lambda w, _: wire.speech("started", w[0]),
@@ -126,6 +127,7 @@ CUES: Mapping[str, Make] = {
     "progressed": _fact("playout.progressed"),
     "prompt_finished": _fact("prompt.finished", name="apology"),
     "committable": _fact("uplink.committable"),
+    "kept": _fact("uplink.kept"),
     # requests
     "operator": _fact("operator.hang_up_requested", reason="operator"),
     "say": lambda w, _: Event("application.say_requested", {"text": " ".join(w)}),

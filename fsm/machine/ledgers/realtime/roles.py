@@ -78,6 +78,19 @@ def echo(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
     return {"item_id": unechoed[0][-1]} if unechoed else None
 
 
+def item_rejected(tag: str, ledger: Ledger, _fresh: Fresh) -> Data | None:
+    """An error about an item of ours: of an answer to a tool call that was or was not rejected before, or another."""
+    if tag == "other":
+        return {"event_id": "ts_send_tool_output_0"}
+    _, unechoed, _, answers = ledger.sent
+    unshown = dict(answers.unshown)
+    kinds = {
+        name: "ours" if item not in unshown else "final" if item in answers.rejected else "first"
+        for name, item in unechoed
+    }
+    return next(({"event_id": name} for name, kind in kinds.items() if kind == tag), None)
+
+
 def turn(phase: str) -> Role[Ledger]:
     before = {"started": (), "stopped": ("started",), "committed": ("started",)}[phase]
 
