@@ -20,6 +20,9 @@ ALLOWED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "adapters/cli/serve.py", "adapters/cli/simulate_caller.py", "adapters/demo/demo_call.py", "adapters/tools.py",
         "fsm/journal/replay.py", "fsm/scenario/runner.py", "fsm/scenario/search.py",
     )),
+    ("none", "a value of the operator's: no noise reduction, sent as null", (
+        "adapters/settings/provider.py", "adapters/settings/sections.py",
+    )),
     ("none", "on the wire: a response outside of the conversation, a session without turn detection", (
         "adapters/providers/realtime/confirmation.py", "adapters/settings/turns.py",
         "adapters/simulator/providers/realtime/core.py",
