@@ -82,13 +82,17 @@ def item_rejected(tag: str, ledger: Ledger, _fresh: Fresh) -> Data | None:
     """An error about an item of ours: of an answer to a tool call that was or was not rejected before, or another."""
     if tag == "other":
         return {"event_id": "ts_send_tool_output_0"}
+    return next(({"event_id": name} for name, kind in _unshown(ledger).items() if kind == tag), None)
+
+
+def _unshown(ledger: Ledger) -> Mapping[str, str]:
+    """What a rejection of each item would be that was sent and not shown yet, by the id of the event that sent it."""
     _, unechoed, _, answers = ledger.sent
-    unshown = dict(answers.unshown)
-    kinds = {
-        name: "ours" if item not in unshown else "final" if item in answers.rejected else "first"
+    outputs = dict(answers.unshown)
+    return {
+        name: "ours" if item not in outputs else "final" if item in answers.rejected else "first"
         for name, item in unechoed
     }
-    return next(({"event_id": name} for name, kind in kinds.items() if kind == tag), None)
 
 
 def turn(phase: str) -> Role[Ledger]:
@@ -119,6 +123,6 @@ def decisive(ledger: Ledger) -> tuple[object, ...]:
         responses.create is not None,
         "unknown" if responses.current == UNKNOWN_RESPONSE else current,
         bool(ledger.tools.running),
-        bool(ledger.sent.unechoed),
+        frozenset(_unshown(ledger).values()),
         any(phase == "stopped" for _, phase in ledger.turns),
     )
