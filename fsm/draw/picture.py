@@ -80,7 +80,8 @@ def picture(loaded: Loaded, found: Sequence[Lead] | None = None) -> OverviewPict
 def trouble(spec: Spec) -> frozenset[str]:
     """The events that report something gone wrong: errors of the wire, rejections, lost sockets, overflows."""
     vocabulary = spec.vocabulary
-    bases = {form.event for form in vocabulary.errors} | {w.rejected for w in vocabulary.effects.values()}
+    good = {form.event for forms in vocabulary.wire.values() for form in forms}  # a reply may stand for a refusal, too
+    bases = {form.event for form in vocabulary.errors} | {w.rejected for w in vocabulary.effects.values()} - good
     found = {e.name for e in vocabulary.events.values() if e.base in bases or e.source == "internal"}
     return frozenset(found | {e for e in vocabulary.events if e.rpartition(".")[2] in _TROUBLE_TAGS})
 

@@ -196,7 +196,16 @@ def test_what_went_wrong_is_told_apart_from_what_may_happen() -> None:
     wrong = {"provider.closed.fatal", "provider.closed.retryable", "session.update_rejected", "create_rejected.busy",
              "response.done.failed", "retries.overflowed", "provider.refused", "create_failed.ours"}  # fmt: skip
     assert wrong <= bad
-    assert not {"response.done.completed", "caller.hung_up", "response.created.own", "tool.returned.pending"} & bad
+    assert (
+        not {
+            "response.done.completed",
+            "session.updated",
+            "caller.hung_up",
+            "response.created.own",
+            "tool.returned.pending",
+        }
+        & bad
+    )
     assert kind_of("timer.create_overdue", bad) == "timer"
 
 
@@ -347,7 +356,8 @@ ELSEWHERE = {"context", "slots", "events", "effects", "presumptions"}  # words a
 def test_a_state_lists_its_own_answers_and_names_those_of_its_groups() -> None:
     section = page_of("server_vad").split("### configured\n")[1].split("\n### ")[0]
     own = re.findall(r"^\| `([\w.]+)` \|.*\.yaml#L", section, re.M)
-    assert own == ["application.say_requested", "application.say_requested"], "two rows: guard and guard"
+    say = "application.say_requested"
+    assert own == [say, say, "timer.renewal_due"], "two rows: guard and guard"
     assert "From [conversation](#group-conversation): " in section
     shared = section.split("From [conversation]")[1]
     assert "`session.updated`" in shared and "application.say_requested" not in shared
@@ -361,7 +371,8 @@ def test_the_page_holds_every_state_deadline_and_word() -> None:
     for word in (*vocabulary.events, *vocabulary.effects, *vocabulary.presumptions, *vocabulary.noise):
         assert f"`{word}`" in text, word
     for deadline in spec.deadlines.values():
-        assert f"| `{deadline.event}` | {deadline.after_ms} | `{deadline.condition.text}` |" in text
+        after = f"{deadline.after_ms} or `{deadline.at_least}`" if deadline.at_least else str(deadline.after_ms)
+        assert f"| `{deadline.event}` | {after} | `{deadline.condition.text}` |" in text
     for reason in ("calls beyond the fourth are refused, not counted", "the call is ending"):
         assert reason in text
 

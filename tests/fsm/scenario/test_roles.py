@@ -9,12 +9,16 @@ import pytest
 from fsm.language.ledger import Data, Fresh
 from fsm.machine.ledgers.call import Keys, Responses, Tools
 from fsm.machine.ledgers.realtime import PROTOCOL
-from fsm.machine.ledgers.realtime.ids import Ledger, Sent
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent, ToolAnswers
 
 LEDGER = Ledger(
     keys=Keys("*"), tools=Tools(("call_a", "call_b"), ("call_b",)),
     responses=Responses("ts_create_response_4", "resp_now", open=("resp_now",), ended=("resp_old",)),
-    sent=Sent(4, (("ts_send_tool_output_3", "call_a"),)),
+    sent=Sent(
+        4,
+        (("ts_send_digits_1", "item_d"), ("ts_send_tool_output_2", "call_a"), ("ts_send_tool_output_3", "call_b")),
+        answers=ToolAnswers((("call_a", "{}"), ("call_b", "{}")), rejected=("call_b",)),
+    ),
     turns=(("item_a", "committed"), ("item_b", "stopped"), ("item_c", "started")),
 )  # fmt: skip
 NO_CREATE = LEDGER.with_responses(LEDGER.responses._replace(create=None))

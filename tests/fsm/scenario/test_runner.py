@@ -35,7 +35,8 @@ def wrong(given: str, *steps: str, more: str = "") -> list[tuple[str, str, str]]
         "{event: response.created.ours, state: responding, effects: [], outcome: taken}",
         "{wire: response.created, with: {response.id: resp_a, response.metadata.turnspec: $create_response}, "
         "variant: response.created.ours}",
-        "{wire: response.created, with: {response.id: resp_a}, variant: response.created.own}",
+        "{wire: response.created, with: {response.id: resp_a, response.metadata: {}}, variant: response.created.own}",
+        "{wire: response.created, with: {response.id: resp_a}, variant: response.created.unnamed}",
         "{event: response.created, with: {response_id: r, tag: $create_response~0}, variant: response.created.ours}",
         "{event: provider.closed.retryable, state: reconnecting, includes: [close_uplink]}",
         "{event: timer.create_overdue, state: response_pending}",
