@@ -32,8 +32,12 @@ def one(said: wire.Json, spec: str = "server_vad") -> Event:
         (wire.speech("started", "u1"), "input_audio_buffer.speech_started", {"item_id": "u1"}),
         (wire.speech("stopped", "u1"), "input_audio_buffer.speech_stopped", {"item_id": "u1"}),
         (wire.committed("u1"), "input_audio_buffer.committed", {"item_id": "u1"}),
-        (wire.created("resp_1"), "response.created", {"response_id": "resp_1", "tag": None}),
-        (wire.created("resp_1", "ts_x_1"), "response.created", {"response_id": "resp_1", "tag": "ts_x_1"}),
+        (wire.created("resp_1"), "response.created", {"response_id": "resp_1", "tag": None, "echoes": 1}),
+        (wire.created("resp_1", "ts_x_1"), "response.created", {"response_id": "resp_1", "tag": "ts_x_1", "echoes": 1}),
+        (
+            {"type": "response.created", "response": {"id": "resp_1"}}, "response.created",
+            {"response_id": "resp_1", "tag": None, "echoes": 0},
+        ),
         (wire.item_added("resp_1", "i1"), "response.created", {"response_id": "resp_1"}),
         (wire.done("resp_1"), "response.done", {"response_id": "resp_1", "status": "completed", "outputs": 1}),
         (
