@@ -25,9 +25,11 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
+from fsm.errors import LocalError
 from fsm.language.expression import Expr
 from fsm.language.problem import Place, Problems
 from fsm.language.situation import Answer, Condition, Decision, Packing, Readers, RowSteps, Situation, Step
@@ -43,6 +45,30 @@ class Flow:
 
     reached: Mapping[str, frozenset[Slots]]
     live_cells: frozenset[tuple[str, str]]
+
+
+class _UnknownValueError(LocalError):
+    """A guard came to read a context variable of which no value is assumed; `index` is its position."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        super().__init__(index)
+
+
+class _Partial(list[int]):
+    """A configuration in which some values are unknown (negative): to read one raises."""
+
+    def __getitem__(self, index: Any) -> Any:
+        value = super().__getitem__(index)
+        if value < 0:
+            raise _UnknownValueError(index)
+        return value
+
+    def having(self, index: int, value: int) -> _Partial:
+        """The same with a value for this one."""
+        other = _Partial(self)
+        other[index] = value
+        return other
 
 
 class Typestate:
@@ -218,10 +244,25 @@ class Typestate:
     def _truth(self, condition: Condition, situation: Situation) -> frozenset[bool]:
         known = condition.known.get(situation & condition.mask)
         if known is None:
-            v, expr = self.packing.values(situation), condition.expr
-            known = frozenset(bool(expr.run(full)) for full in self._completions([expr], v))
-            condition.known[situation & condition.mask] = known
+            found = self._outcomes(condition.expr, self.packing.values(situation))
+            known = condition.known[situation & condition.mask] = frozenset(found)
         return known
+
+    def _outcomes(self, expr: Expr, v: Sequence[int]) -> Iterator[bool]:
+        """Its truth over every value of the context, often more than once.
+
+        Only what it comes to read is tried (`a or b` is true by `a` alone): nearly the sum of the domains and not their
+        product.
+        """
+        pending = [_Partial(v)]
+        while pending:
+            partial = pending.pop()
+            try:
+                yield bool(expr.run(partial))
+            except _UnknownValueError as unknown:
+                pending += (
+                    partial.having(unknown.index, x) for x in range(len(self.spec.variables[unknown.index].domain))
+                )
 
     def _completions(self, exprs: Iterable[Expr], v: Sequence[int]) -> Iterator[list[int]]:
         """`v` with every value of the context that the expressions read."""
