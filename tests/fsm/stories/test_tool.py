@@ -310,15 +310,13 @@ def test_a_failed_parent_does_not_lose_its_tools() -> None:
     )
 
 
-def test_an_output_that_was_rejected_in_every_form_is_waited_for_no_longer() -> None:
+def test_a_rejected_output_is_waited_for_no_longer() -> None:
     story = asked().tell(
         """
         calls r1 c1      | responding       | run_tool(c1)
         done r1 calls c1 | tool_call        |
         returned c1      | response_pending | send_tool_output(c1) create_response(tools)
-        error item_not_found send_tool_output | response_pending | send_tool_output(c1)
-        error item_not_found send_tool_output | response_pending | tell_tool_output
-        error item_not_found tell_tool_output
+        error item_not_found send_tool_output
         """
     )
     assert story.value("unechoed") == "0"

@@ -134,6 +134,7 @@ def compared(
 ) -> Compared:
     """A journal, whole."""
     lossy = {"events_may_be_lost": "yes"} if losses else {}
-    stepwise = Stepwise(journal, spec, world, {**lossy, **(assume or {})}, losses)
+    ear = {"provider_goes_mute": "yes"} if "caller.spoke" in spec.vocabulary.events else {}  # or nobody hears it but us
+    stepwise = Stepwise(journal, spec, world, {**lossy, **ear, **(assume or {})}, losses)
     stop = stepwise.run()
     return Compared(stepwise.compared, stop)

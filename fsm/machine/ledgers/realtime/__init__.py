@@ -36,7 +36,6 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
         ),
         "create_failed": Identity(("ours", "stale"), identities.create_failed, roles.create_failed),
         "echo": Identity(("ours", "other"), identities.echo, roles.echo),
-        "item_rejected": Identity(("first", "final", "ours", "other"), identities.item_rejected, roles.item_rejected),
         "turn_started": Identity(("new", "again"), identities.turn("started"), roles.turn("started")),
         "turn_stopped": Identity(("new", "again"), identities.turn("stopped"), roles.turn("stopped")),
         "turn_committed": Identity(("expected", "new", "again"), identities.turn("committed"), roles.turn("committed")),

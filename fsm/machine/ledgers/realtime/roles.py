@@ -78,13 +78,6 @@ def echo(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
     return {"item_id": unechoed[0][-1]} if unechoed else None
 
 
-def item_rejected(tag: str, ledger: Ledger, _fresh: Fresh) -> Data | None:
-    """An error about an item of ours: of an answer to a tool call that was or was not rejected before, or another."""
-    if tag == "other":
-        return {"event_id": "ts_send_tool_output_0"}
-    return next(({"event_id": name} for name, kind in _unshown(ledger).items() if kind == tag), None)
-
-
 def _unshown(ledger: Ledger) -> Mapping[str, str]:
     """What a rejection of each item would be that was sent and not shown yet, by the id of the event that sent it."""
     _, unechoed, _, answers = ledger.sent

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
-from adapters.providers.provider import Difference, SessionConfirmed
+from adapters.providers.provider import Difference, SessionBegan, SessionConfirmed
 from adapters.providers.realtime.confirmation import audio_format, differences
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
@@ -116,5 +116,5 @@ def test_the_note_of_an_update_has_the_formats_in_use() -> None:
     assert isinstance(kept, SessionConfirmed) and (kept.audio_in, kept.audio_out) == (PCM_24K, PCMU)
     lost = Difference("output_format", "type=audio/pcmu", "type=audio/opus")
     assert note(audio("output", format={"type": "audio/opus"})) == SessionConfirmed(PCMU, None, (lost,))
-    assert note(audio("input", format=PCM), "session.created") is None, "nothing was asked for yet"
+    assert note(audio("input", format=PCM), "session.created") == SessionBegan(None), "nothing was asked for yet"
     assert note(None) is None
