@@ -47,8 +47,6 @@ Payload = bytes | bytearray | memoryview | str
 ASSISTANT_TEXT: Final[Mapping[Dialect, str]] = {"ga": "output_text", "beta": "text"}
 DIGITS_TEXT: Final = "The caller pressed {digits} on the telephone keypad."
 
-TOLD_OUTPUT: Final = "The tool call {call_id} returned: {output}"
-
 
 @attrs.frozen
 class _Request:
@@ -115,11 +113,6 @@ def _send_tool_output(request: _Request) -> WireEvent:
     return _item(_tool_output(request.text("call_id"), request.text("output")))
 
 
-def _tell_tool_output(request: _Request) -> WireEvent:
-    text = TOLD_OUTPUT.format(call_id=request.text("call_id"), output=request.text("output"))
-    return _item({**_message("system", "input_text", text), "id": request.text("item_id")})
-
-
 def _send_digits(request: _Request) -> WireEvent:
     # The item's id is ours, so that its echo can be distinguished from any other.
     text = DIGITS_TEXT.format(digits=request.text("digits"))
@@ -149,7 +142,6 @@ ENCODERS: Final[Mapping[str, Encoder]] = {
     "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
     "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
     "send_tool_output": Encoder(_send_tool_output, ("event_id", "call_id", "output")),
-    "tell_tool_output": Encoder(_tell_tool_output, ("event_id", "item_id", "call_id", "output")),
     "send_digits": Encoder(_send_digits, ("event_id", "item_id", "digits")),
     "commit_audio": Encoder(_commit_audio, ("event_id",)),
     "clear_audio": Encoder(_clear_audio, ("event_id",)),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fsm.language.ledger import Classify, Made
+from fsm.language.ledger import Classify
 from fsm.machine.ledgers.call import UNKNOWN_RESPONSE
 from fsm.machine.ledgers.realtime import PROTOCOL
-from fsm.machine.ledgers.realtime.identities import item_rejected
 from fsm.machine.ledgers.realtime.ids import Ledger
 
 
@@ -52,34 +51,3 @@ def test_where_there_are_too_many_ids_the_newest_are_known() -> None:
     assert called(ledger, {"call_id": "call_64"}) == ("seen", ledger)
     assert called(ledger, {"call_id": "call_1"}) == ("seen", ledger)
     assert called(ledger, {"call_id": "call_0"})[0] == "new"  # the oldest was forgotten
-
-
-def made(recipe: str, ledger: Ledger, **data: object) -> Made[Ledger]:
-    return PROTOCOL.recipes[recipe].make("send_tool_output", ledger, None, data)
-
-
-def test_an_answer_to_a_tool_that_is_rejected_is_sent_once_more_and_then_told() -> None:
-    (sent,), ledger = PROTOCOL.recipes["send_output"].make(
-        "send_tool_output", Ledger(), None, {"call_id": "call_1", "output": "9"}
-    )
-    assert item_rejected(ledger, {"event_id": "ts_other_1"}) == ("other", ledger)
-    tag, ledger = item_rejected(ledger, {"event_id": sent["event_id"]})
-    (again,), ledger = PROTOCOL.recipes["resend_output"].make("resend_tool_output", ledger, None, {})
-    assert (tag, again) == ("first", {"event_id": "ts_resend_tool_output_2", "call_id": "call_1", "output": "9"})
-    tag, ledger = item_rejected(ledger, {"event_id": again["event_id"]})
-    (told,), ledger = PROTOCOL.recipes["tell_output"].make("tell_tool_output", ledger, None, {})
-    name = "ts_tell_tool_output_3"
-    assert (tag, told) == ("final", {"event_id": name, "item_id": name, "call_id": "call_1", "output": "9"})
-    tag, ledger = item_rejected(ledger, {"event_id": name})  # nothing more can be done
-    assert (tag, ledger.sent.unechoed, ledger.sent.answers.unshown) == ("ours", (), ())
-    for recipe in ("resend_output", "tell_output"):
-        assert PROTOCOL.recipes[recipe].make("x", ledger, None, {}) == ((), ledger)
-
-
-def test_an_answer_to_a_tool_that_is_shown_is_not_kept() -> None:
-    _, ledger = PROTOCOL.recipes["send_output"].make(
-        "send_tool_output", Ledger(), None, {"call_id": "call_1", "output": "9"}
-    )
-    assert classify("echo")(ledger, {"call_id": "call_1"})[1].sent.answers.unshown == ()
-    for recipe in ("forget_echoes", "leave"):
-        assert PROTOCOL.recipes[recipe].make("x", ledger, None, {})[1].sent.answers.unshown == ()

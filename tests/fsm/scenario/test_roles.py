@@ -9,7 +9,7 @@ import pytest
 from fsm.language.ledger import Data, Fresh
 from fsm.machine.ledgers.call import Keys, Responses, Tools
 from fsm.machine.ledgers.realtime import PROTOCOL
-from fsm.machine.ledgers.realtime.ids import Ledger, Sent, ToolAnswers
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent
 
 LEDGER = Ledger(
     keys=Keys("*"), tools=Tools(("call_a", "call_b"), ("call_b",)),
@@ -17,7 +17,6 @@ LEDGER = Ledger(
     sent=Sent(
         4,
         (("ts_send_digits_1", "item_d"), ("ts_send_tool_output_2", "call_a"), ("ts_send_tool_output_3", "call_b")),
-        answers=ToolAnswers((("call_a", "{}"), ("call_b", "{}")), rejected=("call_b",)),
     ),
     turns=(("item_a", "committed"), ("item_b", "stopped"), ("item_c", "started")),
 )  # fmt: skip

@@ -51,8 +51,6 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
         "cancel": Recipe(("event_id", "response_id"), recipes.cancel),
         "truncate": Recipe(("event_id", "item_id", "content_index", "audio_end_ms"), recipes.truncate),
         "send_output": Recipe(("event_id", "call_id", "output"), recipes.send_output),
-        "resend_output": Recipe(("event_id", "call_id", "output"), recipes.resend_output),
-        "tell_output": Recipe(("event_id", "item_id", "call_id", "output"), recipes.tell_output),
         "overdue_outputs": Recipe(("event_id", "call_id", "output"), recipes.overdue_outputs),
         "digits": Recipe(("event_id", "item_id", "digits"), recipes.digits),
         **call.RECIPES,

@@ -10,7 +10,7 @@ from typing import Final
 
 from fsm.language.ledger import Classify, Data
 from fsm.machine.ledgers.call import UNKNOWN_RESPONSE, Responses, kept, text, without
-from fsm.machine.ledgers.realtime.ids import EVENT_ID_PREFIX, Ledger, Sent, ToolAnswers
+from fsm.machine.ledgers.realtime.ids import EVENT_ID_PREFIX, Ledger, Sent
 
 FATAL_CODES: Final = frozenset(
     {"insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "invalid_api_key"}
@@ -81,29 +81,14 @@ def create_failed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 
 def echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
-    serial, waiting, say, answers = ledger.sent
+    serial, waiting, say = ledger.sent
     if not waiting:
         return "other", ledger
     names = {text(data, key) for key in ("call_id", "item_id", "event_id")}
     left = tuple([entry for entry in waiting if names.isdisjoint(entry)])
     if len(left) == len(waiting):
         return "other", ledger
-    return "ours", ledger.with_sent(Sent(serial, left, say, answers.without(*names)))
-
-
-def item_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
-    """`first`: an answer to a tool call, to be sent once more; `final`: for the second time; `ours`: another item."""
-    serial, waiting, say, answers = ledger.sent
-    name = text(data, "event_id")
-    call = dict(waiting).get(name or "")
-    if call is None:
-        return "other", ledger
-    left = tuple([entry for entry in waiting if entry[0] != name])
-    if call not in dict(answers.unshown):
-        return "ours", ledger.with_sent(Sent(serial, left, say, answers))
-    tag = "final" if call in answers.rejected else "first"
-    rejected = (*without(answers.rejected, call), call)[-16:]
-    return tag, ledger.with_sent(Sent(serial, left, say, ToolAnswers(answers.unshown, rejected)))
+    return "ours", ledger.with_sent(Sent(serial, left, say))
 
 
 _PHASES = {"started": 0, "stopped": 1, "committed": 2}

@@ -12,19 +12,6 @@ from fsm.machine.ledgers.call import Keys, Responses, Tools
 EVENT_ID_PREFIX: Final = "ts_"
 
 
-class ToolAnswers(NamedTuple):
-    """Answers to tool calls that the provider has not shown yet, each with its call; and the calls of rejected ones."""
-
-    unshown: tuple[tuple[str, str], ...] = ()
-    rejected: tuple[str, ...] = ()
-
-    def with_answer(self, call: str, output: str) -> ToolAnswers:
-        return ToolAnswers((*self.without(call).unshown, (call, output))[-16:], self.rejected)
-
-    def without(self, *names: str | None) -> ToolAnswers:
-        return ToolAnswers(tuple([answer for answer in self.unshown if answer[0] not in names]), self.rejected)
-
-
 class Sent(NamedTuple):
     """What we have sent."""
 
@@ -34,7 +21,6 @@ class Sent(NamedTuple):
     """Items of ours that were not shown yet: the event id they were sent with, and their call or item id."""
     say: str | None = None
     """What the application last wished to have said, for as long as it may have to be asked for again."""
-    answers: ToolAnswers = ToolAnswers()
 
 
 class Ledger(NamedTuple):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.language.ledger import Args, Data, Made
-from fsm.machine.ledgers.call import UNKNOWN_RESPONSE, Keys, Tools, last, text
-from fsm.machine.ledgers.realtime.ids import Ledger, Sent, ToolAnswers, event_id
+from fsm.machine.ledgers.call import UNKNOWN_RESPONSE, Keys, Tools, text
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent, event_id
 
 TRUNCATE_MARGIN_MS: Final = 85
 """The server counts this much less of its own audio (docs/facts/realtime_api.md section 4)."""
@@ -18,7 +18,7 @@ TOOL_OVERDUE: Final = '{"error": "the tool did not answer in time"}'
 
 
 def _numbered_to(ledger: Ledger, serial: int) -> Ledger:
-    return ledger.with_sent(Sent(serial, ledger.sent.unechoed, ledger.sent.say, ledger.sent.answers))
+    return ledger.with_sent(Sent(serial, ledger.sent.unechoed, ledger.sent.say))
 
 
 def leave(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
@@ -44,12 +44,12 @@ def numbered(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> 
 
 
 def create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made[Ledger]:
-    serial, unechoed, say, answers = ledger.sent
+    serial, unechoed, say = ledger.sent
     serial += 1
     name = event_id(effect, serial)
     wish = (text(data, "text") or say) if literal == "say" else None
     args: Args = {"event_id": name, "cause": literal, "instructions": wish}
-    ledger = ledger.with_sent(Sent(serial, unechoed, say if wish is None else wish, answers))
+    ledger = ledger.with_sent(Sent(serial, unechoed, say if wish is None else wish))
     return (args,), ledger.with_responses(ledger.responses._replace(create=name))
 
 
@@ -92,12 +92,10 @@ def truncate(effect: str, ledger: Ledger, _literal: str | None, data: Data) -> M
 
 
 def _output(effect: str, ledger: Ledger, call: str, output: str) -> tuple[Args, Ledger]:
-    serial, unechoed, say, answers = ledger.sent
+    serial, unechoed, say = ledger.sent
     name = event_id(effect, serial + 1)
     args: Args = {"event_id": name, "call_id": call, "output": output}
-    return args, ledger.with_sent(
-        Sent(serial + 1, (*unechoed, (name, call))[-16:], say, answers.with_answer(call, output))
-    )
+    return args, ledger.with_sent(Sent(serial + 1, (*unechoed, (name, call))[-16:], say))
 
 
 def send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made[Ledger]:
@@ -105,33 +103,6 @@ def send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) ->
     output = TOO_MANY_TOOLS if literal == "too_many" else str(data.get("output", ""))
     args, ledger = _output(effect, ledger, text(data, "call_id") or "", output)
     return (args,), ledger
-
-
-def _rejected(answers: ToolAnswers) -> tuple[str, str] | None:
-    call = last(answers.rejected)
-    return next((answer for answer in answers.unshown if answer[0] == call), None)
-
-
-def resend_output(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
-    """The answer that was rejected just now, once more."""
-    rejected = _rejected(ledger.sent.answers)
-    if rejected is None:
-        return (), ledger
-    args, ledger = _output(effect, ledger, *rejected)
-    return (args,), ledger
-
-
-def tell_output(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
-    """The answer that was rejected just now, as an item of our own."""
-    serial, unechoed, say, answers = ledger.sent
-    rejected = _rejected(answers)
-    if rejected is None:
-        return (), ledger
-    call, output = rejected
-    name = event_id(effect, serial + 1)
-    args: Args = {"event_id": name, "item_id": name, "call_id": call, "output": output}
-    sent = Sent(serial + 1, (*unechoed, (name, name))[-16:], say, answers.without(call))
-    return (args,), ledger.with_sent(sent)
 
 
 def overdue_outputs(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
@@ -144,8 +115,8 @@ def overdue_outputs(effect: str, ledger: Ledger, _literal: str | None, _data: Da
 
 
 def digits(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
-    serial, unechoed, say, answers = ledger.sent
+    serial, unechoed, say = ledger.sent
     name = event_id(effect, serial + 1)
     args: Args = {"event_id": name, "item_id": name, "digits": ledger.keys.digits}
     ledger = ledger.with_keys(Keys(ledger.keys.talk))
-    return (args,), ledger.with_sent(Sent(serial + 1, (*unechoed, (name, name))[-16:], say, answers))
+    return (args,), ledger.with_sent(Sent(serial + 1, (*unechoed, (name, name))[-16:], say))

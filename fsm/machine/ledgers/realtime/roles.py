@@ -78,16 +78,6 @@ def echo(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
     return {"item_id": unechoed[0][-1]} if unechoed else None
 
 
-def _unshown(ledger: Ledger) -> Mapping[str, str]:
-    """What a rejection of each item would be that was sent and not shown yet, by the id of the event that sent it."""
-    _, unechoed, _, answers = ledger.sent
-    outputs = dict(answers.unshown)
-    return {
-        name: "ours" if item not in outputs else "final" if item in answers.rejected else "first"
-        for name, item in unechoed
-    }
-
-
 def turn(phase: str) -> Role[Ledger]:
     before = {"started": (), "stopped": ("started",), "committed": ("started",)}[phase]
 
@@ -116,6 +106,6 @@ def decisive(ledger: Ledger) -> tuple[object, ...]:
         responses.create is not None,
         "unknown" if responses.current == UNKNOWN_RESPONSE else current,
         bool(ledger.tools.running),
-        frozenset(_unshown(ledger).values()),
+        bool(ledger.sent.unechoed),
         any(phase == "stopped" for _, phase in ledger.turns),
     )

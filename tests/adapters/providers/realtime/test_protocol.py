@@ -79,19 +79,6 @@ ENCODED: list[tuple[str, Mapping[str, object], WireEvent]] = [
         },
     ),
     (
-        "tell_tool_output",
-        {"event_id": "e1", "item_id": "e1", "call_id": "call_1", "output": "sunny"},
-        {
-            "type": "conversation.item.create",
-            "item": {
-                "id": "e1",
-                "type": "message",
-                "role": "system",
-                "content": [{"type": "input_text", "text": "The tool call call_1 returned: sunny"}],
-            },
-        },
-    ),
-    (
         "send_digits",
         {"event_id": "e1", "item_id": "e1", "digits": "12#"},
         {
