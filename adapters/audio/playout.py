@@ -25,6 +25,7 @@ from adapters.audio.hearing import Hearing
 
 DRAINED_AFTER_MS: Final = 400  # an empty queue this long is the end, also if the provider never said so
 PROGRESS_MS: Final = 2000
+PAUSE_AT_MOST_MS: Final = 10_000  # whoever paused and forgot: the caller hears the rest
 _LATE_RESPONSES = 64  # flushed ids remembered, oldest forgotten: late audio comes within seconds
 _TRACKED_ITEMS = 256  # beyond it, items heard to the end are forgotten: a provider that never ends a response
 
@@ -111,6 +112,7 @@ class Playout:
         self._last_frame: bytes | None = None
         self._cut_sample = b""  # the sample a flush or a pause cut after; the next frame fades from it
         self._is_paused = False
+        self._paused_ms = 0
         self._fades_in = False  # a pause cut into sound: it rises again where it goes on
         self._wait_ms = 0  # how long an unended response has left us with less than a frame
         self._gap = _Gap()  # goes on after `playout.drained`
@@ -186,6 +188,10 @@ class Playout:
         """
         if self._is_idle:
             return None
+        if self._is_paused:
+            self._paused_ms += FRAME_MS
+            if self._paused_ms > PAUSE_AT_MOST_MS:
+                self.resume()
         playing = None if self._is_paused else self._next_frame()
         if self._fades_in and playing is not None:
             self._fades_in, playing = False, faded_in(playing, self.format.rate_hz)
@@ -200,11 +206,11 @@ class Playout:
     def pause(self) -> None:
         """Silence from the next frame on; the queue fills as before, and no time passes for what is in it or awaited.
 
-        It ends with `resume` or `flush`: whoever pauses has a deadline for it.
+        It ends with `resume` or `flush`, or after ten seconds.
         """
         if self._is_paused:
             return
-        self._is_paused = True
+        self._is_paused, self._paused_ms = True, 0
         if not self._cut_sample:  # else it has just been flushed, and what is queued begins anew
             self._fade_out()
             self._fades_in |= bool(self._cut_sample)

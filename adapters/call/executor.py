@@ -116,13 +116,18 @@ class Executor:
             self._log.error("effect_not_encodable", effect=effect.name, error=str(error))
             return
         self._write(event)
-        if effect.name == "commit_audio":
-            self._components.caller_audio.turn_committed("")  # its item has no name yet
-        if effect.name == "clear_audio":
-            self._components.caller_audio.turn_discarded()
-        if effect.name == "send_tool_output":
-            self._components.tools.cancel(str(args["call_id"]))
-            self._components.history.answered(str(args["call_id"]), str(args["output"]))
+        if effect.name in self.ALSO:
+            self.ALSO[effect.name](self, args)
+
+    def _turn_committed(self, _args: Args) -> None:
+        self._components.caller_audio.turn_committed("")  # its item has no name yet
+
+    def _turn_discarded(self, _args: Args) -> None:
+        self._components.caller_audio.turn_discarded()
+
+    def _tool_answered(self, args: Args) -> None:
+        self._components.tools.cancel(str(args["call_id"]))
+        self._components.history.answered(str(args["call_id"]), str(args["output"]))
 
     def _write(self, event: WireEvent) -> None:
         if self._control is None or not self._control.send_control(event):
@@ -214,3 +219,10 @@ class Executor:
         "hang_up": _hang_up,
     }
     """What a call does by itself, by effect; all others are encoded by the provider."""
+
+    ALSO: ClassVar[Mapping[str, Callable[[Executor, Args], None]]] = {
+        "commit_audio": _turn_committed,
+        "clear_audio": _turn_discarded,
+        "send_tool_output": _tool_answered,
+    }
+    """What a call remembers of what it has sent to the provider, by effect."""

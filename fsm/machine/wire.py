@@ -63,7 +63,7 @@ def _fields(element: Wire, paths: Mapping[str, str]) -> dict[str, object]:
 
 
 def at_path(value: object, path: str) -> object:
-    """The value at a dotted path, `#` for a list's length; None where the path leads nowhere."""
+    """The value at a dotted path; `#`: a list's length, `?key`: 1 if it has the key, else 0; None: it leads nowhere."""
     for part in path.split("."):
         if part == "#":
             return len(value) if isinstance(value, list | tuple) else None

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from adapters.audio.playout import DRAINED_AFTER_MS, Playout
+from adapters.audio.playout import DRAINED_AFTER_MS, PAUSE_AT_MOST_MS, Playout
 from tests.adapters.audio.sound import Facts, to_pcm, to_wave, tone
 
 FRAME = 320
@@ -456,6 +456,14 @@ def test_the_wait_for_more_of_a_response_stands_still_in_a_pause(playout: Playou
     playout.push("r1", "i1", 0, pcm(20))
     pull(playout, 1)
     assert (playout.stats.underruns, playout.stats.gap_ms) == (1, 400), "what was no pause"
+
+
+def test_a_pause_that_nobody_ends_is_over_after_ten_seconds(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, pcm(100))
+    pull(playout, 2)
+    playout.pause()
+    assert pull(playout, PAUSE_AT_MOST_MS // 20)[1:] == [None] * (PAUSE_AT_MOST_MS // 20 - 1)
+    assert all(pull(playout, 3)) and playout.queued_ms == 0
 
 
 def test_a_flush_in_a_pause_flushes_and_ends_it(playout: Playout, facts: Facts) -> None:
