@@ -25,7 +25,7 @@ from adapters.audio.uplink import COMMITTABLE_MS, Uplink
 
 GAP_MS: Final = 200  # later than this no frame is only late
 ONSET_MS: Final = 1000  # a provider reports speech when it is sure, and counts from before that
-_REMEMBERED: Final = 16  # responses that began
+_REMEMBERED: Final = 16  # turns, and responses that began
 
 
 class CallerAudioPath:
@@ -259,6 +259,7 @@ class UnansweredAudio:
         self.discard()
         while self._committed and sum(len(turn.said) for turn in self._committed[1:]) >= self._turn_bytes:
             del self._committed[0]  # what came since is all that may be kept
+        del self._committed[:-_REMEMBERED]  # a flood of turns in which nothing was said
 
     def answer(self, response_id: str) -> None:
         """A response begins: it answers what was said by now. Once for each response that has an id."""

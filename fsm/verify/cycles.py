@@ -69,7 +69,7 @@ class Cycles:
 
     @property
     def candidates(self) -> Iterable[int]:
-        """The states that a trap can be made of, forevery promise."""
+        """The states that a trap can be made of, for every promise."""
         return chain(self.idle, self.alone, *self.sccs)
 
     def _peeled(self) -> tuple[list[int], list[int]]:

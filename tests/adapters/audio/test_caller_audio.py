@@ -115,6 +115,15 @@ def test_turns_that_wait_for_an_answer_are_said_again_in_order_and_the_newest_of
     assert numbers(audio.take()) == [*range(10, 50), *range(60, 110), *range(120, 170)][-100:]
 
 
+def test_of_a_flood_of_short_turns_the_newest_sixteen() -> None:
+    audio = UnansweredAudio(PCMU, 8000)
+    for number in range(50):
+        audio.open()
+        frames(audio, number, number)
+        audio.commit(f"u{number}")
+    assert numbers(audio.take()) == list(range(34, 50))
+
+
 def test_what_is_said_again_is_kept_until_it_is_answered() -> None:
     audio = UnansweredAudio(PCMU, 8000)
     audio.open()
