@@ -1,6 +1,6 @@
-"""Makes the WAV files beside it from lines.yaml with espeak-ng. Run by a maintainer, never at run time.
+"""Makes the WAV files of adapters/simulator/speech from its lines.yaml with espeak-ng: `python -m tools.speech`.
 
-python -m adapters.simulator.speech.make_speech
+Run by a maintainer after a change of the lines; the files are committed.
 """
 
 from __future__ import annotations
