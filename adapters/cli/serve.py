@@ -16,7 +16,7 @@ import click
 import structlog
 
 from adapters import logs
-from adapters.providers.realtime.session import session_object
+from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings, load_settings
 from adapters.specs import display_path
@@ -143,6 +143,9 @@ def _facts(settings: Settings) -> dict[str, object]:
         "format": settings.provider.session.input_format,
         "instructions": _length(settings.provider.session.instructions),
         "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
+        "noise_reduction": _noise_reduction(settings.provider.session),
+        "half_duplex": "yes: nobody can interrupt the agent" if call.half_duplex else "no",
+        "turns": {name: _setting(settings, name) for name in spec.settings} or "nothing to set",
         "transcription": settings.provider.session.transcription or "off",
         "greeting": _length(call.greeting),
         "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
@@ -151,6 +154,16 @@ def _facts(settings: Settings) -> dict[str, object]:
         "calls at most": audiosocket.max_connections,
         "log": f"{settings.log.format}, {settings.log.level}{', every wire event' if settings.log.wire else ''}",
     }
+
+
+def _noise_reduction(session: SessionSettings) -> object:
+    return "not sent: the provider's default" if session.noise_reduction is UNSET else session.noise_reduction or "off"
+
+
+def _setting(settings: Settings, name: str) -> str:
+    """The value of a setting of the spec: the operator's, else the spec's own."""
+    variable = settings.spec.variable(settings.spec.settings[name])
+    return settings.call.turns.get(name, variable.domain[variable.initial])
 
 
 def _length(text: str | None) -> str:

@@ -88,6 +88,7 @@ def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
     spec, spec_digest = _spec(reader, config)
     tools = _tools(reader, config.tools)
     provider = ProviderReader(reader, config.provider).read(spec, list(tools.values()))
+    turns = _turns(reader, config.turns, spec) if spec is not None else {}
     _warn_of_open_port(reader, config.listen)
     if spec is None or provider is None:
         return None
@@ -98,7 +99,7 @@ def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
         spec=spec,
         spec_digest=spec_digest,
         provider=_provider(config, *provider),
-        call=_call(config, tools, _turns(reader, config.turns, spec)),
+        call=_call(config, tools, turns),
         audiosocket=AudioSocketSettings(
             host=host,
             port=port,

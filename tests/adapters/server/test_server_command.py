@@ -55,10 +55,12 @@ def test_everything_that_is_commented_out_in_the_example_is_understood(tmp_path:
     facts = json.loads(result.output)
     assert facts["ok"] and facts["recording"].endswith("recordings") and len(facts["tools"]) == 2
     assert facts["turn_detection"] == {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500}
+    assert facts["noise_reduction"] == {"type": "far_field"} and facts["half_duplex"] == "no"
+    assert facts["turns"] == {"on_silent_answer": "ask"}
 
 
 COMMENTED = {
-    "url", "model", "api_key", "dialect", "format", "turn_detection", "noise_reduction", "talk_key", "name", "function",
+    "url", "model", "api_key", "dialect", "format", "turn_detection", "noise_reduction", "turns", "talk_key", "name", "function",
     "description", "audio", "half_duplex", "min_speech_ms", "parameters", "type", "properties",
     "required", "deadline_s", "recording", "handshake_s", "hang_up_s", "connect_s", "ping_interval_s",
     "ping_timeout_s", "caller_audio_kept_ms", "agent_audio_queued_ms",

@@ -267,6 +267,11 @@ def test_all_problems_of_a_file_at_once(tmp_path: Path) -> None:
     assert lines == [2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14, 15, 15, 16, 16, 16, 17], found
 
 
+def test_what_the_spec_does_not_know_is_found_beside_a_faulty_provider(tmp_path: Path) -> None:
+    found = problems(tmp_path, "provider: {model: [x]}\nturns: {barge_in: x}\n")
+    assert [(each.place.line, each.code) for each in found] == [(1, "type"), (2, "unknown-name")]
+
+
 def test_a_sound_spec_that_nobody_here_can_serve(tmp_path: Path) -> None:
     (tmp_path / "words.yaml").write_text(mini.WORDS)
     (tmp_path / "house.yaml").write_text(mini.HOUSE)
