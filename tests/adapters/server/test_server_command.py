@@ -60,8 +60,8 @@ def test_everything_that_is_commented_out_in_the_example_is_understood(tmp_path:
 
 
 COMMENTED = {
-    "url", "model", "api_key", "dialect", "format", "turn_detection", "noise_reduction", "turns", "talk_key", "name", "function",
-    "description", "audio", "half_duplex", "min_speech_ms", "parameters", "type", "properties",
+    "url", "model", "api_key", "dialect", "format", "turn_detection", "noise_reduction", "turns", "talk_key", "name",
+    "function", "description", "audio", "half_duplex", "min_speech_ms", "parameters", "type", "properties",
     "required", "deadline_s", "recording", "handshake_s", "hang_up_s", "connect_s", "ping_interval_s",
     "ping_timeout_s", "caller_audio_kept_ms", "agent_audio_queued_ms",
     "silence_hold_ms", "silence_threshold_dbfs", "mailbox_events", "tool_threads", "shutdown_s", "wire", "dir",
