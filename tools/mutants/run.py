@@ -57,6 +57,11 @@ AIMED: Final = (
     SearchLimits("slow", "full"),
     SearchLimits("slow_loss", "full"),
     SearchLimits("unnamed", "full"),
+    SearchLimits("renewal", "full"),
+    SearchLimits("bare", "full", bounds={"turns": 1, "calls": 1}),
+    SearchLimits("mute", "full"),
+    SearchLimits("kept", "full"),
+    SearchLimits("accepting", "full"),
 )
 """Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
