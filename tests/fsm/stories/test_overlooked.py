@@ -73,6 +73,7 @@ def test_a_session_that_was_never_confirmed_is_not_probed() -> None:
     story = Story("server_vad", owed="none").opened().tell("timer update_overdue | configured | open_uplink")
     story.tell("spoke | configured |").tell("wait 60000")
     assert story.count("probe_session") == 0 and story.state == "configured"
+    assert story.count("reassure") == 0, "nothing is owed: a noise is no reason to ask for a moment"
 
 
 def test_a_caller_who_is_not_heard_waits_six_seconds_in_silence_at_most() -> None:
