@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage lint types walls drift check bench verify verify-full clean
+.PHONY: help demo test test-fast coverage lint types walls drift check bench mutants asterisk clients rolling verify verify-full campaign bystanders soak clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -56,11 +56,32 @@ check: lint types walls drift  ## lint, types, walls between rooms, generated fi
 bench: $(VENV)/.dev  ## what a step and a call cost, as ratios (minutes)
 	@$(BIN)/python -m bench
 
+mutants: $(VENV)/.run  ## broken versions of the bundled specs: who notices; a sample, kept in specs/mutants (a quarter of an hour)
+	@$(BIN)/python -m tools.mutants
+
+asterisk: $(VENV)/.run  ## the dialplans of deploy/asterisk against the Asterisk of this machine, if there is one (minutes)
+	@$(BIN)/python -m tools.asterisk
+
+clients: $(VENV)/.run  ## clients of other people's (openai SDK, LiveKit agents) hold a call against the simulated provider (minutes)
+	@$(BIN)/python -m tools.clients
+
+rolling: $(VENV)/.dev  ## a rolling restart of three nodes behind HAProxy under 100 calls; needs haproxy and redis-server (minutes)
+	@$(BIN)/python -m tools.cluster
+
 verify: $(VENV)/.run  ## every run of every bundled spec, quick bounds
 	@$(BIN)/turnspec verify
 
-verify-full: $(VENV)/.run  ## the same with full bounds: more turns, several tools, losses, faults, reconnects (three minutes)
+verify-full: $(VENV)/.run  ## the same with full bounds: more turns, several tools, losses, faults, reconnects (seven minutes)
 	@$(BIN)/turnspec verify --full
+
+campaign: $(VENV)/.run  ## calls with every fault the simulators know, attacks at the port: 10,000 in virtual time, 300 over sockets (an hour)
+	@$(BIN)/python -m tools.campaign calls
+
+bystanders: $(VENV)/.run  ## how late the frames of other calls are beside one that misbehaves (three minutes, on a quiet machine)
+	@$(BIN)/python -m tools.campaign bystanders
+
+soak: $(VENV)/.run  ## 50 calls at once for an hour: memory, descriptors, tasks stay flat (an hour)
+	@$(BIN)/python -m tools.campaign soak
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json

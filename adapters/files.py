@@ -17,17 +17,25 @@ CLOSE_S: Final = 5.0
 REST_S: Final = 0.05
 """Of the writer, when it has nothing left: what comes meanwhile wakes no thread, and hundreds of calls cost one."""
 _FILES_PER_NAME: Final = 1000
+_PRIVATE_FILE: Final = 0o600
+_PRIVATE_FOLDER: Final = 0o700
+
+
+def private_folder(path: Path) -> Path:
+    """The folder, made for this user alone if it is not there. OSError: it cannot be."""
+    path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+    return path
 
 
 def opened_new(path: Path) -> tuple[int, Path]:
     """A descriptor to write to, and the path it got: `call.wav`, else `call.2.wav` and so on. OSError: it cannot be.
 
-    Asterisk may use an id again, and the earlier file stays as it is.
+    Nobody else can read it. Asterisk may use an id again, and the earlier file stays as it is.
     """
     chosen = path
     for number in range(2, _FILES_PER_NAME):
         try:
-            return os.open(chosen, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), chosen
+            return os.open(chosen, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE_FILE), chosen
         except FileExistsError:
             chosen = path.with_suffix(f".{number}{path.suffix}")
     raise FileExistsError(0, "too many files of this name", str(path))
@@ -47,6 +55,11 @@ class FileWriterThread:
         self._waiting_bytes = 0
         self._max_waiting_bytes = max_waiting_bytes
         self._thread: threading.Thread | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of what is to be written."""
+        return self._waiting_bytes
 
     def submit(self, task: Callable[[], None]) -> None:
         """Opening and closing: never refused, there are two of them per call."""

@@ -16,7 +16,7 @@ import attrs
 import orjson
 import structlog
 
-from fsm.journal.scrub import HIDDEN, KnownSecrets, scrub
+from fsm.journal.scrub import HIDDEN, KnownSecrets, scrub, shortened
 
 _MAX_DEPTH: Final = 5
 _MAX_ITEMS: Final = 50
@@ -70,10 +70,8 @@ class Redactor:
         return self.text(self._bounded(str(key)))
 
     def _bounded(self, text: str) -> str:
-        clean = self._known.hidden_in(text)
-        if not clean.isascii():  # half of a surrogate pair cannot be written
-            clean = clean.encode("utf-8", "replace").decode()
-        return clean if len(clean) <= _MAX_CHARS else f"{clean[:_MAX_CHARS]}... ({len(clean)} characters)"
+        clean = self._known.hidden_in(shortened(text, _MAX_CHARS))  # first: a text may be megabytes
+        return clean if clean.isascii() else clean.encode("utf-8", "replace").decode()  # half of a surrogate pair
 
     def __call__(self, _logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """The processor of structlog: value by value, so that a bad one costs itself alone."""

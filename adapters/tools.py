@@ -1,22 +1,33 @@
 """Tools: Python callables the model may call. Runs them with a deadline; whatever goes wrong, the model learns of it.
 
-A tool may be async (runs on the loop) or plain (runs in a thread). Its outcome is one text for the model; an unknown
-name, arguments that are not JSON or not of the schema, an exception and a missed deadline are such texts too.
+A tool may be async (runs on the loop), plain (runs in a thread) or in a process (tool_processes.py). Its outcome is one
+text for the model; an unknown name, arguments that are not JSON or not of the schema, an exception and a missed
+deadline are such texts too.
 Never here: when the model is asked to answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import time
+import traceback
+import types
+import typing
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import attrs
 import orjson
 import structlog
 
+from adapters.active_call import ActiveCall
+from adapters.tool_processes import ToolProcessError, ToolProcesses
+from adapters.tool_texts import error_text, output_text, words_of
 from fsm.errors import LocalError
 
 log = structlog.get_logger(__name__)
@@ -24,11 +35,22 @@ log = structlog.get_logger(__name__)
 OnResult = Callable[[str, str], None]
 """`on_result(call_id, output)`, on the loop's thread, exactly once for each call that was not cancelled."""
 
-MAX_OUTPUT_BYTES = 64 * 1024
+MAX_ARGUMENTS_CHARS = 256 * 1024
+"""No model writes so much of its own; reading megabytes would hold the loop."""
+BLOCKED_S = 0.1
+"""A tool on the loop that goes on for so long without waiting holds every call of the process."""
 
 
 class ToolError(LocalError, ValueError):
     """A tool that cannot be used as configured."""
+
+
+@attrs.frozen
+class ToolProcess:
+    """`function`: as module:function, since a process has to find it. `environment`: what of ours it gets."""
+
+    function: str
+    environment: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -40,6 +62,14 @@ class Tool:
     description: str = ""
     parameters: Mapping[str, object] = attrs.field(factory=lambda: {"type": "object", "properties": {}})
     deadline_s: float = 20.0
+    process: ToolProcess | None = None
+    """Where it runs, if not in this process."""
+    call_parameter: str = attrs.field(init=False)
+    """Of the function: the parameter that is given the call (annotated with ActiveCall); "" where there is none."""
+
+    @call_parameter.default
+    def _find_call_parameter(self) -> str:
+        return call_parameter(self.function)
 
     @property
     def definition(self) -> dict[str, object]:
@@ -52,6 +82,15 @@ class Tool:
         }
 
 
+def call_parameter(function: Callable[..., object]) -> str:
+    """The parameter that is annotated with ActiveCall; "" where there is none, or nobody can say."""
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception:  # a name that is not there, a callable without annotations
+        return ""
+    return next((name for name, hint in hints.items() if hint is ActiveCall and name != "return"), "")
+
+
 def imported(reference: str) -> Callable[..., object]:
     """The callable behind `module:function`. Raises ToolError that names what is missing."""
     module_name, colon, attribute = reference.partition(":")
@@ -59,12 +98,23 @@ def imported(reference: str) -> Callable[..., object]:
         raise ToolError(f"'{reference}' is not of the form module:function")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
-        raise ToolError(f"module '{module_name}' cannot be imported: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may raise anything, also what would end the process
+        what = f"{type(error).__name__}: {words_of(error)}".removesuffix(": ")
+        raise ToolError(f"module '{module_name}' cannot be imported: {what}{_place_of(error)}") from error
     function = getattr(module, attribute, None)
     if not callable(function):
         raise ToolError(f"module '{module_name}' has no callable '{attribute}'")
     return function  # type: ignore[no-any-return]
+
+
+def _place_of(error: BaseException) -> str:
+    """Where it was raised, in a module that is being imported: ` (tools.py:7)`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) or not frames or frames[-1].filename.startswith("<"):
+        return ""  # it says so itself; or there is no such module
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
 
 
 def checked(tool: Tool) -> Tool:
@@ -81,12 +131,22 @@ def checked(tool: Tool) -> Tool:
 class ToolRunner:
     """The running tools of one call. `threads` is shared by the process; plain functions wait there for a free one."""
 
-    def __init__(self, tools: Mapping[str, Tool], on_result: OnResult, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        on_result: OnResult,
+        threads: ThreadPoolExecutor,
+        active: ActiveCall | None = None,
+        processes: ToolProcesses | None = None,
+    ) -> None:
+        """`active`: what a tool is given that wants to know its call. `processes`: for tools that have one."""
+        self._active = active
+        self._processes = processes
         self._tools = tools
         self._on_result = on_result
         self._threads = threads
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._work: set[asyncio.Task[_Outcome]] = set()  # of tools themselves: they may outlive their deadline
+        self._work: set[asyncio.Task[Outcome]] = set()  # of tools themselves: they may outlive their deadline
 
     def run(self, call_id: str, name: str, arguments: str) -> None:
         """Starts a call; its result comes through `on_result`, also for a call that cannot be run."""
@@ -95,7 +155,7 @@ class ToolRunner:
         task.add_done_callback(lambda _: self._running.pop(call_id, None))
 
     def cancel(self, call_id: str) -> None:
-        """Forgets a call: no result will come. A plain function goes on in its thread, unheard."""
+        """Forgets a call: no result will come. A plain function goes on in its thread, unheard; a process is killed."""
         task = self._running.pop(call_id, None)
         if task is not None:
             task.cancel()
@@ -118,28 +178,32 @@ class ToolRunner:
     async def _output(self, call_id: str, name: str, arguments: str) -> str:
         tool = self._tools.get(name)
         if tool is None:
-            return _error(f"there is no tool '{name}'; there are: {', '.join(sorted(self._tools)) or 'none'}")
+            return error_text(f"there is no tool '{name}'; there are: {', '.join(sorted(self._tools)) or 'none'}")
         parsed, problem = _arguments(tool, arguments)
         if problem:
-            return _error(problem)
+            return error_text(problem)
         began = asyncio.get_running_loop().time()
-        outcome = await self._outcome(tool, parsed)
+        outcome = await self.outcome(tool, parsed)
         if outcome is None:
             log.warning("tool_overdue", tool=name, tool_call_id=call_id, deadline_s=tool.deadline_s)
-            return _error(f"the tool '{name}' did not answer within {tool.deadline_s:g} s")
+            return error_text(f"the tool '{name}' did not answer within {tool.deadline_s:g} s")
         if outcome.error is not None:
             error = outcome.error
             log.warning("tool_failed", tool=name, tool_call_id=call_id, error=type(error).__name__, exc_info=error)
-            return _error(f"the tool '{name}' failed: {type(error).__name__}: {_text(error)}".rstrip(": "))
+            return error_text(f"the tool '{name}' failed: {_told(error)}".rstrip(": "))
         seconds = asyncio.get_running_loop().time() - began
         log.debug("tool_returned", tool=name, tool_call_id=call_id, seconds=round(seconds, 3))
-        return _output(outcome.result)
+        return output_text(outcome.result)
 
-    async def _outcome(self, tool: Tool, arguments: Mapping[str, object]) -> _Outcome | None:
+    async def outcome(self, tool: Tool, arguments: Mapping[str, object]) -> Outcome | None:
         """What came of a call; None: nothing in time. The tool is a task of its own, so that it cannot hold this one.
+
+        Also for functions that are no tools of the model. One that wants to know its call is given it.
 
         A tool may raise anything, also what would end a thread, a task or the process.
         """
+        if tool.call_parameter:
+            arguments = {**arguments, tool.call_parameter: self._active}
         work = asyncio.get_running_loop().create_task(self._called(tool, arguments), name=f"tool-{tool.name}")
         self._work.add(work)
         work.add_done_callback(self._work.discard)
@@ -149,44 +213,69 @@ class ToolRunner:
             work.cancel()  # nothing, where it is done
         if not work.done():
             return None
-        return _Outcome(None, asyncio.CancelledError()) if work.cancelled() else work.result()
+        return Outcome(None, asyncio.CancelledError()) if work.cancelled() else work.result()
 
-    async def _called(self, tool: Tool, arguments: Mapping[str, object]) -> _Outcome:
+    async def _called(self, tool: Tool, arguments: Mapping[str, object]) -> Outcome:
+        if tool.process is not None:
+            assert self._processes is not None, "a tool of a process needs processes"
+            return await _awaited(self._processes.run(tool.process.function, arguments, tool.process.environment))
         if inspect.iscoroutinefunction(tool.function):
-            return await _awaited(tool.function(**arguments))
+            return await _awaited(_watched(tool.name, tool.function(**arguments)))
         outcome = await asyncio.get_running_loop().run_in_executor(self._threads, _call, tool, arguments)
-        return await _awaited(outcome.result) if inspect.isawaitable(outcome.result) else outcome
+        result = _watched(tool.name, outcome.result) if inspect.iscoroutine(outcome.result) else outcome.result
+        return await _awaited(result) if inspect.isawaitable(result) else outcome
 
 
 @attrs.frozen
-class _Outcome:
+class Outcome:
     """Of a tool: what it returned, or what it raised."""
 
     result: object = None
     error: BaseException | None = None
 
 
-def _call(tool: Tool, arguments: Mapping[str, object]) -> _Outcome:
+def _told(error: BaseException) -> str:
+    """What a process says of an exception is told as it is."""
+    return words_of(error) if isinstance(error, ToolProcessError) else f"{type(error).__name__}: {words_of(error)}"
+
+
+def _call(tool: Tool, arguments: Mapping[str, object]) -> Outcome:
     try:
-        return _Outcome(tool.function(**arguments))
+        return Outcome(tool.function(**arguments))
     except BaseException as error:  # a StopIteration would never leave the thread's future
-        return _Outcome(None, error)
+        return Outcome(None, error)
 
 
-async def _awaited(result: Awaitable[object]) -> _Outcome:
+@types.coroutine
+def _watched(name: str, tool: Coroutine[Any, Any, object]) -> Generator[Any, Any, object]:
+    """The coroutine of a tool; where it holds the loop, the log names it."""
+    go_on: Callable[[], object] = lambda: tool.send(None)  # noqa: E731
+    while True:
+        began_s = time.perf_counter()
+        try:
+            waits_for = go_on()
+        except StopIteration as done:
+            return done.value
+        finally:
+            held_s = time.perf_counter() - began_s
+            if held_s >= BLOCKED_S:
+                hint = "a plain function runs in a thread"
+                log.warning("tool_blocks_the_loop", tool=name, seconds=round(held_s, 3), hint=hint)
+        try:
+            sent = yield waits_for
+        except BaseException as error:  # what is thrown into us is the tool's
+            go_on = functools.partial(tool.throw, error)
+        else:
+            go_on = functools.partial(tool.send, sent)
+
+
+async def _awaited(result: Awaitable[object]) -> Outcome:
     try:
-        return _Outcome(await result)
+        return Outcome(await result)
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # a SystemExit in a task ends the loop, and with it all calls
-        return _Outcome(None, error)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return ""
+        return Outcome(None, error)
 
 
 def _arguments(tool: Tool, text: str) -> tuple[Mapping[str, object], str]:
@@ -194,6 +283,8 @@ def _arguments(tool: Tool, text: str) -> tuple[Mapping[str, object], str]:
     import jsonschema
     import referencing
 
+    if len(text) > MAX_ARGUMENTS_CHARS:
+        return {}, f"the arguments are too long: {len(text)} characters, at most {MAX_ARGUMENTS_CHARS}"
     try:
         value = orjson.loads(text or "{}")
     except orjson.JSONDecodeError as error:
@@ -206,20 +297,3 @@ def _arguments(tool: Tool, text: str) -> tuple[Mapping[str, object], str]:
     if mismatch is not None:
         return {}, f"the arguments do not fit: {mismatch.message}"
     return (value, "") if isinstance(value, dict) else ({}, "the arguments are not a JSON object")
-
-
-def _output(result: object) -> str:
-    """What the model reads: a text as it is, everything else as JSON, cut to a bound."""
-    if not isinstance(result, str):
-        try:
-            result = orjson.dumps(result, default=str).decode()
-        except TypeError as error:
-            return _error(f"the tool's result cannot be written as JSON: {error}")
-    encoded = result.encode("utf-8", "replace")
-    if len(encoded) > MAX_OUTPUT_BYTES:
-        return encoded[:MAX_OUTPUT_BYTES].decode("utf-8", "ignore") + " ... (cut)"
-    return result
-
-
-def _error(message: str) -> str:
-    return orjson.dumps({"error": message}).decode()

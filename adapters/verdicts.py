@@ -23,7 +23,7 @@ from typing import Final
 
 import yaml
 
-import fsm.language
+from fsm import language
 from fsm.language.loader import Verdict
 from fsm.language.problem import Place, Problem
 
@@ -90,7 +90,7 @@ def _code() -> str:
     """A digest of all that decides besides the texts; empty where the sources cannot be read."""
     found = hashlib.sha256(f"{sys.version} yaml {yaml.__version__}".encode())
     try:
-        sources = sorted(Path(str(fsm.language.__file__)).parent.glob("*.py"))
+        sources = sorted(Path(str(language.__file__)).parent.glob("*.py"))
         for path in sources:
             found.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     except OSError:

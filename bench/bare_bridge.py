@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 import socket
+from collections.abc import Callable
 from typing import cast
 
 import attrs
@@ -40,6 +41,7 @@ class BareBridge:
     """What the calls share: the provider's address, the tick, the counters."""
 
     url: str
+    phone: Callable[[BareBridge], Phone]
     lateness: Lateness = attrs.field(factory=Lateness)
     underruns: int = 0
     slots: list[list[Phone]] = attrs.field(factory=lambda: [[] for _ in range(_SLOTS)])
@@ -47,7 +49,7 @@ class BareBridge:
     async def start(self) -> int:
         """Listens on a free port of this machine."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Phone(self), "127.0.0.1", 0, backlog=512)
+        server = await loop.create_server(lambda: self.phone(self), "127.0.0.1", 0, backlog=512)
         now = loop.time()
         for number, slot in enumerate(self.slots):
             _TickSlot(self, slot, now + number * _PERIOD_S / _SLOTS).schedule()
@@ -109,7 +111,7 @@ class Phone(asyncio.Protocol):
             if kind == 0x10 and self._provider is not None:
                 self._provider.append(data[start:position])
             elif kind == 0x01:
-                self._connect()
+                self.connect()
         self._held = data[position:]
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -117,7 +119,8 @@ class Phone(asyncio.Protocol):
         if self._provider is not None:
             self._provider.close()
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """The session of this call."""
         loop = asyncio.get_running_loop()
         self._provider = provider = BareProvider(self, self._bridge.url)
         uri = parse_uri(self._bridge.url)
@@ -129,7 +132,7 @@ class Phone(asyncio.Protocol):
         start = self._offset
         end = start + _FRAME_BYTES
         if end <= len(self._queue):
-            self._transport.write(_HEADER + self._queue[start:end])
+            self.frame(self._queue[start:end])
             self._offset = end
             if end > 65_536:
                 del self._queue[:end]
@@ -138,9 +141,17 @@ class Phone(asyncio.Protocol):
         if start < len(self._queue):
             if self.is_generating:
                 self._bridge.underruns += 1
-            self._transport.write(_HEADER + bytes(self._queue[start:]).ljust(_FRAME_BYTES, b"\0"))
-            self.clear()
+            self.frame(self._queue[start:].ljust(_FRAME_BYTES, b"\0"))
+            Phone.clear(self)  # nothing is under way at a peer that queues
             return
+        self.silence()
+
+    def frame(self, pcm: bytes | bytearray) -> None:
+        """20 ms of the agent."""
+        self._transport.write(_HEADER + pcm)
+
+    def silence(self) -> None:
+        """20 ms of nothing."""
         self._transport.write(_SILENCE)
 
     def hear(self, pcm: bytes) -> None:

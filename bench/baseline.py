@@ -17,10 +17,9 @@ from pathlib import Path
 import click
 
 from bench.calls import BESIDE_WINDOWS, ROOT, Contender, SideBySide, side_by_side
+from bench.check import BASELINE
 from bench.report import Progress, console, machine_lines
 from bench.targets import baseline_lines, shown
-
-BASELINE = "3e09356"
 
 
 @contextmanager

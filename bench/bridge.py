@@ -22,12 +22,19 @@ import click
 
 from adapters import logs
 from adapters.audio.tick import Lateness
+from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
+from adapters.server.loops import new_loop
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import load_settings
+from adapters.settings.kinds import LoopName
 from bench.bare_bridge import BareBridge
+from bench.bare_lines import PHONES
 from bench.cpu import used_s, waited_s
+from bench.load_callers import TWILIO
 
 WHO = ("bare", "turnspec", "journal")
+UVLOOP = "uvloop"
+"""turnspec on another loop (bench/loops.py)."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -47,8 +54,8 @@ class Bridge(Protocol):
 
 
 class Bare:
-    def __init__(self, url: str) -> None:
-        self._bridge = BareBridge(url)
+    def __init__(self, url: str, line: str) -> None:
+        self._bridge = BareBridge(url, PHONES[line])
 
     async def start(self) -> int:
         port = await self._bridge.start()
@@ -71,7 +78,7 @@ spec: server_vad
 listen: {{audiosocket: "127.0.0.1:0"}}
 provider: {{url: "{url}", model: gpt-realtime, api_key: "", instructions: "You are brief.", format: pcmu}}
 greeting: Greet the caller.
-limits: {{calls: 2000}}
+limits: {{calls: 2000, loop_lag_ms: 60000}}  # lateness is measured, not avoided by refusing the last calls
 {journal}
 """
 
@@ -81,10 +88,17 @@ class Turnspec:
     """`adapters.server.server.TurnspecServer`, and the counters of its live calls."""
 
     server: TurnspecServer
+    line: str = "audiosocket"
     _underruns: int = 0
 
     async def start(self) -> int:
         await self.server.start()
+        if self.line == "chan_websocket":
+            assert self.server.channels is not None
+            return self.server.channels.port
+        if self.line == "twilio":
+            assert self.server.streams is not None
+            return self.server.streams.addresses[0][1]
         return self.server.port
 
     def mark(self) -> None:
@@ -107,13 +121,17 @@ class Turnspec:
         return sum(call._agent_audio.stats.underruns for call in self.server.calls.values())
 
 
-def _turnspec(url: str, folder: Path, journal: bool) -> Turnspec:
+def _turnspec(url: str, folder: Path, journal: bool, line: str) -> Turnspec:
     config = folder / "bench.yaml"
-    line = f"journal: {{dir: {json.dumps(str(folder / 'journals'))}}}" if journal else ""
-    config.write_text(_CONFIG.format(url=url, journal=line), encoding="utf-8")
+    kept = f"journal: {{dir: {json.dumps(str(folder / 'journals'))}}}" if journal else ""
+    config.write_text(_CONFIG.format(url=url, journal=kept), encoding="utf-8")
     settings = load_settings(config, {})
+    if line == "chan_websocket":
+        settings = attrs.evolve(settings, chan_websocket=ChanWebSocketSettings(port=0, max_connections=2000))
+    elif line == "twilio":
+        settings = attrs.evolve(settings, twilio=TWILIO)
     logs.configure(settings.log, settings.secrets, (folder / "log").open("w", encoding="utf-8"))
-    return Turnspec(TurnspecServer(settings))
+    return Turnspec(TurnspecServer(settings), line)
 
 
 def rss_bytes() -> int:
@@ -157,17 +175,21 @@ def _say(message: object) -> None:
 
 
 @click.command(help=__doc__)
-@click.argument("who", type=click.Choice(WHO))
+@click.argument("who", type=click.Choice((*WHO, UVLOOP)))
 @click.option("--provider", required=True, help="The provider's URL.")
 @click.option("--core", type=int, help="The core to stay on.")
+@click.option("--line", type=click.Choice(tuple(PHONES)), default="audiosocket", show_default=True)
 @click.option("--profile", type=click.Path(path_type=Path), help="Write a cProfile of the run to this file.")
-def main(who: str, provider: str, core: int | None, profile: Path | None) -> None:
+def main(who: str, provider: str, core: int | None, line: str, profile: Path | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
     with tempfile.TemporaryDirectory(prefix="turnspec-bench-") as name:
-        bridge: Bridge = Bare(provider) if who == "bare" else _turnspec(provider, Path(name), who == "journal")
+        is_bare, keeps_journal = who == "bare", who == "journal"
+        bridge: Bridge = Bare(provider, line) if is_bare else _turnspec(provider, Path(name), keeps_journal, line)
         if profile is None:
-            asyncio.run(_serve(bridge, lambda: None))
+            name_of_loop: LoopName = "uvloop" if who == UVLOOP else "asyncio"
+            with asyncio.Runner(loop_factory=lambda: new_loop(name_of_loop)) as runner:
+                runner.run(_serve(bridge, lambda: None))
             return
         import cProfile
 

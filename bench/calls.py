@@ -153,6 +153,8 @@ class Contender:
     name: str
     who: str
     root: Path = ROOT
+    line: str = ""
+    """Nothing: AudioSocket, which the code of an earlier commit knows as well."""
 
 
 @attrs.frozen
@@ -166,9 +168,10 @@ class Pair:
     @classmethod
     def start(cls, stack: ExitStack, contender: Contender, spread: float, *more: str) -> Pair:
         mine, other = cores()
-        load = Child(stack, "bench.load", "--spread", str(spread), *other)
+        by = ["--line", contender.line] if contender.line else []
+        load = Child(stack, "bench.load", "--spread", str(spread), *other, *by)
         url = f"ws://127.0.0.1:{load.hear()['provider']}/v1/realtime"
-        bridge = Child(stack, "bench.bridge", contender.who, "--provider", url, *mine, *more, root=contender.root)
+        bridge = Child(stack, "bench.bridge", contender.who, "--provider", url, *mine, *by, *more, root=contender.root)
         load.tell(f"bridge {bridge.hear()['port']}")
         return cls(contender.name, bridge, load)
 
@@ -186,10 +189,12 @@ class Pair:
         self.bridge.tell("stop")
 
 
-def run(who: str, calls: int, seconds: float, spread: float, settle: float, profile: str | None = None) -> BenchRun:
+def run(
+    contender: Contender, calls: int, seconds: float, spread: float, settle: float, profile: str | None = None
+) -> BenchRun:
     """One contender alone under so many calls."""
     with ExitStack() as stack:
-        pair = Pair.start(stack, Contender(who, who), spread, *(["--profile", profile] if profile else []))
+        pair = Pair.start(stack, contender, spread, *(["--profile", profile] if profile else []))
         _ring(pair.load, min(FIRST_CALLS, calls))
         time.sleep(min(settle, 3.0))
         rss_before = pair.bridge.ask("rss")["rss"]
@@ -363,7 +368,9 @@ def measure(plan: CallPlan, progress: Progress) -> MeasuredCalls:
     repeated: dict[tuple[int, str], list[BenchRun]] = {}
     for number, who in plan.turns:
         progress.step(f"alone: {number} calls of {who}")
-        repeated.setdefault((number, who), []).append(run(who, number, plan.seconds, plan.spread, plan.settle))
+        repeated.setdefault((number, who), []).append(
+            run(Contender(who, who), number, plan.seconds, plan.spread, plan.settle)
+        )
     return MeasuredCalls(beside, [median_run(each) for each in repeated.values()])
 
 

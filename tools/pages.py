@@ -17,7 +17,7 @@ from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.draw.page import pages
 from fsm.verify.verdict import Finding, SceneVerdict
-from tools.mutants.run import kept_result, noticed
+from tools.mutants.run import Kept, kept_result
 
 VERIFIED: Final = """\
 # Verified
@@ -91,11 +91,15 @@ def _never_given(findings: Sequence[tuple[str, Finding]]) -> Collection[str]:
 
 
 def _kept(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """What the last whole runs of `python -m tools.mutants` left, as rows."""
-    kept = [kept_result(name) or {} for name in names]
-    if all(kept):
-        counts = (noticed(result) for result in kept)
-        yield ("broken versions noticed, of those that differ (the others: specs/mutants)", *counts, "")
+    """What the last runs of `python -m tools.mutants` left, as rows."""
+    kept = [result for result in map(kept_result, names) if result is not None]
+    if len(kept) == len(names):
+        tried = "all were tried" if kept[0].every == 1 else f"1 in {kept[0].every} was tried"
+        yield (f"broken versions noticed, of those that differ ({tried})", *map(_noticed, kept), "")
+
+
+def _noticed(kept: Kept) -> str:
+    return f"{kept.noticed} of {kept.judged - kept.alike}"
 
 
 def readme(name: str = "server_vad") -> str:

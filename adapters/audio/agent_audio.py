@@ -6,14 +6,23 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from adapters.audio.formats import AudioFormat, Transcoder
-from adapters.audio.playout import Playout, PlayoutStats
+from adapters.audio.playout import Playout
+from adapters.audio.playout_counts import Piece, PlayoutStats
 from adapters.audio.prompt import PromptPlayer
+from adapters.audio.under_way import UnderWay
 
 
 class AgentAudioPath:
-    """The agent's audio of one call. `pull` every 20 ms; everything else as the provider and the effects have it."""
+    """The agent's audio of one call. `pull` for every frame that leaves; all else as the provider and the effects do.
 
-    def __init__(self, transcoder: Transcoder, playout: Playout, prompts: PromptPlayer) -> None:
+    `under_way`: the peer plays by its own clock; then `advance` every 20 ms, too.
+    """
+
+    def __init__(
+        self, transcoder: Transcoder, playout: Playout, prompts: PromptPlayer, under_way: UnderWay[Piece] | None = None
+    ) -> None:
+        self._under_way = under_way
+        self._opening: PromptPlayer | None = None
         self._transcoder = transcoder
         self._playout = playout
         self._prompts = prompts
@@ -31,13 +40,29 @@ class AgentAudioPath:
         return self._playout.unheard()
 
     def pull(self) -> bytes | None:
-        """The frame for the 20 ms that begin now; None is silence."""
+        """The next frame; None is silence. It is heard as it leaves, unless there is a lead."""
+        if self._opening is not None:
+            frame = self._opening.pull()
+            if frame is not None:
+                return self._sent(frame)
+            self._opening = None
         frame = self._playout.pull()
         if frame is None:
-            return None if self._playout.holds_back else self._prompts.pull()
+            frame = None if self._playout.holds_back else self._prompts.pull()
+            return None if frame is None else self._sent(frame)
         if self._prompts.has_reassured:
             self._prompts.end_reassurance()
         return frame
+
+    def _sent(self, frame: bytes) -> bytes:
+        """One of our own."""
+        if self._under_way is not None:
+            self._under_way.sent(frame)
+        return frame
+
+    def advance(self, lead_ms: int) -> bytes | None:
+        """20 ms have passed, and so much of what was pulled is not played yet. What the caller hears now, or None."""
+        return self._under_way.advance(lead_ms) if self._under_way is not None else None
 
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
@@ -62,12 +87,17 @@ class AgentAudioPath:
         """No more audio of this response; an underrun is known from an end by it."""
         self._playout.mark_response_ended(response_id)
 
+    def open_with(self, prompt: PromptPlayer) -> None:
+        """Heard before anything else; what is said meanwhile waits behind it."""
+        self._opening = prompt
+
     def play_prompt(self, name: str) -> None:
         self._prompts.play(name)
 
     def reassure(self) -> None:
         """The caller waits and hears nothing: a moment, please."""
-        self._prompts.reassure()
+        if self._opening is None:
+            self._prompts.reassure()
 
     def pause(self) -> None:
         """The agent is silent until `resume` or `flush`. A prompt stays behind what is queued."""
@@ -77,9 +107,15 @@ class AgentAudioPath:
         """The agent goes on where it was."""
         self._playout.resume()
 
-    def flush(self, response_ids: Sequence[str], spare: Collection[str]) -> None:
-        """Cuts what is heard, and what still comes of these responses; those to `spare` play on."""
+    def flush(self, response_ids: Sequence[str], spare: Collection[str], lead_ms: int = 0) -> None:
+        """Cuts what is heard, and what still comes of these responses; those to `spare` play on.
+
+        `lead_ms` of what was pulled are not played yet, and will not be.
+        """
+        if self._under_way is not None:
+            self._under_way.witness(lead_ms)
         self._transcoder.drop_provider_audio()
+        self._opening = None
         self._prompts.cut()
         self._prompts.end_reassurance()
         self._playout.flush(response_ids, spare)

@@ -33,7 +33,8 @@ class CallerAudioPath:
 
     `holds_turns`: the caller opens and closes a turn; the uplink is open in turns only, and what is to be said again
     goes up by `resend_turn`: nothing else would commit it. Else the next session is sent it when the uplink opens.
-    Fact: `uplink.kept` {} when a session is gone and what nobody has answered is kept for the next one.
+    Fact: `uplink.kept` {} when there is no session and what nobody has answered is kept for the next one; of a
+    turn that the caller holds, when it is long enough to be committed.
     """
 
     def __init__(
@@ -123,6 +124,14 @@ class CallerAudioPath:
         if self._holds_turns and self._unanswered.kept_ms >= COMMITTABLE_MS:
             self._on_fact("uplink.kept", {})
 
+    def keep_turn(self) -> None:
+        """The caller begins a turn without a session: what is said from now on is kept for the next one."""
+        self._unanswered.open()
+
+    def end_kept_turn(self) -> None:
+        """The caller ends it, before there is one."""
+        self._unanswered.commit("")
+
     def resend_turn(self) -> None:
         """What nobody has answered goes up once more, through a closed uplink, too."""
         for payload in self._unanswered.take():
@@ -164,8 +173,13 @@ class CallerAudioPath:
 
     def _send_up(self, payload: bytes) -> None:
         self._uplink.hear(payload)
-        if self._uplink.is_open or (self._holds_turns and self._unanswered.is_open):  # a turn goes on without a session
+        if self._uplink.is_open:
             self._unanswered.remember(payload)
+        elif self._holds_turns and self._unanswered.is_open:  # a turn goes on without a session
+            before_ms = self._unanswered.kept_ms
+            self._unanswered.remember(payload)
+            if before_ms < COMMITTABLE_MS <= self._unanswered.kept_ms:
+                self._on_fact("uplink.kept", {})
 
     # --- the local ear ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 The provider delivers about ten times faster than it plays, and Asterisk queues nothing (docs/facts/telephony.md section
 2): the queue is here, one frame leaves per 20 ms tick, and a barge-in drops it here. Positions count per item what
-left. Time is counted in pulls: one pull is one frame due.
+left; where the peer keeps a lead, what is under way is not heard yet. Time is counted in pulls: one pull is one frame
+due.
 
 Facts: `playout.started` {response_id, item_id}, `playout.progressed` {} every 2 s of audio really played,
 `playout.drained` {}, `playout.flushed` {items: [{item_id, response_id, content_index, heard_ms, received_ms}]},
@@ -22,6 +23,8 @@ from adapters.audio import OnFact
 from adapters.audio.declick import faded_in, faded_in_front_of
 from adapters.audio.formats import FRAME_MS, AudioFormat
 from adapters.audio.hearing import Hearing
+from adapters.audio.playout_counts import Counts, Gap, Piece, PlayoutStats
+from adapters.audio.under_way import UnderWay
 
 DRAINED_AFTER_MS: Final = 400  # an empty queue this long is the end, also if the provider never said so
 PROGRESS_MS: Final = 2000
@@ -30,82 +33,41 @@ _LATE_RESPONSES = 64  # flushed ids remembered, oldest forgotten: late audio com
 _TRACKED_ITEMS = 256  # beyond it, items heard to the end are forgotten: a provider that never ends a response
 
 
-@attrs.define(eq=False)
-class _Item:
-    """What came and what was heard of one piece of content."""
-
-    response_id: str
-    item_id: str
-    content_index: int
-    received_bytes: int = 0
-    heard_bytes: int = 0
-
-
-@attrs.define(eq=False)
-class _Gap:
-    """Silence in the middle of responses: an underrun if audio of one of them comes after it, nothing if they ended."""
-
-    heard_before: set[str] = attrs.field(factory=set)
-    ms: int = 0
-
-    def end_response(self, response_id: str) -> None:
-        self.heard_before.discard(response_id)
-        if not self.heard_before:
-            self.ms = 0
-
-    def forget(self) -> None:
-        self.ms = 0
-        self.heard_before.clear()
-
-
-@attrs.define(eq=False)
-class _Counted:
-    generated_bytes: int = 0
-    played_bytes: int = 0
-    late_dropped_bytes: int = 0
-    overflow_dropped_bytes: int = 0
-    underruns: int = 0
-    gap_ms: int = 0
-    longest_gap_ms: int = 0
-    flushes: int = 0
-
-
-@attrs.frozen
-class PlayoutStats:
-    """Counted over the call. A gap is silence in the middle of a response, proved by its audio that came after."""
-
-    generated_ms: int
-    played_ms: int
-    underruns: int
-    gap_ms: int
-    longest_gap_ms: int
-    flushes: int
-    late_dropped_ms: int
-    overflow_dropped_ms: int
-
-
 class Playout:
     """The queue of one call. `pull` is called by the tick, everything else by the receive loop of the same thread.
 
-    At most `max_queued_ms` wait; audio beyond that is dropped, the newest first, and counted.
+    At most `max_queued_ms` wait; audio beyond that is dropped, the newest first, and counted. `under_way`: the peer
+    plays by its own clock; who asks for a flush has advanced it to the present. `echo_tail_ms`: so long after the last
+    frame its echo may still begin; it is drained only then.
     """
 
     def __init__(
-        self, on_fact: OnFact, *, rate_hz: int = 8000, max_queued_ms: int = 600_000, sound_dbfs: float = -45.0
+        self,
+        on_fact: OnFact,
+        *,
+        rate_hz: int = 8000,
+        max_queued_ms: int = 600_000,
+        sound_dbfs: float = -45.0,
+        echo_tail_ms: int = 0,
+        under_way: UnderWay[Piece] | None = None,
     ) -> None:
         self.format = AudioFormat("pcm16", rate_hz)
-        self._hearing = Hearing(on_fact, threshold_dbfs=sound_dbfs)
+        self._under_way = under_way
+        self._on_heard = on_fact if under_way is None else under_way.report
+        """For facts about what the caller has heard; the others are known at once."""
+        self._leaving: list[tuple[Piece, bytes]] = []  # what the next frame is made of
+        self._hearing = Hearing(self._on_heard, threshold_dbfs=sound_dbfs)
         self._ended: dict[str, None] = {}  # responses that have ended and whose audio is not played out
         self._on_fact = on_fact
-        self._counted = _Counted()
+        self._counted = Counts()
         self._frame_bytes = self.format.frame_bytes
         self._max_queued_bytes = max_queued_ms * self.format.bytes_per_second // 1000
-        self._queue: deque[tuple[_Item, bytes]] = deque()
+        self._queue: deque[tuple[Piece, bytes]] = deque()
         self._offset = 0  # bytes already pulled of the chunk at the head
         self._is_idle = False  # nothing is queued, nothing is awaited: only push() can change that
         self._queued_bytes = 0
-        self._items: dict[tuple[str, str, int], _Item] = {}  # in order of playing
-        self._open: dict[str, _Item] = {}  # responses still generated, each with the item it is at
+        self._items: dict[tuple[str, str, int], Piece] = {}  # in order of playing
+        self._open: dict[str, Piece] = {}  # responses still generated, each with the item it is at
         self._late: dict[str, None] = {}
         self._reported: dict[tuple[str, str, int], None] = {}  # items known to whoever asked for the flush
         self._started: set[str] = set()
@@ -115,7 +77,9 @@ class Playout:
         self._paused_ms = 0
         self._fades_in = False  # a pause cut into sound: it rises again where it goes on
         self._wait_ms = 0  # how long an unended response has left us with less than a frame
-        self._gap = _Gap()  # goes on after `playout.drained`
+        self._echo_tail_ms = echo_tail_ms
+        self._tail_ms = 0  # how much of it has passed
+        self._gap = Gap()  # goes on after `playout.drained`
         self._progress_ms = 0
 
     @property
@@ -125,11 +89,17 @@ class Playout:
     @property
     def is_playing(self) -> bool:
         """From `playout.started` to `playout.drained` or `playout.flushed`, pauses included."""
-        return bool(self._started)
+        return bool(self._started) or (self._under_way is not None and self._under_way.is_pending)
 
     def unheard(self) -> list[dict[str, Any]]:
         """What was not heard to its end, as a flush would report it now."""
-        return [self._report(item) for item in self._items.values() if self._is_unheard(item)]
+        under_way: dict[Piece, int] = {}
+        for item, chunk in self._under_way.unheard() if self._under_way is not None else ():
+            under_way[item] = under_way.get(item, 0) + len(chunk)
+        found = [item for item in self._items.values() if item not in under_way]
+        reports = [item.report(self.format) for item in found if self._is_unheard(item)]
+        late = [attrs.evolve(item, heard_bytes=item.heard_bytes - size) for item, size in under_way.items()]
+        return [item.report(self.format) for item in late] + reports
 
     @property
     def holds_back(self) -> bool:
@@ -138,17 +108,7 @@ class Playout:
 
     @property
     def stats(self) -> PlayoutStats:
-        counted, ms = self._counted, self.format.ms
-        return PlayoutStats(
-            generated_ms=ms(counted.generated_bytes),
-            played_ms=ms(counted.played_bytes),
-            underruns=counted.underruns,
-            gap_ms=counted.gap_ms,
-            longest_gap_ms=counted.longest_gap_ms,
-            flushes=counted.flushes,
-            late_dropped_ms=ms(counted.late_dropped_bytes),
-            overflow_dropped_ms=ms(counted.overflow_dropped_bytes),
-        )
+        return self._counted.stats(self.format)
 
     def push(self, response_id: str, item_id: str, content_index: int, pcm: bytes) -> bool:
         """Queue 16-bit PCM at the leg's rate, any length. False: dropped, as late or as too much."""
@@ -201,6 +161,9 @@ class Playout:
         elif playing is None and not self._is_paused:
             self._is_idle = not (self._queue or self._open or self._started or self._gap.heard_before)
         self._last_frame = playing
+        if self._under_way is not None and playing is not None:
+            self._under_way.sent(playing, tuple(self._leaving))
+            self._leaving.clear()
         return playing
 
     def pause(self) -> None:
@@ -235,10 +198,11 @@ class Playout:
         queue, and whoever flushes has not heard of these yet.
         """
         self.resume()
+        plays_on = self._under_way is not None and self._take_back(self._under_way, spare)
         cut = {key: item for key, item in self._items.items() if item.response_id not in spare}
-        items = [self._report(item) for item in cut.values() if self._is_unheard(item)]
+        items = [item.report(self.format) for item in cut.values() if self._is_unheard(item)]
         self._reported.update(dict.fromkeys(cut))
-        if not self._keep_queued(spare):
+        if not self._keep_queued(spare) and not plays_on:
             self._fade_out()
             self._fades_in = False
         ended = {item.response_id: None for item in cut.values() if item.response_id not in self._open}
@@ -259,6 +223,37 @@ class Playout:
         self._on_fact("playout.flushed", {"items": items})
         return items
 
+    def _take_back(self, under_way: UnderWay[Piece], spare: Collection[str]) -> bool:
+        """What is under way will not be heard: it counts as never sent, and what is spared of it is sent again.
+
+        True: what is playing is sent on.
+        """
+        parts, void = under_way.take_back()
+        self._last_frame = under_way.last_heard
+        again = []
+        for item, chunk in parts:
+            item.heard_bytes -= len(chunk)
+            self._counted.played_bytes -= len(chunk)
+            if item.response_id in spare:
+                again.append((item, chunk))
+        for item in dict.fromkeys(item for item, _ in reversed(parts)):  # in order of playing: in front of all others
+            self._items = {item.key: item} | self._items
+        if again:
+            self._queue = deque([*again, *self._rest_of_queue()])
+            self._offset = 0
+            self._queued_bytes += sum(len(chunk) for _, chunk in again)
+        for name, data in void:
+            is_verdict = data.get("response_id") in spare and name != "playout.started"
+            if is_verdict or not name.startswith("playout."):  # what has been judged is not judged twice
+                self._on_fact(name, data)
+        return bool(parts) and parts[0][0].response_id in spare
+
+    def _rest_of_queue(self) -> list[tuple[Piece, bytes]]:
+        queue = list(self._queue)
+        if queue and self._offset:
+            queue[0] = (queue[0][0], queue[0][1][self._offset :])
+        return [entry for entry in queue if entry[1]]
+
     def _keep_queued(self, spare: Collection[str]) -> bool:
         """Leaves only what is spared in the queue. True: what is playing goes on."""
         goes_on = bool(self._queue) and self._offset > 0 and self._queue[0][0].response_id in spare
@@ -273,18 +268,18 @@ class Playout:
         key = (response_id, item_id, content_index)
         if key not in self._reported:
             self._reported[key] = None
-            item = _Item(response_id, item_id, content_index)
-            self._on_fact("playout.dropped", {"items": [self._report(item)]})
+            item = Piece(response_id, item_id, content_index)
+            self._on_fact("playout.dropped", {"items": [item.report(self.format)]})
         _forget_oldest(self._reported, _TRACKED_ITEMS)
 
-    def _item(self, response_id: str, item_id: str, content_index: int) -> _Item:
+    def _item(self, response_id: str, item_id: str, content_index: int) -> Piece:
         key = (response_id, item_id, content_index)
         item = self._items.get(key)
         if item is None:
             if len(self._items) >= _TRACKED_ITEMS:
                 self._open = {response_id: self._open[response_id]} if response_id in self._open else {}
                 self._forget_heard()
-            item = self._items[key] = _Item(response_id, item_id, content_index)
+            item = self._items[key] = Piece(response_id, item_id, content_index)
         return item
 
     def _next_frame(self) -> bytes | None:
@@ -292,14 +287,14 @@ class Playout:
         if self._queued_bytes < wanted and self._stays_silent():
             return None
         item, chunk = self._queue[0]
-        self._wait_ms = 0
+        self._wait_ms = self._tail_ms = 0
         if self._gap.heard_before:
             self._end_gap(item.response_id)
         end = self._offset + wanted
         if end < len(chunk):  # the frame lies within one chunk
             frame = chunk[self._offset : end]
             self._offset = end
-            self._count_heard(item, wanted)
+            self._count_heard(item, frame)
         else:
             frame = self._assembled(wanted)
         if self._hearing.awaits(item.response_id):
@@ -309,7 +304,7 @@ class Playout:
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
             self._progress_ms = 0
-            self._on_fact("playout.progressed", {})
+            self._on_heard("playout.progressed", {})
         return frame
 
     def _judge_ended(self) -> None:
@@ -334,18 +329,15 @@ class Playout:
                 self._offset = 0
             parts.append(part)
             missing -= len(part)
-            self._count_heard(item, len(part))
+            self._count_heard(item, part)
             if item.heard_bytes >= item.received_bytes and item.response_id not in self._open:
-                self._items.pop((item.response_id, item.item_id, item.content_index), None)
+                self._items.pop(item.key, None)
         return b"".join(parts) + bytes(missing)
 
     def _stays_silent(self) -> bool:
         """With less than a frame queued nothing leaves now, unless what is left is the end of the audio."""
-        waiting = bool(self._open) and (self.is_playing or bool(self._queue))
-        if waiting:
-            self._gap.heard_before |= self._started & self._open.keys()
-        if self._gap.heard_before:
-            self._gap.ms += FRAME_MS
+        waiting = bool(self._open) and bool(self._started or self._queue)
+        self._gap.wait(self._started & self._open.keys() if waiting else set())
         if waiting:
             self._wait_ms += FRAME_MS
             if self._wait_ms <= DRAINED_AFTER_MS:
@@ -355,31 +347,36 @@ class Playout:
         if self._queue:
             self._gap.forget()  # what was kept back did not come after it
             return False
-        if self.is_playing:
+        if self._started:
+            if self._tail_ms < self._echo_tail_ms:
+                self._tail_ms += FRAME_MS
+                return True
             self._fall_silent()
             self._fades_in = False
-            self._on_fact("playout.drained", {})
+            self._on_heard("playout.drained", {})
         return True
 
     def _end_gap(self, response_id: str) -> None:
         """Audio again: the gap was an underrun if it goes on with a response that was heard before it."""
-        if response_id in self._gap.heard_before:
-            self._counted.underruns += 1
-            self._counted.gap_ms += self._gap.ms
-            self._counted.longest_gap_ms = max(self._counted.longest_gap_ms, self._gap.ms)
+        gap_ms = self._gap.ms if self._under_way is None else self._under_way.silent_ms
+        if response_id in self._gap.heard_before and gap_ms:
+            self._counted.underrun(gap_ms)
         self._gap.forget()
 
     def _fall_silent(self) -> None:
         self._started.clear()
-        self._progress_ms = 0
+        self._progress_ms = self._tail_ms = 0
 
-    def _count_heard(self, item: _Item, size_bytes: int) -> None:
+    def _count_heard(self, item: Piece, part: bytes) -> None:
+        size_bytes = len(part)
         self._queued_bytes -= size_bytes
+        if self._under_way is not None:
+            self._leaving.append((item, part))
         item.heard_bytes += size_bytes
         self._counted.played_bytes += size_bytes
         if item.response_id not in self._started:
             self._started.add(item.response_id)
-            self._on_fact("playout.started", {"response_id": item.response_id, "item_id": item.item_id})
+            self._on_heard("playout.started", {"response_id": item.response_id, "item_id": item.item_id})
 
     def _forget_heard(self) -> None:
         """Items heard to the end are done with, except the one each unended response is at."""
@@ -389,17 +386,8 @@ class Playout:
             if item.heard_bytes < item.received_bytes or self._open.get(item.response_id) is item
         }
 
-    def _is_unheard(self, item: _Item) -> bool:
+    def _is_unheard(self, item: Piece) -> bool:
         return item.heard_bytes < item.received_bytes or self._open.get(item.response_id) is item
-
-    def _report(self, item: _Item) -> dict[str, Any]:
-        return {
-            "item_id": item.item_id,
-            "response_id": item.response_id,
-            "content_index": item.content_index,
-            "heard_ms": self.format.ms(item.heard_bytes),
-            "received_ms": self.format.ms(item.received_bytes),
-        }
 
 
 def _forget_oldest(remembered: dict[Any, None], most: int) -> None:

@@ -10,14 +10,18 @@ from adapters.audio import OnFact
 from adapters.audio.wav import load_wav
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"
-NAMES: Final = ("apology", "one_moment")
+OPENING: Final = "opening"
+NAMES: Final = ("apology", "one_moment", OPENING)
 REASSURANCES: Final = ("one_moment", "apology", "one_moment")
 """What a caller hears who waits, one after the other; the last one again."""
 
 
 def load_prompts(rate_hz: int, files: Mapping[str, Path] | None = None) -> Mapping[str, bytes]:
-    """Every prompt as 16-bit PCM at the leg's rate; `files` replaces some. ValueError, OSError: as load_wav raises."""
-    chosen = {name: FOLDER / f"{name}.wav" for name in NAMES} | dict(files or {})
+    """Every prompt as 16-bit PCM at the leg's rate; `files` replaces some. ValueError, OSError: as load_wav raises.
+
+    There is no opening unless there is a file for it.
+    """
+    chosen = {name: FOLDER / f"{name}.wav" for name in NAMES if name != OPENING} | dict(files or {})
     return {name: load_wav(path, rate_hz) for name, path in chosen.items()}
 
 

@@ -21,8 +21,14 @@ from adapters.audio.formats import FRAME_MS
 from adapters.audio.level import mean_square, mean_square_at
 
 LOCAL_SPEECH: Final = "caller.spoke"
+SOUND_BEGAN: Final = "caller.sound_began"
+SOUND_ENDED: Final = "caller.sound_ended"
 
 PAUSE_MS: Final = 200  # within a word or between two; after a longer one speech has to prove itself again
+PATIENT_PAUSE_MS: Final = 400  # the same for who has paused the agent to listen
+SOUND_MS: Final = 60  # so much without a gap is more than a click
+SOUND_GAP_MS: Final = 40
+PLAYS_MS: Final = 100  # so long after the last frame of the agent something still plays
 MISSING_MS: Final = 200  # no frame for so long is silence: DTX, hold, a muted phone
 BLOCK_TICKS: Final = 12
 """Noise and echo are learned four times a second."""
@@ -33,6 +39,7 @@ _OVER_ECHO: Final = 10 ** (6 / 10)
 _WORST_ECHO: Final = 10 ** (-6 / 10)  # what a line is taken for until its own echo is known
 _PLAYED: Final = mean_square_at(-50.0)  # from here on there is something to learn an echo from
 _MOST_DELAY_TICKS: Final = 2 * BLOCK_TICKS
+ECHO_AT_MOST_MS: Final = _MOST_DELAY_TICKS * FRAME_MS  # what comes later is not known for one
 _COMPARED_TICKS: Final = 4 * BLOCK_TICKS
 _BLOCKS_TO_A_DELAY: Final = 4
 _ALIKE: Final = 0.8
@@ -42,15 +49,24 @@ class VoiceActivityDetector:
     """Reports `caller.spoke` {} when the caller has spoken for `min_speech_ms`; again only after `hang_ms` of none.
 
     Short pauses count as speech, if they are less than half of it. Below `threshold_dbfs` (RMS) nothing is speech.
+    With `reports_sounds` also `caller.sound_began` {}, 60 ms into anything like speech while something plays, and
+    `caller.sound_ended` {} after 400 ms of none; a pause between two words may be as long then.
     """
 
     __slots__ = (
-        "_began_ms", "_echo", "_hang_ms", "_is_reported", "_last_ms", "_learned_noise", "_loud_power", "_min_speech_ms",
-        "_missing_ms", "_noise", "_noises", "_now_ms", "_on_fact", "_said_ms",
+        "_began_ms", "_echo", "_hang_ms", "_in_sound", "_is_reported", "_last_ms", "_learned_noise", "_loud_power",
+        "_min_speech_ms", "_missing_ms", "_noise", "_noises", "_now_ms", "_on_fact", "_pause_ms", "_played_ms",
+        "_reports_sounds", "_run_ms", "_said_ms",
     )  # fmt: skip
 
     def __init__(
-        self, on_fact: OnFact, *, min_speech_ms: int = 300, hang_ms: int = 500, threshold_dbfs: float = -45.0
+        self,
+        on_fact: OnFact,
+        *,
+        min_speech_ms: int = 300,
+        hang_ms: int = 500,
+        threshold_dbfs: float = -45.0,
+        reports_sounds: bool = False,
     ) -> None:
         self._on_fact = on_fact
         self._min_speech_ms = min_speech_ms
@@ -65,6 +81,11 @@ class VoiceActivityDetector:
         self._began_ms = self._last_ms = -hang_ms
         self._said_ms = 0.0
         self._is_reported = False
+        self._reports_sounds = reports_sounds
+        self._pause_ms = PATIENT_PAUSE_MS if reports_sounds else PAUSE_MS
+        self._in_sound = False
+        self._run_ms = 0.0  # what is like speech, without a gap
+        self._played_ms = -PLAYS_MS - FRAME_MS
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """A caller's frame: PCM of any length."""
@@ -88,7 +109,14 @@ class VoiceActivityDetector:
         self._missing_ms = missing_ms = self._missing_ms + FRAME_MS
         if missing_ms >= MISSING_MS:
             self._noise = 0.0
-        self._echo.tick(0.0 if agent_frame is None else mean_square(agent_frame))
+        if agent_frame is None:
+            self._echo.tick(0.0)
+        else:
+            self._played_ms = now_ms
+            self._echo.tick(mean_square(agent_frame))
+        if self._in_sound and now_ms - self._last_ms > self._pause_ms:
+            self._in_sound = False
+            self._on_fact(SOUND_ENDED, {})
         if not now_ms % (BLOCK_TICKS * FRAME_MS):
             self._learn()
 
@@ -96,14 +124,22 @@ class VoiceActivityDetector:
         now_ms, silent_ms = self._now_ms, self._now_ms - self._last_ms
         if silent_ms >= self._hang_ms:
             self._is_reported = False
-        if silent_ms > PAUSE_MS:
+        if silent_ms > self._pause_ms:
             self._began_ms, self._said_ms = now_ms, 0.0
+        self._run_ms = duration_ms + (self._run_ms if silent_ms <= SOUND_GAP_MS else 0.0)
         self._last_ms = now_ms
         self._said_ms += duration_ms
+        if self._reports_sounds:
+            self._hear_sound()
         lasted_ms = now_ms + FRAME_MS - self._began_ms
         if not self._is_reported and self._min_speech_ms <= min(lasted_ms, 2 * self._said_ms):
             self._is_reported = True
             self._on_fact(LOCAL_SPEECH, {})
+
+    def _hear_sound(self) -> None:
+        if not self._in_sound and self._run_ms >= SOUND_MS and self._now_ms - self._played_ms <= PLAYS_MS:
+            self._in_sound = True
+            self._on_fact(SOUND_BEGAN, {})
 
     def _learn(self) -> None:
         if self._noise < math.inf:

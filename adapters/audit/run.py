@@ -51,7 +51,7 @@ class Auditor:
                 audit.feed(record)
         except EOFError:
             maker.skipped += 1  # a gzip that was cut: what was there has been read
-        return audit.finish(stream.name, format_of(stream.head), maker.skipped)
+        return audit.finish(stream.name, format_of(stream.head), maker.skipped, maker.first_unread)
 
 
 class _Specs(Sequence[Spec]):

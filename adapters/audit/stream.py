@@ -7,15 +7,20 @@ import gzip
 import io
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import attrs
 
+from fsm.errors import RemoteError
+
 STDIN: Final = "-"
 _LINE_BYTES: Final = 32 * 1024 * 1024  # more than the largest message of the wire (15 MiB)
 _HEAD_BYTES: Final = 64 * 1024
+_UNPACKED_BYTES: Final = 32 * 1024 * 1024
+_UNPACKED_TIMES: Final = 300  # silence in base64 shrinks to a hundredth, with its events around it
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 Progressed = Callable[[int], None]
 """`progressed(bytes)`: so many bytes of the file have been read (of the compressed ones, if it is compressed)."""
@@ -48,6 +53,12 @@ class Stream:
         if progressed is not None:
             progressed(self._position())
 
+    def first(self, most: int) -> tuple[bytes, bool]:
+        """The first bytes, up to the end of a line; is there more?"""
+        begin = self._data.read(most)
+        more = len(begin) == most
+        return (begin + self._data.readline(_LINE_BYTES) if more else begin), more
+
     def chunks(self, progressed: Progressed | None = None) -> Iterator[bytes]:
         """The bytes in pieces, for what is not made of lines."""
         while piece := self._data.read(_HEAD_BYTES):
@@ -79,6 +90,57 @@ class _Raw(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         piece = self._data.read(len(buffer))
         buffer[: len(piece)] = piece
+        return len(piece)
+
+
+class LogBombError(RemoteError, OSError):
+    """A log that is so much larger unpacked than packed that nothing in it can be a call."""
+
+
+class LogDamagedError(RemoteError, OSError):
+    """A log of which nothing can be unpacked."""
+
+
+class _Counted(io.RawIOBase):
+    """Bytes, and how many of them have been read: a pipe does not say."""
+
+    def __init__(self, data: BinaryIO) -> None:
+        self._data = data
+        self.bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._data.read(len(buffer))
+        self.bytes += len(piece)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip holds, up to where it is nothing but repetition."""
+
+    def __init__(self, data: io.BufferedReader) -> None:
+        self._packed = _Counted(data)
+        self._data = gzip.GzipFile(fileobj=io.BufferedReader(self._packed))
+        self._bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            piece = self._data.read(len(buffer))
+        except zlib.error as error:
+            raise LogDamagedError(f"the gzip is damaged: {error}") from None
+        self._bytes += len(piece)
+        buffer[: len(piece)] = piece
+        if self._bytes > _UNPACKED_BYTES and self._bytes > _UNPACKED_TIMES * max(self._packed.bytes, 1):
+            raise LogBombError(
+                f"more than {_UNPACKED_BYTES >> 20} MiB came out of {self._packed.bytes} bytes of gzip: "
+                "no log of a call repeats itself so; unpack it yourself if it is one"
+            )
         return len(piece)
 
 
@@ -117,10 +179,17 @@ def open_stream(name: str) -> Stream:
 
 
 def _stream(name: str, raw: BinaryIO, size: int | None) -> Stream:
+    try:
+        return _opened(name, raw, size)
+    except EOFError:
+        raise LogDamagedError("the gzip ends before there is anything in it") from None
+
+
+def _opened(name: str, raw: BinaryIO, size: int | None) -> Stream:
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(_Raw(raw), _HEAD_BYTES)
     data = buffered
     if buffered.peek(2)[:2] == _GZIP_MAGIC:
-        data = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _HEAD_BYTES)
+        data = io.BufferedReader(_Unpacked(buffered), _HEAD_BYTES)
     begin = data.peek(4)
     if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = io.BufferedReader(_Recoded(data), _HEAD_BYTES)

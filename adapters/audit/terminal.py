@@ -10,6 +10,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from adapters.audit.page.turns import percentiles
 from fsm.audit.report import phrases
 from fsm.audit.report.report import FindingGroup, LogReport
 
@@ -28,6 +29,9 @@ def _log(console: Console, report: LogReport) -> None:
     console.print(Rule(Text(report.file, style="bold"), align="left", style="dim"))
     console.print(Text(phrases.heading(report), style="dim"))
     console.print(Text(phrases.figures(report)))
+    waits = percentiles(report.timelines)
+    if waits:
+        console.print(Text("End of speech to " + ", ".join(f"{name} {value}" for name, value in waits)))
     for caveat in phrases.caveats(report):
         console.print(Text(caveat, style="dim"))
     console.print()
@@ -51,6 +55,8 @@ def _finding(console: Console, number: int, group: FindingGroup, report: LogRepo
         Text.assemble((f"{number}. {group.rule.title}", "bold red"), f"  {when}", (f"  [{group.rule.id}]", "dim"))
     )
     body = Text(group.rule.why + "\n", style="dim")
+    if group.because:
+        body.append(f"Likely cause: {group.because}.\n", style="not dim bold")
     for case in group.cases:
         body.append(f"• {phrases.case(case, report)}\n", style="default not dim")
         for found in case.evidence[:4]:

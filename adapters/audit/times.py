@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -87,6 +87,8 @@ def of_mapping(found: Mapping[str, object]) -> Time | None:
     """The time in an object of a log, by the names times are given."""
     for key in sorted(KEYS.intersection(found), key=len, reverse=True):
         value = found[key]
+        if isinstance(value, datetime | date):
+            value = value.isoformat()  # as YAML reads it
         if isinstance(value, int | float) and not isinstance(value, bool):
             time = of_number(value, key)
         elif isinstance(value, str) and value:

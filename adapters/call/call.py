@@ -6,21 +6,25 @@ Everything a call owns (sockets, tasks, timers, the place in the tick) is gone w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import structlog
 
+from adapters.active_call import ENDED, ActiveCall, Answer, answer_of
+from adapters.application import ApplicationEffects
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import Transcoder
 from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.playout import Playout
-from adapters.audio.prompt import PromptPlayer
+from adapters.audio.playout_counts import Piece
+from adapters.audio.prompt import OPENING, PromptPlayer
 from adapters.audio.recorder import Recorder
 from adapters.audio.silence import SilenceWatch
-from adapters.audio.speech import LOCAL_SPEECH, VoiceActivityDetector
+from adapters.audio.speech import ECHO_AT_MOST_MS, LOCAL_SPEECH, SOUND_BEGAN, VoiceActivityDetector
+from adapters.audio.under_way import UnderWay
 from adapters.audio.uplink import Uplink
 from adapters.call.claims import ProviderClaims
 from adapters.call.drain import Drain, hang_up_request
@@ -29,14 +33,21 @@ from adapters.call.history import History
 from adapters.call.mailbox import Envelope, Mailbox
 from adapters.call.observers import Observer, Observers
 from adapters.call.provider_listener import ProviderListener
-from adapters.call.settings import CallSettings
+from adapters.call.result import CallResult
+from adapters.call.settings import CallSettings, start_context
+from adapters.call.standing import Standing, StandingWatch
 from adapters.call.summary import Summary
 from adapters.call.timers import Timers
+from adapters.call.transfers import PutThrough, TellResult, Transfers
+from adapters.call.words import filler
 from adapters.files import FileWriterThread
-from adapters.lines.line import CallLeg
+from adapters.lines.line import CallData, CallLeg
 from adapters.providers.provider import Difference, Provider, WireEvent
+from adapters.tool_processes import ToolProcesses
 from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
+from fsm.language.request_data import complaint
+from fsm.language.spec import Spec
 from fsm.machine.machine import Event, Step, TurnSpecMachine
 
 log = structlog.get_logger(__name__)
@@ -62,20 +73,47 @@ class CallServices:
     provider: Provider
     settings: CallSettings
     prompts: Mapping[str, bytes]
+    """By name, at the leg's rate."""
     threads: ThreadPoolExecutor
     recordings: FileWriterThread
+    agent: str = "default"
+    put_through: PutThrough | None = None
+    """How a caller is put through to somebody else; None: by the dialplan, which reads the result."""
+    processes: ToolProcesses | None = None
+    """For tools that run in one."""
+    tell_result: TellResult | None = None
+    """Who is told how a call ends before its line is; None: whoever wants to know asks."""
 
 
 class Call:
     """`await Call(...).run()`: returns the summary when the call is over and all it owned is gone."""
 
-    def __init__(self, call_id: str, leg: CallLeg, services: CallServices, observers: Iterable[Observer] = ()) -> None:
+    def __init__(
+        self,
+        call_id: str,
+        leg: CallLeg,
+        services: CallServices,
+        observers: Iterable[Observer] = (),
+        data: CallData | None = None,
+    ) -> None:
+        """`data`: what is known about the call; without it, what the line says."""
         self.call_id = call_id
+        self.agent = services.agent
+        self.data = leg.data if data is None else data
+        fill = filler(call_id, services.agent, self.data)
+        services = attrs.evolve(
+            services, provider=services.provider.with_words(fill), settings=services.settings.with_words(fill)
+        )
         self.log = log.bind(call_id=call_id)
         self._leg = leg
+        self._keeps_lead = leg.keeps_lead
         self._services = services
         self._machine = services.machine
         self._observers = Observers(observers, self.log)
+        self.result = CallResult()
+        self._is_over = False
+        data = self.data
+        self.active = ActiveCall(self.ask, call_id, self.agent, data.caller_id, data.dialled, data.variables)
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
         self._mailbox = Mailbox(services.settings.limits.mailbox_events)
@@ -87,8 +125,60 @@ class Call:
         self._claims = ProviderClaims(self._agent_audio, self._caller_audio, self.log)
         self._executor = self._new_executor()
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
-        self.summary = Summary(self._machine.spec)
+        self.summary = Summary(self._machine.spec, agent=services.agent, data=self.data)
         self._overlooked = False
+        self._standing = StandingWatch(self._machine.spec)
+
+    @property
+    def spec(self) -> Spec:
+        return self._machine.spec
+
+    @property
+    def events_waiting(self) -> int:
+        """In its mailbox."""
+        return len(self._mailbox)
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands now."""
+        return self._standing.look()
+
+    @property
+    def state(self) -> tuple[str, float]:
+        """Its name, and the loop's time at which it was entered: all that a list of many calls wants to know."""
+        snapshot = self._standing.snapshot
+        return snapshot.state if snapshot is not None else self.spec.initial, self._standing.since_s
+
+    @property
+    def began_s(self) -> float:
+        """By the loop's clock."""
+        return self._began_s
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in a dialplan's words; "" as long as that is open."""
+        return self.result.word if self._is_over or self.result.is_settled or self.standing.is_ending else ""
+
+    def ask(self, event: Event, answer: Callable[[Answer], None]) -> None:
+        """A request of a tool or an application, or a fact of the application's: one that the spec knows. On the loop.
+
+        `application.` may be left out.
+        """
+        if self._is_over:
+            answer(ENDED)
+            return
+        vocabulary = self._machine.spec.vocabulary
+        if event.name not in vocabulary.sayable and (full := f"application.{event.name}") in vocabulary.sayable:
+            event = Event(full, event.data)
+        if event.name not in vocabulary.sayable:
+            answer(Answer(False, f"'{event.name}' is not a request that {self._machine.spec.name} knows"))
+            return
+        if wrong := complaint(vocabulary.data_of(event.name), event.data):
+            answer(Answer(False, f"{event.name}: {wrong}"))
+            return
+        self._mailbox.put(
+            event, "application", answered=lambda step: answer(ENDED if step is None else answer_of(step))
+        )
 
     def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudioPath:
         settings, payload = self._services.settings, transcoder.provider_in
@@ -104,9 +194,11 @@ class Call:
         threshold_dbfs = limits.silence_threshold_dbfs
         half_duplex = HalfDuplex(payload, threshold_dbfs=threshold_dbfs) if settings.half_duplex else None
         speech = None
-        if LOCAL_SPEECH in self._machine.spec.vocabulary.events:  # whoever does not ask for it does not pay for it
+        words = self._machine.spec.vocabulary.events
+        if LOCAL_SPEECH in words:  # whoever does not ask for it does not pay for it
             speech = VoiceActivityDetector(
-                self._fact, min_speech_ms=limits.min_speech_ms, threshold_dbfs=threshold_dbfs
+                self._fact, min_speech_ms=limits.min_speech_ms, threshold_dbfs=threshold_dbfs,
+                reports_sounds=SOUND_BEGAN in words,
             )  # fmt: skip
         return CallerAudioPath(
             transcoder, uplink, silence, unanswered, recorder, half_duplex, speech, self._known_fact,
@@ -115,23 +207,43 @@ class Call:
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
         limits = self._services.settings.limits
+        under_way: UnderWay[Piece] | None = UnderWay(self._fact) if self._keeps_lead else None
         playout = Playout(
             self._fact,
             rate_hz=self._leg.rate_hz,
             max_queued_ms=limits.agent_audio_queued_ms,
             sound_dbfs=limits.silence_threshold_dbfs,
+            echo_tail_ms=ECHO_AT_MOST_MS if SOUND_BEGAN in self._machine.spec.vocabulary.events else 0,
+            under_way=under_way,
         )
-        prompts = PromptPlayer(self._services.prompts, playout.format.frame_bytes, self._fact)
-        return AgentAudioPath(transcoder, playout, prompts)
+        on_finished = self._fact if under_way is None else under_way.report
+        prompts = PromptPlayer(self._services.prompts, playout.format.frame_bytes, on_finished)
+        audio = AgentAudioPath(transcoder, playout, prompts, under_way)
+        if OPENING in self._services.prompts:
+            opening = PromptPlayer(self._services.prompts, playout.format.frame_bytes, lambda _name, _data: None)
+            opening.play(OPENING)
+            audio.open_with(opening)
+        return audio
 
     def _new_executor(self) -> Executor:
         settings = self._services.settings
-        tools = ToolRunner(settings.tools, self._tool_returned, self._services.threads)
+        services = self._services
+        tools = ToolRunner(settings.tools, self._tool_returned, services.threads, self.active, services.processes)
+        transfers = Transfers(
+            self._leg, services.put_through, self.result, self._known_fact, self.log, services.tell_result
+        )
         components = CallComponents(
             self._services.provider, self._leg, self._caller_audio, self._agent_audio, tools, self._history,
-            self._new_provider_listener, self._wire_out, self._unseen_response_ids,
+            self._new_provider_listener, transfers, self._new_application(), self.result, self._wire_out,
+            self._unseen_response_ids,
         )  # fmt: skip
         return Executor(settings, components, self.log)
+
+    def _new_application(self) -> ApplicationEffects:
+        services, vocabulary = self._services, self._machine.spec.vocabulary
+        return ApplicationEffects(
+            vocabulary, services.settings.effects, self._application_fact, services.threads, self.active
+        )
 
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
@@ -149,11 +261,11 @@ class Call:
 
     async def _loop_of_the_call(self) -> None:
         settings = self._services.settings
-        context = self._machine.spec.start_context(has_greeting=settings.greeting is not None, settings=settings.turns)
+        context = start_context(self._machine.spec, settings, self.data)
         manual = self._machine.spec.turn_detection.manual
         steps = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
         self._leg.listen(self)
-        self._leg.play_from(self._next_frame)
+        self._leg.play_from(self)
         self._take(steps, Envelope(steps[0].event, "start"))
         while not (snapshot := steps[-1].snapshot).is_final:
             self._drain.look(snapshot)
@@ -164,12 +276,17 @@ class Call:
     def _take(self, steps: tuple[Step, ...], envelope: Envelope) -> None:
         """Acts on an envelope and on what had waited for it."""
         self._act(steps[0], envelope)
+        if envelope.answered is not None:
+            envelope.answered(steps[0])
         for step in steps[1:]:
             self._act(step, Envelope(step.event, WAITED))
 
     def _act(self, step: Step, envelope: Envelope) -> None:
         at_ms = self._at_ms()
+        self._standing.take(step.snapshot, self._loop.time())
         self.summary.count(step, envelope, at_ms)
+        if self.summary.provider_failed:
+            self.result.failed()  # before we leave: the dialplan asks at once
         if step.outcome == "impossible":
             self.log.warning("protocol_violation", variant=step.variant, state=step.before, reason=step.reason)
         if step.event.name == _OVERLOOKED and step.outcome != "ignored" and not self._overlooked:
@@ -191,6 +308,8 @@ class Call:
             self._executor.submit(effect)
 
     async def _close(self) -> None:
+        self._is_over = True
+        self._mailbox.close()
         self._timers.close()
         self._leg.play_from(None)
         await self._executor.close()
@@ -213,10 +332,16 @@ class Call:
     def on_gone(self, reason: str) -> None:
         self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", never_drop=True)
 
-    def _next_frame(self) -> bytes | None:
-        """The 20 ms that begin now, for the line; None is silence."""
+    # --- the line: an AudioSource -------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        if self._keeps_lead:
+            self._caller_audio.tick(self._agent_audio.advance(self._leg.lead_ms))
+
+    def pull(self) -> bytes | None:
         frame = self._agent_audio.pull()
-        self._caller_audio.tick(frame)
+        if not self._keeps_lead:
+            self._caller_audio.tick(frame)
         return frame
 
     # --- requests -----------------------------------------------------------------------------------------------------
@@ -243,6 +368,11 @@ class Call:
         """One that not every vocabulary has a word for."""
         if name in self._machine.spec.vocabulary.events:
             self._fact(name, data)
+
+    def _application_fact(self, name: str, data: Mapping[str, object]) -> None:
+        """What came of an effect: as many as there are effects, and a spec may wait for it."""
+        if not self._is_over:
+            self._mailbox.put(Event(name, data), "effect", never_drop=True)
 
     def _witness(self, name: str, data: Mapping[str, object]) -> None:
         """What the caller has heard is what a later session is told, and what was answered is not said again."""

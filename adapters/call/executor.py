@@ -12,11 +12,14 @@ from typing import ClassVar
 import attrs
 import structlog
 
+from adapters.application import ApplicationEffects
 from adapters.audio.agent_audio import AgentAudioPath
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.provider_listener import ProviderListener
+from adapters.call.result import MAX_KEYS, CallResult
 from adapters.call.settings import CallSettings
+from adapters.call.transfers import Transfers
 from adapters.lines.line import CallLeg
 from adapters.providers.control import ControlSide
 from adapters.providers.provider import EncodingError, Provider, ProviderConnection, WireEvent
@@ -37,6 +40,9 @@ class CallComponents:
     tools: ToolRunner
     history: History
     new_provider_listener: Callable[[], ProviderListener]
+    transfers: Transfers
+    application: ApplicationEffects
+    result: CallResult
     wire_out: Callable[[WireEvent], None]
     unseen_response_ids: Callable[[], frozenset[str]]
     """Of responses of which the machine has not heard yet: what it decides now is not about them."""
@@ -66,6 +72,8 @@ class Executor:
         try:
             if local is not None:
                 local(self, effect.args)
+            elif self._components.application.takes(effect.name):
+                self._spawn(self._components.application.run(effect.name, effect.args), f"effect-{effect.name}")
             else:
                 self._send(effect)
         except Exception:
@@ -74,7 +82,7 @@ class Executor:
     async def close(self) -> None:
         """Ends everything begun here: the provider's socket, running tools, tasks."""
         self._leave_provider()
-        await self._components.tools.close()
+        await self._components.tools.close()  # what an application is told at the very end still has its time
         deadline = self._settings.limits.hang_up_s
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=deadline)
@@ -82,6 +90,7 @@ class Executor:
                 self._log.error("task_overdue", task=task.get_name(), deadline_s=deadline)
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._components.application.close()
 
     # --- the provider -------------------------------------------------------------------------------------------------
 
@@ -108,8 +117,9 @@ class Executor:
     def _send(self, effect: Effect) -> None:
         """A control event of the provider. What cannot be written is reported by the connection's own end."""
         args = dict(effect.args)
-        if effect.name == "create_response" and args.get("cause") == "greeting":
-            args["greeting"] = self._settings.greeting
+        if effect.name == "create_response":
+            cause = str(args.get("cause"))
+            args["added"] = self._settings.greeting if cause == "greeting" else self._settings.say.get(cause)
         try:
             event = self._components.provider.encode(effect.name, args)
         except EncodingError as error:
@@ -145,7 +155,9 @@ class Executor:
     def _flush_playout(self, args: Args) -> None:
         ids = args.get("response_ids")
         named = [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
-        self._components.agent_audio.flush(named, self._components.unseen_response_ids().difference(named))
+        leg, spare = self._components.leg, self._components.unseen_response_ids().difference(named)
+        self._components.agent_audio.flush(named, spare, leg.lead_ms)
+        leg.flush()
 
     def _pause_playout(self, _args: Args) -> None:
         self._components.agent_audio.pause()
@@ -158,6 +170,12 @@ class Executor:
 
     def _close_uplink(self, _args: Args) -> None:
         self._components.caller_audio.close_uplink()
+
+    def _keep_turn(self, _args: Args) -> None:
+        self._components.caller_audio.keep_turn()
+
+    def _end_kept_turn(self, _args: Args) -> None:
+        self._components.caller_audio.end_kept_turn()
 
     def _resend_turn(self, _args: Args) -> None:
         self._components.caller_audio.resend_turn()
@@ -175,7 +193,20 @@ class Executor:
         self._components.agent_audio.reassure()
 
     def _hang_up(self, _args: Args) -> None:
-        self._spawn(self._components.leg.hang_up(), "hang_up")
+        async def tell_and_hang_up() -> None:
+            await self._components.transfers.tell()
+            await self._components.leg.hang_up()
+
+        self._spawn(tell_and_hang_up(), "hang_up")
+
+    def _transfer(self, args: Args) -> None:
+        key = str(args["key"])
+        self._components.result.transfers(key)
+        self._spawn(self._components.transfers.begin(key), "transfer")
+
+    def _set_result(self, args: Args) -> None:
+        if not self._components.result.set(str(args["key"]), str(args["value"])):
+            self._log.warning("result_not_kept", key=args["key"], at_most=MAX_KEYS)
 
     # --- tools --------------------------------------------------------------------------------------------------------
 
@@ -206,6 +237,8 @@ class Executor:
         "restore_history": _restore_history,
         "open_uplink": _open_uplink,
         "close_uplink": _close_uplink,
+        "keep_turn": _keep_turn,
+        "end_kept_turn": _end_kept_turn,
         "resend_turn": _resend_turn,
         "watch_silence": _watch_silence,
         "unwatch_silence": _unwatch_silence,
@@ -217,6 +250,8 @@ class Executor:
         "run_tool": _run_tool,
         "forget_tools": _forget_tools,
         "hang_up": _hang_up,
+        "transfer": _transfer,
+        "set_result": _set_result,
     }
     """What a call does by itself, by effect; all others are encoded by the provider."""
 

@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import os
 import threading
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
 import structlog
 
 from adapters.call.mailbox import Envelope
-from adapters.call.settings import CallSettings
+from adapters.call.settings import CallSettings, start_context
 from adapters.call.summary import Summary
-from adapters.files import FileWriterThread, opened_new
+from adapters.files import FileWriterThread, opened_new, private_folder
+from adapters.lines.line import NO_DATA, CallData
 from adapters.providers.provider import WireEvent
 from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
-from fsm.journal.scrub import KnownSecrets
+from fsm.journal.scrub import KnownSecrets, Scrubber, scrub
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
 
@@ -35,16 +37,28 @@ HAND_OVER_S: Final = 0.1
 _BATCH_LINES: Final = 100
 
 
-def header_of(spec: Spec, digest: str, settings: CallSettings, call_id: str, started_at: datetime) -> Header:
-    """The first line: what `Call` starts the machine with."""
+def header_of(
+    spec: Spec,
+    digest: str,
+    settings: CallSettings,
+    call_id: str,
+    started_at: datetime,
+    agent: str = "",
+    data: CallData = NO_DATA,
+) -> Header:
+    """The first line: what `Call` starts the machine with, and what the line said about the call."""
     return Header(
         spec=spec.name,
         spec_file=spec.file,
         digest=digest,
         call_id=call_id,
         talk_key=settings.talk_key if spec.turn_detection.manual else "",
-        context=spec.start_context(has_greeting=settings.greeting is not None, settings=settings.turns),
+        context=start_context(spec, settings, data),
         started_at=started_at.isoformat(timespec="milliseconds"),
+        agent=agent,
+        caller_id=data.caller_id,
+        dialled=data.dialled,
+        variables=data.variables,
     )
 
 
@@ -54,28 +68,32 @@ class JournalWriter:
     def __init__(
         self,
         folder: Path,
-        spec: Spec,
-        digest: str,
-        settings: CallSettings,
         *,
         secrets: Iterable[str] = (),
+        scrubber: Scrubber = scrub,
         max_waiting_bytes: int = 8_000_000,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`folder` is made if it is not there. OSError: it cannot be. `secrets`: known ones that look like nothing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._spec = spec
-        self._digest = digest
-        self._settings = settings
+        self._folder = private_folder(folder)
         self._secrets = KnownSecrets(secrets)
-        self._now = now
+        self._scrubber = scrubber
         self._thread = FileWriterThread("journals", max_waiting_bytes)
 
-    def open(self, call_id: str) -> CallJournal:
+    def beside(self, secrets: Iterable[str], scrubber: Scrubber) -> JournalWriter:
+        """The same folder and thread, and something else to hide. It is not to be closed."""
+        other = copy.copy(self)
+        other._secrets, other._scrubber = KnownSecrets(secrets), scrubber
+        return other
+
+    def open(self, header: Header) -> CallJournal:
         """The observer of one call; its file is `<folder>/<call_id>.jsonl`, or `<call_id>.2.jsonl` and so on."""
-        header = header_of(self._spec, self._digest, self._settings, call_id, self._now())
-        return CallJournal(self._thread, self._folder / f"{call_id}.jsonl", header, self._secrets)
+        path = self._folder / f"{header.call_id}.jsonl"
+        return CallJournal(self._thread, path, header, self._secrets, self._scrubber)
+
+    @property
+    def thread(self) -> FileWriterThread:
+        """That of all journals."""
+        return self._thread
 
     def close(self) -> bool:
         """Writes what waits and ends the thread. Blocks: for the end of the process. False: not done in time."""
@@ -85,9 +103,17 @@ class JournalWriter:
 class CallJournal:
     """An observer of one call. `close` is safe more than once; without `ended` before it there is no end line."""
 
-    def __init__(self, thread: FileWriterThread, path: Path, header: Header, secrets: KnownSecrets) -> None:
+    def __init__(
+        self,
+        thread: FileWriterThread,
+        path: Path,
+        header: Header,
+        secrets: KnownSecrets,
+        scrubber: Scrubber = scrub,
+    ) -> None:
         self._thread = thread
         self._secrets = secrets
+        self._scrubber = scrubber
         self._file = _LineFile(path)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -148,7 +174,7 @@ class CallJournal:
             self._timer = self._loop.call_later(HAND_OVER_S, self._hand_over)
 
     def _encoded(self, line: Line) -> bytes:
-        return self._secrets.hidden_in(encode(line)).encode() + b"\n"
+        return self._secrets.hidden_in(encode(line, self._scrubber)).encode() + b"\n"
 
     def _hand_over(self, is_last: bool = False) -> None:
         if self._timer is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
 
+from adapters.lines.line import CallData
 from adapters.tools import Tool
+from fsm.language.spec import Spec
 
 
 @attrs.frozen(kw_only=True)
@@ -35,9 +37,27 @@ class CallSettings:
     """The key that opens and closes a turn, where the spec has the caller hold turns."""
     turns: Mapping[str, str] = attrs.field(factory=dict)
     """What the spec leaves to the operator, by setting (`setting:` of a context variable)."""
+    say: Mapping[str, str] = attrs.field(factory=dict)
+    """What to say by the names of the spec, each as an instruction to the model."""
     half_duplex: bool = False
     """Only one side is heard at a time: nobody interrupts the agent, and neither does its echo."""
     tools: Mapping[str, Tool] = attrs.field(factory=dict)
+    effects: Mapping[str, Tool] = attrs.field(factory=dict)
+    """The functions bound to effects for the application, by effect."""
     journal_dir: Path | None = None
     recording_dir: Path | None = None
     limits: CallLimits = attrs.field(factory=CallLimits)
+
+    def with_words(self, fill: Callable[[str], str]) -> CallSettings:
+        """The same for one call, whose words are filled into the greeting and into what is to be said."""
+        greeting = self.greeting and fill(self.greeting)
+        say = {name: fill(text) for name, text in self.say.items()}
+        same = greeting == self.greeting and say == self.say
+        return self if same else attrs.evolve(self, greeting=greeting, say=say)
+
+
+def start_context(spec: Spec, settings: CallSettings, data: CallData) -> dict[str, str]:
+    """What a call's machine starts with: the spec's own, then the operator's choice, then what the line says."""
+    said = {name: data.variables[name] for name in spec.call_data if name in data.variables}
+    known = {name: value for name, value in said.items() if value in spec.variable(spec.settings[name]).domain}
+    return spec.start_context(has_greeting=settings.greeting is not None, settings={**settings.turns, **known})

@@ -9,11 +9,15 @@ from collections import Counter
 
 import attrs
 
-from adapters.audio.playout import PlayoutStats
+from adapters.audio.playout_counts import PlayoutStats
 from adapters.call.mailbox import Envelope
+from adapters.lines.line import NO_DATA, CallData
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
 
+_CONFIRMS = "confirm_turn"
+_CONFIRMS_ENDED = "confirm_ended_turn"
+_TURN_BEGINS = ("input_audio_buffer.speech_started.new",)
 _TURN_ENDS = ("input_audio_buffer.committed.expected", "input_audio_buffer.committed.new")
 _ENDED = {
     "response.done.completed": "completed",
@@ -25,8 +29,22 @@ _ENDED = {
     "response.done.fatal": "failed",
     "caller.interrupted": "cancelled",
 }
+_BARGE_INS = (
+    "input_audio_buffer.speech_started.new",
+    "input_audio_buffer.speech_stopped.new",
+    "input_audio_buffer.committed.new",
+    "conversation.item.input_audio_transcription.completed.words",
+    "caller.interrupted",
+    "caller.spoke",
+    "caller.pressed_key.talk",
+)
+"""By what an agent is cut whom the caller interrupts."""
 _SILENT = ("playout.silent.current", "timer.sound_overdue")
 _TROUBLE = ("provider.", "timer.connect_overdue", "timer.created_overdue", "retries.overflowed")
+_FAILING = ("wire", "socket", "internal")
+"""Sources of events that begin the end of a call against everybody's wish: a refusal, attempts that ran out."""
+_COUNTED_WAIT = "quiet_overdue"
+"""The deadline that counts how long a caller waits in silence."""
 _REJECTIONS = ("create_rejected", "create_failed", "session.update_rejected", "commit_rejected", "item_rejected")
 
 
@@ -42,10 +60,47 @@ class _Response:
 
 
 @attrs.define
+class _Stretch:
+    """How long something has held, at the longest; `since_ms` is where it began, None while it does not hold."""
+
+    longest_ms: int = 0
+    since_ms: int | None = None
+
+    def take(self, at_ms: int, *, holds: bool, anew: bool) -> None:
+        """It holds from now on, or not; `anew`: what holds is counted from now."""
+        if self.since_ms is not None:
+            self.longest_ms = max(self.longest_ms, at_ms - self.since_ms)
+        if not holds:
+            self.since_ms = None
+        elif anew or self.since_ms is None:
+            self.since_ms = at_ms
+
+
+@attrs.define
+class _Doubts:
+    """With a guard, what the provider commits is a turn once we know that it was the caller, by then or later."""
+
+    is_known: bool = False
+    is_committed: bool = False
+
+    def resolved(self, step: Step) -> int:
+        """How many turns, 0 or 1, this step makes certain."""
+        made = {word.name for word, _ in step.reaction.effects}
+        self.is_known = self.is_known or not made.isdisjoint({_CONFIRMS, _CONFIRMS_ENDED})
+        self.is_committed = step.variant in _TURN_ENDS or (self.is_committed and step.variant not in _TURN_BEGINS)
+        if not (self.is_known and self.is_committed):
+            return 0
+        self.is_known = self.is_committed = False
+        return 1
+
+
+@attrs.define
 class Summary:
     """Counts of one call. `answers` are responses that answered a turn: no greeting, none that only called a tool."""
 
     spec: Spec
+    agent: str = ""
+    data: CallData = NO_DATA
     turns: int = 0
     answers: Counter[str] = attrs.field(factory=Counter)
     creates: Counter[str] = attrs.field(factory=Counter)
@@ -56,7 +111,8 @@ class Summary:
     violations: int = 0
     states: list[str] = attrs.field(factory=list)
     end_reason: str = ""
-    longest_silence_ms: int = 0
+    provider_failed: bool = False
+    """The call ended because the provider could not be had, or could not go on."""
     duration_ms: int = 0
     frames_unsent: int = 0
     mailbox_dropped: int = 0
@@ -64,19 +120,26 @@ class Summary:
     played: PlayoutStats | None = None
     _ending: frozenset[str] = attrs.field(init=False)
     _caller_speaks: frozenset[str] = attrs.field(init=False)
+    _idle: frozenset[str] = attrs.field(init=False)
     _response: _Response = attrs.field(factory=_Response)
+    _doubts: _Doubts | None = attrs.field(init=False)
     _asked: str = ""
-    _quiet_since_ms: int | None = 0
+    _silence: _Stretch = attrs.field(factory=lambda: _Stretch(since_ms=0))
+    _wait: _Stretch = attrs.field(factory=lambda: _Stretch(since_ms=0))
     _was_audible: bool = False
     _trouble: str = ""
 
     def __attrs_post_init__(self) -> None:
         self._ending, self._caller_speaks = self.spec.tagged("ending"), self.spec.tagged("floor_caller")
+        self._idle = self.spec.tagged("quiet")
+        self._doubts = _Doubts() if _CONFIRMS in self.spec.vocabulary.effects else None
 
     def count(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         """Takes one step into account; `at_ms` is milliseconds since the call began."""
         variant = step.variant
         self._count_event(variant, step)
+        if self._doubts is not None:
+            self.turns += self._doubts.resolved(step)
         for effect in step.effects:
             if effect.name == "create_response":
                 self._asked = str(effect.args.get("cause"))
@@ -103,6 +166,8 @@ class Summary:
         if not self.end_reason and step.snapshot.state in self._ending:
             ran_out = step.variant == "reconnects.overflowed" and self._trouble
             self.end_reason = self._trouble if ran_out else _reason(step, envelope)
+            word = self.spec.vocabulary.events.get(step.variant)
+            self.provider_failed = word is not None and word.source in _FAILING
         if step.snapshot.is_final:
             self._count_unended()
 
@@ -111,7 +176,7 @@ class Summary:
         return any(values[index] in heard for index, heard in self.spec.audible)
 
     def _count_event(self, variant: str, step: Step) -> None:
-        if variant in _TURN_ENDS:
+        if variant in _TURN_ENDS and self._doubts is None:
             self.turns += 1
         elif variant.startswith("response.created.") and step.outcome != "ignored":
             self._count_unended()
@@ -126,10 +191,8 @@ class Summary:
             self._count_heard()
         elif variant.startswith(_REJECTIONS) and step.outcome != "ignored":
             self.rejections[variant] += 1
-        unannounced = variant == "input_audio_buffer.committed.new"
-        spoke = variant in ("input_audio_buffer.speech_started.new", "caller.interrupted", "caller.pressed_key.talk")
-        spoke = spoke or (unannounced and any(effect.name == "flush_playout" for effect in step.effects))
-        if spoke and step.before not in self._caller_speaks and self._was_audible:
+        cuts = variant in _BARGE_INS and any(effect.name == "flush_playout" for effect in step.effects)
+        if cuts and step.before not in self._caller_speaks and self._was_audible:
             self.barge_ins += 1
 
     def _count_heard(self) -> None:
@@ -155,16 +218,26 @@ class Summary:
             self.answers[how] += 1
 
     def _count_silence(self, step: Step, at_ms: int) -> None:
-        """Silence is when nobody has a voice: the caller does not speak and nothing of ours is played."""
-        quiet = step.snapshot.state not in self._caller_speaks and not self._was_audible
-        if self._quiet_since_ms is not None:
-            self.longest_silence_ms = max(self.longest_silence_ms, at_ms - self._quiet_since_ms)
-        if any(effect.name == "reassure" for effect in step.effects):
-            self._quiet_since_ms = at_ms
-        elif not quiet:
-            self._quiet_since_ms = None
-        elif self._quiet_since_ms is None:
-            self._quiet_since_ms = at_ms
+        """Silence is when nobody has a voice: the caller does not speak and nothing of ours is played.
+
+        A wait is silence while something is owed to the caller: the state is not one of rest, or the spec counts it.
+        """
+        snapshot = step.snapshot
+        silent = snapshot.state not in self._caller_speaks and not self._was_audible and not snapshot.is_final
+        owed = snapshot.state not in self._idle or _COUNTED_WAIT in snapshot.armed
+        reassured = any(effect.name == "reassure" for effect in step.effects)
+        self._silence.take(at_ms, holds=silent, anew=reassured)
+        self._wait.take(at_ms, holds=silent and owed, anew=reassured)
+
+    @property
+    def longest_silence_ms(self) -> int:
+        """Nobody was heard for so long."""
+        return self._silence.longest_ms
+
+    @property
+    def longest_wait_ms(self) -> int:
+        """The same, while something was owed to the caller."""
+        return self._wait.longest_ms
 
     def as_json(self) -> dict[str, object]:
         """Flat, with a number for each headline and the details beside it."""
@@ -172,6 +245,9 @@ class Summary:
         creates = sum(self.creates.values())
         played = self.played
         return {
+            "agent": self.agent,
+            "caller_id": self.data.caller_id,
+            "dialled": self.data.dialled,
             "turns": self.turns,
             "answers": sum(self.answers[how] for how in ("completed", "cancelled", "unended")),
             "creates": creates,
@@ -187,6 +263,7 @@ class Summary:
             "agent_audio_played_s": round(played.played_ms / 1000, 1) if played else 0.0,
             "agent_audio_dropped_s": round(played.overflow_dropped_ms / 1000, 1) if played else 0.0,
             "longest_silence_ms": self.longest_silence_ms,
+            "longest_wait_ms": self.longest_wait_ms,
             "reconnects": max(self.connects - 1, 0),
             "violations": self.violations,
             "duration_s": round(self.duration_ms / 1000, 1),

@@ -18,9 +18,12 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Try it, run it": {
         "demo": "Play a real call between the shipped simulators, about half a minute.",
         "serve": "Take calls from Asterisk, as a configuration file says.",
+        "doctor": "Try what a configuration needs: provider, ports, files, Asterisk.",
+        "top": "Show the calls of a running server, and what it measures.",
     },
     "Write a spec": {
         "check": "Type-check specs: what is wrong, where, and how it comes about.",
+        "show": "Show what a spec changes of the one it extends, or the whole as one text.",
         "verify": "Visit every run of a spec in its world: what holds, or a shortest run where not.",
         "test": "Run scenarios: given events, expected states, effects and deadlines; coverage.",
         "diff": "Compare two versions of a spec: text, behaviour, recorded calls.",
@@ -55,7 +58,7 @@ class LazyGroup(click.Group):
             close = difflib.get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(COMMANDS)}"
             raise click.UsageError(f"there is no command '{cmd_name}'; {hint}", ctx)
-        command = importlib.import_module(f"adapters.cli.{cmd_name}").command
+        command = importlib.import_module(f"{__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 

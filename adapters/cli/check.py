@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 import click
 
-from adapters.specs import BUNDLED, load_spec
+from adapters.specs import BUNDLED, load_spec, source_files
 from fsm.language.problem import Problem, SpecError
 
 
@@ -15,7 +16,10 @@ from fsm.language.problem import Problem, SpecError
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as a JSON list, for programs.")
 @click.option("--strict", is_flag=True, help="Count warnings as problems.")
-def command(specs: tuple[str, ...], as_json: bool, strict: bool) -> None:
+@click.option(
+    "--watch", "stays", is_flag=True, help="Check again whenever a file of these specs is saved, until Ctrl-C."
+)
+def command(specs: tuple[str, ...], as_json: bool, strict: bool, stays: bool) -> None:
     """Type-check SPEC files (or bundled names; without any, all bundled specs).
 
     Every problem is reported at once as FILE:LINE:COL: error[CODE]: what is wrong, with what would be right and how the
@@ -26,10 +30,21 @@ def command(specs: tuple[str, ...], as_json: bool, strict: bool) -> None:
     has for it). It counts as long as no text of the spec, and nothing of turnspec or Python, has changed.
     TURNSPEC_CACHE=off turns that off.
 
-    Exit code: 0 no problem, 1 problems found, 2 wrong use.
+    Exit code: 0 no problem, 1 problems found, 2 wrong use; 0 of --watch.
     """
+    names = specs or BUNDLED
+    if stays:
+        from adapters.cli.watch import watch
+
+        watch(lambda: [path for name in names for path in source_files(name)], lambda: _checked(names, as_json, strict))
+        return
+    sys.exit(1 if _checked(names, as_json, strict) else 0)
+
+
+def _checked(names: Sequence[str], as_json: bool, strict: bool) -> list[Problem]:
+    """Printed; the problems that count."""
     found: list[Problem] = []
-    for name in specs or BUNDLED:
+    for name in names:
         problems = _check(name, as_json)
         found += [p for p in problems if strict or p.severity == "error"]
         if as_json:
@@ -38,7 +53,7 @@ def command(specs: tuple[str, ...], as_json: bool, strict: bool) -> None:
             click.echo(str(problem))
     if as_json:
         click.echo(json.dumps([p.as_json() for p in found], indent=2))
-    sys.exit(1 if found else 0)
+    return found
 
 
 def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
@@ -47,6 +62,10 @@ def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
     except SpecError as error:
         return error.problems
     spec = loaded.spec
+    from adapters.settings.words import unsaid  # audio: not for the help of a command
+
+    if found := tuple(unsaid(spec)):
+        return (*found, *loaded.warnings)
     if not quiet:
         click.echo(
             f"{spec.file}: {spec.name} is sound: {len(spec.states)} states, {len(spec.events)} events, "

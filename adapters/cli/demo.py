@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from adapters.demo.plan import DemoPlan
 
 ABOUT_S: Final = {"turnspec": "about 33 s", "naive": "about 40 s", "openai": "a minute or so"}
+LINES: Final = ("audiosocket", "chan_websocket", "twilio")
+"""Those of adapters.demo.lines, which the help does not import."""
 LOOP_FACTORY: Final = None
 Provider = Literal["simulated", "openai"]
 
@@ -35,12 +37,21 @@ Provider = Literal["simulated", "openai"]
     default="server_vad",
     metavar="NAME|FILE",
     show_default=True,
-    help="The lifecycle: server_vad, owned_turns, push_to_talk, or a file of yours.",
+    help="The lifecycle: server_vad, owned_turns, guarded_turns, push_to_talk, or a file of yours.",
 )
 @click.option(
+    "--caller",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What the caller does instead of his six turns: a script, as `simulate caller` takes it.",
+)
+@click.option(
+    "--provider-scenario",
     "--scenario",
+    "scenario",
     metavar="NAME|FILE",
-    help="Faults of the provider, in the format of its scenarios. Bundled: crossing, "
+    help="What the provider answers, and its faults, in the format of its scenarios; faults alone "
+    "strike the demo's own conversation. Bundled: crossing, "
     "lost_response_done, lost_speech_stopped, late_session_updated, twice_response_done, garbage, "
     "closed_in_mid_call.",
 )
@@ -67,6 +78,13 @@ Provider = Literal["simulated", "openai"]
     help="Audio between turnspec and the provider: G.711 at 8 kHz, or 24 kHz PCM.",
 )
 @click.option(
+    "--line",
+    type=click.Choice(LINES),
+    default="audiosocket",
+    show_default=True,
+    help="How the caller comes: Asterisk's AudioSocket or chan_websocket, or Twilio's Media Streams with its webhook.",
+)
+@click.option(
     "--seed",
     type=int,
     default=1,
@@ -82,24 +100,36 @@ Provider = Literal["simulated", "openai"]
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
 def command(
     spec: str,
+    caller: Path | None,
     scenario: str | None,
     naive: bool,
     provider: Provider,
     audio_format: str,
+    line: str,
     seed: int,
     out: Path | None,
     as_json: bool,
 ) -> None:
     """Play a real call over loopback sockets, in real time: about half a minute.
 
-    A simulated caller calls over AudioSocket, as Asterisk would; turnspec takes the call and talks to a simulated
+    A simulated caller calls, as Asterisk would or as Twilio would; turnspec takes the call and talks to a simulated
     Realtime provider. Six turns, digits from the keypad, two tools at once, and a caller who talks into an answer.
     """
     from adapters.settings.folders import unusable
     from fsm.language.problem import SpecError
 
+    if naive and line != "audiosocket":
+        raise click.UsageError("--naive takes its call over AudioSocket: leave --line out")
     try:
-        plan = _plan(spec, scenario, provider, audio_format, seed)
+        plan = _plan(
+            spec=spec,
+            caller=caller,
+            scenario=scenario,
+            provider=provider,
+            audio_format=audio_format,
+            line=line,
+            seed=seed,
+        )
     except SpecError as error:
         for problem in error.problems:
             click.echo(str(problem), err=as_json)
@@ -113,12 +143,11 @@ def command(
         sys.exit(_json_run(plan, folder, naive) if as_json else _shown_run(plan, folder, naive))
 
 
-def _plan(spec: str, scenario: str | None, provider: Provider, audio_format: str, seed: int) -> DemoPlan:
+def _plan(**options: Any) -> DemoPlan:
     from adapters.demo.plan import DemoOptions, PlanError, make_plan
 
-    options = DemoOptions(spec=spec, scenario=scenario, provider=provider, audio_format=audio_format, seed=seed)
     try:
-        return make_plan(options, os.environ)
+        return make_plan(DemoOptions(**options), os.environ)
     except PlanError as error:
         raise click.UsageError(str(error)) from None
 
@@ -149,6 +178,8 @@ def _shown_run(plan: DemoPlan, folder: Path, naive: bool) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 shows question marks, and no traceback
     console = Console(highlight=False)
     about = ABOUT_S["openai" if plan.endpoint is not None else "naive" if naive else "turnspec"]
+    if plan.options.caller is not None:
+        about = "as long as its caller stays"
     show_beginning(console, plan, folder, naive, about)
     outcome: DemoOutcome | None = None
     try:

@@ -53,7 +53,7 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
 
     @click.argument("specs", nargs=-1, metavar="[SPEC]...")
     @click.option(
-        "--full", is_flag=True, help="Full bounds (all bundled specs in about three minutes), not quick ones."
+        "--full", is_flag=True, help="Full bounds (all bundled specs in about seven minutes), not quick ones."
     )
     @click.option(
         "--scene", "scenes", multiple=True, metavar="NAME", help="Only this scene; may be given several times."

@@ -16,20 +16,34 @@ import click
 import structlog
 
 from adapters import logs
+from adapters.cli.reloading import config_reader, with_workers
+from adapters.control.settings import ControlSettings
+from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
+from adapters.server import descriptors
+from adapters.server.loops import new_loop
+from adapters.server.reload import ConfigReader
 from adapters.server.server import TurnspecServer
-from adapters.settings.config import Settings, load_settings
+from adapters.server.signals import end_loop
+from adapters.server.workers.supervisor import Supervisor, WorkerStartError
+from adapters.settings.cluster import ClusterSettings
+from adapters.settings.config import AgentSettings, Settings, load_settings
+from adapters.settings.http import HttpSettings
+from adapters.settings.kinds import CORES, MOST_WORKERS, usable_cores
 from adapters.specs import display_path
 from fsm.language.problem import Place, Problem, SpecError
 
 _THREAD_S: Final = 0.2
+_THREADS: Final = ("tool", "asyncio")
+"""Of tools, and of what tools put into the loop's own (`asyncio.to_thread`)."""
 
 
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Read and check everything, print what would run, and take no calls.")
+@click.option("--workers", metavar="N|cores", help="Processes that share the calls, whatever serve.workers says.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: print it as JSON, for programs.")
-def command(config: Path, check: bool, as_json: bool) -> None:
+def command(config: Path, check: bool, workers: str | None, as_json: bool) -> None:
     """Take calls from Asterisk over AudioSocket, as the YAML file CONFIG says.
 
     Start from turnspec.example.yaml, which explains every key; with OPENAI_API_KEY set it works as it is. In Asterisk's
@@ -37,23 +51,27 @@ def command(config: Path, check: bool, as_json: bool) -> None:
 
     \b
         exten => 100,1,Answer()
-         same => n,Set(ID=${UUID()})
-         same => n,TryExec(AudioSocket(${ID},127.0.0.1:9019))
-         same => n,Hangup()
+         same => n,Set(CALL_UUID=${UUID()})
+         same => n,TryExec(AudioSocket(${CALL_UUID},127.0.0.1:9019))
+
+    and then goes on by how it ended: deploy/asterisk/extensions.conf has the rest of it, for other ways in, too. A call
+    that is not taken gets a reset, so that TryExec fails; without Answer() there is none.
 
     ${NAME} and ${NAME:-default} in CONFIG are taken from the environment. The spec, the tools and every value are
     checked before the first call; every problem is reported at once, as FILE:LINE:COL: error[CODE]: what is wrong.
 
-    SIGTERM or Ctrl-C ends it politely: new calls are turned away, a live one ends as soon as nobody speaks, is heard or
-    waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal ends it at once.
+    SIGTERM, Ctrl-C or a closed terminal ends it politely: new calls are turned away, a live one ends as soon as nobody
+    speaks, is heard or waits for an answer, and at the latest after limits.shutdown_s seconds; a second signal does not
+    wait, a third one asks nobody.
 
     Exit code: 0 good, 1 problems found, 2 wrong use.
     """
     if as_json and not check:
         raise click.UsageError("--json goes with --check")
+    wanted = _workers(workers) if workers is not None else None
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a tool's module prints when it is imported
-            settings = load_settings(config)
+            settings = with_workers(load_settings(config), wanted)
     except SpecError as error:
         _report(error.problems, as_json)
         sys.exit(1)
@@ -62,40 +80,73 @@ def command(config: Path, check: bool, as_json: bool) -> None:
         return
     for problem in settings.warnings:
         click.echo(str(problem), err=True)
-    sys.exit(_serve(settings))
+    sys.exit(_serve(settings, config, config_reader(config, wanted)))
 
 
-def _serve(settings: Settings) -> int:
+def _workers(said: str) -> int:
+    if said == CORES:
+        return usable_cores()
+    if not said.isdecimal() or not 1 <= int(said) <= MOST_WORKERS:
+        raise click.BadParameter(f"a number from 1 to {MOST_WORKERS} or '{CORES}' is expected", param_hint="--workers")
+    return int(said)
+
+
+def _serve(settings: Settings, config: Path, reader: ConfigReader) -> int:
     logs.configure(settings.log, settings.secrets)
+    calls = settings.audiosocket.max_connections
+    files = (settings.call.journal_dir, settings.call.recording_dir)
+    wanted = descriptors.needed(calls, len(files) - files.count(None)) + settings.audiosocket.max_unidentified
+    if complaint := descriptors.make_room(wanted):
+        hint = "fewer calls, or a higher limit (systemd: LimitNOFILE=, a shell: ulimit -n)"
+        problem = Problem(settings.calls_place, "descriptors", f"{calls} calls are too many: {complaint}", hint)
+        _report([problem], as_json=False)
+        return _ended(1)
+    loop = new_loop(settings.serve.loop)
+    code = 1
     try:
-        asyncio.run(_run(settings))
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(_run(settings, config, reader))
+        code = 0
+    except WorkerStartError as error:
+        for line in error.problems:
+            click.echo(line, err=True)
     except OSError as error:
         _report([_start_problem(settings, error)], as_json=False)
-        return _ended(1)
     except Exception:  # a bare traceback would pass by the redaction of the logs
         structlog.get_logger(__name__).exception("server_failed")
-        return _ended(1)
-    return _ended(0)
+    return _ended(code, end_loop(loop))
+
+
+async def _run(settings: Settings, config: Path, reader: ConfigReader) -> None:
+    """In this process, or in several. OSError, WorkerStartError: it cannot start."""
+    if settings.serve.workers == 1:
+        await TurnspecServer(settings, config=reader).run()
+    else:
+        await Supervisor(settings, config, reader).run()
 
 
 def _start_problem(settings: Settings, error: OSError) -> Problem:
     if error.filename:  # a folder that has gone since it was checked
         return Problem(Place(settings.file, 1, 1), "no-folder", f"{error.filename}: {error.strerror}")
-    socket = settings.audiosocket
-    message = f"cannot serve on {socket.host}:{socket.port}: {error.strerror or error}"
+    addresses = [(settings.audiosocket.host, settings.audiosocket.port)]
+    if settings.chan_websocket is not None:
+        addresses.append((settings.chan_websocket.host, settings.chan_websocket.port))
+    if settings.twilio is not None:
+        addresses.append((settings.twilio.host, settings.twilio.port))
+    if settings.http is not None:
+        addresses.append((settings.http.host, settings.http.port))
+    where = " and ".join(f"{host}:{port}" for host, port in addresses)
+    message = f"cannot serve on {where}: {error.strerror or error}"
     return Problem(settings.listen_place, "listen", message)
 
 
-async def _run(settings: Settings) -> None:
-    await TurnspecServer(settings).run()
-
-
-def _ended(code: int) -> int:
-    """A plain tool that never returns keeps its thread, and Python would never stop waiting for it."""
-    tools = [each for each in threading.enumerate() if each.name.startswith("tool")]
+def _ended(code: int, is_loop_over: bool = True) -> int:
+    """A plain tool that never returns keeps its thread, and Python would never stop waiting for it; the same goes for
+    an async one that keeps its task."""
+    tools = [each for each in threading.enumerate() if each.name.startswith(_THREADS)]
     for thread in tools:
         thread.join(_THREAD_S)
-    if any(each.is_alive() for each in tools):
+    if not is_loop_over or any(each.is_alive() for each in tools):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -125,16 +176,42 @@ def _print_check(settings: Settings, as_json: bool) -> None:
         click.echo(f"  {key:<16} {text}")
 
 
+def _channels_fact(channels: ChanWebSocketSettings | None) -> str:
+    if channels is None:
+        return "not listening"
+    scheme = "ws" if channels.tls is None else "wss"
+    guarded = "with a token" if channels.token is not None else "without a token"
+    dials = "" if channels.asterisk_url is None else ", and dials Asterisk"
+    return f"{scheme}://{channels.host}:{channels.port}{channels.path}, {guarded}{dials}"
+
+
+def _door_fact(http: HttpSettings | None) -> str:
+    if http is None:
+        return "no door"
+    scheme = "http" if http.tls is None else "https"
+    return f"{scheme}://{http.host}:{http.port}, {'with' if http.token is not None else 'without'} a token"
+
+
+def _cluster_fact(cluster: ClusterSettings | None) -> str:
+    return "alone" if cluster is None else f"node {cluster.node}, shares by {cluster.shown}"
+
+
 def _facts(settings: Settings) -> dict[str, object]:
     """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
-    call, audiosocket, spec = settings.call, settings.audiosocket, settings.spec
+    call, audiosocket, spec, twilio = settings.call, settings.audiosocket, settings.spec, settings.twilio
     endpoint = settings.provider.endpoint
     session = session_object(settings.provider.session, endpoint.dialect)
     has_key = any(name.lower() in ("authorization", "api-key") for name in endpoint.headers)
     return {
         "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
         "listen": f"{audiosocket.host}:{audiosocket.port}",
+        "chan_websocket": _channels_fact(settings.chan_websocket),
+        "twilio": f"{twilio.host}:{twilio.port}, {twilio.stream_url}" if twilio is not None else "not listening",
+        "http": _door_fact(settings.http),
+        "cluster": _cluster_fact(settings.cluster),
         "allow": [str(network) for network in audiosocket.allowed_peers] or "everybody who reaches the port",
+        "rates": f"{', '.join(map(str, audiosocket.rates_hz))} Hz",
+        "refuse": "by a reset" if audiosocket.refuse == "reset" else "politely, which TryExec takes for a served call",
         "provider": endpoint.shown,
         "dialect": endpoint.dialect,
         "key": "set" if has_key else "none",
@@ -149,11 +226,29 @@ def _facts(settings: Settings) -> dict[str, object]:
         "transcription": settings.provider.session.transcription or "off",
         "greeting": _length(call.greeting),
         "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
+        "effects": [f"{effect.name} ({effect.deadline_s:g} s)" for effect in call.effects.values()] or "none",
+        "words": [*spec.prompts, *spec.say] or "none of the spec's own",
+        "control": _control(settings.control),
+        "agents": [_agent(each) for each in settings.agents[1:]] or "one",
         "journal": display_path(call.journal_dir) if call.journal_dir else "none",
         "recording": display_path(call.recording_dir) if call.recording_dir else "none",
         "calls at most": audiosocket.max_connections,
+        "workers": _processes(settings),
         "log": f"{settings.log.format}, {settings.log.level}{', every wire event' if settings.log.wire else ''}",
     }
+
+
+def _control(control: ControlSettings) -> str:
+    if control.ami is not None:
+        return f"AMI at {control.ami.host}:{control.ami.port}, as {control.ami.username}"
+    if control.ari is not None:
+        return f"ARI at {control.ari.url}, as {control.ari.username}"
+    return "none: the dialplan acts by the result"
+
+
+def _agent(agent: AgentSettings) -> str:
+    numbers = f", {', '.join(agent.numbers)}" if agent.numbers else ""
+    return f"{agent.name} ({agent.spec.name}{numbers})"
 
 
 def _noise_reduction(session: SessionSettings) -> object:
@@ -164,6 +259,12 @@ def _setting(settings: Settings, name: str) -> str:
     """The value of a setting of the spec: the operator's, else the spec's own."""
     variable = settings.spec.variable(settings.spec.settings[name])
     return settings.call.turns.get(name, variable.domain[variable.initial])
+
+
+def _processes(settings: Settings) -> str:
+    count = settings.serve.workers
+    where = "none: this process has the calls" if count == 1 else f"{count} processes that share the calls"
+    return f"{where}, on {settings.serve.loop}"
 
 
 def _length(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""`turnspec simulate`: one of the simulators alone, against somebody's own bridge. Watches and reports, no more."""
+"""`turnspec simulate`: one of the simulators alone, against somebody's own bridge. Watches and judges, no more."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ def command() -> None:
     \b
       your bridge, without OpenAI:    turnspec simulate provider --port 8765
                                       (point the bridge at ws://127.0.0.1:8765/v1/realtime)
-      your bridge, without Asterisk:  turnspec simulate caller 127.0.0.1:9019
+      your bridge, without Asterisk:  turnspec simulate caller 127.0.0.1:9019  (AudioSocket)
+                                      turnspec simulate caller ws://127.0.0.1:9020/media  (chan_websocket)
       both at once:                   the two commands above, in two terminals
+      turnspec itself between them:   turnspec serve FILE, in a third
+
+    In a CI: --fail-on, --junit, `expect:` in scripts and scenarios; or pytest, with the fixtures `realtime_provider`
+    and `phone` that come with turnspec (docs/kit.md).
     """
 
 

@@ -6,16 +6,21 @@ import asyncio
 import contextlib
 import json
 import signal
+import ssl
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 import click
 
+from adapters.cli.simulate_result import check_folder, failing_faults, write_result
+
 if TYPE_CHECKING:
-    from adapters.simulator.providers.realtime import ProviderServer, SessionStats
+    from adapters.kit.faults import CallFault
+    from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, SessionStats
 
 POLL_S: Final = 0.1
 
@@ -33,6 +38,13 @@ class ProviderOptions:
     model: tuple[str, ...]
     sessions: int | None
     for_s: float | None
+    wire_log: Path | None
+    tls: bool
+    tls_ca: Path | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    fail_on: str | None
+    junit: Path | None
     quiet: bool
     json: bool
 
@@ -45,8 +57,9 @@ class ProviderOptions:
 @click.option(
     "--scenario",
     type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="What the model says and what goes wrong (YAML). Without one it answers sensibly.",
+    metavar="FILE|NAME",
+    help="What the model says and what goes wrong (YAML), or a name that `turnspec demo --scenario` knows. Without one "
+    "it answers sensibly.",
 )
 @click.option(
     "--dialect",
@@ -61,6 +74,32 @@ class ProviderOptions:
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="Stop after so many sessions have ended.")
 @click.option(
     "--for", "for_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this long."
+)
+@click.option(
+    "--wire-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.jsonl",
+    help="Write every event, for `turnspec audit FILE.jsonl`. Of audio its length.",
+)
+@click.option("--tls", is_flag=True, help="wss://, with a certificate made for the occasion (extra 'kit').")
+@click.option(
+    "--tls-ca",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.pem",
+    help="With --tls: write there what clients must trust (NODE_EXTRA_CA_CERTS, SSL_CERT_FILE). "
+    "[default: a file that is named when it listens]",
+)
+@click.option(
+    "--tls-cert", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.pem", help="wss://, with this one."
+)
+@click.option("--tls-key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.pem", help="Its key.")
+@click.option(
+    "--fail-on",
+    metavar="FAULT,...",
+    help="What makes the exit code 1: names of faults (see below), all, or none. [default: those marked with *]",
+)
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.xml", help="Write the result for a CI."
 )
 @click.option("--quiet", is_flag=True, help="No line for each event.")
 @click.option("--json", is_flag=True, help="Print the report as JSON; everything else goes to stderr.")
@@ -79,11 +118,22 @@ def provider(**given: Any) -> None:
       faults:
         - {fault: lose, type: response.done, nth: 2}
         - {fault: close, at_s: 12, code: 1011}
+      expect: {summary: {sessions: 1, creates: 1, rejections: 0}}
 
-    Exit code: 0 nothing rejected and nothing careless, 1 otherwise, 2 wrong use.
+    \b
+    Faults: *nobody-came *refused *rejected *careless *not-as-expected,
+    and what `turnspec audit` finds in the wire (create-while-active, turn-unanswered, ...; docs/audit.md section 2).
+
+    Browsers and Node say their key as a subprotocol (`openai-insecure-api-key.KEY` beside `realtime`): that works here.
+
+    Exit code: 0 no fault that counts, 1 there is one, 2 wrong use.
     """
+    from adapters.demo.plan import scenario_path
+    from adapters.kit.faults import PROVIDER_FAULTS
+    from adapters.kit.provider_judge import audit_kinds
     from adapters.logs import LogSettings, configure
     from adapters.simulator.providers.realtime import (
+        ProviderScenario,
         ProviderServer,
         ProviderSettings,
         ScenarioError,
@@ -93,36 +143,93 @@ def provider(**given: Any) -> None:
     options = ProviderOptions(**given)
     configure(LogSettings(format="console", level="warning"))  # the events are shown here already
     try:
-        script = load_scenario(options.scenario) if options.scenario is not None else None
+        wanted = options.scenario
+        script = load_scenario(scenario_path(wanted)) if wanted is not None else ProviderScenario()
     except ScenarioError as error:
         raise click.UsageError(str(error)) from None
+    failing = failing_faults(options.fail_on, (*PROVIDER_FAULTS, *audit_kinds()))
+    for path, option in ((options.wire_log, "--wire-log"), (options.junit, "--junit"), (options.tls_ca, "--tls-ca")):
+        if path is not None:
+            check_folder(path, option)
     settings = ProviderSettings(
         dialect=options.dialect, api_keys=options.api_key, models=options.model, seed=options.seed
     )
-    server = ProviderServer(settings, script, options.host, options.port)
+    server = ProviderServer(settings, script, options.host, options.port, _tls(options))
+    began_s = time.monotonic()
     try:
         asyncio.run(_serve(server, options))
     except OSError as error:
+        if error.filename is not None:
+            raise click.UsageError(f"{error.filename}: {error.strerror}") from None
         click.echo(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}", err=True)
         sys.exit(1)
-    stats = server.stats
+    faults = _faults(server, script, failing)
+    _print(server.stats, faults, failing, options)
+    if options.junit is not None:
+        checks = (*PROVIDER_FAULTS, *sorted(failing - set(PROVIDER_FAULTS)))
+        took_s = time.monotonic() - began_s
+        write_result(options.junit, "turnspec simulate provider", checks, faults, failing, took_s)
+    sys.exit(int(any(each.kind in failing for each in faults)))
+
+
+def _faults(server: ProviderServer, script: ProviderScenario, failing: Collection[str]) -> list[CallFault]:
+    """The wire is audited where somebody asks for what an audit finds."""
+    from adapters.kit.faults import PROVIDER_FAULTS
+    from adapters.kit.provider_judge import audited, provider_faults
+
+    faults = provider_faults(server.stats, script)
+    is_audited = bool(set(failing) - set(PROVIDER_FAULTS)) and bool(server.stats)
+    return [*faults, *(audited(server.stats) if is_audited else ())]
+
+
+def _print(
+    stats: Sequence[SessionStats], faults: Sequence[CallFault], failing: Collection[str], options: ProviderOptions
+) -> None:
+    from adapters.kit.faults import told
+
     if options.json:
         click.echo(json.dumps([_session_json(each) for each in stats], indent=2))
     else:
         for each in stats:
             click.echo(_session_text(each))
-        if not stats:
-            click.echo("nobody connected")
-    sys.exit(1 if any(each.rejections or each.violations for each in stats) else 0)
+    seen_already = ("rejected", "careless")  # of each session
+    shown = [each for each in faults if options.json or each.kind not in seen_already]
+    for line in told(shown, failing):
+        click.echo(line, err=options.json)
+
+
+def _tls(options: ProviderOptions) -> ssl.SSLContext | None:
+    from adapters.kit.certificates import CertificateError, made_on_demand, of_files
+
+    if (options.tls_cert is None) != (options.tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    if options.tls_ca is not None and not options.tls:
+        raise click.UsageError("--tls-ca goes with --tls")
+    try:
+        if options.tls_cert is not None and options.tls_key is not None:
+            return of_files(options.tls_cert, options.tls_key)
+        if not options.tls:
+            return None
+        made = made_on_demand(options.host, options.tls_ca)
+    except (CertificateError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    if options.tls_ca is None:
+        click.get_current_context().call_on_close(lambda: made.ca.unlink(missing_ok=True))
+    click.echo(f"clients must trust {made.ca}: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE", err=options.json)
+    return made.serving
 
 
 async def _serve(server: ProviderServer, options: ProviderOptions) -> None:
+    from adapters.kit.wire_file import WireFile
+
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
-    async with server:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(server)
+        wire = stack.enter_context(WireFile(options.wire_log, loop.time())) if options.wire_log is not None else None
         began_s = loop.time()
         click.echo(f"listening on {server.url}?model=... ({server.settings.dialect}); Ctrl-C ends it", err=options.json)
         events = _EventPrinter(server, began_s, options.quiet, to_stderr=options.json)
@@ -130,10 +237,15 @@ async def _serve(server: ProviderServer, options: ProviderOptions) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), POLL_S)
             events.print_new()
+            if wire is not None:
+                wire.write_new(server.stats)
             ended = sum(session.core.closing is not None for session in server.sessions)
             is_enough = options.sessions is not None and ended >= options.sessions
             if is_enough or (options.for_s is not None and loop.time() - began_s >= options.for_s):
                 break
+        await server.close()
+        if wire is not None:
+            wire.write_new(server.stats)
     events.print_new()
 
 
@@ -182,6 +294,7 @@ def _session_json(stats: SessionStats) -> dict[str, Any]:
         "rejections": dict(stats.rejections),
         "own_errors": dict(stats.own_errors),
         "violations": list(stats.violations),
+        "notes": list(stats.notes),
         "close_code": stats.close_code,
         "close_reason": stats.close_reason,
     }
@@ -194,4 +307,5 @@ def _session_text(stats: SessionStats) -> str:
     ]
     lines += [f"  rejected {count} x {code}" for code, count in stats.rejections.items()]
     lines += [f"  careless: {what}" for what in stats.violations]
+    lines += [f"  note: {what}" for what in stats.notes]
     return "\n".join(lines)

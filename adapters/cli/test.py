@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -79,6 +80,12 @@ Exit code: 0 all hold, 1 a scenario fails (with --coverage: or something is not 
 @click.option("--allow-broken", is_flag=True, help="Run also what the type check or `serve` refuses.")
 @click.option("--no-wire", is_flag=True, help="Leave out the scenarios over the wire.")
 @click.option(
+    "--listen",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the recording of each scenario over the wire, as DIR/<spec>-<name>.wav: caller left, agent right.",
+)
+@click.option(
     "--generate",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
@@ -92,6 +99,7 @@ def command(
     name_part: str,
     with_coverage: bool,
     no_wire: bool,
+    listen: Path | None,
     generate: Path | None,
     check: bool,
     as_json: bool,
@@ -100,6 +108,8 @@ def command(
     """Run scenarios: given events, expected states, effects and deadlines. Without a FILE: the bundled ones."""
     if check and generate is None:
         raise click.UsageError("--check goes with --generate DIR")
+    if listen is not None and (no_wire or generate is not None):
+        raise click.UsageError("--listen goes with neither --no-wire nor --generate")
     if allow_broken and (with_coverage or generate is not None):
         raise click.UsageError("what is covered is known only of specs that pass the type check")
     try:
@@ -113,7 +123,7 @@ def command(
             raise click.UsageError(
                 f"no scenario has '{name_part}' in its name" if name_part else "there are no scenarios"
             )
-        ran = suite.run_all(cases, None if no_wire else _player(cases))
+        ran = suite.run_all(cases, None if no_wire else _player(cases, listen))
     except SpecError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
@@ -123,17 +133,25 @@ def command(
     sys.exit(1 if failed or not all(each.is_complete for each in coverages) else 0)
 
 
-def _player(cases: Sequence[ScenarioCase]) -> Play | None:
+def _player(cases: Sequence[ScenarioCase], listen: Path | None) -> Play | None:
     if not any(case.scenario.play for case in cases):
+        if listen is not None:
+            raise click.UsageError("--listen: none of these scenarios is over the wire")
         return None
     import logging
 
     import structlog
 
     from adapters.scenario.wire import play_scenario  # sockets, audio: only where somebody plays
+    from adapters.settings.folders import unusable
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    return play_scenario
+    if listen is None:
+        return play_scenario
+    if complaint := unusable(listen):
+        raise click.UsageError(f"--listen {listen}: {complaint}")
+    listen.mkdir(parents=True, exist_ok=True)
+    return partial(play_scenario, listen=listen)
 
 
 def _print(ran: Ran, coverages: Sequence[Coverage], left_out: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from adapters.verify.run import (
 from fsm.language.spec import Spec
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
+from fsm.verify.exercise import NotExercised, not_exercised
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import unused_rows
 
@@ -205,7 +207,15 @@ def _print(request: SearchRequest, found: Verdicts) -> None:
         verdicts = found[spec.name]
         outcome = verdict_text.outcome(verdicts, len(options.limits(spec, world)))
         states, seconds = sum(v.states for v in verdicts), sum(v.seconds for v in verdicts)
-        click.echo(f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s)")
+        left_out = f"; not exercised: {missing}" if (missing := _not_exercised(spec, verdicts, request)) else ""
+        click.echo(f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s{left_out})")
+
+
+def _not_exercised(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> str:
+    """What a PASS says nothing of; of chosen scenes nobody expects to exercise all."""
+    if not verdicts or request.options.scenes:
+        return ""
+    return str(not_exercised(spec, verdicts))
 
 
 def _print_one(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None:
@@ -217,9 +227,18 @@ def _print_one(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None
         click.echo(f"{text}\n")
     if len(verdicts) > 1:
         _print_unused(spec, verdicts, full)
+        _print_not_exercised(not_exercised(spec, verdicts), full)
     in_vain = list(dict.fromkeys(name for v in verdicts for name in v.in_vain))
     if in_vain:
         click.echo("deadlines that fire and leave the wait as it is: " + ", ".join(in_vain) + "\n")
+
+
+def _print_not_exercised(found: NotExercised, full: bool) -> None:
+    if found.count:
+        click.echo(f"Not exercised: the verdict says nothing of these{'' if full else '; `--full` goes further'}")
+        for line in found.named():
+            click.echo(textwrap.fill(line, 118, initial_indent="  ", subsequent_indent="    "))
+        click.echo()
 
 
 def _print_unused(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None:
@@ -242,9 +261,15 @@ def _print_json(request: SearchRequest, found: Verdicts) -> None:
     printed = {
         "partial": request.progress.stopped,
         "verdicts": [_as_json(v) for verdicts in found.values() for v in verdicts],
+        "not_exercised": {spec.name: _not_exercised_json(spec, found[spec.name]) for spec in request.specs},
         "assumptions": {a.name: {"about": a.about, "evidence": a.evidence} for a in assumptions},
     }
     click.echo(json.dumps(printed, indent=2))
+
+
+def _not_exercised_json(spec: Spec, verdicts: Sequence[SceneVerdict]) -> dict[str, list[str]]:
+    found = not_exercised(spec, verdicts)
+    return {key: [str(each) for each in value] for key, value in attrs.asdict(found, recurse=False).items()}
 
 
 def _as_json(verdict: SceneVerdict) -> dict[str, object]:

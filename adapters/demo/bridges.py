@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from adapters.audio.recorder import Recorder
 from adapters.audio.tick import Ticker
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
+from adapters.demo.lines import HOST, LINES
 from adapters.demo.naive import NaiveBridge
 from adapters.demo.narrator import CallNarrator
 from adapters.demo.plan import TALK_KEY, DemoPlan
@@ -24,7 +26,11 @@ from adapters.logs import LogSettings
 from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.server.server import TurnspecServer
-from adapters.settings.config import Settings
+from adapters.settings.config import AgentSettings, Settings
+from adapters.settings.sections import DEFAULT_AGENT
+from adapters.settings.words import words_of
+from adapters.simulator.caller.caller import Dial
+from adapters.simulator.lines.audiosocket import dial_audiosocket
 from fsm.language.problem import NOWHERE
 from fsm.machine.machine import Step
 
@@ -37,7 +43,8 @@ class DemoBridge(Protocol):
     numbers: asyncio.Future[Numbers]
 
     @property
-    def port(self) -> int: ...
+    def dial(self) -> Dial:
+        """How it is called."""
 
     async def start(self) -> None: ...
 
@@ -52,17 +59,22 @@ class TurnspecBridge:
 
     def __init__(self, plan: DemoPlan, endpoint: Endpoint, folder: Path, narrator: CallNarrator) -> None:
         provider, call = plan.sides(endpoint, folder)
-        settings = Settings(
-            file="turnspec demo", spec=plan.spec, spec_digest=plan.spec_digest,
-            provider=provider, call=call, audiosocket=AudioSocketSettings(port=0), log=LogSettings(),
-            shutdown_s=5.0, tool_threads=4, listen_place=NOWHERE,
+        agent = AgentSettings(
+            name=DEFAULT_AGENT, numbers=(), spec=plan.spec, spec_digest=plan.spec_digest, provider=provider, call=call,
+            prompts=words_of(plan.spec).prompts,
         )  # fmt: skip
+        settings = Settings(
+            file="turnspec demo", agents=(agent,), audiosocket=AudioSocketSettings(port=0), log=LogSettings(),
+            shutdown_s=5.0, tool_threads=4, listen_place=NOWHERE, calls_place=NOWHERE,
+        )  # fmt: skip
+        self._line = LINES[plan.options.line]
+        settings = self._line.listening(settings)
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
         self._server = TurnspecServer(settings, lambda _call_id: [narrator, SummaryWaiter(self.numbers)])
 
     @property
-    def port(self) -> int:
-        return self._server.port
+    def dial(self) -> Dial:
+        return self._line.dial(self._server)
 
     async def start(self) -> None:
         await self._server.start()
@@ -105,8 +117,8 @@ class NaiveListener:
         self._bridge: NaiveBridge | None = None
 
     @property
-    def port(self) -> int:
-        return self._server.port
+    def dial(self) -> Dial:
+        return partial(dial_audiosocket, HOST, self._server.port)
 
     async def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

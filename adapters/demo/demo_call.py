@@ -19,10 +19,11 @@ import attrs
 
 from adapters.demo.bridges import DemoBridge, NaiveListener, Numbers, TurnspecBridge
 from adapters.demo.display_events import DisplayEvent, Show
+from adapters.demo.lines import LINES
 from adapters.demo.narrator import CallNarrator
 from adapters.demo.plan import TALK_KEY, DemoPlan
 from adapters.providers.realtime.endpoint import Endpoint, openai_endpoint
-from adapters.simulator.caller.caller import run_caller
+from adapters.simulator.caller.caller import run_call
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.providers.realtime.server import ProviderServer
@@ -94,8 +95,8 @@ class DemoCall:
         await bridge.start()
         self._bridge = bridge
         try:
-            report = await run_caller(
-                "127.0.0.1", bridge.port, self.plan.script, CallerSettings(), narrator.caller, call_id=self.plan.call_id
+            report = await run_call(
+                bridge.dial, self.plan.script, CallerSettings(), narrator.caller, call_id=self.plan.call_id
             )
             return await asyncio.wait_for(bridge.numbers, _SETTLE_S), report
         finally:
@@ -103,8 +104,9 @@ class DemoCall:
             await bridge.close()
 
     def _name_files(self) -> None:
+        call_id = LINES[self.plan.options.line].call_id(self.plan.call_id)
         for suffix, name in _NAMES.items():
-            made = self.folder / f"{self.plan.call_id}{suffix}"
+            made = self.folder / f"{call_id}{suffix}"
             if made.exists():
                 made.replace(self.folder / name)
 
@@ -138,7 +140,7 @@ async def run_demo(plan: DemoPlan, folder: Path, show: Show, *, naive: bool = Fa
     with _interruptible(calls, show) as is_interrupted:
         played = await asyncio.gather(*(call.play() for call in calls))
         was_interrupted = is_interrupted()
-        problems = problems_of(played[0], was_interrupted)
+        problems = problems_of(played[0], was_interrupted, own_script=plan.options.caller is not None)
     summary = _summary(plan, folder, played, problems)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return DemoOutcome(
@@ -150,16 +152,21 @@ async def run_demo(plan: DemoPlan, folder: Path, show: Show, *, naive: bool = Fa
     )
 
 
-def problems_of(played: PlayedCall, is_interrupted: bool = False) -> list[str]:
-    """What a healthy demo call is not; empty for one that is."""
+def problems_of(played: PlayedCall, is_interrupted: bool = False, *, own_script: bool = False) -> list[str]:
+    """What a healthy demo call is not; empty for one that is.
+
+    `own_script`: the caller is somebody's own, who may hang up on an answer, but waits for nothing in vain.
+    """
     numbers: Mapping[str, Any] = played.numbers
     causes: Mapping[str, int] = numbers["creates_by_cause"]
     found = []
     if is_interrupted:
         return ["the call was ended before its time (Ctrl-C)"]
-    if not numbers["turns"]:
+    if own_script:
+        found += [f"the caller waited in vain: step {note.step + 1}, {note.text}" for note in played.caller.notes]
+    elif not numbers["turns"]:
         found.append("the caller had no turn at all")
-    if numbers["answers"] != numbers["turns"]:
+    if numbers["answers"] != numbers["turns"] and not own_script:
         found.append(f"not one answer per turn: {numbers['answers']} answers, {numbers['turns']} turns")
     if numbers["rejections"]:
         found.append(f"rejected by the provider: {counted(numbers['rejections_by_cause'])}")
@@ -184,6 +191,7 @@ def _summary(plan: DemoPlan, folder: Path, played: list[PlayedCall], problems: l
         "controller": "naive" if len(played) > 1 else "turnspec",
         "spec": plan.spec.name,
         "provider": plan.options.provider,
+        "line": plan.options.line,
         "format": plan.options.audio_format,
         "seed": plan.options.seed,
         "healthy": not problems,

@@ -48,7 +48,7 @@ class Flags:
 
 
 @attrs.define
-class Counts:
+class NaiveCounts:
     """The same figures as adapters.call.summary counts for turnspec."""
 
     turns: int = 0
@@ -82,7 +82,7 @@ class NaiveBridge:
         self._transcoder = Transcoder(provider.audio_in, provider.audio_out, leg.rate_hz)
         self._playout = Playout(self._on_playout, rate_hz=leg.rate_hz)
         self._flags = Flags()
-        self._counts = Counts()
+        self._counts = NaiveCounts()
         self._unsent: asyncio.Queue[bytes] = asyncio.Queue(_UNSENT_FRAMES)
         self._gone = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -97,7 +97,7 @@ class NaiveBridge:
     async def run(self) -> dict[str, object]:
         """One call; returns when the caller or the provider has left and nothing runs any more."""
         self._leg.listen(self)
-        self._leg.play_from(self._next_frame)
+        self._leg.play_from(self)
         endpoint = self._provider.endpoint
         try:
             async with connect(endpoint.url, additional_headers=dict(endpoint.headers), compression=None) as ws:
@@ -153,7 +153,10 @@ class NaiveBridge:
         self._send_event({"type": "conversation.item.create", "item": item})
         self._ask("keys")
 
-    def _next_frame(self) -> bytes | None:
+    def tick(self) -> None:
+        """Its playout counts time in frames."""
+
+    def pull(self) -> bytes | None:
         frame = self._playout.pull()
         self._recorder.tick(frame)
         return frame

@@ -14,15 +14,23 @@ from random import Random
 from typing import Final, Literal, TypeAlias
 
 import attrs
+import yaml
 
 from adapters.call.settings import CallSettings
-from adapters.demo.script import CallerPatience, demo_script, read_turns
+from adapters.demo.script import CallerPatience, demo_script, read_turns, spoken_texts
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.compat import incompatibilities
-from adapters.simulator.caller.script import Script
-from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, ScenarioError, load_scenario
+from adapters.settings.words import unsaid, words_of
+from adapters.simulator.caller.script import Script, load_script
+from adapters.simulator.caller.voice import load_utterances
+from adapters.simulator.providers.realtime.provider_scenario import (
+    ProviderScenario,
+    ScenarioError,
+    UserTurn,
+    load_scenario,
+)
 from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
 from adapters.specs import display_path, load_file, load_spec, spec_path
 from adapters.tools import Tool
@@ -53,10 +61,14 @@ class DemoOptions:
     """What was asked for on the command line."""
 
     spec: str = "server_vad"
+    caller: Path | None = None
+    """A script instead of the demo's own turns."""
     scenario: str | None = None
     provider: Literal["simulated", "openai"] = "simulated"
     audio_format: str = "pcmu"
     seed: int = 1
+    line: str = "audiosocket"
+    """One of adapters.demo.lines.LINES."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +95,8 @@ class DemoPlan:
         tools = demo_tools(Random(self.options.seed))
         session = attrs.evolve(self.session, tools=[tool.definition for tool in tools.values()])
         call = CallSettings(
-            greeting=GREETING, talk_key=TALK_KEY, tools=tools, journal_dir=folder, recording_dir=folder
+            greeting=GREETING, talk_key=TALK_KEY, tools=tools, journal_dir=folder, recording_dir=folder,
+            say=words_of(self.spec).say,
         )  # fmt: skip
         return RealtimeProvider(endpoint=endpoint, session=session), call
 
@@ -101,15 +114,16 @@ def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSp
         for turn in turns
     )
     patience = CallerPatience(speaking_ms=20_000, pause_ms=1_000, more_ms=8_000) if real else CallerPatience()
+    script = None if options.caller is None else _script(options.caller)
     return DemoPlan(
         options=options,
         spec=spec,
         spec_digest=spec_digest,
         session=_session(options, environment, detection),
-        scenario=_scenario(options.scenario, random),
+        scenario=_scenario(options.scenario, random, () if script is None else spoken_texts(script)),
         simulated=ProviderSettings(seed=options.seed),
         endpoint=_openai(environment) if real else None,
-        script=demo_script(turns, patience, TALK_KEY if detection.manual else None),
+        script=script or demo_script(turns, patience, TALK_KEY if detection.manual else None),
         call_id=uuid.UUID(int=random.getrandbits(128), version=4),
     )
 
@@ -123,9 +137,19 @@ def read_spec(name: str) -> tuple[Spec, str]:
         return load_spec(name).spec, ""  # reports what is wrong
     spec = loaded.spec
     complaints = list(incompatibilities(spec, has_greeting=True, place=Place(display_path(path), 1, 1)))
+    complaints += unsaid(spec, words_of(spec))
     if complaints:
         raise SpecError(complaints)
     return spec, digest(texts)
+
+
+def _script(path: Path) -> Script:
+    try:
+        script = load_script(yaml.safe_load(path.read_text(encoding="utf-8")), path.parent)
+        load_utterances(script, 8_000)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise PlanError(f"{path}: {error}") from None
+    return script
 
 
 def fault_names() -> list[str]:
@@ -133,16 +157,30 @@ def fault_names() -> list[str]:
     return sorted(path.stem for path in FAULTS.glob("*.yaml"))
 
 
-def _scenario(given: str | None, random: Random) -> ProviderScenario:
-    """A scenario file with nothing but faults and latency strikes the demo's own conversation."""
+def scenario_path(given: str | Path) -> Path:
+    """A bundled fault scenario by its name, else a file. ScenarioError: it looks like a name and is none."""
+    if str(given) in fault_names():
+        return FAULTS / f"{given}.yaml"
+    path = Path(given)
+    if not path.suffix and not path.exists():
+        raise ScenarioError(f"no scenario and no file is called '{given}'; bundled: {', '.join(fault_names())}")
+    return path
+
+
+def _scenario(given: str | None, random: Random, user_turns: tuple[str, ...]) -> ProviderScenario:
+    """A scenario file with nothing but faults and latency strikes the demo's own conversation.
+
+    `user_turns`: what an own caller says, in order; without any it is the demo's own caller.
+    """
     try:
         base = load_scenario(HERE / "call.yaml")
         latency = (base.latency or Latency()).scaled(random.uniform(0.95, 1.05))
         base = attrs.evolve(base, latency=attrs.evolve(latency, pace=(base.latency or Latency()).pace))
+        if user_turns:
+            base = attrs.evolve(base, user_turns=tuple(UserTurn(text=text) for text in user_turns))
         if given is None:
             return base
-        path = FAULTS / f"{given}.yaml" if given in fault_names() else Path(given)
-        found = load_scenario(path)
+        found = load_scenario(scenario_path(given))
     except ScenarioError as error:
         raise PlanError(str(error)) from None
     if found.responses or found.user_turns:

@@ -21,7 +21,7 @@ from adapters.simulator.caller.script import (
     WaitAgentSpeaking,
     WaitMs,
 )
-from adapters.simulator.speech.library import wav_path
+from adapters.simulator.speech.library import lines, wav_path
 
 FILE: Final = Path(__file__).with_name("caller.yaml")
 
@@ -50,6 +50,13 @@ def read_turns(path: Path = FILE) -> tuple[DemoTurn, ...]:
     """The turns of caller.yaml."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     return cattrs.Converter(forbid_extra_keys=True).structure(document["turns"], tuple[DemoTurn, ...])
+
+
+def spoken_texts(script: Script) -> tuple[str, ...]:
+    """What each spoken step says: the words of a bundled line, the name of another recording."""
+    texts = {wav_path(name): line.text for name, line in lines().items()}
+    files = [step.file for step in script.steps if isinstance(step, Say | Interrupt)]
+    return tuple(texts.get(file, file.stem) for file in files)
 
 
 def demo_script(turns: tuple[DemoTurn, ...], patience: CallerPatience, talk_key: str | None = None) -> Script:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.demo.demo_call import DemoOutcome, PlayedCall, counted
+from adapters.demo.lines import LINES, DemoLine
 from adapters.demo.plan import TALK_KEY, DemoPlan
 from adapters.specs import BUNDLED, display_path, spec_path
 
@@ -31,10 +32,10 @@ def in_words(played: PlayedCall) -> list[str]:
     ]
 
 
-def remarks(played: PlayedCall) -> list[str]:
+def remarks(played: PlayedCall, line: DemoLine) -> list[str]:
     """What is nobody's fault here and may be heard all the same."""
     stalled_ms = played.caller.pacing.gap_max_ms
-    if stalled_ms < STALL_MS:
+    if not line.is_paced or stalled_ms < STALL_MS:
         return []
     return [f"this machine was busy: up to {stalled_ms:.0f} ms without a frame, so the recording may have holes"]
 
@@ -75,7 +76,9 @@ def show_beginning(console: Console, plan: DemoPlan, folder: Path, naive: bool, 
     controller = "a controller made of flags" if naive else f"spec {plan.spec.name}"
     provider = "OpenAI" if plan.endpoint is not None else "simulated provider"
     console.print(
-        Text("turnspec demo", "bold").append(f" · {controller} · {provider} · {plan.options.audio_format}", "dim")
+        Text("turnspec demo", "bold").append(
+            f" · {controller} · {provider} · {plan.options.line} · {plan.options.audio_format}", "dim"
+        )
     )
     console.print(f"A real call over loopback sockets, in real time: {about}. Ctrl-C hangs up.", soft_wrap=True)
     if plan.scenario.description and plan.options.scenario:
@@ -106,7 +109,7 @@ def show_ending(
     elif outcome is not None:
         who = "turnspec is healthy" if outcome.naive is not None else "Healthy"
         console.print(f"{who}: one answer per turn, nothing rejected, no underrun.", style="bold green")
-    for remark in remarks(outcome.turnspec) if outcome is not None else ():
+    for remark in remarks(outcome.turnspec, LINES[plan.options.line]) if outcome is not None else ():
         console.print(f"Note: {remark}.", style="yellow")
     _show_files(console, folder)
     _show_next(console, plan, folder, outcome, program)

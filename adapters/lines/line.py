@@ -1,16 +1,42 @@
 """The seam of the lines: what a call needs of a telephone line, and what it hears from it. Never which line it is.
 
-A line paces: it asks for one frame per 20 ms, whatever happens, and a frame that is not there is silence. Both
-protocols are called in the loop's callbacks, without an await per frame.
+Where the peer queues nothing, exactly one frame leaves in each 20 ms. Where it plays by its own clock, a little more is
+under way (`lead_ms`), and the line knows by the peer's marks how much of it has been played. All of it is called in the
+loop's callbacks, without an await per frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
 
-FrameSource: TypeAlias = Callable[[], bytes | None]
-"""Called once per 20 ms: one frame of PCM at the leg's rate, or None for silence."""
+import attrs
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@attrs.frozen
+class CallData:
+    """What a line says about a call when it begins; "" where it does not say it."""
+
+    caller_id: str = ""
+    dialled: str = ""
+    variables: Mapping[str, str] = _NOTHING
+    """Whatever else it says: channel variables, custom parameters."""
+
+
+NO_DATA: Final = CallData()
+
+
+class AudioSource(Protocol):
+    """What a call says to the caller. A source that raises is logged; what it did not give is silence."""
+
+    def tick(self) -> None:
+        """20 ms begin. Exactly once for each 20 ms, before the frames that leave in them."""
+
+    def pull(self) -> bytes | None:
+        """The next 20 ms of PCM at the leg's rate, or None: there is nothing to say, the caller hears silence."""
 
 
 class LegListener(Protocol):
@@ -30,18 +56,40 @@ class CallLeg(Protocol):
     """The caller's leg of one call."""
 
     @property
+    def call_id(self) -> str:
+        """The id by which both sides know the call: a UUID."""
+
+    @property
+    def data(self) -> CallData:
+        """What the line said when the call began; it does not change."""
+
+    @property
     def rate_hz(self) -> int:
-        """Of the frames a source gives."""
+        """Of the frames a source gives; it does not change once there is a call."""
+
+    @property
+    def keeps_lead(self) -> bool:
+        """The peer plays by its own clock: what was pulled is heard `lead_ms` later. Else it is heard as it leaves."""
+
+    @property
+    def lead_ms(self) -> int:
+        """How much of what was pulled has not been played yet; never less than the truth. 0 unless `keeps_lead`."""
 
     @property
     def frames_unsent(self) -> int:
         """Frames that were due and did not leave."""
 
-    def play_from(self, source: FrameSource | None) -> None:
+    def play_from(self, source: AudioSource | None) -> None:
         """From the next tick on every frame is asked of `source` (None: silence)."""
 
     def listen(self, listener: LegListener) -> None:
         """Replaces the listener; it hears first what came before there was one (bounded)."""
+
+    def flush(self) -> None:
+        """What is under way is not to be played: the caller interrupts. Nothing to do where there is no lead."""
+
+    def refuse(self, reason: str) -> None:
+        """This call is not taken: said so that the telephone goes on elsewhere, and logged with the reason."""
 
     async def hang_up(self) -> None:
         """The polite end, after which the dialplan goes on; returns when the line is gone."""

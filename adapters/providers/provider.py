@@ -7,7 +7,7 @@ turn is said by the vocabulary of the spec (fsm.machine.wire), not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Protocol, TypeAlias
 
 import attrs
@@ -252,6 +252,9 @@ class Provider(Protocol):
     @property
     def audio_out(self) -> AudioFormat:
         """Of what it sends."""
+
+    def with_words(self, fill: Callable[[str], str]) -> Provider:
+        """The same for one call, whose words are filled into what the model is told."""
 
     def warm_up(self) -> None:
         """Does what would hold the loop in the first call."""

@@ -109,9 +109,11 @@ class Suite:
             loaded = load_spec(name, typestate=self.typestate)
             if self.typestate:
                 from adapters.settings.compat import unexecutable  # sockets, audio: not for the help of a command
+                from adapters.settings.words import unsaid
 
                 problems = Problems()
                 problems.extend(unexecutable(loaded.spec))
+                problems.extend(unsaid(loaded.spec))
                 problems.raise_if_any()
             self.specs[name] = loaded
         return self.specs[name]

@@ -7,10 +7,10 @@ Half a minute of a call takes a second or two, and every run gives the same time
 from __future__ import annotations
 
 import asyncio
-import operator
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +31,26 @@ from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
+from adapters.scenario.interruptions import interruption_numbers
+from adapters.settings.words import Words, unsaid, words_of
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, Script, load_script, load_telephone
 from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ScenarioError, parse_scenario
 from adapters.tools import Tool
 from adapters.virtual_time import VirtualTimeLoop
-from fsm.language.problem import Problem, SpecError
+from fsm.language.problem import Problem, Problems, SpecError
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step, TurnSpecMachine
-from fsm.scenario.runner import Failure, Mismatch, Result, shown_effect
-from fsm.scenario.scenario import Scenario, WirePlay, fits
+from fsm.scenario.expectation import Mismatch, deadline_mismatches, number_mismatches
+from fsm.scenario.runner import Failure, Result, shown_effect
+from fsm.scenario.scenario import Scenario, WirePlay
 
 MODEL = "gpt-realtime"
 TOOL_DEADLINE_MS = 20_000
+LINE_HZ = 8_000
 MAX_CALL_S = 600.0  # of virtual time: a scenario that does not end has failed
-_BOUND = re.compile(r"^(<=|<|>=|>)\s*(\d+(?:\.\d+)?)$")
-_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_NO_LETTER = re.compile(r"[^a-z0-9]+")
 
 
 @attrs.frozen
@@ -59,6 +62,7 @@ class PreparedCall:
     provider: ProviderScenario
     session: SessionSettings
     call: CallSettings
+    prompts: Mapping[str, bytes]
 
 
 @attrs.define
@@ -93,17 +97,38 @@ def prepared_call(scenario: Scenario, spec: Spec, folder: Path) -> PreparedCall:
         telephone = load_telephone(caller.pop("telephone", {}), keep_audio=False)
         script = load_script(caller, folder)
         provider = parse_scenario(yaml.safe_dump(_plain(play.provider)), folder / scenario.place.file)
+        if script.expect or provider.expect:
+            raise ValueError("'expect' stands beside 'caller' and 'provider' here, and not in them")
         tools = {name: _tool(name, value) for name, value in play.tools.items()}
         session = dict(play.session)
-        call = _call_settings(session, tools, scenario.talk_key or "*")
+        words = _words(spec, session, folder)
+        call = attrs.evolve(_call_settings(session, tools, scenario.talk_key or "*"), say=words.say)
         turns = session.pop("turn_detection", None)
         chosen = SessionSettings(
             model=MODEL, tools=[tool.definition for tool in tools.values()] or None,
             turn_detection=_turn_detection(spec, turns), **session,  # type: ignore[arg-type]
         )  # fmt: skip
-    except (ValueError, TypeError, ScenarioError) as error:
+        problems = Problems()
+        problems.extend(unsaid(spec, words))
+        problems.raise_if_any()
+        prompts = load_prompts(LINE_HZ, words.prompts)
+    except (ValueError, TypeError, OSError, ScenarioError) as error:
         raise SpecError([Problem(scenario.place, "simulator", f"'{scenario.name}': {error}")]) from None
-    return PreparedCall(script, telephone, provider, chosen, call)
+    return PreparedCall(script, telephone, provider, chosen, call, prompts)
+
+
+def _words(spec: Spec, session: dict[str, object], folder: Path) -> Words:
+    """Takes from what a scenario says of the session what a configuration would say of the spec's own words."""
+    given = {}
+    for kind in ("prompts", "say"):
+        value = session.pop(kind, {})
+        if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value.values()):
+            raise ValueError(f"session.{kind}: names, each with a text, are expected")
+        unknown = [name for name in value if name not in getattr(spec, kind)]
+        if unknown:
+            raise ValueError(f"session.{kind}: {spec.name} names no '{unknown[0]}'")
+        given[kind] = {str(name): str(text) for name, text in value.items()}
+    return words_of(spec, {name: folder / text for name, text in given["prompts"].items()}, given["say"])
 
 
 def _call_settings(session: dict[str, object], tools: Mapping[str, Tool], talk_key: str) -> CallSettings:
@@ -143,16 +168,23 @@ def _turn_detection(spec: Spec, given: object) -> Mapping[str, object] | Unset |
     return {"type": "server_vad", **values, **needs} if needs or values else UNSET
 
 
-def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) -> Result:
-    """Plays a scenario `over: wire` on a loop of its own, in virtual time. Raises SpecError as `prepared_call` does."""
+def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path, listen: Path | None = None) -> Result:
+    """Plays a scenario `over: wire` on a loop of its own, in virtual time. Raises SpecError as `prepared_call` does.
+
+    `listen`: the folder that gets its recording, SPEC-NAME.wav.
+    """
     assert scenario.play is not None
     prepared = prepared_call(scenario, machine.spec, folder)
+    if listen is not None:
+        prepared = attrs.evolve(prepared, call=attrs.evolve(prepared.call, recording_dir=listen))
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         try:
             played = runner.run(asyncio.wait_for(_call(machine, prepared), MAX_CALL_S))
         except TimeoutError:
             mismatch = Mismatch("the call", f"an end within {MAX_CALL_S:.0f} s", "still running")
             return Result(scenario, machine.spec.name, (), Failure(scenario.place, "over: wire", (mismatch,)))
+    if listen is not None:
+        (listen / f"{played.caller.call_id}.wav").replace(listen / recording_name(machine.spec.name, scenario.name))
     mismatches = _mismatches(scenario.play, played)
     steps = tuple(step for _, step in played.steps)
     failure = None
@@ -160,6 +192,11 @@ def play_scenario(machine: TurnSpecMachine, scenario: Scenario, folder: Path) ->
         place = mismatches[0].place or scenario.place
         failure = Failure(place, "over: wire", tuple(mismatches), (), tuple(_story(played)))
     return Result(scenario, machine.spec.name, steps, failure)
+
+
+def recording_name(spec: str, scenario: str) -> str:
+    """Of the file that `listen` is given."""
+    return f"{spec}-{_NO_LETTER.sub('-', scenario.lower()).strip('-')[:80]}.wav"
 
 
 async def _call(machine: TurnSpecMachine, prepared: PreparedCall) -> _Played:
@@ -171,7 +208,7 @@ async def _call(machine: TurnSpecMachine, prepared: PreparedCall) -> _Played:
             endpoint = openai_endpoint(MODEL, "sk-test", base_url=realtime.url, dialect=realtime.settings.dialect)
             provider = RealtimeProvider(endpoint=endpoint, session=prepared.session)
             recordings, ticker = FileWriterThread(), Ticker()
-            shared = CallServices(machine, provider, prepared.call, load_prompts(8000), threads, recordings)
+            shared = CallServices(machine, provider, prepared.call, prepared.prompts, threads, recordings)
 
             async def on_call(connection: Connection) -> None:
                 summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())
@@ -180,7 +217,8 @@ async def _call(machine: TurnSpecMachine, prepared: PreparedCall) -> _Played:
             ticker.close()
             recordings.close()
     summary = summaries[0]
-    return _Played(watcher.steps, summary.as_json(), tuple(summary.states), report)
+    numbers = {**summary.as_json(), **interruption_numbers(watcher.steps, report)}
+    return _Played(watcher.steps, numbers, tuple(summary.states), report)
 
 
 async def _with_server(
@@ -207,21 +245,9 @@ def _mismatches(play: WirePlay, played: _Played) -> list[Mismatch]:
         what = "states" if play.exact_states else "states in order"
         found.append(Mismatch(what, " ".join(play.states), " ".join(played.states), at("states")))
     for name, wanted in play.summary.items():
-        if name not in played.summary:
-            known = f"no such number; there are {', '.join(played.summary)}"
-            found.append(Mismatch(name, str(wanted), known, at(name)))
-        elif not _number_fits(wanted, played.summary[name]):
-            found.append(Mismatch(name, str(wanted), str(played.summary[name]), at(name)))
+        found += number_mismatches(name, wanted, played.summary, at(name))
     for deadline in play.deadlines:
-        anchors = _times(played, deadline.of)
-        if not anchors:
-            found.append(Mismatch(deadline.of, "at least once", "never", deadline.place))
-        for at_ms in anchors:
-            later = [t - at_ms for t in _times(played, deadline.comes) if t >= at_ms]
-            if not later or later[0] > deadline.within_ms:
-                actual = f"after {later[0]} ms" if later else "never"
-                what = f"{deadline.comes} after {deadline.of} at {at_ms} ms"
-                found.append(Mismatch(what, f"within {deadline.within_ms} ms", actual, deadline.place))
+        found += deadline_mismatches(deadline, partial(_times, played))
     return found
 
 
@@ -230,14 +256,6 @@ def _states_fit(play: WirePlay, states: Sequence[str]) -> bool:
         return play.states == tuple(states)
     rest = iter(states)
     return all(any(wanted == state for state in rest) for wanted in play.states)
-
-
-def _number_fits(wanted: object, actual: object) -> bool:
-    """Equal, or within a bound written as a text: `"< 2000"`."""
-    bound = _BOUND.match(wanted) if isinstance(wanted, str) else None
-    if bound is None or not isinstance(actual, int | float):
-        return fits(wanted, actual)
-    return bool(_SIGNS[bound.group(1)](actual, float(bound.group(2))))
 
 
 def _times(played: _Played, name: str) -> list[int]:

@@ -9,6 +9,7 @@ from adapters.call.executor import Executor
 from adapters.providers.realtime.protocol import ENCODERS
 from fsm.language.problem import Place, Problem, suggestion
 from fsm.language.spec import Spec
+from fsm.language.vocabulary import APPLICATION
 
 ENDINGS: Final = ("caller.hung_up", "operator.hang_up_requested")
 """Without these a call would never be over."""
@@ -34,6 +35,11 @@ def unexecutable(spec: Spec) -> Iterator[Problem]:
         if word.recipe != "plain" and word.to == "local" and not word.args:
             continue  # what changes the ledger alone is made and never executed
         known = (*ENCODERS, *Executor.LOCAL)
+        if word.to == APPLICATION:
+            if name in known:
+                message = f"the effect '{name}' is one of ours: it cannot be for the application"
+                yield Problem(word.place, "spec-fit", message, "choose another name")
+            continue
         if name in known:
             continue
         who = "the provider's protocol has no encoder for it" if word.to == "provider" else "no local action does it"

@@ -5,39 +5,78 @@ The file is structured as sections.py says; here is what its keys mean together,
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
+from adapters.audio.prompt import NAMES as PROMPT_NAMES
 from adapters.call.settings import CallLimits, CallSettings
-from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.call_tools import end_call_tool, transfer_call_tool
+from adapters.control.settings import ControlSettings
+from adapters.lines.audiosocket.settings import RATES_HZ, AudioSocketSettings
+from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
+from adapters.lines.twilio.settings import TwilioSettings
+from adapters.lines.twilio.twiml import DialTarget
 from adapters.logs import LogSettings, Redactor
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
+from adapters.settings.agents import agent_files, warn_of_places
+from adapters.settings.chan_websocket import read_chan_websocket
+from adapters.settings.cluster import ClusterSettings, read_cluster
 from adapters.settings.compat import incompatibilities
+from adapters.settings.control import control_settings
+from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
+from adapters.settings.http import HttpSettings, read_http
 from adapters.settings.provider import ProviderReader, is_loopback
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import ConfigFile, LimitsSection, ListenSection, ToolSection
-from adapters.specs import BUNDLED, display_path, load_file, spec_hint, spec_path
-from adapters.tools import Tool
+from adapters.settings.sections import ConfigFile, JournalSection, LimitsSection, ListenSection, ToolSection
+from adapters.settings.serve import ServeSettings, read_serve
+from adapters.settings.twilio import read_dials, read_twilio
+from adapters.settings.words import unsaid, warn_of_names, words_of
+from adapters.specs import BUNDLED, Texts, display_path, load_file, spec_hint, spec_path
+from adapters.tool_processes import MOST
+from adapters.tools import Tool, ToolProcess, call_parameter
 from fsm.journal.journal import digest
+from fsm.journal.scrub import Scrubber, scrub
+from fsm.language.loader import Loaded
 from fsm.language.problem import Place, Problem, Problems, SpecError, suggestion
 from fsm.language.spec import Spec
 from fsm.language.yaml_nodes import Node, read
 
+Load: TypeAlias = Callable[[Path], tuple[Loaded, tuple[str, ...]]]
+
 _MAX_CHARS: Final = 1_000_000
-_BEGINS_ODDLY: Final = re.compile(r"[:\-,\[{]\s*[*&%@`]")
 _SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 _HANG_UP_MARGIN_S: Final = 3.0
+_EVENT_VALUES: Final = 5_000
+"""Of one event, in a journal; a session with fifty tools has a thousand."""
+_LIMITS_OF_DEADLINES: Final = ("connect_s",)
+"""The keys of `limits:` that a deadline of a spec may be set by."""
+
+
+@attrs.frozen(kw_only=True)
+class AgentSettings:
+    """What a call of one agent needs."""
+
+    name: str
+    numbers: tuple[str, ...]
+    """Dialled numbers that are its own."""
+    spec: Spec
+    spec_digest: str
+    """As fsm.journal.journal.digest makes it: which text of the spec a journal belongs to."""
+    provider: RealtimeProvider
+    call: CallSettings
+    prompts: Mapping[str, Path]
+    """Recordings in place of ours, by name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,26 +84,74 @@ class Settings:
     """All that a server needs. Printing it shows no secret; `secrets` are for logs.Redactor alone."""
 
     file: str
-    spec: Spec
-    spec_digest: str
-    """As fsm.journal.journal.digest makes it: which text of the spec a journal belongs to."""
-    provider: RealtimeProvider
-    call: CallSettings
+    agents: tuple[AgentSettings, ...]
+    """The default one first: the file without its `agents:`."""
     audiosocket: AudioSocketSettings
+    chan_websocket: ChanWebSocketSettings | None = None
+    """None: nothing listens for Asterisk's WebSockets."""
+    twilio: TwilioSettings | None = None
+    """None: nothing listens for Twilio."""
+    http: HttpSettings | None = None
+    """None: there is no door."""
+    cluster: ClusterSettings | None = None
+    """None: what is known of calls is known to this process alone."""
+    dials: Mapping[str, DialTarget] = attrs.field(factory=dict)
+    """Whom Twilio rings, by the key of a transfer."""
+    control: ControlSettings = attrs.field(factory=ControlSettings)
     log: LogSettings
     shutdown_s: float
     """How long live calls may take to end politely when the server is asked to stop."""
+    notice_s: float = 0.0
+    """How long before that a balancer is told, at most, and calls go on."""
     tool_threads: int
+    tool_processes: int = MOST
+    scrubber: Scrubber = scrub
+    """What a journal hides."""
+    journal_keep_days: float | None = None
+    recording_keep_days: float | None = None
+    serve: ServeSettings = attrs.field(factory=ServeSettings)
+    loop_lag_s: float | None = None
+    """How late the loop may be before further calls are turned away; None: however late."""
+    texts: Mapping[str, str] = attrs.field(factory=dict, repr=False, eq=False)
+    """The file and its specs as they were read, by absolute path: for `load_settings` in another process."""
     listen_place: Place
     """Where the address to listen on was written, for an error about it."""
+    calls_place: Place
+    """Where it was written how many calls there may be."""
     warnings: tuple[Problem, ...] = ()
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 
+    @property
+    def spec(self) -> Spec:
+        """Of the default agent."""
+        return self.agents[0].spec
 
-def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """Reads and checks a configuration file, its spec and its tools. Raises SpecError with every problem, no secret."""
+    @property
+    def spec_digest(self) -> str:
+        """Of the default agent."""
+        return self.agents[0].spec_digest
+
+    @property
+    def provider(self) -> RealtimeProvider:
+        """Of the default agent."""
+        return self.agents[0].provider
+
+    @property
+    def call(self) -> CallSettings:
+        """Of the default agent."""
+        return self.agents[0].call
+
+
+def load_settings(
+    path: Path, environment: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None
+) -> Settings:
+    """Reads and checks a configuration file, its spec and its tools. Raises SpecError with every problem, no secret.
+
+    `given`: the `texts` of settings that were read before, in place of the files.
+    """
+    texts = Texts(given)
     reader = SettingsReader(Problems(), os.environ if environment is None else environment, path.resolve().parent)
-    text = _text(path)
+    text = _text(path, texts)
     settings = None
     try:
         root = read(text, display_path(path), reader.problems)
@@ -73,46 +160,105 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
         else:
             if str(reader.folder) not in sys.path:
                 sys.path.append(str(reader.folder))  # of tools; last: a file beside the configuration hides no module
-            settings = _settings(reader, reader.read(root, ConfigFile))
+            settings = _settings(reader, reader.read(root, ConfigFile), texts)
     except SpecError as error:
         reader.problems.adopt(SpecError(_explained(each, text) for each in error.problems))
     secrets = _secrets(reader)
-    found = tuple(_without_secrets(problem, Redactor(secrets)) for problem in reader.problems)
+    once = dict.fromkeys(reader.problems)  # what several agents share is wrong once
+    found = tuple(_without_secrets(problem, Redactor(secrets)) for problem in once)
     if settings is None or reader.problems.errors:
         raise SpecError(found)
-    return attrs.evolve(settings, warnings=found, secrets=secrets)
+    return attrs.evolve(settings, warnings=found, secrets=secrets, texts=texts.read_so_far)
 
 
-def _settings(reader: SettingsReader, config: ConfigFile) -> Settings | None:
+def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Settings | None:
     """None where a problem was found that leaves none."""
-    spec, spec_digest = _spec(reader, config)
-    tools = _tools(reader, config.tools)
+    read = functools.partial(load_file, typestate=texts.is_on_disk, on_disk=texts)
+    load = functools.cache(read)  # agents may share a spec
+    agents = [_agent(reader, load, *each) for each in agent_files(reader, config)]
+    specs = {each.name: each.spec for each in agents if each is not None}
+    warn_of_names(reader, config, specs)
+    check_effect_names(reader, config, specs.values())
+    channels, twilio = read_chan_websocket(reader, config), read_twilio(reader, config)
+    _warn_of_open_port(reader, config.listen)
+    control = control_settings(reader, config)
+    dials = read_dials(reader, config)
+    http, cluster, serve = read_http(reader, config), read_cluster(reader, config), read_serve(reader, config)
+    known = tuple(each for each in agents if each is not None)
+    if len(known) < len(agents):
+        return None
+    limits = config.limits
+    return Settings(
+        file=config.written.place.file,
+        agents=known,
+        audiosocket=_audiosocket(config.listen, limits),
+        chan_websocket=channels,
+        twilio=twilio,
+        http=http,
+        serve=serve,
+        loop_lag_s=limits.loop_lag_ms / 1000,
+        cluster=cluster,
+        dials=dials,
+        control=control,
+        log=LogSettings(format=config.log.format, level=config.log.level, wire=config.log.wire),
+        shutdown_s=limits.shutdown_s,
+        notice_s=limits.notice_s,
+        tool_threads=limits.tool_threads,
+        tool_processes=limits.tool_processes,
+        scrubber=_scrubber(config.journal),
+        journal_keep_days=config.journal.keep_days,
+        recording_keep_days=config.recording.keep_days,
+        listen_place=config.listen.written.place_of("audiosocket"),
+        calls_place=limits.written.place_of("calls"),
+    )
+
+
+def _audiosocket(listen: ListenSection, limits: LimitsSection) -> AudioSocketSettings:
+    host, port = listen.audiosocket
+    return AudioSocketSettings(
+        host=host,
+        port=port,
+        allowed_peers=listen.allow,
+        rates_hz=listen.rates or RATES_HZ,
+        refuse=listen.refuse,
+        max_connections=limits.calls,
+        max_unidentified=limits.unidentified,
+        max_calls_per_peer=limits.calls_per_peer,
+        handshake_deadline_s=limits.handshake_s,
+        hang_up_deadline_s=limits.hang_up_s,
+    )
+
+
+def _scrubber(journal: JournalSection) -> Scrubber:
+    return Scrubber(
+        keys=frozenset(key.lower() for key in journal.hide_keys),
+        patterns=journal.hide_patterns,
+        longest=journal.text_chars,
+        most=_EVENT_VALUES,
+    )
+
+
+def _agent(
+    reader: SettingsReader, load: Load, name: str, numbers: tuple[str, ...], config: ConfigFile
+) -> AgentSettings | None:
+    """None where a problem was found that leaves none."""
+    spec, spec_digest = _spec(reader, load, config)
+    tools = _tools(reader, config.tools) | _call_tools(reader, config)
     provider = ProviderReader(reader, config.provider).read(spec, list(tools.values()))
     turns = _turns(reader, config.turns, spec) if spec is not None else {}
-    _warn_of_open_port(reader, config.listen)
+    spec = _with_limits(reader, config.limits, spec) if spec is not None else None
+    warn_of_places(reader, config)
     if spec is None or provider is None:
         return None
     _warn_of_short_hold(reader, config.limits, provider[1])
-    limits, (host, port) = config.limits, config.listen.audiosocket
-    return Settings(
-        file=config.written.place.file,
-        spec=spec,
-        spec_digest=spec_digest,
-        provider=_provider(config, *provider),
-        call=_call(config, tools, turns),
-        audiosocket=AudioSocketSettings(
-            host=host,
-            port=port,
-            allowed_peers=config.listen.allow,
-            max_connections=limits.calls,
-            handshake_deadline_s=limits.handshake_s,
-            hang_up_deadline_s=limits.hang_up_s,
-        ),
-        log=LogSettings(format=config.log.format, level=config.log.level, wire=config.log.wire),
-        shutdown_s=limits.shutdown_s,
-        tool_threads=limits.tool_threads,
-        listen_place=config.listen.written.place_of("audiosocket"),
-    )
+    ours = {name: path for name in PROMPT_NAMES if (path := getattr(config.prompts, name)) is not None}
+    words = words_of(spec, ours | dict(config.prompts.more), config.say)
+    reader.problems.extend(unsaid(spec, words))
+    return AgentSettings(
+        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=_provider(config, spec, *provider),
+        call=attrs.evolve(_call(config, tools, turns), say=words.say, effects=read_effects(reader, config, spec)),
+        prompts=words.prompts,
+    )  # fmt: skip
 
 
 def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str]) -> CallSettings:
@@ -155,24 +301,40 @@ def _turns(reader: SettingsReader, node: Node | None, spec: Spec) -> dict[str, s
     return chosen
 
 
-def _provider(config: ConfigFile, endpoint: Endpoint, session: SessionSettings) -> RealtimeProvider:
+def _with_limits(reader: SettingsReader, limits: LimitsSection, spec: Spec) -> Spec:
+    """The spec with the operator's limits as its deadlines (`setting:` of a deadline): what both name is one number."""
+    for each in spec.deadlines.values():
+        if each.setting is not None and each.setting not in _LIMITS_OF_DEADLINES:
+            message = f"deadline '{each.name}' is set by limits.{each.setting}, which is not a limit of deadlines"
+            hint = suggestion(each.setting, _LIMITS_OF_DEADLINES)
+            reader.problems.add(each.place, "unknown-name", message, hint)
+            return spec
+    chosen = {name: getattr(limits, name) for name in _LIMITS_OF_DEADLINES}
+    return spec.with_limits({name: limit_s for name, limit_s in chosen.items() if limit_s is not None})
+
+
+def _provider(config: ConfigFile, spec: Spec, endpoint: Endpoint, session: SessionSettings) -> RealtimeProvider:
     limits = ConnectionLimits(
-        open_s=config.limits.connect_s,
         ping_interval_s=config.limits.ping_interval_s,
         ping_timeout_s=config.limits.ping_timeout_s,
+        message_bytes=config.limits.message_bytes,
+        events_per_s=config.limits.provider_events_s,
     )
+    of_spec_s = (each.after_ms / 1000 for each in spec.deadlines.values() if each.setting == "connect_s")
+    if (open_s := next(of_spec_s, config.limits.connect_s)) is not None:
+        limits = attrs.evolve(limits, open_s=open_s)
     restored = config.provider.restored_answers
     return RealtimeProvider(endpoint=endpoint, session=session, limits=limits, restored_answers=restored)
 
 
-def _spec(reader: SettingsReader, config: ConfigFile) -> tuple[Spec | None, str]:
+def _spec(reader: SettingsReader, load: Load, config: ConfigFile) -> tuple[Spec | None, str]:
     """The spec, if it is sound and can run calls here, and the digest of its texts."""
     if "spec" in config.written.rejected:
         return None, ""
     place = config.written.place_of("spec")
     path = spec_path(config.spec) if config.spec in BUNDLED else reader.path(config.spec)
     try:
-        loaded, texts = load_file(path)
+        loaded, texts = load(path)
     except (OSError, ValueError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
         reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", spec_hint(config.spec))
@@ -194,8 +356,39 @@ def _tools(reader: SettingsReader, sections: Sequence[ToolSection]) -> dict[str,
             reader.problems.add(each.written.place_of("function"), "tool-signature", complaint)
         if each.name in tools:
             reader.problems.add(each.written.place_of("name"), "duplicate-name", f"there are two tools '{each.name}'")
-        tools[each.name] = Tool(each.name, each.function, each.description, each.parameters, each.deadline_s)
+        process = _process(reader, each)
+        tools[each.name] = Tool(each.name, each.function, each.description, each.parameters, each.deadline_s, process)
     return tools
+
+
+def _process(reader: SettingsReader, section: ToolSection) -> ToolProcess | None:
+    """Where the tool is to have one: what is needed to find its function there."""
+    written = section.written
+    if not section.process:
+        if section.environment:
+            hint = "add process: true; any other tool has the environment of the server"
+            reader.problems.add(written.place_of("environment"), "tool-process", "this tool has no process", hint)
+        return None
+    if call_parameter(section.function):
+        message = "a function that is given its call cannot run in a process of its own"
+        reader.problems.add(written.place_of("process"), "tool-process", message, "leave out the ActiveCall parameter")
+    if "function" in written.rejected:
+        return None
+    return ToolProcess(reader.filled(written.pairs["function"][1]), section.environment)
+
+
+def _call_tools(reader: SettingsReader, config: ConfigFile) -> dict[str, Tool]:
+    """Those of the call itself that are asked for."""
+    place = config.written.place_of("call_tools")
+    targets = {key: section.about for key, section in config.transfers.items()}
+    made = {"end_call": end_call_tool(), "transfer_call": transfer_call_tool(targets)}
+    for name in config.call_tools:
+        if name in {each.name for each in config.tools}:
+            reader.problems.add(place, "duplicate-name", f"'{name}' is already a tool of your own")
+    if "transfer_call" in config.call_tools and not targets:
+        hint = "transfers: {sales: {about: orders and prices}}"
+        reader.problems.add(place, "missing", "transfer_call needs somebody to put a caller through to", hint)
+    return {name: made[name] for name in config.call_tools}
 
 
 def _mismatch(function: Callable[..., object], parameters: Mapping[str, object]) -> str:
@@ -204,12 +397,13 @@ def _mismatch(function: Callable[..., object], parameters: Mapping[str, object])
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # written in C
         return ""
+    call = dict.fromkeys(filter(None, [call_parameter(function)]))
     required, offered = parameters.get("required"), parameters.get("properties")
     least = dict.fromkeys(each for each in required if isinstance(each, str)) if isinstance(required, list) else {}
     most = least | dict.fromkeys(offered if isinstance(offered, dict) else ())
     for given, what in ((least, "requires"), (most, "offers")):
         try:
-            signature.bind(**given)
+            signature.bind(**given, **call)
         except TypeError as error:
             return f"the function does not take what the schema {what}: {error}"
     return ""
@@ -239,10 +433,9 @@ def _warn_of_short_hold(reader: SettingsReader, limits: LimitsSection, session: 
 # --- the text, and no secret of it in a problem -----------------------------------------------------------------------
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, texts: Texts) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_MAX_CHARS + 1)  # not more: it may be a device
+        text = texts.read(path, _MAX_CHARS + 1)  # not more: it may be a device
         if len(text) > _MAX_CHARS:
             raise OSError(0, f"it is longer than {_MAX_CHARS} characters")
         return text
@@ -253,15 +446,16 @@ def _text(path: Path) -> str:
 
 
 def _explained(problem: Problem, text: str) -> Problem:
-    """YAML's own words say little to whoever wrote `{api_key: ${KEY}}`: a plain text in { } may hold no { itself."""
+    """For whoever wrote `{api_key: ${KEY}}`: a plain text in { } may hold no { itself."""
     line = "".join(text.splitlines()[problem.place.line - 1 : problem.place.line])
-    if problem.code != "yaml":
+    if problem.code != "yaml" or "${" not in line:
         return problem
-    if "${" in line:
-        return attrs.evolve(problem, hint="""inside { } and [ ] write "${NAME}" in quotes""")
-    if _BEGINS_ODDLY.search(line):
-        return attrs.evolve(problem, hint="quote what begins with *, &, %, @ or `")
-    return problem
+    return attrs.evolve(
+        problem,
+        place=attrs.evolve(problem.place, column=line.index("${") + 2),
+        message="this is not YAML: '{' in a value begins a mapping",
+        hint="""inside { } and [ ] write "${NAME}" in quotes""",
+    )
 
 
 def _secrets(reader: SettingsReader) -> tuple[str, ...]:

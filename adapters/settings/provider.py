@@ -11,6 +11,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
+import attrs
+
 from adapters.providers.realtime.endpoint import (
     AZURE_PREVIEW_VERSION,
     OPENAI_URL,
@@ -20,9 +22,18 @@ from adapters.providers.realtime.endpoint import (
     azure_preview_endpoint,
     openai_endpoint,
 )
-from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
+from adapters.providers.realtime.session import (
+    UNSET,
+    Dialect,
+    SessionSettings,
+    SettingsError,
+    Unset,
+    known_in,
+    session_object,
+)
+from adapters.settings.kinds import Flavour, NoiseReduction
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import Flavour, NoiseReduction, ProviderSection, VoiceSection
+from adapters.settings.sections import ProviderSection, VoiceSection
 from adapters.settings.turns import read_turn_detection
 from adapters.tools import Tool
 from fsm.language.problem import Place
@@ -41,6 +52,7 @@ class ProviderReader:
         self._section = section
         self._written = section.written
         self._failed = bool(section.written.rejected)
+        self._keys = {each.name for each in attrs.fields(ProviderSection)}
 
     def read(self, spec: Spec | None, tools: Sequence[Tool]) -> tuple[Endpoint, SessionSettings] | None:
         parts = self._parts()
@@ -48,6 +60,8 @@ class ProviderReader:
         model = self._model(parts, flavour)
         key = self._key(parts, flavour)
         session = self._session(model, spec, tools)
+        if flavour is not None:
+            self._check_dialect(session, "beta" if flavour in ("beta", "azure_preview") else "ga")
         endpoint = self._endpoint(parts, flavour, model, key)
         return (endpoint, session) if endpoint is not None else None
 
@@ -140,7 +154,25 @@ class ProviderReader:
             transcription=transcription.as_sent() if transcription is not None else None,
             noise_reduction=_noise_reduction(section.noise_reduction),
             tools=[tool.definition for tool in tools] or None,
+            speed=section.speed,
+            max_output_tokens=section.max_output_tokens,
+            reasoning={"effort": section.reasoning} if section.reasoning is not None else None,
+            parallel_tool_calls=section.parallel_tool_calls,
+            truncation=section.truncation,
+            prompt=section.prompt,
+            include=section.include,
+            tracing=section.tracing,
+            extra=section.extra or {},
         )
+
+    def _check_dialect(self, session: SessionSettings, dialect: Dialect) -> None:
+        try:
+            session_object(session, dialect)
+        except SettingsError as error:
+            self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
+        for field in known_in(session.extra, dialect):
+            hint = "turnspec says that itself" if field not in self._keys else f"provider.{field} is its key"
+            self._report(self._written.place_of("extra"), "two-meanings", f"extra: '{field}' is known", hint)
 
     # --- both ---------------------------------------------------------------------------------------------------------
 

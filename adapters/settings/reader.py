@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, Union, get_args, get_origin
 
@@ -214,6 +214,29 @@ class SettingsReader:
             with contextlib.suppress(RejectedError):
                 found.append(self.read(item, kind))
         return tuple(found)
+
+    def named(self, node: Node, kind: type[T], is_name: re.Pattern[str], what: str) -> dict[str, T]:
+        """A mapping of one's own names, each with a value of that type."""
+        if node.pairs is None and node.text != "":
+            raise self.mistyped(node, f"a mapping of {what}")
+        self._name_children(node)
+        found: dict[str, T] = {}
+        for key, item in node.pairs or ():
+            if not is_name.fullmatch(str(key.text)):
+                self.problems.add(key.place, "name", f"'{key.text}' is not a name: 1 to 64 letters, digits, _ and -")
+                continue
+            with contextlib.suppress(RejectedError):
+                found[str(key.text)] = self.read(item, kind)
+        return found
+
+    def check_names(self, section: Written, key: str, known: Collection[str], what: str) -> None:
+        """Names below a key that nothing knows are mistakes; `what` they are not."""
+        node = section.pairs[key][1] if key in section.pairs else None
+        for name, _ in (node.pairs if node is not None else None) or ():
+            if str(name.text) not in known:
+                self.problems.add(
+                    name.place, "unknown-name", f"'{name.text}' is not {what}", suggestion(str(name.text), known)
+                )
 
     def _optional(self, node: Node, kind: object) -> object:
         """What is left empty is None, but for a text, which is empty."""

@@ -8,101 +8,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import IPv6Address, ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import attrs
 
+from adapters.audio.prompt import NAMES as OUR_PROMPTS
 from adapters.call.settings import CallLimits, CallSettings
-from adapters.lines.audiosocket.settings import AudioSocketSettings, Network
+from adapters.control.settings import ControlSettings
+from adapters.lines.audiosocket.settings import AudioSocketSettings, RefuseBy
+from adapters.lines.networks import Network
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.protocol import RestoredAnswers
-from adapters.settings.folders import unusable
+from adapters.settings import kinds
+from adapters.settings.rates import read_rates
 from adapters.settings.reader import Between, Section, SettingsReader
-from adapters.tools import Tool, ToolError, checked, imported
+from adapters.tool_processes import MOST
 from fsm.language.yaml_nodes import Node
-
-Filled = Annotated[str, SettingsReader.filled]
-Flavour = Literal["ga", "beta", "azure", "azure_preview"]
-"""The dialects, and Azure's spellings of them."""
-Format = Literal["pcmu", "pcma", "pcm16"]
-NoiseReduction = Literal["near_field", "far_field", "none"]
-TalkKey = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "A", "B", "C", "D"]
-Secret = Annotated[str, SettingsReader.secret]
-
-
-# --- what a value may be ----------------------------------------------------------------------------------------------
-
-
-def _host_port(reader: SettingsReader, node: Node) -> tuple[str, int]:
-    match = _ADDRESS.fullmatch(reader.text(node))
-    try:
-        if match is not None and int(match["port"]) < 65536:
-            return (str(IPv6Address(match["six"])) if match["six"] else match["host"]), int(match["port"])
-    except ValueError:
-        pass
-    hint = "e.g. 127.0.0.1:9019, 0.0.0.0:9019 or [::1]:9019"
-    raise reader.rejected(node, "address", "host:port is expected here", hint)
-
-
-def _network(reader: SettingsReader, node: Node) -> Network:
-    text = reader.filled(node)
-    try:
-        return ip_network(text)
-    except ValueError:
-        hint = "e.g. 192.0.2.7 or 10.0.0.0/8 (no bits set behind the mask)"
-        raise reader.rejected(node, "address", "an address or a network is expected here", hint) from None
-
-
-def _folder(reader: SettingsReader, node: Node) -> Path:
-    """Tried, so that the first call does not find out."""
-    path = reader.path(reader.filled(node))
-    complaint = unusable(path)
-    if complaint:
-        raise reader.rejected(node, "no-folder", complaint)
-    return path
 
 
 def _voice(reader: SettingsReader, node: Node) -> str | VoiceSection:
     return reader.text(node, "a text or {id: ...}") if node.pairs is None else reader.read(node, VoiceSection)
 
 
-def _tool_name(reader: SettingsReader, node: Node) -> str:
-    name = reader.filled(node)
-    if not _TOOL_NAME.fullmatch(name):
-        raise reader.rejected(node, "tool-name", "a tool's name is 1 to 64 letters, digits, _ and -")
-    return name
+def _agents(reader: SettingsReader, node: Node) -> Mapping[str, AgentSection]:
+    found = reader.named(node, AgentSection, kinds.NAME, "agents")
+    if DEFAULT_AGENT in found:
+        raise reader.rejected(node, "name", f"'{DEFAULT_AGENT}' is the agent of the file itself")
+    return found
 
 
-def _function(reader: SettingsReader, node: Node) -> Callable[..., object]:
-    reference = reader.filled(node)
-    try:
-        return imported(reference)
-    except ToolError as error:
-        raise reader.rejected(node, "tool-import", str(error)) from None
-    except SystemExit:
-        raise reader.rejected(node, "tool-import", "its module exits when it is imported") from None
+def _transfers(reader: SettingsReader, node: Node) -> Mapping[str, TransferSection]:
+    return reader.named(node, TransferSection, kinds.NAME, "transfers")
 
 
-def _json_schema(reader: SettingsReader, node: Node) -> Mapping[str, object]:
-    value = reader.value(node)
-    if not isinstance(value, dict):
-        raise reader.rejected(node, "type", f"a mapping (a JSON schema) is expected here, this is a {node.kind}")
-    if value.get("type") != "object":
-        raise reader.rejected(node, "tool-schema", "the schema of a tool's parameters must have 'type: object'")
-    try:
-        return checked(Tool("?", len, parameters=value)).parameters
-    except ToolError as error:
-        raise reader.rejected(node, "tool-schema", str(error)) from None
+def _prompts(reader: SettingsReader, node: Node) -> PromptsSection:
+    """Ours by their keys, all others by the names that a spec gives them."""
+    if node.pairs is None:
+        return reader.read(node, PromptsSection)
+    ours = tuple(pair for pair in node.pairs if pair[0].text in OUR_PROMPTS)
+    rest = tuple(pair for pair in node.pairs if pair not in ours)
+    known = reader.read(attrs.evolve(node, pairs=ours), PromptsSection)
+    recording: Any = Annotated[Path, kinds.recording]
+    return attrs.evolve(known, more=reader.named(attrs.evolve(node, pairs=rest), recording, kinds.WORD, "recordings"))
 
 
-_ADDRESS: Final = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
-_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NO_PARAMETERS: Final[Mapping[str, object]] = {"type": "object", "properties": {}}
+def _effects(reader: SettingsReader, node: Node) -> Mapping[str, EffectSection]:
+    """Each as `module:function`, or with a deadline of its own."""
+    pairs = tuple(
+        (key, value if value.pairs is not None else Node(value.place, pairs=((Node(value.place, "function"), value),)))
+        for key, value in node.pairs or ()
+    )
+    whole = attrs.evolve(node, pairs=pairs) if node.pairs is not None else node
+    return reader.named(whole, EffectSection, kinds.WORD, "effects")
+
+
+def _say(reader: SettingsReader, node: Node) -> Mapping[str, str]:
+    instruction: Any = kinds.Filled
+    return reader.named(node, instruction, kinds.WORD, "instructions")
+
+
+DEFAULT_AGENT: Final = "default"
 _CALL: Final = CallLimits()
 _LINE: Final = AudioSocketSettings()
 _PROVIDER: Final = ConnectionLimits()
+_CONTROL: Final = ControlSettings()
 
 
 # --- the sections -----------------------------------------------------------------------------------------------------
@@ -112,15 +82,83 @@ _PROVIDER: Final = ConnectionLimits()
 class ListenSection(Section):
     """Where calls come in, and from whom."""
 
-    audiosocket: Annotated[tuple[str, int], _host_port] = (_LINE.host, _LINE.port)
-    allow: tuple[Annotated[Network, _network], ...] = ()
+    audiosocket: Annotated[tuple[str, int], kinds.host_port] = (_LINE.host, _LINE.port)
+    chan_websocket: Annotated[tuple[str, int], kinds.host_port] | None = None
+    twilio: Annotated[tuple[str, int], kinds.host_port] | None = None
+    allow: tuple[Annotated[Network, kinds.network], ...] = ()
+    rates: Annotated[tuple[int, ...], read_rates] = _LINE.rates_hz
+    refuse: RefuseBy = _LINE.refuse
+
+
+@attrs.frozen(kw_only=True)
+class ChanWebSocketSection(Section):
+    """Asterisk's side of `listen.chan_websocket`: who may come, and where we may go (chan_websocket.py)."""
+
+    path: kinds.Filled = "/media"
+    token: kinds.Secret | None = attrs.field(default=None, repr=False)
+    certificate: kinds.Filled | None = None
+    key: kinds.Filled | None = None
+    answers: bool = False
+    lead_ms: Annotated[int, Between(40, 1_000)] = 80
+    asterisk_url: kinds.Secret | None = attrs.field(default=None, repr=False)
+    asterisk_ca: kinds.Filled | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TwilioSection(Section):
+    """Twilio's side of `listen.twilio`: where it sees us, and whose account it is (twilio.py)."""
+
+    public_url: kinds.Filled | None = None
+    path: kinds.Filled = "/audio"
+    account_sid: kinds.Filled | None = None
+    auth_token: kinds.Secret | None = attrs.field(default=None, repr=False)
+    lead_ms: Annotated[int, Between(40, 2_000)] = 200
+    token_s: Annotated[float, Between(5.0, 600.0)] = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class TlsSection(Section):
+    """A certificate of one's own, as PEM files."""
+
+    example = "e.g. tls: {certificate: door.pem, key: door.key}"
+
+    certificate: kinds.Filled
+    key: kinds.Filled
+
+
+@attrs.frozen(kw_only=True)
+class HttpSection(Section):
+    """The door: requests to calls, results, readiness, Twilio's webhook (http.py)."""
+
+    listen: Annotated[tuple[str, int], kinds.door] | None = None
+    tls: TlsSection | None = None
+    token_env: Annotated[str, kinds.variable] | None = None
+    connections: Annotated[int, Between(1, 10_000)] = 100
+    requests_per_s: Annotated[float, Between(1.0, 10_000.0)] = 50.0
+    body_bytes: Annotated[int, Between(1_024, 1_048_576)] = 65_536
+
+
+@attrs.frozen(kw_only=True)
+class ClusterSection(Section):
+    """What several nodes know of calls, in Redis or Valkey (cluster.py)."""
+
+    example = "e.g. cluster: {url: redis://127.0.0.1:6379/0, node: a}"
+
+    url: kinds.Secret | None = None
+    node: kinds.Filled | None = None
+    prefix: kinds.Filled = "turnspec"
+    deadline_ms: Annotated[int, Between(10, 5_000)] = 300
+    heartbeat_s: Annotated[float, Between(0.1, 60.0)] = 2.0
+    announced_s: Annotated[float, Between(1.0, 86_400.0)] = 120.0
+    kept_s: Annotated[float, Between(10.0, 604_800.0)] = 3_600.0
+    haproxy_stats: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class VoiceSection(Section):
     """A voice of one's own."""
 
-    id: Filled
+    id: kinds.Filled
 
 
 @attrs.frozen(kw_only=True)
@@ -129,9 +167,9 @@ class TranscriptionSection(Section):
 
     example = "e.g. transcription: {model: gpt-4o-mini-transcribe, language: en}"
 
-    model: Filled
-    language: Filled | None = None
-    prompt: Filled | None = None
+    model: kinds.Filled
+    language: kinds.Filled | None = None
+    prompt: kinds.Filled | None = None
     more: Mapping[str, object] = attrs.field(factory=dict)
 
     def as_sent(self) -> dict[str, object]:
@@ -144,16 +182,26 @@ class ProviderSection(Section):
     """Where the model is, with which key, and what its session is to be (provider.py, turns.py)."""
 
     url: str | None = None
-    model: Filled | None = None
-    api_key: Secret | None = attrs.field(default=None, repr=False)
-    dialect: Flavour | None = None
+    model: kinds.Filled | None = None
+    api_key: kinds.Secret | None = attrs.field(default=None, repr=False)
+    dialect: kinds.Flavour | None = None
     voice: Annotated[str | VoiceSection | None, _voice] = None
     instructions: str | None = None
-    format: Format = "pcmu"
+    format: kinds.Format = "pcmu"
     turn_detection: Node | None = None
     transcription: TranscriptionSection | None = None
     restored_answers: RestoredAnswers = "messages"
-    noise_reduction: NoiseReduction | None = None
+    noise_reduction: kinds.NoiseReduction | None = None
+    speed: Annotated[float, Between(0.25, 1.5)] | None = None
+    max_output_tokens: Annotated[int | Literal["inf"], kinds.tokens] | None = None
+    reasoning: kinds.Effort | None = None
+    parallel_tool_calls: bool | None = None
+    truncation: Annotated[str | Mapping[str, object], kinds.truncation] | None = None
+    prompt: Annotated[Mapping[str, object], kinds.json_object] | None = None
+    include: tuple[kinds.Filled, ...] | None = None
+    tracing: Annotated[str | Mapping[str, object], kinds.text_or_object] | None = None
+    extra: Annotated[Mapping[str, object], kinds.json_object] | None = None
+    """Laid over the session as it is: what turnspec does not know."""
 
 
 @attrs.frozen(kw_only=True)
@@ -168,19 +216,118 @@ class AudioSection(Section):
 class ToolSection(Section):
     """A Python function the model may call."""
 
-    name: Annotated[str, _tool_name]
-    function: Annotated[Callable[..., object], _function]
+    name: Annotated[str, kinds.tool_name]
+    function: Annotated[Callable[..., object], kinds.function]
     description: str = ""
-    parameters: Annotated[Mapping[str, object], _json_schema] = _NO_PARAMETERS
+    parameters: Annotated[Mapping[str, object], kinds.json_schema] = kinds.NO_PARAMETERS
     deadline_s: Annotated[float, Between(0.1, 120.0)] = 20.0
     """At most what the bundled specs give a round of tools (`tools_overdue`)."""
+    process: bool = False
+    """It runs in a process of its own, which can be ended (adapters/tool_processes.py)."""
+    environment: tuple[Annotated[str, kinds.variable_name], ...] = ()
+    """What of our environment that process gets."""
 
 
 @attrs.frozen(kw_only=True)
-class FolderSection(Section):
-    """A folder that gets a file for each call."""
+class EffectSection(Section):
+    """A Python function for an effect that is for the application (effects.py)."""
 
-    dir: Annotated[Path, _folder] | None = None
+    example = "e.g. effects: {notify_crm: crm:notify}"
+
+    function: Annotated[Callable[..., object], kinds.function]
+    deadline_s: Annotated[float, Between(0.1, 120.0)] = 10.0
+
+
+@attrs.frozen(kw_only=True)
+class PromptsSection(Section):
+    """Recordings in place of ours, and of the spec's own, as WAV files: 16 bit, any rate, any number of channels."""
+
+    apology: Annotated[Path, kinds.recording] | None = None
+    one_moment: Annotated[Path, kinds.recording] | None = None
+    opening: Annotated[Path, kinds.recording] | None = None
+    """Heard first, while the provider is connected; the greeting comes after it."""
+    more: Mapping[str, Path] = attrs.field(factory=dict)
+    """Those of the spec's own names (words.py)."""
+
+
+@attrs.frozen(kw_only=True)
+class TransferSection(Section):
+    """Somebody to whom a caller can be put through, by the key of the section."""
+
+    about: str = ""
+    """What the model is told of it."""
+    dial: str = ""
+    """Whom Twilio rings for its calls: a number, or sip:ADDRESS."""
+    to: str = ""
+    """Where a transfer of ours goes; without it the dialplan does it, by the key (adapters/call/result.py)."""
+
+
+@attrs.frozen(kw_only=True)
+class AmiSection(Section):
+    """Asterisk's manager interface (manager.conf)."""
+
+    host: kinds.Filled = "127.0.0.1"
+    port: Annotated[int, Between(1, 65_535)] = 5038
+    username: kinds.Filled
+    secret: kinds.Secret = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class AriSection(Section):
+    """Asterisk's REST interface (ari.conf)."""
+
+    url: kinds.Filled = "http://127.0.0.1:8088/ari"
+    username: kinds.Filled
+    password: kinds.Secret = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ControlSection(Section):
+    """Who moves the caller's channel; nobody: the dialplan acts by the call's result (control.py)."""
+
+    ami: AmiSection | None = None
+    ari: AriSection | None = None
+    result_variable: kinds.Filled = _CONTROL.result_variable
+    uuid_variable: kinds.Filled = _CONTROL.uuid_variable
+    deadline_s: Annotated[float, Between(0.5, 25.0)] = _CONTROL.deadline_s
+
+
+@attrs.frozen(kw_only=True)
+class AgentSection(Section):
+    """One of several agents: what it does not say, the file says."""
+
+    numbers: tuple[kinds.Filled, ...] = ()
+    """Dialled numbers that are its own."""
+    spec: kinds.Filled = "server_vad"
+    instructions: str | None = None
+    greeting: str = ""
+    voice: Annotated[str | VoiceSection | None, _voice] = None
+    talk_key: kinds.TalkKey = "*"
+    turns: Node | None = None
+    tools: tuple[ToolSection, ...] = ()
+    call_tools: tuple[kinds.CallTool, ...] = ()
+    prompts: Annotated[PromptsSection, _prompts] = attrs.field(factory=PromptsSection)
+    say: Annotated[Mapping[str, str], _say] = attrs.field(factory=dict)
+    journal: bool = True
+    """Whether its calls are in the journal of the file, if there is one."""
+    recording: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class RecordingSection(Section):
+    """A folder that gets a file for each call. Files of ours that are older than `keep_days` are deleted."""
+
+    dir: Annotated[Path, kinds.folder] | None = None
+    keep_days: Annotated[float, Between(0.01, 36_500.0)] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class JournalSection(RecordingSection):
+    """The same, and what is not to stand in it: values by the name of their field, parts of any text."""
+
+    text_chars: Annotated[int, Between(1_000, 10_000_000)] = 16_000
+    hide_keys: tuple[kinds.Filled, ...] = ()
+    hide_patterns: tuple[Annotated[re.Pattern[str], kinds.pattern], ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -188,6 +335,8 @@ class LimitsSection(Section):
     """Every number has its bounds, so that a limit of a configuration is a limit."""
 
     calls: Annotated[int, Between(1, 100_000)] = _LINE.max_connections
+    unidentified: Annotated[int, Between(32, 100_000)] = _LINE.max_unidentified
+    calls_per_peer: Annotated[int, Between(1, 100_000)] | None = _LINE.max_calls_per_peer
     handshake_s: Annotated[float, Between(0.1, 60.0)] = _LINE.handshake_deadline_s
     hang_up_s: Annotated[float, Between(0.1, 60.0)] = _LINE.hang_up_deadline_s
     mailbox_events: Annotated[int, Between(16, 1_000_000)] = _CALL.mailbox_events
@@ -195,11 +344,25 @@ class LimitsSection(Section):
     agent_audio_queued_ms: Annotated[int, Between(1_000, 3_600_000)] = _CALL.agent_audio_queued_ms
     silence_hold_ms: Annotated[int, Between(100, 60_000)] = _CALL.silence_hold_ms
     silence_threshold_dbfs: Annotated[float, Between(-90.0, 0.0)] = _CALL.silence_threshold_dbfs
-    connect_s: Annotated[float, Between(0.1, 60.0)] = _PROVIDER.open_s
+    connect_s: Annotated[float, Between(0.1, 60.0)] | None = None
+    """None: what the spec says."""
     ping_interval_s: Annotated[float, Between(1.0, 600.0)] = _PROVIDER.ping_interval_s
     ping_timeout_s: Annotated[float, Between(1.0, 600.0)] = _PROVIDER.ping_timeout_s
+    message_bytes: Annotated[int, Between(65_536, 67_108_864)] = _PROVIDER.message_bytes
+    provider_events_s: Annotated[int, Between(100, 100_000)] = _PROVIDER.events_per_s
+    loop_lag_ms: Annotated[float, Between(5.0, 60_000.0)] = 50.0
     tool_threads: Annotated[int, Between(1, 1_000)] = 32
+    tool_processes: Annotated[int, Between(1, 256)] = MOST
     shutdown_s: Annotated[float, Between(0.0, 3_600.0)] = 10.0
+    notice_s: Annotated[float, Between(0.0, 86_400.0)] = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class ServeSection(Section):
+    """The processes that serve, and on which loop (serve.py)."""
+
+    workers: Annotated[int, kinds.workers] = 1
+    loop: kinds.LoopName = "asyncio"
 
 
 @attrs.frozen(kw_only=True)
@@ -215,16 +378,31 @@ class LogSection(Section):
 class ConfigFile(Section):
     """The whole file; every key may be left out."""
 
-    spec: Filled = "server_vad"
+    spec: kinds.Filled = "server_vad"
     listen: ListenSection = attrs.field(factory=ListenSection)
+    chan_websocket: ChanWebSocketSection = attrs.field(factory=ChanWebSocketSection)
+    twilio: TwilioSection = attrs.field(factory=TwilioSection)
+    http: HttpSection = attrs.field(factory=HttpSection)
+    cluster: ClusterSection = attrs.field(factory=ClusterSection)
     provider: ProviderSection = attrs.field(factory=ProviderSection)
     audio: AudioSection = attrs.field(factory=AudioSection)
     greeting: str = ""
-    talk_key: TalkKey = "*"
+    talk_key: kinds.TalkKey = "*"
     turns: Node | None = None
     """By the spec's own settings (config.py)."""
     tools: tuple[ToolSection, ...] = ()
-    journal: FolderSection = attrs.field(factory=FolderSection)
-    recording: FolderSection = attrs.field(factory=FolderSection)
+    call_tools: tuple[kinds.CallTool, ...] = ()
+    """Tools of the call itself (adapters/call_tools.py)."""
+    effects: Annotated[Mapping[str, EffectSection], _effects] = attrs.field(factory=dict)
+    transfers: Annotated[Mapping[str, TransferSection], _transfers] = attrs.field(factory=dict)
+    control: ControlSection = attrs.field(factory=ControlSection)
+    prompts: Annotated[PromptsSection, _prompts] = attrs.field(factory=PromptsSection)
+    say: Annotated[Mapping[str, str], _say] = attrs.field(factory=dict)
+    """Instructions that the spec names and leaves to us, or others in place of its own (words.py)."""
+    agents: Annotated[Mapping[str, AgentSection], _agents] = attrs.field(factory=dict)
+    """Further ones, chosen by what the line says about a call (agents.py)."""
+    journal: JournalSection = attrs.field(factory=JournalSection)
+    recording: RecordingSection = attrs.field(factory=RecordingSection)
     limits: LimitsSection = attrs.field(factory=LimitsSection)
+    serve: ServeSection = attrs.field(factory=ServeSection)
     log: LogSection = attrs.field(factory=LogSection)

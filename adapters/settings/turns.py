@@ -65,6 +65,11 @@ def read_turn_detection(reader: SettingsReader, pair: tuple[Node, Node] | None, 
     return _combined(value, spec)
 
 
+def demanded(spec: Spec) -> TurnDetection:
+    """Of a spec, where the operator says nothing."""
+    return _combined({}, spec)
+
+
 def _combined(value: Mapping[str, object], spec: Spec | None) -> TurnDetection:
     """What is sent: the operator's words, then what the spec cannot do without."""
     demands = spec.turn_detection if spec is not None else None

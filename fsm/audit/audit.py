@@ -19,15 +19,17 @@ from fsm.audit.observations import (
     ToolCalled,
     TurnCommitted,
 )
-from fsm.audit.record import CLOSED, STARTED, Evidence, Record
+from fsm.audit.record import CLOSED, ENDED, STARTED, Evidence, Record, visible
 from fsm.audit.report.report import Figures, FindingCase, FindingGroup, LogReport
 from fsm.audit.rules import BY_KIND
 from fsm.audit.rules.answers import cause
+from fsm.audit.rules.ranking import cause_of, ranked
 from fsm.audit.rules.rule import AuditRule, RuleJudgement
 from fsm.audit.shadow import Shadow
 from fsm.audit.spec_links import Quote, find, no_quote
 from fsm.audit.timelines import TimelineDrawing, Timelines
 from fsm.audit.tracking.tracker import Tracker
+from fsm.audit.turn_table import TurnBook
 from fsm.language.spec import Spec
 from fsm.machine.machine import TurnSpecMachine
 
@@ -46,6 +48,7 @@ class _LogCall:
         self.shadow = Shadow(machine)
         self.excerpts = Excerpts()
         self.drawing = TimelineDrawing()
+        self.book = TurnBook()
         self.records = 0
 
 
@@ -90,18 +93,20 @@ class Audit:
                 self._take(observation, before, call)
         if call.shadow.calls > calls and call.records > 1:
             self._ended(call, before)
+            call.book = TurnBook()
             call.drawing = TimelineDrawing(conversation.now_ms if conversation.timed else call.records, record.line)
         if observed or steps or not record.type.endswith((".delta", ".append")):
             call.excerpts.add(lines_of(record, observed, steps, conversation.now_ms))
         if observed or steps or not record.type.endswith((".append", "transcript.delta", "text.delta")):
             call.drawing.add(record, observed, steps, conversation, call.records)
+            call.book.add(record, observed, conversation)
         for observation in observed:
             if before is conversation or not isinstance(observation, OF_THE_END):
                 self._take(observation, conversation, call)
         self.figures.ours += sum(e.startswith("create_response") for step in steps for e in step.effects)
 
     def _number(self, record: Record) -> None:
-        if record.type == STARTED:
+        if record.type in (STARTED, ENDED):
             return
         self.figures.records += 1
         if record.type in self._kinds or len(self._kinds) < _TYPES:
@@ -175,10 +180,12 @@ class Audit:
     def _ended(self, call: _LogCall, conversation: LoggedConversation) -> None:
         """What is drawn of a call is complete."""
         call.drawing.end(conversation.now_ms)
-        self._timelines.add(call.name, call.drawing, conversation.agent_audio)
+        self._timelines.add(call.name, call.drawing, conversation.agent_audio, call.book)
 
-    def finish(self, file: str, log_format: str, skipped: int = 0) -> LogReport:
-        """The log is over."""
+    def finish(
+        self, file: str, log_format: str, skipped: int = 0, first_unread: tuple[int, str] | None = None
+    ) -> LogReport:
+        """The log is over. `skipped` lines could not be read; the first of them, and what it says."""
         for call in list(self._calls.values()):
             self._over(call)
         self.figures.skipped = skipped
@@ -187,12 +194,16 @@ class Audit:
         groups = [self._weighed(group) for group in self._groups.values()]
         harmful = {(g.rule.id, g.key) for g in groups if g.harm}
         shown = [g for g in groups if g.harm or (g.rule.id, g.key) not in harmful]
+        findings = ranked([g for g in shown if g.harm])
+        for group in findings:
+            cause = cause_of(group, findings)
+            group.because = cause.rule.title if cause is not None else ""
         shown.sort(key=lambda g: (-g.count, g.first.at_ms))
         return LogReport(
             file, log_format, self._specs[0].name, self._timed, self._until_ms, self.figures,
-            [g for g in shown if g.harm], [g for g in shown if not g.harm],
+            findings, [g for g in shown if not g.harm],
             self._timelines.kept, dict(sorted(self._kinds.items())), self._timelines.undrawn, self._timelines.heard,
-            self._ends_in_speech,
+            self._ends_in_speech, (first_unread[0], visible(first_unread[1])) if first_unread else None,
         )  # fmt: skip
 
     def _weighed(self, group: FindingGroup) -> FindingGroup:

@@ -20,10 +20,13 @@ from fsm.audit.exchange import (
     Creates,
     LoggedResponses,
     Response,
-    Tools,
+    ToolCalls,
 )
 from fsm.audit.record import Evidence, Record
 
+_PARTS = ("response.output_", "response.content_", "response.audio", "response.text", "response.function_call")
+_ASKED = frozenset({"response.create", "response.cancel"})
+_MANY = 12  # kinds of a log that leaves out none on purpose
 _TAIL_MS = 250.0  # of an answer that is as good as heard
 
 
@@ -60,6 +63,7 @@ class Update:
     event_id: str = ""
     events_before: int = 0
     ended_before: int = 0
+    formats: Mapping[str, str] = attrs.field(factory=dict)  # asked for: of the input, of the output
 
 
 @attrs.define
@@ -103,8 +107,23 @@ class LogView:
     shows_provider: bool = False  # what the provider sends, and not its errors alone
     sees_client: bool = False  # what the client sends, not only what the provider says
     sees_items: bool = False  # items that join the conversation
+    kinds: set[str] = attrs.field(factory=set)  # types of the call so far, in sessions before this one, too
+    partial: int = 0  # events of the provider of which the log has the name, and not the fields
+    is_journal: bool = False  # one of ours
     conversation_id: str = ""
     conversation_ids: set[str] = attrs.field(factory=set)
+
+    @property
+    def is_selection(self) -> bool:
+        """Does the log leave out kinds of events? Of what it never shows, nothing can be missing."""
+        ended, kinds = "response.done" in self.kinds, self.kinds
+        without_begin = "response.created" not in kinds and any(k.startswith("response.") for k in kinds - _ASKED)
+        without_parts = ended and not any(k.startswith(_PARTS) for k in kinds) and len(kinds) < _MANY
+        return without_begin or without_parts or 2 * self.partial > self.server_events
+
+    def may_miss(self, *kinds: str) -> bool:
+        """Could the log have shown an event of one of these kinds (by the beginning of its name)?"""
+        return not self.is_selection or any(kind.startswith(kinds) for kind in self.kinds)
 
 
 @attrs.define
@@ -121,7 +140,7 @@ class LoggedConversation:
     agent_audio: AgentAudio = attrs.field(factory=AgentAudio)
     creates: Creates = attrs.field(factory=Creates)
     responses: LoggedResponses = attrs.field(factory=LoggedResponses)
-    tools: Tools = attrs.field(factory=Tools)
+    tools: ToolCalls = attrs.field(factory=ToolCalls)
     requests: deque[ClientRequest] = attrs.field(factory=lambda: deque(maxlen=KEPT))
 
     @property

@@ -28,6 +28,15 @@ def keep(things: dict[str, Any], bound: int = KEPT) -> None:
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
+class Asks(Flag):
+    """What a create asks for that is not ordinary."""
+
+    NOTHING = 0
+    OUTSIDE = auto()  # conversation: none - runs beside the default conversation
+    DIRECTED = auto()  # says by itself what is to be said
+    IN_TEXT = auto()  # wants it written
+
+
 @attrs.define(eq=False)
 class Create:
     """A response.create, and what was going on when it was sent."""
@@ -35,16 +44,18 @@ class Create:
     evidence: Evidence
     at_ms: float
     event_id: str
-    outside: bool  # conversation: none - runs beside the default conversation
-    directed: bool  # says by itself what is to be said
-    in_text: bool  # wants it written
+    asks: Asks
     metadata: Mapping[str, object]  # carried, so that its response can be known from the provider's own
     active: Response | None = None
     rejected_before: int = 0
     other: Create | None = None  # another create without an answer yet
     owed: CallerTurn | None = None  # a turn the provider was about to answer by itself
-    speaking: bool = False
     tool: ToolCall | None = None  # the tool output sent just before
+    after_commit: bool = False  # it followed a commit of the caller's turn at once
+
+    @property
+    def is_outside(self) -> bool:
+        return Asks.OUTSIDE in self.asks
 
 
 @attrs.define(eq=False)
@@ -67,6 +78,7 @@ class Creates:
     recent: deque[Create] = attrs.field(factory=lambda: deque(maxlen=BURST))
     burst: CreateBurst | None = None
     rejections: int = 0
+    after_commits: list[Evidence] = attrs.field(factory=list)
 
 
 class RequestState(Enum):
@@ -143,6 +155,7 @@ class ResponseAudio:
     first: Evidence | None = None
     over_caller: int = 0  # pieces that came while the caller spoke
     over_ms: float = 0.0  # for how long it kept coming after the caller had begun to speak
+    silent: bool = False  # our playout found no sound in it
 
 
 @attrs.define(eq=False)
@@ -187,6 +200,8 @@ class Response:
     cut: Cut | None = None
     cancel: Evidence | None = None
     repeats: Repeat | None = None
+    is_empty: bool = False  # it ended, and there was nothing in it
+    followed: bool = False  # by another response to the same turn
 
     @property
     def is_active(self) -> bool:
@@ -215,10 +230,26 @@ class LoggedResponses:
     bare_cancel: Evidence | None = None
     truncated: dict[str, float] = attrs.field(factory=dict)
     answers: int = 0  # that began to be heard
+    heard: int = 0  # in which our playout found a sound, or which it has begun to play
+    unspoken: list[Response] = attrs.field(factory=list)  # in which it found none
+    incomplete: list[Response] = attrs.field(factory=list)  # that were cut in the middle by a limit or a filter
+    cut_by_turns: list[Evidence] = attrs.field(factory=list)  # at any time
     cut_at_once: list[Evidence] = attrs.field(factory=list)  # by a turn, right after they began
 
 
 # --- the caller -------------------------------------------------------------------------------------------------------
+
+
+class TurnFacts(Flag):
+    """What has become of a turn; each may be without the others, as a log may lack any event."""
+
+    NOTHING = 0
+    COMMITTED = auto()
+    HEARD = auto()  # its answer, or the begin of it
+    LATE = auto()  # its answer began after too long a silence
+    CUT_OFF = auto()  # the client committed it while the caller was still speaking
+    EMPTY = auto()  # its transcript holds no word
+    TIMEOUT = auto()  # the provider made it of a silence
 
 
 @attrs.define(eq=False)
@@ -232,11 +263,10 @@ class CallerTurn:
     expects: bool  # somebody is to answer it
     stopped: Evidence | None = None
     ended_ms: float | None = None
-    committed: bool = False
     answer: Response | None = None
-    heard: bool = False  # its answer, or the begin of it
     overlap: Response | None = None
-    late: bool = False  # its answer began after too long a silence
+    failed: Response | None = None  # an answer that ended before its first sound
+    facts: TurnFacts = TurnFacts.NOTHING
 
 
 @attrs.define
@@ -247,6 +277,12 @@ class CallerSide:
     waiting: CallerTurn | None = None
     turns: int = 0
     inputs: int = 0
+    by_item: dict[str, CallerTurn] = attrs.field(factory=dict)
+    empty: list[CallerTurn] = attrs.field(factory=list)  # in which nobody said anything, and what came of it
+    failed: list[Evidence] = attrs.field(factory=list)  # transcriptions
+    transcribed: int = 0
+    committed_at: int = -1  # events of the provider at the last commit
+    committed_ms: float = 0.0
 
 
 @attrs.define
@@ -293,9 +329,17 @@ class AgentAudio:
 # --- tools ------------------------------------------------------------------------------------------------------------
 
 
+class ToolRound(Enum):
+    """Whether somebody is to ask for the answer after a tool."""
+
+    OPEN = auto()
+    ASKED = auto()
+    SEEDED = auto()  # nobody: the client gave it to the session, as part of a history
+
+
 @attrs.define(eq=False)
 class ToolCall:
-    """A tool call. `early` is an output that was sent before its parent's response.done."""
+    """A tool call. `early` is an output that was sent before its parent's response.done, and was not rejected."""
 
     id: str
     name: str
@@ -303,22 +347,22 @@ class ToolCall:
     at_ms: float
     response_id: str
     turns: int  # of the caller, so far
-    parent_done: bool = False
+    parent_done_at: int | None = None  # later events at its parent's end
     outputs: list[Evidence] = attrs.field(factory=list)
     echoes: list[str] = attrs.field(factory=list)  # the items its outputs have become
-    early: bool = False
+    early: Evidence | None = None
     answered_ms: float = 0.0
-    asked: bool = False
-    seeded: bool = False  # given to the session by the client, as part of a history
+    round: ToolRound = ToolRound.OPEN
+    arguments: str = ""
     refused: Evidence | None = None  # its output was rejected
-    done_at: int = 0  # later events at its parent's end
     followed: Evidence | None = None  # a response that came after it, with nothing said by the caller between
 
 
 @attrs.define
-class Tools:
+class ToolCalls:
     """Tool calls; outputs of calls that have not been seen yet; the output that was sent last."""
 
     calls: dict[str, ToolCall] = attrs.field(factory=dict)
     unclaimed: dict[str, Evidence] = attrs.field(factory=dict)
     last_output: ToolCall | None = None
+    loop: list[ToolCall] = attrs.field(factory=list)  # the same call, again and again, nothing said between

@@ -80,10 +80,42 @@ class ResponseStuck(Observed):
 
 @attrs.frozen(eq=False)
 class AnswersCut(Observed):
-    """At the end of a session: so many of its answers were cut by a turn right after they began."""
+    """At the end of a session: so many of its answers were cut by a turn; `at_once`: right after they began."""
 
     cut: tuple[Evidence, ...]
     answers: int
+    at_once: bool
+
+
+@attrs.frozen(eq=False)
+class AnswerIncomplete(Observed):
+    """At the end of a session: an answer that a limit or a filter cut in the middle. Was it continued?"""
+
+    response: Response
+    continued: bool
+
+
+@attrs.frozen(eq=False)
+class AnswerSilent(Observed):
+    """At the end of a session: an answer without a sound. Was the caller given another one?"""
+
+    response: Response
+    made_good: bool
+
+
+@attrs.frozen(eq=False)
+class CallSilent(Observed):
+    """A call of ours in which the caller never heard anything."""
+
+    lasted_ms: float
+
+
+@attrs.frozen(eq=False)
+class CreatesAfterCommits(Observed):
+    """At the end of a session whose provider answers turns by itself: creates that followed commits."""
+
+    creates: tuple[Evidence, ...]
+    rejected: int
 
 
 @attrs.frozen(eq=False)
@@ -146,6 +178,30 @@ class TurnEndless(Observed):
 
 
 @attrs.frozen(eq=False)
+class TurnCutOff(Observed):
+    """The client had committed a turn while the caller was still speaking, and the agent began to answer."""
+
+    turn: CallerTurn
+    response: Response
+    overlap_ms: float
+
+
+@attrs.frozen(eq=False)
+class TurnsEmpty(Observed):
+    """At the end of a session: turns in which nobody said anything."""
+
+    turns: tuple[CallerTurn, ...]
+
+
+@attrs.frozen(eq=False)
+class TranscriptionsFailed(Observed):
+    """At the end of a session: transcriptions that failed, and how many did not."""
+
+    failed: tuple[Evidence, ...]
+    succeeded: int
+
+
+@attrs.frozen(eq=False)
 class GreetingMissing(Observed):
     """A session is over in which nobody said anything."""
 
@@ -156,6 +212,13 @@ class GreetingMissing(Observed):
 @attrs.frozen(eq=False)
 class ToolCalled(Observed):
     call: ToolCall
+
+
+@attrs.frozen(eq=False)
+class ToolLooped(Observed):
+    """At the end of a loop: the same call with the same arguments, again and again, nothing said between."""
+
+    calls: tuple[ToolCall, ...]
 
 
 @attrs.frozen(eq=False)
@@ -194,6 +257,16 @@ class RoundUnasked(Observed):
 class UpdateConfirmed(Observed):
     update: Update
     confirmed: Evidence
+
+
+@attrs.frozen(eq=False)
+class FormatDiffers(Observed):
+    """The session has another audio format than was asked for. `side` is input or output."""
+
+    update: Update
+    side: str
+    asked: str
+    got: str
 
 
 @attrs.frozen(eq=False)
@@ -273,10 +346,11 @@ Observation = (
     | TurnAnswered | TurnLeft | TurnEndless | GreetingMissing | ToolCalled | ToolAnswered | ToolAnsweredEarly
     | ToolUnknown | ToolUnanswered | RoundUnasked | UpdateConfirmed | UpdateRejected | UpdateLost | UpdateOpen
     | RejectionLivedWith | ErrorReported | AskedForNothing | CommitUnanswered | Closed | UnknownType | UnknownField
-    | NonsenseNumber | CallsMixed
+    | NonsenseNumber | CallsMixed | AnswerIncomplete | AnswerSilent | CallSilent | CreatesAfterCommits | TurnCutOff
+    | TurnsEmpty | TranscriptionsFailed | ToolLooped | FormatDiffers
 )  # fmt: skip
 OF_THE_END = (
     ResponseStuck, AnswersCut, CreateUnanswered, TurnLeft, TurnEndless, CommitUnanswered, AskedForNothing,
-    GreetingMissing,
+    GreetingMissing, AnswerIncomplete, AnswerSilent, CallSilent, CreatesAfterCommits, TurnsEmpty, TranscriptionsFailed,
     ToolUnanswered, RoundUnasked, UpdateLost, UpdateOpen, RejectionLivedWith,
 )  # fmt: skip

@@ -19,6 +19,7 @@ Direction = Literal["client", "server", "local"]
 
 CLOSED = "closed"  # a local record: the socket ended, with `code` and `reason`
 STARTED = "call.started"  # a local record: what a journal's header says of how our machine was started
+ENDED = "call.ended"  # a local record: the last line of a journal
 FLUSHED = "effect.flush_playout"  # a local record: the client dropped what it had not yet played
 PLAYOUT = frozenset(
     f"playout.{what}" for what in ("started", "heard", "silent", "progressed", "drained", "flushed", "dropped")

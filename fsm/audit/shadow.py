@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from fsm.audit import error_codes
+from fsm.audit import realtime_errors
 from fsm.audit.conversation import LoggedConversation, mapping
+from fsm.audit.exchange import Content, ResponseState, Shown
 from fsm.audit.observations import CreateRejected, ErrorReported, Observation, UpdateRejected
 from fsm.audit.record import CLOSED, LOCAL_FACTS, PLAYOUT, STARTED, Record, audio_bytes
 from fsm.audit.shadow_playout import ShadowPlayout
@@ -150,7 +151,8 @@ class Shadow:
             yield from self._busy(record.text("response.id"))
         if record.type == "response.done":
             until_ms = conversation.agent_audio.heard_until_ms
-            for event in self._playout.ended(record.text("response.id"), until_ms):
+            is_silent = _had_no_sound(record.text("response.id"), conversation)
+            for event in self._playout.ended(record.text("response.id"), until_ms, is_silent):
                 yield from self._step(event, assumed=True)
 
     def _as_ours(self, record: Record, conversation: LoggedConversation) -> tuple[Mapping[str, object], bool]:
@@ -218,7 +220,7 @@ class Shadow:
 
     def _closed(self, record: Record) -> Iterator[ShadowStep]:
         code, reason = int(record.number("code") or 0), record.text("reason")
-        fatal = code in (3000, 4000, 4004) or reason.rpartition(".")[2] in error_codes.REFUSALS
+        fatal = code in (3000, 4000, 4004) or reason.rpartition(".")[2] in realtime_errors.REFUSALS
         self._is_over = code in _LEFT
         yield from self._ready("error")
         yield from self._step(Event("provider.closed", {"code": code, "reason": reason, "fatal": fatal}))
@@ -288,6 +290,8 @@ class Shadow:
         yield from self._step(Event("response.created", {"response_id": name, "tag": ours}), assumed=True)
         done = {"response_id": name, "status": "completed", "outputs": 1}
         yield from self._step(Event("response.done", done), assumed=True)
+        for event in self._playout.ended(name, self._now_ms):
+            yield from self._step(event, assumed=True)  # and with a sound
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -344,3 +348,13 @@ def _shown(effect: Effect) -> str:
     key = _SHOWN.get(effect.name)
     value = effect.args.get(key) if key else None
     return f"{effect.name}({value})" if value not in (None, "") else effect.name
+
+
+def _had_no_sound(name: str, conversation: LoggedConversation) -> bool:
+    """Does the log show that a response had nothing to be heard: text alone, or nothing at all?"""
+    response = conversation.responses.by_id.get(name)
+    if response is None or not conversation.session.mode.speaks:
+        return False
+    in_text = Content.TEXT in response.content and Content.SOUND not in response.content
+    shows_audio = Shown.TIMES in conversation.agent_audio.shown or response.state is not ResponseState.COMPLETED
+    return (in_text and conversation.session.mode.described) or (response.is_empty and shows_audio)

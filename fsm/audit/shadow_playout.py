@@ -103,15 +103,16 @@ class ShadowPlayout:
             return [Event(_DRAINED)]  # nothing of it is left to be heard
         return [fact] if slots.moves(_FLUSHED) else []
 
-    def ended(self, response: str, estimate_ms: float) -> list[Event]:
-        """A response is complete; what the log does not show of its length, or of its audio, is taken as played."""
+    def ended(self, response: str, estimate_ms: float, is_silent: bool = False) -> list[Event]:
+        """A response is complete; what the log does not show of its length, or of its audio, is taken as played, unless
+        the log shows that there was nothing to play."""
         if response == self._response and self._is_playing:
             self._has_ended = True
             self._until_ms = max(self._until_ms, estimate_ms)
             return []
         if self.is_reported or response in self._flushed or response == self._response:
             return []
-        return [Event("playout.heard", {"response_id": response})]
+        return [Event("playout.silent" if is_silent else "playout.heard", {"response_id": response})]
 
     def next_ms(self) -> float:
         """When something is to be reported next."""

@@ -14,7 +14,7 @@ import attrs
 
 from fsm.audit.record import visible
 from fsm.language.problem import NOWHERE, Place
-from fsm.language.spec import Branch, Deadline, Emit, Operation, Row, Spec
+from fsm.language.spec import Deadline, Row, Spec, emitted
 from fsm.language.vocabulary import Word
 
 LinkKind = Literal[
@@ -48,7 +48,7 @@ class Forbids:
 
     @property
     def where(self) -> str:
-        return f"{self.place.file}:{self.place.line}"
+        return self.place.lines
 
 
 Quote = Callable[[Place], str]
@@ -111,13 +111,7 @@ _FINDERS: Mapping[LinkKind, Callable[[Spec, SpecLink], Iterable[Place]]] = {
 
 
 def _emits(row: Row, effect: str) -> bool:
-    return any(_in(op, effect) for op in row.operations)
-
-
-def _in(op: Operation, effect: str) -> bool:
-    if isinstance(op, Branch):
-        return any(_in(each, effect) for each in (*op.then, *op.otherwise))
-    return isinstance(op, Emit) and op.effect == effect
+    return any(each.effect == effect for each in emitted(row.operations))
 
 
 def _filled(spec: Spec, link: SpecLink) -> str:

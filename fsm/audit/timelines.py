@@ -25,6 +25,7 @@ from fsm.audit.observations import (
 from fsm.audit.record import CLOSED, PLAYOUT, Record
 from fsm.audit.report.report import Bar, Heard, Lanes, Mark, Timeline
 from fsm.audit.shadow import ShadowStep
+from fsm.audit.turn_table import TurnBook
 
 T = TypeVar("T")
 DRAWN = 24  # calls of a log
@@ -199,7 +200,7 @@ class Timelines:
         self.undrawn = 0
         self._seen: set[Heard] = set()
 
-    def add(self, call: str, drawing: TimelineDrawing, agent: AgentAudio) -> None:
+    def add(self, call: str, drawing: TimelineDrawing, agent: AgentAudio, book: TurnBook) -> None:
         """A call is over. `call` is its name, if the log names it."""
         if not drawing.has_begun and self._kept:
             return
@@ -213,7 +214,9 @@ class Timelines:
             if not drawing.lanes.found or clean is None:
                 return
             del self._kept[clean]
-        self._kept.append(Timeline(name, drawing.lanes))
+        timed = not drawing.lanes.by_order
+        book.finish(drawing.lanes, timed)
+        self._kept.append(Timeline(name, drawing.lanes, book.rows, book.said, book.usage, timed))
 
     @property
     def kept(self) -> list[Timeline]:

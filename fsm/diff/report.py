@@ -167,7 +167,7 @@ def change_lines(change: SpecChange) -> Iterator[str]:
 
 def where(place: Place) -> str:
     """`file:line`, empty where there is no place."""
-    return f"{place.file}:{place.line}" if place.line else ""
+    return place.lines if place.line else ""
 
 
 def delta(aspect: Aspect) -> str:

@@ -141,6 +141,7 @@ def _items(spec: Spec, moved: Mapping[str, frozenset[str]]) -> Iterator[SpecPart
     for deadline in spec.deadlines.values():
         says = {"after": f"{deadline.after_ms} ms", "while": condition(spec, deadline.condition)}
         says |= {"at least": deadline.at_least} if deadline.at_least else {}
+        says |= {"setting": deadline.setting} if deadline.setting else {}
         yield SpecPart("deadline", deadline.name, says, deadline.place)
     parts: tuple[tuple[Part, Sequence[object]], ...] = (("context", spec.context), ("slot", spec.slots))
     for part, _ in parts:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from fsm.journal.journal import Journal, StepLine
-from fsm.journal.replay import Difference, Divergence, Replay, replay
+from fsm.journal.replay import Divergence, Replay, StepDifference, replay
 from fsm.language.spec import Spec
 from fsm.machine.machine import TurnSpecMachine
 
@@ -148,7 +148,7 @@ class _Traffic:
 
 
 def _deadline(line: StepLine, expected: str, got: str) -> Divergence:
-    found = (Difference("deadline", expected, got),)
+    found = (StepDifference("deadline", expected, got),)
     return Divergence(line.serial, line.t_ms, line.event, line.data, found, line, None)
 
 
@@ -171,4 +171,4 @@ def _place(spec: Spec, ids: Sequence[str]) -> str:
     """Where the first of these rows stands in a spec."""
     rows = (row for cell in spec.cells.values() for row in cell.rows)
     place = next((row.place for row in rows if ids and row.id == ids[0]), None)
-    return f"{place.file}:{place.line}" if place is not None else ""
+    return place.lines if place is not None else ""

@@ -41,7 +41,12 @@ class Links:
     up: str
 
     def line(self, place: Place) -> str:
-        return f"[{place.file}:{place.line}]({self._to(place.file)}#L{place.line})"
+        """Of a spec that extends another: the base's line, too, where it stands for something there."""
+        own = f"[{place.file}:{place.line}]({self._to(place.file)}#L{place.line})"
+        if not place.over:
+            return own
+        file, line, _ = place.over.rsplit(":", 2)
+        return f"{own} over [{file}:{line}]({self._to(file)}#L{line})"
 
     def number(self, file: str, line: int) -> str:
         return f"[{line}]({self._to(file)}#L{line})"

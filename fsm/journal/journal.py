@@ -16,7 +16,7 @@ import attrs
 import cattrs
 
 from fsm.errors import LocalError
-from fsm.journal.scrub import scrub
+from fsm.journal.scrub import Scrubber, scrub
 from fsm.language.problem import Place, Problem, Problems
 from fsm.machine.machine import Step
 from fsm.machine.reaction import Outcome
@@ -37,6 +37,11 @@ class Header:
     talk_key: str = ""
     context: Mapping[str, str] = attrs.field(factory=dict)
     started_at: str = ""
+    agent: str = ""
+    caller_id: str = ""
+    dialled: str = ""
+    variables: Mapping[str, str] = attrs.field(factory=dict)
+    """What the line said about the call when it began."""
     version: int = VERSION
 
 
@@ -59,7 +64,7 @@ class TimerLine:
 
 @attrs.frozen
 class StepLine:
-    """One step. `serial` counts steps from 0 (the start of the call) without a gap; `place` is `file:line`.
+    """One step. `serial` counts steps from 0 (the start of the call) without a gap; `place` is Place.lines.
 
     `cause` is what put the event into the mailbox: `start`, `line`, `wire:<event id>`, `tool:<call id>`,
     `timer:<name>` ...; `waited` (WAITED) for one that the machine itself took up again (TurnSpecMachine.advance).
@@ -155,7 +160,7 @@ def step_line(step: Step, serial: int, t_ms: int, cause: str) -> StepLine:
     place = step.place
     return StepLine(
         serial, t_ms, step.event.name, step.variant, step.outcome, step.before, step.snapshot.state, step.event.data,
-        cause, step.transitions, f"{place.file}:{place.line}" if place else "",
+        cause, step.transitions, place.lines if place else "",
         tuple(EffectLine(effect.name, effect.args) for effect in step.effects),
         tuple(TimerLine(timer.name, timer.after_ms, timer.epoch) for timer in step.start), step.stop, step.reason,
     )  # fmt: skip
@@ -164,9 +169,9 @@ def step_line(step: Step, serial: int, t_ms: int, cause: str) -> StepLine:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def encode(line: Line) -> str:
+def encode(line: Line, scrubber: Scrubber = scrub) -> str:
     """One line of text, without its newline. Fields at their default are left out. Never raises for what data holds."""
-    fields = {"kind": _NAMES[type(line)], **_fields(line)}
+    fields = {"kind": _NAMES[type(line)], **_fields(line, scrubber)}
     if isinstance(line, Header):
         fields["version"] = line.version
     text = _PLAIN.encode(fields)
@@ -188,15 +193,15 @@ _SHAPES: Mapping[type[Any], tuple[tuple[str, bool], ...]] = {
 }
 
 
-def _fields(value: object) -> dict[str, object]:
+def _fields(value: object, scrubber: Scrubber) -> dict[str, object]:
     """The fields of a line; mappings hold what came from outside, so that is where secrets and audio can be."""
     found: dict[str, object] = {}
     for name, required in _SHAPES[type(value)]:
         item = getattr(value, name)
         if isinstance(item, tuple):
-            item = [each if isinstance(each, str) else _fields(each) for each in item]
+            item = [each if isinstance(each, str) else _fields(each, scrubber) for each in item]
         elif isinstance(item, Mapping) and item:
-            item = scrub(item)
+            item = scrubber(item)
         if item or required:
             found[name] = item
     return found

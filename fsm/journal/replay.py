@@ -20,7 +20,7 @@ STRICT = ("variant", *COMPARED, "transitions")  # for the very spec that wrote t
 
 
 @attrs.frozen
-class Difference:
+class StepDifference:
     """One thing that is not the same: `what` is a word of STRICT, `waits for` (timers, of any length), or `step` for a
     step that only one side took."""
 
@@ -37,7 +37,7 @@ class Divergence:
     t_ms: int
     event: str
     data: Mapping[str, object]
-    differences: tuple[Difference, ...]
+    differences: tuple[StepDifference, ...]
     expected: StepLine | None
     got: StepLine | None
 
@@ -113,7 +113,7 @@ class _Replayer:
         if waited != (line.cause == WAITED) or (waited and step.event.name != line.event):
             got = f"'{step.event.name}' no longer waits and is next" if waited else "nothing that waited is next"
             journalled = "'{}' had waited and was next" if line.cause == WAITED else "'{}' came next"
-            difference = Difference("step", journalled.format(line.event), got)
+            difference = StepDifference("step", journalled.format(line.event), got)
             return step, _diverged(line, step if waited else None, (difference,))
         return step, self._differs(line, step)
 
@@ -128,7 +128,7 @@ class _Replayer:
         self.epochs.update({timer.name: timer.epoch for timer in line.started})
         got = step_line(step, line.serial, line.t_ms, line.cause)
         pairs = zip(_aspects(line), _aspects(got), strict=True)
-        found = tuple(Difference(what, a, b) for (what, a), (_, b) in pairs if a != b and what in self.compare)
+        found = tuple(StepDifference(what, a, b) for (what, a), (_, b) in pairs if a != b and what in self.compare)
         return _diverged(line, step, found) if found else None
 
 
@@ -138,7 +138,7 @@ def _gap(due: int, serial: int) -> str:
     return f"step {due} is missing" if serial == due + 1 else f"steps {due} to {serial - 1} are missing"
 
 
-def _diverged(line: StepLine, step: Step | None, differences: tuple[Difference, ...]) -> Divergence:
+def _diverged(line: StepLine, step: Step | None, differences: tuple[StepDifference, ...]) -> Divergence:
     got = step_line(step, line.serial, line.t_ms, line.cause) if step else None
     return Divergence(line.serial, line.t_ms, line.event, line.data, differences, line, got)
 

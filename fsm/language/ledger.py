@@ -9,7 +9,7 @@ needs of each of them (CallIds).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import attrs
 
@@ -58,6 +58,8 @@ class Recipe(Generic[Ids]):
     args: tuple[str, ...]
     make: Make[Ids]
     """(effect, ids, literal, data of the event) -> (arguments of each effect made, ids after it). Pure."""
+    own: Literal["", "prompts", "say"] = ""
+    """What its argument may name besides the vocabulary's choices: the recordings or the instructions of the spec."""
 
 
 @attrs.frozen(eq=False)
@@ -73,6 +75,10 @@ class LedgerProtocol(Generic[Ids]):
     """The effect that an event id of ours stands for; None: it is not ours."""
     decisive: Callable[[Ids], tuple[object, ...]]
     """What of the ids decides which variants can come next, as a few finite values."""
+    stated_wait_ms: Callable[[Data], int | None] = lambda _: None
+    """How long a wire event asks to wait, where it says so in words only; None: it does not."""
+    fields: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """What the facts carry that are not of the wire, by event, as far as a vocabulary may tell variants apart by it."""
 
 
 class NoIds(NamedTuple):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Protocol
 
 import attrs
 
+from fsm.language.derivation import KEYS, Change, Deriver
 from fsm.language.ledger import Ledgers
 from fsm.language.node_reader import Reader
 from fsm.language.problem import Problem, Problems, SpecError
@@ -19,6 +21,11 @@ from fsm.language.vocabulary_reader import VocabularyReader
 from fsm.language.yaml_nodes import Node, read
 
 _USUAL = "[vocabularies/realtime/session.yaml, vocabularies/call.yaml]"
+NO_FOLDERS: Mapping[str, str] = MappingProxyType({})
+FEW = 3
+"""So many missing answers of a state are reported one by one."""
+MAX_BASES = 8
+"""Of a text: whoever needs more of them goes round in a circle."""
 Fetch = Callable[[str], tuple[str, str]]
 """`fetch(reference)` gives the text behind a name written in a spec, and the file name to report; raises OSError."""
 
@@ -74,7 +81,7 @@ def load(
     if verdict is None:
         found = Problems()
         flow = Typestate(spec, found).check()
-        verdict = Verdict(tuple(found), sum(map(len, flow.reached.values())))
+        verdict = Verdict(_grouped(found, flow, spec), sum(map(len, flow.reached.values())))
         if verdicts is not None:
             verdicts.put(verdict)
     problems.extend(verdict.problems)
@@ -82,23 +89,119 @@ def load(
     return Loaded(spec, tuple(problems), verdict.situations, flow)
 
 
+def _grouped(found: Iterable[Problem], flow: Flow, spec: Spec) -> tuple[Problem, ...]:
+    """A state that answers hardly anything is one problem, however many events there are."""
+    problems = list(found)
+    for name, events in flow.unanswered.items():
+        if len(events) <= FEW:
+            continue
+        place = spec.states[name].place
+        single = [each for each in problems if (each.place, each.code) == (place, "no-answer")]
+        problems = [each for each in problems if each not in single]
+        joined = [group.name for group in spec.groups.values() if name in group.states]
+        known = f" of {', '.join(spec.groups)}" if spec.groups else ""
+        groups = f"it is in {', '.join(joined)}" if joined else f"it is in no group{known}"
+        shown = f"{', '.join(sorted(events)[:FEW])} and {len(events) - FEW} more"
+        hint = f"{shown}; {groups}. Join one with 'groups:', or answer them: on, ignore ..."
+        message = f"{len(events)} events have no answer in state '{name}'"
+        problems.append(Problem(place, "no-answer", message, hint, single[0].trail))
+    return tuple(sorted(problems))
+
+
+def flattened(text: str, file: str, fetch: Fetch) -> Flat:
+    """A spec as one text: what it extends and includes is in it. Raises SpecError."""
+    problems = Problems()
+    flat = _flat(read(text, file), problems, fetch)
+    problems.raise_if_any()
+    return flat
+
+
+@attrs.frozen
+class Flat:
+    """A text with all that it extends and includes, and what it changes of what it extends."""
+
+    root: Node
+    changes: tuple[Change, ...] = ()
+    folders: Mapping[str, str] = attrs.field(factory=dict)
+    """Of each base in another folder: its file, and that folder, where what it refers to is looked for first."""
+
+
+def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
+    """Order: the base (with what that extends and includes), remove, override, add, then what the text includes."""
+    changes: tuple[Change, ...] = ()
+    folders: dict[str, str] = {}
+    extends, parts = root.get("extends"), root.get("include")
+    if extends is not None and depth >= MAX_BASES:
+        problems.add(extends.place, "recursion", f"more than {MAX_BASES} texts extend one another")
+    elif extends is not None:
+        for base, folder in _fetched_base(extends, Reader(problems), fetch):
+            within = _beside(folder, fetch)
+            deriver = Deriver(problems)
+            inner = _flat(base, problems, within, depth + 1)
+            root = deriver.derived(inner.root, root)
+            changes = (*inner.changes, *deriver.changes)
+            folders |= {file: f"{folder}/{inside}".strip("/") for file, inside in inner.folders.items()}
+            folders[base.place.file] = folder
+    if parts is not None and depth >= MAX_BASES:
+        problems.add(parts.place, "recursion", f"more than {MAX_BASES} parts include one another")
+    else:
+        for node in _fetched(parts, Reader(problems), fetch) if parts is not None else ():
+            part = _flat(node, problems, fetch, depth + 1)
+            root = merged(part.root, root, problems)
+            changes = (*changes, *part.changes)
+    pairs = tuple(pair for pair in root.pairs or () if pair[0].text not in KEYS)
+    return Flat(attrs.evolve(root, pairs=pairs), changes, folders)
+
+
+def _fetched_base(reference: Node, reader: Reader, fetch: Fetch) -> Iterator[tuple[Node, str]]:
+    """The text that is extended, by its file or a bundled name, and the folder of its file."""
+    name = reader.text(reference)
+    if not name.endswith((".yaml", ".yml")):
+        name += ".yaml"
+    for node in _fetched(attrs.evolve(reference, text=name), reader, fetch):
+        yield node, name.rpartition("/")[0]
+
+
+def _beside(folder: str, fetch: Fetch) -> Fetch:
+    """What a base refers to is looked for beside the base first."""
+    if not folder:
+        return fetch
+
+    def fetched(reference: str) -> tuple[str, str]:
+        try:
+            return fetch(f"{folder}/{reference}")
+        except OSError:
+            return fetch(reference)
+
+    return fetched
+
+
 def _spec(root: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers) -> Spec | None:
-    parts = root.get("include")
-    for node in _fetched(parts, Reader(problems), fetch) if parts is not None else ():
-        root = merged(node, root, problems)
+    extends = root.get("extends") is not None
+    flat = _flat(root, problems, fetch)
+    root = flat.root
+    if extends and problems.errors:  # what is not there would only be missed once more
+        return None
     words = root.get("vocabulary")
     if words is None:
         problems.add(root.place, "missing", "a spec needs 'vocabulary:'", f"e.g. vocabulary: {_USUAL}")
         return None
-    vocabulary = load_vocabulary(words, problems, fetch, ledgers)
+    vocabulary = load_vocabulary(words, problems, fetch, ledgers, flat.folders)
     return SpecReader(vocabulary, problems).read(root) if vocabulary is not None else None
 
 
-def load_vocabulary(words: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers) -> Vocabulary | None:
-    """The vocabulary that a list of names makes together; None, with the reasons in `problems`, if there is none."""
+def load_vocabulary(
+    words: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers, folders: Mapping[str, str] = NO_FOLDERS
+) -> Vocabulary | None:
+    """The vocabulary that a list of names makes together; None, with the reasons in `problems`, if there is none.
+
+    `folders`: where a file's names are looked for first, if not in the folder of all.
+    """
     reader = VocabularyReader(problems, ledgers)
-    for node in _fetched(words, reader, fetch):
-        reader.read(node)
+    for name in reader.listed(words):
+        beside = _beside(folders.get(name.place.file, ""), fetch)
+        for node in _fetched(name, reader, beside):
+            reader.read(_flat(node, problems, beside).root)
     return reader.finish() if not problems.errors else None
 
 

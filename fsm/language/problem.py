@@ -20,6 +20,14 @@ class Place:
     file: str
     line: int
     column: int
+    over: str = attrs.field(default="", eq=False, order=False)
+    """Where what it stands for is in the text that is extended, if it stands for anything."""
+
+    @property
+    def lines(self) -> str:
+        """The file and the line, and the base's where it stands for something there."""
+        base = self.over.rpartition(":")[0]
+        return f"{self.file}:{self.line}" + (f" (over {base})" if base else "")
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -58,7 +66,8 @@ class Problem:
     def as_json(self) -> dict[str, object]:
         """For programs: the place as file, line and column beside the rest."""
         own = {"severity": self.severity, "code": self.code, "message": self.message, "hint": self.hint}
-        return {**attrs.asdict(self.place), **own, "trail": list(self.trail)}
+        place = {"file": self.place.file, "line": self.place.line, "column": self.place.column}
+        return {**place, **own, "trail": list(self.trail)}
 
 
 class SpecError(LocalError):

@@ -10,10 +10,20 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from fsm.language.ledger import Ledgers
+from fsm.language.request_data import SPELLINGS
 from fsm.language.spec import STATE_TAGS, STATED_WAITS, Spec
-from fsm.language.spec_reader import ANSWERS, CONTEXT_KEYS, GROUP_KEYS, REASON_KINDS, ROW_KEYS, SECTIONS, STATE_KEYS
+from fsm.language.spec_reader import (
+    ANSWERS,
+    CONTEXT_KEYS,
+    DEADLINE_KEYS,
+    GROUP_KEYS,
+    REASON_KINDS,
+    ROW_KEYS,
+    SECTIONS,
+    STATE_KEYS,
+)
 from fsm.language.vocabulary import PLAIN
-from fsm.language.vocabulary_reader import EFFECT_KEYS, EVENT_KEYS, SLOT_KEYS, SOURCES
+from fsm.language.vocabulary_reader import DOERS, EFFECT_KEYS, EVENT_KEYS, SLOT_KEYS, SOURCES, VARIANT_KEYS
 from fsm.language.vocabulary_reader import SECTIONS as VOCABULARY_SECTIONS
 
 Schema = Mapping[str, object]
@@ -32,10 +42,12 @@ def spec_schema(specs: Iterable[Spec]) -> str:
         "$schema": DRAFT,
         "title": "turnspec lifecycle spec",
         "description": "A state machine of a call, or a part that specs include (a file without 'spec').",
-        **_keys(_SPEC_SECTIONS, SECTIONS),
-        "if": {"required": ["spec"], "not": {"required": ["include"]}},
+        **_keys({**_SPEC_SECTIONS, **_DERIVED}, (*SECTIONS, *_DERIVED)),
+        "if": {"required": ["spec"], "not": {"anyOf": [{"required": ["include"]}, {"required": ["extends"]}]}},
         "then": {"required": ["vocabulary", "initial", "states"]},
-        "else": {"anyOf": [{"required": [name]} for name in ("spec", "groups", "states", "choices", "actions")]},
+        "else": {
+            "anyOf": [{"required": [name]} for name in ("spec", "extends", "groups", "states", "choices", "actions")]
+        },
         "$defs": {**_SPEC_PARTS, **_words(known)},
     }
     return _text(root)
@@ -47,8 +59,8 @@ def vocabulary_schema(ledgers: Ledgers) -> str:
         "$schema": DRAFT,
         "title": "turnspec vocabulary",
         "description": "What events, effects and presumptions mean to the slots of a conversation.",
-        **_keys(_VOCABULARY_SECTIONS, VOCABULARY_SECTIONS),
-        "required": ["vocabulary"],
+        **_keys({**_VOCABULARY_SECTIONS, **_DERIVED}, (*VOCABULARY_SECTIONS, *_DERIVED)),
+        "anyOf": [{"required": ["vocabulary"]}, {"required": ["extends"]}],
         "$defs": {**_VOCABULARY_PARTS, **_ledger_words(ledgers)},
     }
     return _text(root)
@@ -126,6 +138,7 @@ _ROW_WORDS: Mapping[str, Schema] = {
 }
 _STATE_WORDS: Mapping[str, Schema] = {
     "about": ABOUT,
+    "groups": _listed(TEXT, "The groups whose answers it shares; they may name it themselves instead."),
     "tags": _listed({"enum": list(STATE_TAGS)}, " ".join(f"{tag}: {says}" for tag, says in STATE_TAGS.items())),
     "slots": _map(_listed(TEXT), "The slot values that may be found in this state."),
     "entry": _ref("operations", "Done when the state is entered."),
@@ -145,10 +158,12 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "initial": _said("The value at first; without it, the first."),
     "without_greeting": _said("The value at first in a call that has no greeting, if that is another."),
     "setting": _said("The key of 'turns:' by which an operator chooses the value at first."),
+    "call_data": _said(
+        "The same, and a variable of the call: what the line says about it chooses before the operator."
+    ),
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }
-_DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "about")
 _DEADLINE_WORDS: Mapping[str, Schema] = {
     "after_ms": _number(1, "Milliseconds until `timer.<name>`."),
     "while": _ref("condition", "It runs while this holds, and anew when what this reads changes."),
@@ -160,6 +175,7 @@ _DEADLINE_WORDS: Mapping[str, Schema] = {
         "enum": ["on_change", "never"],
         "description": "never: counted from when it began to hold.",
     },
+    "setting": _said("The key of 'limits:', in seconds, by which an operator chooses how long."),
     "about": ABOUT,
 }
 _TURN_DETECTION_KEYS = ("manual", "needs", "refuses")
@@ -173,6 +189,15 @@ _TURN_DETECTION_WORDS: Mapping[str, Schema] = {
     "manual": {**YES_NO, "description": "The spec opens and closes turns itself: the provider's VAD is off."},
     "needs": _map(TEXT, "Settings that are sent because the spec counts on them."),
     "refuses": _listed(_keys(_REFUSAL_WORDS, _REFUSAL_KEYS, "key"), "Settings that contradict the spec."),
+}
+_DERIVED: Mapping[str, Schema] = {
+    "extends": _said("The text that this one changes: a file, or the name of a bundled spec."),
+    "remove": {"type": "object", "description": "What of the base is not there: names, or items of its lists."},
+    "override": {"type": "object", "description": "What of the base is replaced; it must be there."},
+    "add": {
+        "type": "object",
+        "description": "What is new; `KEY+` adds to the end of a list of the base, `+KEY` before.",
+    },
 }
 _SPEC_SECTIONS: Mapping[str, Schema] = {
     "spec": _said("The name of the spec."),
@@ -193,6 +218,14 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
     "groups": _map(_ref("group"), "Answers that several states share."),
     "states": _map(_ref("state"), "Who has the floor.", minProperties=1),
     "happy_path": _listed(TEXT, "The states of a call in which all goes well, in order; drawn in green."),
+    "prompts": _map(
+        {"anyOf": [TEXT, {"type": "null"}]},
+        "Recordings by name: WAV files beside this one; empty: the configuration has it.",
+    ),
+    "say": _map(
+        {"anyOf": [TEXT, {"type": "null"}]},
+        "Instructions to the model by name, for a response of our own; empty: the configuration has it.",
+    ),
 }
 _OPERATION_PATTERN = r"^\s*(\w+\s*(\+=|-=|=)\s*.+|\w+(\(\s*\w+\s*\))?\s*)$"
 _BRANCH_KEYS = ("if", "do", "else")
@@ -217,7 +250,7 @@ _SPEC_PARTS: Mapping[str, Schema] = {
     },
     "choice_row": _keys(_ROW_WORDS, ROW_KEYS, "to"),
     "context": {**_keys(_CONTEXT_WORDS, CONTEXT_KEYS), "oneOf": [{"required": ["values"]}, {"required": ["range"]}]},
-    "deadline": _keys(_DEADLINE_WORDS, _DEADLINE_KEYS, "after_ms", "while"),
+    "deadline": _keys(_DEADLINE_WORDS, DEADLINE_KEYS, "after_ms", "while"),
     "group": _keys(_GROUP_WORDS, GROUP_KEYS),
     "state": {"anyOf": [_keys(_STATE_WORDS, STATE_KEYS), {"type": "null"}, {"const": ""}]},
 }
@@ -264,16 +297,25 @@ _EVENT_WORDS: Mapping[str, Schema] = {
     "from": {"enum": list(SOURCES), "description": "Who reports it."},
     "wire": _map(_ref("form"), "The provider's wire events that are this event, and the paths of their fields."),
     "identity": {**_ref("identity"), "description": "How the ids in it decide which variant it is."},
-    "variants": _map(_ref("variant"), "What it can be by identity; exactly the variants of its identity."),
+    "variants": _map(_ref("variant"), "What it can be: the variants of its identity, and others by `where`."),
     "noise": _said("Why no state ever sees it."),
     "otherwise": _said("Why it is ignored where `when` does not hold; without this it is a protocol violation there."),
     "instead": _said("The event it is where `when` does not hold."),
+    "data": _map({"enum": list(SPELLINGS)}, "Of what an application says: each field and its type."),
+}
+_VARIANT_WORDS: Mapping[str, Schema] = {
+    **_EVENT_WORDS,
+    "where": _map(_listed(TEXT), "The fields that make it this variant, each with the values it has then."),
+    "of": _said("The variant of the ledger that it is one of; without it, the last that reaches a spec."),
+    "noted": {**YES_NO, "description": "no: the ledger takes no note of it (a terminator is not a digit)."},
 }
 _EFFECT_WORDS: Mapping[str, Schema] = {
     **_MEANING,
-    "to": {"enum": ["provider", "local"], "description": "Who carries it out."},
+    "to": {"enum": list(DOERS), "description": "Who carries it out; application: a function of a configuration's."},
     "recipe": {**_ref("recipe"), "description": "How its arguments are made from the ids of the call."},
-    "args": _listed(TEXT, "The names of these arguments; exactly those the recipe makes."),
+    "args": _listed(
+        TEXT, "The names of these arguments, as the recipe makes them; for an application, fields of the event."
+    ),
     "sends": _said("The effect it is for the executor, if that has another name."),
     "choices": {"type": "array", "items": TEXT, "description": "The arguments it takes."},
     "rejected": _said("The event that an error about it is."),
@@ -299,7 +341,7 @@ _VOCABULARY_SECTIONS: Mapping[str, Schema] = {
 }
 _VOCABULARY_PARTS: Mapping[str, Schema] = {
     "event": _keys(_EVENT_WORDS, EVENT_KEYS),
-    "variant": _keys(_EVENT_WORDS, EVENT_KEYS),
+    "variant": _keys(_VARIANT_WORDS, VARIANT_KEYS),
     "form": _map(
         TEXT,
         properties={

@@ -70,15 +70,15 @@ class Condition:
 
 
 @attrs.frozen(eq=False)
-class Step:
+class OperationStep:
     """An operation that reads or moves slots, by its word or as a branch; known are the bits it can leave behind."""
 
     op: Operation
     mask: int
     word: Word | None = None
     condition: Condition | None = None
-    then: tuple[Step, ...] = ()
-    otherwise: tuple[Step, ...] = ()
+    then: tuple[OperationStep, ...] = ()
+    otherwise: tuple[OperationStep, ...] = ()
     known: dict[int, tuple[int, ...]] = attrs.field(factory=dict)
 
 
@@ -88,7 +88,7 @@ class RowSteps:
 
     row: Row
     guard: Condition | None
-    steps: tuple[Step, ...]
+    steps: tuple[OperationStep, ...]
     followed: set[Situation]
 
 
@@ -104,7 +104,7 @@ class Decision:
 
 
 @attrs.frozen(eq=False)
-class Answer:
+class KnownAnswer:
     """An event in a state; known are the rows to take, each with the bits that the event moves; `keep` are the others.
 
     `decision` is None where nobody has written an answer; `running` is the condition of a timer.
@@ -126,7 +126,7 @@ class Readers:
         self.spec = spec
         self.packing = packing
         self._conditions: dict[str, Condition] = {}
-        self._answers: dict[str, tuple[Answer, ...]] = {}
+        self._answers: dict[str, tuple[KnownAnswer, ...]] = {}
         self._choices: dict[str, Decision] = {}
         self._followed: dict[str | None, set[Situation]] = {}
         self._rows: dict[int, RowSteps] = {}
@@ -134,7 +134,7 @@ class Readers:
         self.entry = {name: self._steps(state.entry) for name, state in spec.states.items()}
         self.exit = {name: self._steps(state.exit) for name, state in spec.states.items()}
 
-    def answers(self, state: str) -> tuple[Answer, ...]:
+    def answers(self, state: str) -> tuple[KnownAnswer, ...]:
         """For each event, in the order of the spec."""
         found = self._answers.get(state)
         if found is None:
@@ -154,20 +154,20 @@ class Readers:
             found = self._conditions[expr.python] = Condition(expr, self.packing.mask(expr.reads))
         return found
 
-    def _event(self, event: str) -> Answer:
+    def _event(self, event: str) -> KnownAnswer:
         """Of no state, so without a decision."""
         word = self.spec.vocabulary.events.get(event)
         deadline = self.spec.deadlines.get(event.removeprefix("timer.")) if event.startswith("timer.") else None
         running = self.condition(deadline.condition) if deadline is not None else None
         mask = self._mask(word) | (running.mask if running is not None else 0)
-        return Answer(event, word, running, None, mask, ~self._moved(word))
+        return KnownAnswer(event, word, running, None, mask, ~self._moved(word))
 
-    def _answer(self, state: str, event: Answer) -> Answer:
+    def _answer(self, state: str, event: KnownAnswer) -> KnownAnswer:
         name, cell = event.event, self.spec.cells.get((state, event.event))
         if cell is None:
-            return Answer(name, event.word, event.running, None, event.mask, event.keep)
+            return KnownAnswer(name, event.word, event.running, None, event.mask, event.keep)
         decision = self._decision(f"'{name}' in state '{state}'", cell.rows, cell.place)
-        return Answer(name, event.word, event.running, decision, event.mask | decision.mask, event.keep)
+        return KnownAnswer(name, event.word, event.running, decision, event.mask | decision.mask, event.keep)
 
     def _decision(self, what: str, rows: Sequence[Row], place: Place) -> Decision:
         made = tuple(self._row(row) for row in rows)
@@ -182,21 +182,21 @@ class Readers:
             found = self._rows[id(row)] = RowSteps(row, guard, self._steps(row.operations), followed)
         return found
 
-    def _steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
+    def _steps(self, operations: Sequence[Operation]) -> tuple[OperationStep, ...]:
         return tuple(step for op in operations if (step := self._step(op)) is not None)
 
-    def _step(self, op: Operation) -> Step | None:
+    def _step(self, op: Operation) -> OperationStep | None:
         """None: it neither reads nor moves a slot."""
         if isinstance(op, Branch):
             then, otherwise = self._steps(op.then), self._steps(op.otherwise)
             condition = self.condition(op.condition)
             mask = _union([condition.mask, *(step.mask for step in (*then, *otherwise))])
-            return Step(op, mask, None, condition, then, otherwise) if then or otherwise else None
+            return OperationStep(op, mask, None, condition, then, otherwise) if then or otherwise else None
         if not isinstance(op, Emit | Presume):
             return None
         vocabulary = self.spec.vocabulary
         word: Word = vocabulary.effects[op.effect] if isinstance(op, Emit) else vocabulary.presumptions[op.name]
-        return Step(op, self._mask(word), word) if word.when or word.moves else None
+        return OperationStep(op, self._mask(word), word) if word.when or word.moves else None
 
     def _mask(self, word: Word | None) -> int:
         """What a word reads; what it moves is among it."""

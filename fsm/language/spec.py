@@ -5,7 +5,7 @@ Never here: reading text (.spec_reader), checking slots (.typestate), running (f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal
@@ -40,6 +40,13 @@ class Emit:
     variable: Variable | None
     text: str
     place: Place = attrs.field(default=NOWHERE, eq=False)
+
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """All that its argument can be. Of a variable the first value stands for nothing."""
+        if self.variable is not None:
+            return self.variable.domain[1:]
+        return (self.literal,) if self.literal is not None else ()
 
 
 @attrs.frozen
@@ -92,18 +99,19 @@ class Row:
 class Cell:
     """The rows of one (state, event); `group` names where they were written, if not in the state itself.
 
-    `exact`: the event was named, not matched by a pattern.
+    `exact`: the event was named, not matched by a pattern. `kin`: what it is first was named.
     """
 
     rows: tuple[Row, ...]
     group: str | None
     exact: bool
     place: Place = attrs.field(default=NOWHERE, eq=False)
+    kin: bool = False
 
     @property
-    def rank(self) -> tuple[bool, bool]:
+    def rank(self) -> tuple[bool, bool, bool]:
         """What is more specific wins."""
-        return (self.group is None, self.exact)
+        return (self.group is None, self.exact, self.kin)
 
 
 STATE_TAGS: Mapping[str, str] = {
@@ -138,7 +146,7 @@ class Choice:
 
 
 STATED_WAITS: Final = ("retry_after_ms",)
-"""What an event's data may say of how long to wait, in ms (fsm.machine.wire)."""
+"""What an event's data may say of how long to wait, in ms (the ledger's `stated_wait_ms`)."""
 
 
 @attrs.frozen
@@ -146,7 +154,7 @@ class Deadline:
     """A timer that runs while its condition holds; if it `restarts`, a change of what that reads starts it anew.
 
     `at_least`: a field of an event's data (one of STATED_WAITS). Started by an event that has it, the timer runs for so
-    many milliseconds if that is longer than `after_ms`.
+    many milliseconds if that is longer than `after_ms`. `setting`: the limit of an operator that it is instead.
     """
 
     name: str
@@ -154,6 +162,7 @@ class Deadline:
     condition: Expr
     restarts: bool = True
     at_least: str | None = None
+    setting: str | None = None
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
     @property
@@ -167,6 +176,14 @@ class Group:
 
     name: str
     states: tuple[str, ...]
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class OwnWord:
+    """What a spec says by a name of its own: a file of audio, an instruction; "" where the configuration has it."""
+
+    text: str
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
@@ -214,6 +231,12 @@ class Spec:
     """The context a call without a greeting begins with, where that differs from the initial values."""
     settings: Mapping[str, str] = attrs.field(factory=dict)
     """What an operator may set, and the context variable whose value at the start of a call it is."""
+    call_data: frozenset[str] = frozenset()
+    """Of these settings: what the line may say about a call instead, by the same name."""
+    prompts: Mapping[str, OwnWord] = attrs.field(factory=dict)
+    """Recordings of its own, by name; a file is relative to the file that names it (`place`)."""
+    say: Mapping[str, OwnWord] = attrs.field(factory=dict)
+    """Instructions of its own, by name."""
 
     @cached_property
     def slots(self) -> tuple[Variable, ...]:
@@ -232,6 +255,15 @@ class Spec:
         chosen = {self.settings[setting]: value for setting, value in settings.items()}
         return chosen if has_greeting else dict(self.without_greeting) | chosen
 
+    def with_limits(self, limits_s: Mapping[str, float]) -> Spec:
+        """This spec with an operator's limits, in seconds: each deadline whose `setting` is one of them."""
+        chosen = {
+            name: attrs.evolve(each, after_ms=round(limits_s[each.setting] * 1000))
+            for name, each in self.deadlines.items()
+            if each.setting is not None and each.setting in limits_s
+        }
+        return attrs.evolve(self, deadlines={**self.deadlines, **chosen})
+
     def values_at_start(self, context: Mapping[str, str] = NO_SETTINGS) -> list[int]:
         """The configuration a call begins with, before its first step; `context` by name, e.g. {"owed": "none"}."""
         values = [v.initial for v in self.variables]
@@ -239,6 +271,15 @@ class Spec:
             variable = self.variable(name)
             values[variable.index] = variable.value(value)
         return values
+
+    def emits(self) -> Iterator[Emit]:
+        """Every place at which it wants something done, actions written out."""
+        rows = (row for cell in self.cells.values() for row in cell.rows)
+        choices = (row for choice in self.choices.values() for row in choice.rows)
+        for row in (*rows, *choices):
+            yield from emitted(row.operations)
+        for state in self.states.values():
+            yield from emitted((*state.entry, *state.exit))
 
     def tagged(self, tag: str) -> frozenset[str]:
         """The states with a tag of STATE_TAGS; a final state is `ending`, too."""
@@ -258,6 +299,15 @@ class Spec:
     def events(self) -> tuple[str, ...]:
         """Every event a state may have to answer, in the order of the vocabulary, timers last."""
         return (*(e.name for e in self.vocabulary.alphabet), *(d.event for d in self.deadlines.values()))
+
+
+def emitted(operations: Sequence[Operation]) -> Iterator[Emit]:
+    """Every effect among them, those of branches too."""
+    for each in operations:
+        if isinstance(each, Emit):
+            yield each
+        elif isinstance(each, Branch):
+            yield from emitted((*each.then, *each.otherwise))
 
 
 def word_for(spec: Spec, event: str, values: Sequence[int]) -> tuple[EventWord | None, str, bool]:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
 import attrs
 
-from fsm.language.expression import ALWAYS, Expr, Scope, Variable
-from fsm.language.node_reader import Reader
-from fsm.language.problem import Problems, SpecError, suggestion
+from fsm.language.expression import Scope, Variable
+from fsm.language.operation_reader import OperationReader
+from fsm.language.problem import Place, Problems, suggestion
 from fsm.language.spec import (
     STATE_TAGS,
     STATED_WAITS,
-    Assign,
-    Branch,
     Cell,
     Choice,
     Deadline,
-    Emit,
     Group,
     Kind,
-    Operation,
-    Presume,
+    OwnWord,
     Refusal,
-    Restart,
     Row,
     Spec,
     State,
@@ -36,35 +32,33 @@ from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
     "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "context", "conditions",
-    "deadlines", "actions", "choices", "groups", "states", "happy_path",
+    "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
 ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
-STATE_KEYS = ("about", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
-CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "overflow", "about")
+STATE_KEYS = ("about", "groups", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
+CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "about")
+DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "setting", "about")
 GROUP_KEYS = ("about", "states", *ANSWERS)
-_ASSIGNMENT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
-_CALL = re.compile(r"^(\w+)(?:\(\s*(\w+)\s*\))?$")
+Naming = Literal["exact", "kin", "pattern"]
+"""How an event was named: in full, by what it is first, by a pattern."""
+_WORD = re.compile(r"\w+")
 
 
-class SpecReader(Reader):
+class SpecReader(OperationReader):
     """One use: `SpecReader(vocabulary, problems).read(root)`."""
 
     def __init__(self, vocabulary: Vocabulary, problems: Problems) -> None:
-        super().__init__(problems)
-        self.vocabulary = vocabulary
-        self.actions: dict[str, Node] = {}
-        self.open_actions: list[str] = []
-        self.deadlines: dict[str, Deadline] = {}
+        super().__init__(vocabulary, problems)
         self.without_greeting: dict[str, str] = {}
         self.settings: dict[str, str] = {}
+        self.call_data: set[str] = set()
         self.state_names: tuple[str, ...] = ()
         self.targets: tuple[str, ...] = ()
         self.events: frozenset[str] = frozenset()
         self.cells: dict[tuple[str, str], Cell] = {}
-        self.variables: tuple[Variable, ...] = ()
-        self.scope = Scope(())
+        self.joined: dict[str, list[tuple[str, Place]]] = {}
 
     def read(self, root: Node) -> Spec | None:
         """The spec, or None where the problems found leave nothing to go on with."""
@@ -77,11 +71,13 @@ class SpecReader(Reader):
         states, groups = self.entries(sections["states"]), self.entries(sections.get("groups"))
         choices = self.entries(sections.get("choices"))
         self._names(sections, [k for k, _ in states], [k for k, _ in choices])
-        self.actions = {k.text or "": v for k, v in self.entries(sections.get("actions"))}
+        self.own = {kind: self._own_words(sections.get(kind)) for kind in self.own}
+        self.actions = self._named_actions(sections.get("actions"))
         self._deadlines(sections.get("deadlines"), states)
         self.events = frozenset(e.name for e in self.vocabulary.alphabet) | {d.event for d in self.deadlines.values()}
         for key, node in states:
             self._answers(key.text or "", (key.text or "",), None, self.mapping(node, STATE_KEYS))
+        self._join(states, [k.text or "" for k, _ in groups])
         read_groups = {k.text or "": self._group(k, n) for k, n in groups}
         read_choices = {k.text or "": self._choice(k, n) for k, n in choices}
         return Spec(
@@ -90,7 +86,7 @@ class SpecReader(Reader):
             {k.text or "": self._state(k, n) for k, n in states}, read_choices, read_groups, self.deadlines, self.cells,
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
-            self.without_greeting, self.settings,
+            self.without_greeting, self.settings, frozenset(self.call_data), self.own["prompts"], self.own["say"],
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------
@@ -140,7 +136,22 @@ class SpecReader(Reader):
             self.without_greeting[name] = self.one_of(fields["without_greeting"], domain)
         if "setting" in fields:
             self._setting(fields["setting"], name)
+        if "call_data" in fields:
+            self._setting(fields["call_data"], name)
+            self.call_data.add(self.text(fields["call_data"]))
         return Variable(name, domain, domain.index(initial), index, "context", overflow, numeric, key.place)
+
+    def _own_words(self, node: Node | None) -> dict[str, OwnWord]:
+        """Recordings or instructions by name. A name is written as an argument, so it is one word."""
+        found: dict[str, OwnWord] = {}
+        for key, value in self.entries(node):
+            name = key.text or ""
+            if not _WORD.fullmatch(name):
+                self.problems.add(key.place, "name", f"'{name}' is not a name: letters, digits and _")
+            elif name in self.scope.variables:
+                self.problems.add(key.place, "two-meanings", f"'{name}' is already the name of a variable")
+            found[name] = OwnWord(self.text(value).strip(), value.place)
+        return found
 
     def _setting(self, node: Node, variable: str) -> None:
         setting = self.text(node)
@@ -151,103 +162,28 @@ class SpecReader(Reader):
 
     def _deadlines(self, node: Node | None, states: Sequence[tuple[Node, Node]]) -> None:
         for key, body in self.entries(node):
-            fields = self.mapping(body, ("after_ms", "while", "at_least", "restart", "about"))
+            fields = self.mapping(body, DEADLINE_KEYS)
             if "after_ms" not in fields or "while" not in fields:
                 self.problems.add(key.place, "missing", f"deadline '{key.text}' needs 'after_ms' and 'while'")
                 continue
             restarts = "restart" not in fields or self.one_of(fields["restart"], ("on_change", "never")) == "on_change"
             at_least = self.one_of(fields["at_least"], STATED_WAITS) if "at_least" in fields else None
+            setting = self.text(fields["setting"]) if "setting" in fields else None
             after_ms, condition = self.number(fields["after_ms"], 1), self._guard(fields["while"])
-            self._add_deadline(key, after_ms, condition, restarts, at_least)
+            self._add_deadline(Deadline(key.text or "", after_ms, condition, restarts, at_least, setting, key.place))
         for state, body in states:
             after = next((v for k, v in body.pairs or () if k.text == "after"), None)
             for key, value in self.entries(after):
                 condition = self._guard(Node(key.place, f"state == {state.text}"))
-                self._add_deadline(key, self.number(value, 1), condition)
+                self._add_deadline(Deadline(key.text or "", self.number(value, 1), condition, place=key.place))
 
-    def _add_deadline(
-        self, key: Node, after_ms: int, condition: Expr, restarts: bool = True, at_least: str | None = None
-    ) -> None:
-        name = key.text or ""
+    def _add_deadline(self, deadline: Deadline) -> None:
+        name = deadline.name
         if name in self.deadlines:
             first = self.deadlines[name].place
-            self.problems.add(key.place, "two-meanings", f"deadline '{name}' is written twice", f"first at {first}")
-        self.deadlines[name] = Deadline(name, after_ms, condition, restarts, at_least, key.place)
-
-    # --- operations ---------------------------------------------------------------------------------------------------
-
-    def _guard(self, node: Node) -> Expr:
-        try:
-            return self.scope.truth(self.text(node), node.place)
-        except SpecError as error:
-            self.problems.adopt(error)
-            return ALWAYS
-
-    def operations(self, node: Node | None) -> tuple[Operation, ...]:
-        """A `do:` list; actions are written out in place."""
-        return tuple(op for item in (self.listed(node) if node is not None else ()) for op in self._operation(item))
-
-    def _operation(self, node: Node) -> Iterable[Operation]:
-        if node.pairs is not None:
-            fields = self.mapping(node, ("if", "do", "else"))
-            condition = self._guard(fields["if"]) if "if" in fields else ALWAYS
-            then, otherwise = self.operations(fields.get("do")), self.operations(fields.get("else"))
-            return (Branch(condition, then, otherwise, f"if {condition.text}", node.place),)
-        text = self.text(node).strip()
-        assignment = _ASSIGNMENT.match(text)
-        if assignment:
-            return self._assignment(node, text, *assignment.groups())
-        call = _CALL.match(text)
-        if call is None:
-            self.problems.add(node.place, "operation", f"'{text}' is not an operation", _OPERATIONS)
-            return ()
-        return self._call(node, text, call.group(1), call.group(2))
-
-    def _assignment(self, node: Node, text: str, name: str, sign: str, right: str) -> Iterable[Operation]:
-        variable = self.scope.variables.get(name)
-        if variable is None or variable.kind != "context":
-            why = "only the vocabulary moves a slot" if variable is not None else ""
-            known = [v.name for v in self.variables if v.kind == "context"]
-            message = f"'{name}' cannot be assigned" if variable else f"there is no context variable '{name}'"
-            self.problems.add(node.place, "assignment", message, why or suggestion(name, known))
-            return ()
-        source = right if sign == "=" else f"{name} {sign[0]} {right}"
-        if sign == "+=" and variable.numeric and variable.overflow is None:
-            hint = f"add 'overflow: EVENT' to {name}, and answer that event"
-            self.problems.add(node.place, "overflow", f"'{name}' can grow beyond {variable.domain[-1]}", hint)
-        try:
-            expr = self.scope.value(source, node.place, variable)
-        except SpecError as error:
-            self.problems.adopt(error)
-            return ()
-        return (Assign(variable, expr, text, node.place),)
-
-    def _call(self, node: Node, text: str, name: str, argument: str | None) -> Iterable[Operation]:
-        if name == "presume":
-            known = tuple(self.vocabulary.presumptions)
-            return (Presume(self.one_of(Node(node.place, argument or ""), known), text, node.place),)
-        if name == "restart":
-            return (Restart(self.one_of(Node(node.place, argument or ""), tuple(self.deadlines)), text, node.place),)
-        if name in self.actions and argument is None:
-            if name in self.open_actions:
-                self.problems.add(node.place, "recursion", f"action '{name}' uses itself")
-                return ()
-            self.open_actions.append(name)
-            result = self.operations(self.actions[name])
-            self.open_actions.pop()
-            return result
-        word = self.vocabulary.effects.get(name)
-        if word is None:
-            known_names = (*self.vocabulary.effects, *self.actions)
-            hint = suggestion(name, known_names)
-            self.problems.add(node.place, "unknown-name", f"'{name}' is neither an effect nor an action", hint)
-            return ()
-        variable = self.scope.variables.get(argument or "")
-        if argument not in word.choices and (variable is None or argument is None) and (argument or word.choices):
-            hint = f"one of: {', '.join(word.choices)}" if word.choices else "it takes no argument"
-            self.problems.add(node.place, "argument", f"'{argument or ''}' is not an argument of '{name}'", hint)
-        literal = argument if argument in word.choices else None
-        return (Emit(name, literal, None if literal else variable, text, node.place),)
+            message = f"deadline '{name}' is written twice"
+            self.problems.add(deadline.place, "two-meanings", message, f"first at {first}")
+        self.deadlines[name] = deadline
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -286,31 +222,39 @@ class SpecReader(Reader):
 
     def _answers(self, scope: str, states: Sequence[str], group: str | None, fields: dict[str, Node]) -> None:
         for key, node in self.entries(fields.get("on")):
-            for event, exact in self._events(key):
-                self._put(states, event, Cell(self._rows(scope, event, node), group, exact, key.place))
+            for event, how in self._events(key):
+                self._put(states, event, _cell(self._rows(scope, event, node), group, how, key.place))
         for kind in REASON_KINDS:
             for reason, items in self.entries(fields.get(kind)):
                 for item in self.listed(items):
-                    for event, exact in self._events(item):
+                    for event, how in self._events(item):
                         row = Row(f"{scope}/{event}", kind, None, (), None, reason.text or "", item.place, always=True)
-                        self._put(states, event, Cell((row,), group, exact, item.place))
+                        self._put(states, event, _cell((row,), group, how, item.place))
         for item in self.listed(fields["defer"]) if "defer" in fields else ():
-            for event, exact in self._events(item):
+            for event, how in self._events(item):
                 row = Row(f"{scope}/{event}", "defer", None, (), None, "", item.place, always=True)
-                self._put(states, event, Cell((row,), group, exact, item.place))
+                self._put(states, event, _cell((row,), group, how, item.place))
 
-    def _events(self, key: Node) -> tuple[tuple[str, bool], ...]:
-        """The events a key names, each with whether by its whole name: one, several with commas, patterns with `*`."""
-        found: list[tuple[str, bool]] = []
+    def _events(self, key: Node) -> tuple[tuple[str, Naming], ...]:
+        """The events a key names, each with how: one, several with commas, patterns with `*`.
+
+        What is said of an event is said of the variants that it is split or refined into, too.
+        """
+        found: list[tuple[str, Naming]] = []
         for part in (key.text or "").split(","):
-            name = part.strip()
-            exact = "*" not in name
-            matches = [name] if name in self.events else [] if exact else fnmatch.filter(sorted(self.events), name)
-            if not matches:
-                hint = suggestion(name, self.events)
-                self.problems.add(key.place, "unknown-event", f"there is no event '{name}'", hint)
-            found += [(match, exact) for match in matches]
+            named = self._named(part.strip())
+            if not named:
+                hint = suggestion(part.strip(), self.events)
+                self.problems.add(key.place, "unknown-event", f"there is no event '{part.strip()}'", hint)
+            found += named
         return tuple(found)
+
+    def _named(self, name: str) -> list[tuple[str, Naming]]:
+        if "*" in name:
+            return [(match, "pattern") for match in fnmatch.filter(sorted(self.events), name)]
+        found: list[tuple[str, Naming]] = [(name, "exact")] if name in self.events else []
+        kin = self.vocabulary.refined.get(name, ())
+        return found + [(word.name, "kin") for word in kin if word.noise is None]
 
     def _put(self, states: Sequence[str], event: str, cell: Cell) -> None:
         """A state's answer beats its group's, a whole name beats a pattern; two of one rank are a problem."""
@@ -336,10 +280,24 @@ class SpecReader(Reader):
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
+    def _join(self, states: Sequence[tuple[Node, Node]], groups: Sequence[str]) -> None:
+        """The groups that states say they join."""
+        for key, node in states:
+            said = node.get("groups")
+            for item in self.listed(said) if said is not None else ():
+                group = self.one_of(item, groups)
+                if group == item.text:
+                    self.joined.setdefault(group, []).append((key.text or "", item.place))
+
     def _group(self, key: Node, node: Node) -> Group:
         fields = self.mapping(node, GROUP_KEYS)
         listed = self.listed(fields["states"]) if "states" in fields else ()
         states = tuple(self.one_of(item, self.state_names) for item in listed)
+        for state, place in self.joined.get(key.text or "", ()):
+            if state in states:
+                self.problems.add(place, "two-meanings", f"'{state}' is in group '{key.text}' already")
+            else:
+                states = (*states, state)
         self._answers(key.text or "", states, key.text, fields)
         return Group(key.text or "", states, key.place)
 
@@ -382,4 +340,5 @@ class SpecReader(Reader):
         return self.text(node) if node is not None else ""
 
 
-_OPERATIONS = "operations: effect, effect(argument), action, name = value, name += 1, presume(name), restart(deadline)"
+def _cell(rows: tuple[Row, ...], group: str | None, how: Naming, place: Place) -> Cell:
+    return Cell(rows, group, how == "exact", place, how == "kin")

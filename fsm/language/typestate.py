@@ -32,7 +32,16 @@ import attrs
 from fsm.errors import LocalError
 from fsm.language.expression import Expr
 from fsm.language.problem import Place, Problems
-from fsm.language.situation import Answer, Condition, Decision, Packing, Readers, RowSteps, Situation, Step
+from fsm.language.situation import (
+    Condition,
+    Decision,
+    KnownAnswer,
+    OperationStep,
+    Packing,
+    Readers,
+    RowSteps,
+    Situation,
+)
 from fsm.language.spec import MAX_CHOICES, STATE, Operation, Spec
 from fsm.language.vocabulary import Word
 
@@ -41,10 +50,14 @@ Slots = tuple[int, ...]
 
 @attrs.frozen
 class Flow:
-    """What the check knows: for each state the slot tuples that reach it, and the cells that can come up."""
+    """What the check knows: for each state the slot tuples that reach it, and the cells that can come up.
+
+    `unanswered`: for each state the events that can come there and that it says nothing of.
+    """
 
     reached: Mapping[str, frozenset[Slots]]
     live_cells: frozenset[tuple[str, str]]
+    unanswered: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
 
 
 class _UnknownValueError(LocalError):
@@ -84,6 +97,7 @@ class Typestate:
         self.here: Situation | None = None  # None before the call starts
         self.live: set[tuple[str, str]] = set()
         self.left: set[str] = set()
+        self.unanswered: dict[str, set[str]] = {}
         self.reported: set[tuple[Place, str, str]] = set()
 
     def check(self) -> Flow:
@@ -103,7 +117,8 @@ class Typestate:
                     if row.steps or situation not in row.followed:
                         self._follow(row, situation, answer.event)
             queue.extend(itertools.islice(self.origin, known, None))
-        flow = Flow(self._reached(), frozenset(self.live))
+        unanswered = {state: frozenset(events) for state, events in self.unanswered.items()}
+        flow = Flow(self._reached(), frozenset(self.live), unanswered)
         self._cells(flow)
         self._states(flow)
         self._waits()
@@ -129,14 +144,14 @@ class Typestate:
 
     # --- propagation --------------------------------------------------------------------------------------------------
 
-    def _taken(self, answer: Answer, here: Situation) -> tuple[tuple[RowSteps, int], ...]:
+    def _taken(self, answer: KnownAnswer, here: Situation) -> tuple[tuple[RowSteps, int], ...]:
         """The rows that change something when the event happens here, each with the bits that the event moves."""
         known = answer.known.get(here & answer.mask)
         if known is None:
             known = answer.known[here & answer.mask] = tuple(self._answered(answer, here))
         return known
 
-    def _answered(self, answer: Answer, here: Situation) -> Iterator[tuple[RowSteps, int]]:
+    def _answered(self, answer: KnownAnswer, here: Situation) -> Iterator[tuple[RowSteps, int]]:
         v = self.packing.values(here)
         if answer.word is not None and not answer.word.admits(self.spec.slot_index, v):
             return  # where `instead` leads is visited under its own name
@@ -147,6 +162,7 @@ class Typestate:
             hint = "add it under 'on:', or to a group, or say why not: ignore, cannot_happen"
             message = f"'{answer.event}' has no answer in state '{state}'"
             self._once(self.spec.states[state].place, "no-answer", message, hint, here)
+            self.unanswered.setdefault(state, set()).add(answer.event)
             return
         self.live.add((state, answer.event))
         after = here
@@ -190,7 +206,7 @@ class Typestate:
                 for after in self._run(situation, row.steps, row.row.place):
                     yield from self._targets(after, row.row.target, depth + 1)
 
-    def _run(self, situation: Situation, steps: Sequence[Step], place: Place) -> Sequence[Situation]:
+    def _run(self, situation: Situation, steps: Sequence[OperationStep], place: Place) -> Sequence[Situation]:
         """Every situation that the steps can leave behind."""
         found = [situation]
         for step in steps:
@@ -203,7 +219,7 @@ class Typestate:
             found = following if len(found) == 1 else list(dict.fromkeys(following))
         return found
 
-    def _stepped(self, step: Step, situation: Situation, place: Place) -> Iterator[int]:
+    def _stepped(self, step: OperationStep, situation: Situation, place: Place) -> Iterator[int]:
         if step.condition is not None:
             outcomes = self._truth(step.condition, situation)
             for outcome, half in ((True, step.then), (False, step.otherwise)):
@@ -381,8 +397,7 @@ class Typestate:
             self.problems.add(place, code, message, hint, self._trail(at))
 
     def _show(self, v: Sequence[int]) -> str:
-        known = [x for x in self.spec.variables[1:] if v[x.index] >= 0]
-        return ", ".join(f"{x.name} {x.domain[v[x.index]]}" for x in known)
+        return ", ".join(f"{x.name} {x.domain[v[x.index]]}" for x in self.spec.variables[1:] if v[x.index] >= 0)
 
     def _state(self, situation: Situation) -> str:
         return self.states[situation >> self.packing.top]

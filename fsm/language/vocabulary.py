@@ -7,6 +7,7 @@ what stands here moves a slot; a spec reads them. Never here: states, transition
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -15,6 +16,10 @@ from fsm.language.expression import Variable
 from fsm.language.ledger import NO_LEDGER, LedgerProtocol
 from fsm.language.problem import NOWHERE, Place
 
+APPLICATION = "application"
+"""Who a fact is from, and an effect is for, that a vocabulary adds without Python of ours."""
+FAILURE_FIELDS = ("reason", "text")
+"""What is said of an effect of an application's that has failed: which kind of failure (a word), and the rest."""
 PLAIN = "plain"
 """The recipe of an effect without arguments; no ledger is needed for it."""
 
@@ -50,19 +55,32 @@ class EventWord(Word):
     noise: str | None = None
     otherwise: str | None = None
     instead: str | None = None
+    data: Mapping[str, str] = attrs.field(factory=dict, eq=False)
+    """Of what an application says: its fields and their types (fsm.language.request_data)."""
+    where: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, eq=False)
+    """The fields that make it this variant, with the values they have then (fsm.language.variants)."""
+    of: str = ""
+    """What it is first: a variant of the ledger's, or the event that is split."""
+    noted: bool = True
+    """False: the ledger takes no note of it."""
 
     @property
     def is_request(self) -> bool:
         """A request may be refused; a fact may not."""
         return self.source == "request"
 
+    @property
+    def is_said(self) -> bool:
+        """Does an application say it, as a request or as a fact?"""
+        return self.source in ("request", APPLICATION)
+
 
 @attrs.frozen
 class EffectWord(Word):
     """An effect. `sends` names the wire effect if it differs; `choices` the literals it takes.
 
-    `to` is provider or local; `recipe` (the ledger) makes its arguments, named `args`; an error about it becomes event
-    `rejected`.
+    `to` is provider, local or application; `recipe` (the ledger) makes its arguments, named `args`; an error about it
+    becomes event `rejected`. An application gets the fields `args` of the event for which the effect is emitted.
     """
 
     to: str = "local"
@@ -98,6 +116,11 @@ class ErrorForm:
     param: str | None
 
 
+def result_of(effect: str, kind: str) -> str:
+    """The event that says that an application's effect is `done` or has `failed`."""
+    return f"application.{effect}.{kind}"
+
+
 @attrs.frozen
 class Vocabulary:
     """Everything the words of a spec mean. `events` is keyed by variant name, in the order of the file."""
@@ -116,6 +139,46 @@ class Vocabulary:
     """Knows its identities and recipes."""
     audible: Mapping[str, frozenset[int]] = attrs.field(factory=dict)
     """Of each slot, the values in which the caller hears something of ours."""
+
+    @property
+    def requests(self) -> frozenset[str]:
+        """The names by which somebody may ask something of a call."""
+        return frozenset(event.base or event.name for event in self.events.values() if event.is_request)
+
+    @cached_property
+    def sayable(self) -> frozenset[str]:
+        """What an application may say to a call: requests and its own facts. What came of an effect only we say."""
+        return self.said - self.results.keys()
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """The same with what came of the application's effects, where the vocabulary has words for it."""
+        return frozenset(event.base or event.name for event in self.events.values() if event.is_said)
+
+    @cached_property
+    def results(self) -> Mapping[str, str]:
+        """The events that say what came of an application's effect, each with that effect."""
+        names = [word.name for word in self.effects.values() if word.to == APPLICATION]
+        return {result_of(name, kind): name for name in names for kind in ("done", "failed")}
+
+    def data_of(self, said: str) -> Mapping[str, str]:
+        """The fields that an application says and their types; the same for all variants."""
+        words = (event for event in self.events.values() if event.is_said and (event.base or event.name) == said)
+        return next((word.data for word in words), {})
+
+    @cached_property
+    def refined(self) -> Mapping[str, tuple[EventWord, ...]]:
+        """The variants told apart by what an event carries, by what it is first; the one for the rest comes last."""
+        found: dict[str, list[EventWord]] = {}
+        for word in self.events.values():
+            if word.of:
+                found.setdefault(word.of, []).append(word)
+        return {of: tuple(sorted(words, key=lambda word: not word.where)) for of, words in found.items()}
+
+    def own_words(self, effect: str) -> str:
+        """Which words of the spec's own an effect's argument may be: "prompts", "say", "" for none."""
+        recipe = self.ledger.recipes.get(self.effects[effect].recipe)
+        return recipe.own if recipe is not None else ""
 
     @property
     def alphabet(self) -> tuple[EventWord, ...]:

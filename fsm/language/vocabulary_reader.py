@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from fsm.language.expression import Variable
 from fsm.language.ledger import NO_LEDGER, LedgerProtocol, Ledgers
 from fsm.language.node_reader import Reader
 from fsm.language.problem import Place, Problems, suggestion
-from fsm.language.vocabulary import PLAIN, EffectWord, ErrorForm, EventWord, Presumption, Vocabulary, WireForm
+from fsm.language.request_data import SPELLINGS
+from fsm.language.variants import Resolver
+from fsm.language.vocabulary import (
+    APPLICATION,
+    FAILURE_FIELDS,
+    PLAIN,
+    EffectWord,
+    ErrorForm,
+    EventWord,
+    Presumption,
+    Vocabulary,
+    WireForm,
+    result_of,
+)
 from fsm.language.yaml_nodes import Node
 
 SECTIONS = ("vocabulary", "about", "ledger", "slots", "events", "effects", "presumptions", "errors", "noise")
-EVENT_KEYS = ("about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead")
+EVENT_KEYS = ("about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead", "data")
+VARIANT_KEYS = (*EVENT_KEYS, "where", "of", "noted")
 SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
 EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected")
-SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal")
+SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal", APPLICATION)
+DOERS = ("provider", "local", APPLICATION)
 
 
 class VocabularyReader(Reader):
@@ -43,7 +60,7 @@ class VocabularyReader(Reader):
     def read(self, root: Node) -> None:
         sections = self.mapping(root, SECTIONS)
         if "vocabulary" in sections:
-            self.names.append(self.text(sections["vocabulary"]))
+            self.names += (self.text(item) for item in self.listed(sections["vocabulary"]))
         if "ledger" in sections:
             self._named_ledger(sections["ledger"])
         for key, node in self.entries(sections.get("slots")):
@@ -70,6 +87,10 @@ class VocabularyReader(Reader):
             if name not in self.identities and name not in self.events:
                 hint = suggestion(name, (*self.identities, *self.events))
                 self.problems.add(place, "unknown-event", f"'{name}' is not an event of the vocabulary", hint)
+        ledger = self.ledger or NO_LEDGER
+        failures = self._failures()
+        fields = {**ledger.fields, **failures}
+        self.events = Resolver(self.events, self.identities, ledger, self.wire, fields, self.problems).resolved()
         for name, place in self.words:
             if name not in self.events:
                 hint = suggestion(name, self.events)
@@ -83,6 +104,21 @@ class VocabularyReader(Reader):
             {k: tuple(f) for k, f in self.wire.items()}, tuple(self.errors), self.noise, self.identities,
             self.ledger or NO_LEDGER, self.audible,
         )  # fmt: skip
+
+    def _failures(self) -> dict[str, tuple[str, ...]]:
+        """The events of failed effects of an application, with what they carry."""
+        names = [word.name for word in self.effects.values() if word.to == APPLICATION]
+        bases = {word.base: word for word in self.events.values()}
+        for name in (result_of(name, kind) for name in names for kind in ("done", "failed")):
+            if name in bases and bases[name].source != APPLICATION:
+                hint = "from: application"
+                self.problems.add(bases[name].place, "source", f"'{name}' is what comes of an effect", hint)
+        failures: dict[str, tuple[str, ...]] = {result_of(name, "failed"): FAILURE_FIELDS for name in names}
+        for name in failures:
+            if name in bases and bases[name].data:
+                message = f"'{name}' carries what we say of it: {', '.join(FAILURE_FIELDS)}"
+                self.problems.add(bases[name].place, "unknown-key", message, "leave 'data:' out")
+        return failures
 
     def _slot(self, key: Node, node: Node) -> None:
         name = key.text or ""
@@ -103,7 +139,8 @@ class VocabularyReader(Reader):
     def _event(self, key: Node, node: Node) -> None:
         base = key.text or ""
         fields = self.mapping(node, EVENT_KEYS)
-        source = self.one_of(fields["from"], SOURCES) if "from" in fields else None
+        earlier = next((word.source for word in self.events.values() if word.base == base), None)
+        source = self.one_of(fields["from"], SOURCES) if "from" in fields else earlier
         if "identity" in fields:
             known = self._known(fields["identity"]).identities
             name = self.identities[base] = self.one_of(fields["identity"], tuple(known)) if known else ""
@@ -111,20 +148,25 @@ class VocabularyReader(Reader):
                 self._check_variants(key, fields.get("variants"), known[name].variants)
         if "variants" in fields:
             for variant, body in self.entries(fields["variants"]):
+                if body.get("data") is not None:
+                    hint = f"write it under '{base}': all variants have the same"
+                    self.problems.add(body.place, "unknown-key", "'data' means nothing here", hint)
                 self._variant(f"{base}.{variant.text}", base, source, variant.place, body)
         else:
             self._variant(base, base, source, key.place, node)
+        if "data" in fields:
+            self._declare_data(base, fields["data"])
         for wire_type, body in self.entries(fields.get("wire")):
             self._wire(base, wire_type.text or "", body)
 
     def _check_variants(self, key: Node, node: Node | None, expected: Sequence[str]) -> None:
-        given = {k.text for k, _ in self.entries(node)}
+        given = {k.text for k, body in self.entries(node) if body.get("where") is None}
         if given != set(expected):
             want = ", ".join(expected)
             self.problems.add(key.place, "variants", f"the variants of '{key.text}' must be exactly: {want}")
 
     def _variant(self, name: str, base: str, source: str | None, place: Place, node: Node) -> None:
-        fields = self.mapping(node, EVENT_KEYS)
+        fields = self.mapping(node, EVENT_KEYS) if name == base else self.mapping(node, VARIANT_KEYS)
         when, moves = self._when(fields.get("when")), self._moves(fields.get("moves"))
         known = self.events.get(name) or EventWord(name, place=place, base=base)
         if "instead" in fields:
@@ -135,7 +177,32 @@ class VocabularyReader(Reader):
             self._reason(fields.get("noise"), known.noise),
             self._reason(fields.get("otherwise"), known.otherwise),
             self._reason(fields.get("instead"), known.instead),
+            known.data, self._where(fields) or known.where,
+            self.text(fields["of"]) if "of" in fields else known.of,
+            "noted" not in fields or self.one_of(fields["noted"], ("yes", "no", "true", "false")) in ("yes", "true"),
         )  # fmt: skip
+
+    def _where(self, fields: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+        """What of an event makes it a variant; of one that says nothing of it, nothing."""
+        found = {}
+        for key, value in self.entries(fields.get("where")):
+            found[key.text or ""] = tuple(self.text(item) for item in self.listed(value))
+        for also in ("of", "noted"):
+            if also in fields and not found:
+                self.problems.add(fields[also].place, "unknown-key", f"'{also}' means nothing without 'where'")
+        if "where" in fields and not all(found.values() or [()]):
+            self.problems.add(fields["where"].place, "where", "it needs a field and its values: where: {digit: '0'}")
+        return found
+
+    def _declare_data(self, base: str, node: Node) -> None:
+        """One declaration for all variants: what is sent is known before what it means."""
+        found = {str(key.text): self.one_of(value, SPELLINGS) for key, value in self.entries(node)}
+        words = [word for word in self.events.values() if word.base == base]
+        if not all(word.is_said for word in words):
+            message = f"'{base}' is a fact of ours: only what an application says has declared 'data'"
+            self.problems.add(node.place, "not-a-request", message, "from: request, or from: application")
+        for word in words:
+            self.events[word.name] = attrs.evolve(word, data={**word.data, **found})
 
     def _merged(
         self, name: str, place: Place, old: Mapping[str, Mapping[int, int]], new: Mapping[str, Mapping[int, int]]
@@ -157,7 +224,7 @@ class VocabularyReader(Reader):
         choices = tuple(self.text(item) for item in fields["choices"]) if "choices" in fields else known.choices
         self.effects[name] = EffectWord(
             name, {**known.when, **when}, self._merged(name, key.place, known.moves, moves), known.place,
-            self.one_of(fields["to"], ("provider", "local")) if "to" in fields else known.to,
+            self.one_of(fields["to"], DOERS) if "to" in fields else known.to,
             *self._recipe(key, fields, known),
             self._reason(fields.get("sends"), known.sends) or "", choices,
             self._reason(fields.get("rejected"), known.rejected),
@@ -167,6 +234,8 @@ class VocabularyReader(Reader):
         """How its arguments are made, and their names: exactly those that the ledger's recipe makes."""
         if "recipe" not in fields and "args" not in fields:
             return known.recipe, known.args
+        if (fields["to"].text if "to" in fields else known.to) == APPLICATION:
+            return self._for_application(fields)
         recipe, made = PLAIN, tuple[str, ...]()
         if "recipe" in fields:
             known_recipes = self._known(fields["recipe"]).recipes
@@ -181,6 +250,18 @@ class VocabularyReader(Reader):
             want = f"exactly 'args: [{', '.join(made)}]'" if made else "no 'args'"
             self.problems.add(place, "arguments", f"'{key.text}' with recipe '{recipe}' has {want}")
         return recipe, made
+
+    def _for_application(self, fields: Mapping[str, Node]) -> tuple[str, tuple[str, ...]]:
+        """Its arguments are fields of the event; a ledger has nothing for it."""
+        if "recipe" in fields:
+            hint = "name the fields of the event that it is given: args: [number]"
+            self.problems.add(fields["recipe"].place, "recipe", "an effect of the application's has no recipe", hint)
+        args = tuple(self.text(item) for item in self.listed(fields["args"])) if "args" in fields else ()
+        for name in args:
+            if not name.isidentifier() or name == "argument":
+                message = f"'{name}' cannot be a parameter of a function here"
+                self.problems.add(fields["args"].place, "name", message, "'argument' is the effect's own")
+        return PLAIN, args
 
     def _named_ledger(self, node: Node) -> None:
         name = self.one_of(node, tuple(self.ledgers))

@@ -12,6 +12,7 @@ import attrs
 import yaml
 
 from fsm.language.problem import Place, Problem, Problems, SpecError
+from fsm.language.yaml_errors import explained
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -48,12 +49,8 @@ def read(text: str, file: str, found: Problems | None = None) -> Node:
     problems = Problems() if found is None else found
     try:
         root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        raise SpecError([Problem(place, "yaml", f"this is not YAML: {error.problem or error.context}")]) from None
     except yaml.YAMLError as error:
-        raise SpecError([Problem(Place(file, 1, 1), "yaml", f"this is not YAML: {error}")]) from None
+        raise SpecError([explained(error, text, file)]) from None
     if root is None:
         raise SpecError([Problem(Place(file, 1, 1), "empty", "the file is empty")])
     node = _convert(root, file, problems, set())

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from fsm.language.ledger import Args, CallIds, Data, Make
+from fsm.language.ledger import Args, CallIds, Data, Made, Make
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
-from fsm.language.vocabulary import PLAIN
+from fsm.language.variants import told
+from fsm.language.vocabulary import APPLICATION, PLAIN, EffectWord
 from fsm.machine.reaction import Control, Outcome, Reaction, begin, control_of
 from fsm.machine.table import TurnMachine
 
@@ -167,6 +168,8 @@ class TurnSpecMachine:
             base: (identity.classify, {tag: f"{base}.{tag}" for tag in identity.variants})
             for base, identity in identities.items()
         }
+        self._refined = spec.vocabulary.refined
+        self._split = {of: words for of, words in self._refined.items() if of not in spec.vocabulary.events}
         self.plans: dict[tuple[str, Control], _Plan] = {}
         self._controls: dict[Control, Control] = {}  # one object of each: looking up what is the same costs less
 
@@ -181,7 +184,9 @@ class TurnSpecMachine:
     def _planned(self, before: Control, reaction: Reaction) -> _Plan:
         recipes = self._ledger.recipes
         makers = [
-            _Maker(word.sends or word.name, None if word.recipe == PLAIN else recipes[word.recipe].make, literal)
+            _Maker(
+                word.sends or word.name, _given(word) if word.recipe == PLAIN else recipes[word.recipe].make, literal
+            )
             for word, literal in reaction.effects
         ]
         start = tuple(self._lasts[name] for name in reaction.start)
@@ -221,8 +226,17 @@ class TurnSpecMachine:
         identity = self._identities.get(name)
         if identity is not None:
             classify, variants = identity
-            tag, ledger = classify(ledger, data)
+            tag, noted = classify(ledger, data)
             name = variants[tag]
+            refined = told(self._refined[name], data) if name in self._refined else None
+            if refined is not None:
+                name = refined.name
+            if refined is None or refined.noted:
+                ledger = noted
+        elif name in self._split:
+            word = told(self._split[name], data)  # one of its variants is for the rest
+            assert word is not None
+            name = word.name
         elif name in self._deadlines:
             if snapshot.armed.get(self._deadlines[name]) != data.get("epoch"):
                 return self._nothing(snapshot, event, "a stale timer is not an event")
@@ -257,6 +271,19 @@ class TurnSpecMachine:
         fresh |= dict.fromkeys(reaction.raised, event.data)
         known = {**snapshot.data, **fresh}
         return {name: known.get(name, _NOTHING) for name in reaction.after.waiting}
+
+
+def _given(word: EffectWord) -> Make[Any] | None:
+    """What an application is given: the effect's argument, and the fields of the event that the effect names."""
+    if word.to != APPLICATION:
+        return None
+    names = word.args
+
+    def make(_effect: str, ledger: CallIds, literal: str | None, data: Data) -> Made[CallIds]:
+        said: Args = {"argument": literal} if literal is not None else {}
+        return ({**said, **{name: data.get(name) for name in names}},), ledger
+
+    return make
 
 
 def _armed(

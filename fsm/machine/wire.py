@@ -1,7 +1,9 @@
 """Wire events of the provider as machine events, by the vocabulary's table. Never raises for what comes in.
 
-A field of the wrong type or absent is left out; an unknown type gives nothing. Which variant it is comes later. An
-error, and a response that failed, may state a wait in words: all facts of it have that as `retry_after_ms`.
+Of no protocol, but in one form: a mapping with a `type`; an error is of type `error` and says its `code`, `message`,
+`param` and the `event_id` of what it refuses in `error`. The codec of a provider that speaks otherwise turns what it
+reads into this form. A field of the wrong type or absent is left out; an unknown type gives nothing. Which variant it
+is comes later. Where the ledger reads a wait in an event's words, all facts of it have that as `retry_after_ms`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import attrs
 
 from fsm.language.vocabulary import Vocabulary, WireForm
 from fsm.machine.machine import Event
-from fsm.machine.stated_wait import stated_wait_ms
 
 Wire = Mapping[str, object]
 
@@ -28,15 +29,14 @@ def read_wire(vocabulary: Vocabulary, wire: Wire) -> tuple[Event, ...]:
     if not isinstance(wire_type, str):
         return ()
     if wire_type == "error":
-        return _waiting((_error(vocabulary, wire),), at_path(wire, "error.message"))
+        return _waiting((_error(vocabulary, wire),), vocabulary.ledger.stated_wait_ms(wire))
     forms = vocabulary.wire.get(wire_type, ())
     events = tuple(event for form in forms for event in _events(form, wire))
-    return _waiting(events, at_path(wire, "response.status_details.error.message"))
+    return _waiting(events, vocabulary.ledger.stated_wait_ms(wire)) if events else ()
 
 
-def _waiting(events: tuple[Event, ...], message: object) -> tuple[Event, ...]:
-    """The events with the wait that the message of their error states, if it does."""
-    wait_ms = stated_wait_ms(message) if isinstance(message, str) else None
+def _waiting(events: tuple[Event, ...], wait_ms: int | None) -> tuple[Event, ...]:
+    """The events with the wait that was stated, if one was."""
     if wait_ms is None:
         return events
     return tuple(Event(name, {**data, "retry_after_ms": wait_ms}) for name, data in events)

@@ -9,7 +9,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from fsm.scenario.coverage import Coverage, Kind, Missing
-from fsm.scenario.runner import Failure, Mismatch, Result
+from fsm.scenario.expectation import Mismatch
+from fsm.scenario.runner import Failure, Result
 
 KINDS: Mapping[Kind, str] = {"row": "rows of cells", "choice": "rows of choices", "branch": "ways of branches"}
 _WHY = {

@@ -15,6 +15,7 @@ from fsm.errors import LocalError
 from fsm.language.problem import Place
 from fsm.machine.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
 from fsm.machine.wire import read_wire
+from fsm.scenario.expectation import Mismatch
 from fsm.scenario.roles import role_data
 from fsm.scenario.scenario import EffectMatch, Expect, Scenario, ScenarioStep, plain_text
 
@@ -38,16 +39,6 @@ class StoryLine:
         came = ", ".join(f"{s.variant} {s.outcome}" for s in self.steps)
         did = " ".join(map(shown_effect, self.effects))
         return f"{self.at_ms:>7} ms  {self.what:<40} {came} -> {self.state}" + (f"  [{did}]" if did else "")
-
-
-@attrs.frozen
-class Mismatch:
-    """What was expected, and what was so instead. `place` is its own line, where a scenario expects several things."""
-
-    what: str
-    expected: str
-    actual: str
-    place: Place | None = None
 
 
 @attrs.frozen

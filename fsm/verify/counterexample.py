@@ -95,7 +95,7 @@ class Narrator:
         self.explorer = explorer
         self.tables: Tables = explorer.tables
         self.world = self.tables.binding.world
-        self.kinds = {move.name: move.kind for move in self.world.moves}
+        self.kinds = {move.name: move.kind for move in self.tables.binding.moves}
 
     def run(self, way: Sequence[tuple[int, int]], end: int, loop: int = 0, stuck: bool = False) -> Counterexample:
         """The run along (state, label) pairs to state `end`; `loop` is the number of pairs at its end that go round."""

@@ -30,11 +30,12 @@ import attrs
 from fsm.errors import LocalError
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
+from fsm.verify.firing import FiringOrder
 from fsm.world.binding import Binding, Label, MoveWay, Option
 from fsm.world.code import Values
 from fsm.world.queues import QueueChange, Queues
 
-BITS = 20
+BITS = 21
 MASK = (1 << BITS) - 1
 EMPTY = 0  # the number of empty queues
 ANYTHING = 0  # the number of "held back by any message"
@@ -95,7 +96,9 @@ class Tables:
         self.machine, self.binding, self.judge = machine, binding, judge
         self._reactions = reactions or Reactions(machine)
         self.controls: list[Control] = []
-        self.control_ids: dict[Control, int] = {}
+        self.control_ids: dict[tuple[Control, int], int] = {}
+        self.orders: list[int] = []
+        self.firing = FiringOrder(tuple(machine.spec.deadlines.values()))
         self.control_bits: list[int] = []
         self.final: list[bool] = []
         self.timers: list[tuple[int, ...]] = []
@@ -121,6 +124,7 @@ class Tables:
         self.deadlines = tuple(machine.spec.deadlines.values())
         self.names = {(m.channel, m.code): m.name for m in binding.world.messages.values()}
         self.macros: dict[int, MacroStep] = {}
+        self.first_effects: frozenset[str] = frozenset()  # what is done before anything has happened
         self._change_of: dict[MoveWay, int] = {}
         self._numbered: dict[MoveWay, tuple[int, int, int, int]] = {}
         world, settings = binding.world, binding.settings
@@ -132,14 +136,17 @@ class Tables:
 
     # --- numbers ------------------------------------------------------------------------------------------------------
 
-    def control(self, control: Control) -> int:
-        number = self.control_ids.get(control)
+    def control(self, control: Control, order: int = 0) -> int:
+        """`order`: which deadlines wait for others (fsm.verify.firing)."""
+        number = self.control_ids.get((control, order))
         if number is None:
-            number = self.control_ids[control] = _next(self.controls)
+            number = self.control_ids[control, order] = _next(self.controls)
             self.controls.append(control)
+            self.orders.append(order)
             self.control_bits.append(self.judge.of_control(control.values))
             self.final.append(control.is_final)
-            self.timers.append(tuple(i for i, d in enumerate(self.deadlines) if d.condition.run(control.values)))
+            running = (i for i, d in enumerate(self.deadlines) if d.condition.run(control.values))
+            self.timers.append(tuple(i for i in running if self.firing.may_fire(order, i)))
         return number
 
     def world(self, values: Values) -> int:
@@ -207,12 +214,14 @@ class Tables:
         first = begin(spec, spec.values_at_start(chosen))
         reactions = (first, *self.machine.completion(first.after))
         effects = tuple((word.name, literal) for reaction in reactions for word, literal in reaction.effects)
+        self.first_effects = frozenset(name for name, _ in effects)
         empty: Queues = tuple(b"" for _ in self.binding.world.channels)
         self.queue(empty)
         way, values = self.binding.effects(self.binding.initial(), effects)[0]
         queues = self.applied(empty, way.changes, True)
         assert not isinstance(queues, int)
-        return self.packed(self.control(reactions[-1].after), self.world(values), self.queue(queues))
+        order = self.firing.after(self.firing.open, reactions)
+        return self.packed(self.control(reactions[-1].after, order), self.world(values), self.queue(queues))
 
     @staticmethod
     def packed(control: int, world: int, queues: int) -> int:
@@ -270,7 +279,8 @@ class Tables:
         if effects not in self.sequence_ids:
             self.sequence_ids[effects] = len(self.sequences)
             self.sequences.append(effects)
-        macro = MacroStep(self.control(reactions[-1].after), self.sequence_ids[effects], reactions)
+        order = self.firing.after(self.orders[control], reactions)
+        macro = MacroStep(self.control(reactions[-1].after, order), self.sequence_ids[effects], reactions)
         self.macros[event << BITS | control] = macro
         return macro
 

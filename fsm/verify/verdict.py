@@ -59,6 +59,10 @@ class SceneVerdict:
     problems: tuple[Problem, ...]
     cells: Mapping[tuple[str, str], CellUse]
     rows: frozenset[Place]
+    visited: frozenset[str] = frozenset()
+    """States of the spec that a run came to."""
+    effects: frozenset[str] = frozenset()
+    """Effects that a run had."""
     in_vain: tuple[str, ...] = ()
 
     @property

@@ -6,6 +6,7 @@ Never here: how runs are visited (fsm.verify.explore), what is printed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 import attrs
 
@@ -115,7 +116,8 @@ class Verification:
             self.spec.name, self.world.name, self.limits.scene, self.settings.assume, self.settings.bounds,
             self.settings.capacities, not explorer.done, len(explorer.order), len(explorer.targets), explorer.depth(),
             self.seconds, explorer.bytes_per_state(), dict(zip(channels, explorer.cut, strict=True)), findings,
-            (*self._impossible(cells), *self._repeated()), cells, self._rows(), tuple(self._in_vain()),
+            (*self._impossible(cells), *self._repeated()), cells, self._rows(),
+            self._visited(), self._effects(), tuple(self._in_vain()),
         )  # fmt: skip
 
     # --- judging ------------------------------------------------------------------------------------------------------
@@ -204,6 +206,14 @@ class Verification:
     def _rows(self) -> frozenset[Place]:
         macros = self.tables.macros.values()
         return frozenset(row.place for macro in macros for reaction in macro.reactions for row in reaction.path)
+
+    def _visited(self) -> frozenset[str]:
+        domain = self.spec.variables[STATE].domain
+        between = (reaction.after for macro in self.tables.macros.values() for reaction in macro.reactions)
+        return frozenset(domain[control.values[STATE]] for control in chain(self.tables.controls, between))
+
+    def _effects(self) -> frozenset[str]:
+        return self.tables.first_effects.union(name for sequence in self.tables.sequences for name, _ in sequence)
 
     def _in_vain(self) -> Iterable[str]:
         """Deadlines that fired and settled nothing: what they wait for is as it was, so they would fire again.

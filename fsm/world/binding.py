@@ -22,6 +22,7 @@ the world does not answer. Never here: the order in which runs are visited (fsm.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -30,7 +31,7 @@ import attrs
 from fsm.language.expression import ALWAYS, Expr, Variable
 from fsm.language.problem import Problem, Problems, suggestion
 from fsm.language.spec import Deadline
-from fsm.language.vocabulary import Vocabulary
+from fsm.language.vocabulary import APPLICATION, Vocabulary
 from fsm.world.code import Code, Codes, Path, Values, guards
 from fsm.world.queues import QueueChange
 from fsm.world.world import Act, EmitEvent, Move, Need, Test, World
@@ -170,7 +171,8 @@ class Binding:
         self.hooks = self.codes.hooks
         self.variables = (*world.variables, *ghosts)
         self.problems = Problems()
-        self.moves = tuple(m for m in world.moves if all(self.holds(n) for n in m.needs))
+        moves = (m for m in world.moves if all(self.holds(n) for n in m.needs))
+        self.moves = (*(each for move in moves for each in told_apart(move, spec.vocabulary)), *self._of_application())
         self._check()
         self.problems.raise_if_any()
         self.lossy = world.loss is not None and settings.assumed(world.loss[1])
@@ -197,9 +199,19 @@ class Binding:
             found = self.settings.assume.get(need.name, "no") == need.value
         return found != need.negated
 
+    def _of_application(self) -> Iterator[Move]:
+        """What an application may say at any time, and nothing in this world says."""
+        emits = {act.event for move in self.world.moves for act in emitted(move.acts)}
+        for word in self.spec.vocabulary.alphabet:
+            if word.source == APPLICATION and emits.isdisjoint((word.name, word.of)):
+                acts = (EmitEvent(word.name, word.place, word.of),)
+                yield Move(word.name, "request", False, ALWAYS, None, acts, (), place=word.place)
+
     def _readied(self, move: Move) -> _Ready:
         names = {n for name, ways in move.gives_way.items() if self.settings.assumed(name) for n in ways}
-        ready = _Ready(self, move.name, (*move.acts, *self.hooks.get(("move", move.name), ())), move)
+        acts = (*move.acts, *self.hooks.get(("move", move.origin or move.name), ()))
+        key = (move.origin, *(act.event for act in emitted(move.acts))) if move.origin else None
+        ready = _Ready(self, move.name, acts, move, key)
         ready.gives_way = tuple(m.when for m in self.moves if m.name in names)
         ready.held = self._held(move.hold_back, False)
         ready.held_emitting = self._held(move.hold_back, move.receive is None)
@@ -238,7 +250,7 @@ class Binding:
                     hint = suggestion(act.event, alphabet)
                     self.problems.add(act.place, "unknown-event", f"no event '{act.event}' in '{self.spec.name}'", hint)
         for effect in self.spec.vocabulary.effects:
-            if effect not in self.world.effects:
+            if effect not in self.world.effects and self.spec.vocabulary.effects[effect].to != APPLICATION:
                 self.problems.add(
                     self.world.place,
                     "unknown-effect",
@@ -249,6 +261,7 @@ class Binding:
     def unheard(self) -> tuple[Problem, ...]:
         """Events of the vocabulary that nothing in this world brings about: what is said about them is empty."""
         found = {t.event for m in self.world.moves for t in emitted(m.acts)}
+        found |= {t.event for m in self.moves for t in emitted(m.acts)}
         found |= {e.instead for e in self.spec.vocabulary.events.values() if e.instead is not None}
         return tuple(
             Problem(e.place, "never-emitted", f"the world never emits '{e.name}'", severity="warning")
@@ -290,15 +303,52 @@ class Binding:
         if ready is None:
             acts: list[Act] = []
             for name, literal in effects:
-                acts += (*self.world.effects[name], *self.hooks.get(("effect", name), ()))
-                acts += self.hooks.get(("effect", f"{name}({literal})"), ()) if literal is not None else ()
+                acts += (*self.world.effects.get(name, ()), *self.hooks.get(("effect", name), ()))
+                if literal is not None:
+                    acts += self.hooks.get(("effect", f"{name}({self._counted(name, literal)})"), ())
             ready = self._sequences[effects] = _Ready(self, "effects", acts, key=effects)
         return ready.options(values)
+
+    def _counted(self, effect: str, literal: str) -> str:
+        """The argument that the world knows: an instruction of a spec's own is something that is to be said."""
+        word, own = self.spec.vocabulary.effects[effect], self.spec.vocabulary.own_words(effect)
+        return own if own in word.choices and literal not in word.choices else literal
 
 
 def _when(ready: _Ready) -> Expr:
     assert ready.move is not None
     return ready.move.when
+
+
+def told_apart(move: Move, vocabulary: Vocabulary) -> Iterator[Move]:
+    """The move, once for each variant that the vocabulary makes of an event that it emits."""
+    names = list(dict.fromkeys(act.event for act in emitted(move.acts) if act.event in vocabulary.refined))
+    kinds = [
+        [*([name] if name in vocabulary.events else []), *(word.name for word in vocabulary.refined[name])]
+        for name in names
+    ]
+    for number, chosen in enumerate(itertools.product(*kinds)):
+        said = {name: each for name, each in zip(names, chosen, strict=True) if name != each}
+        if not said:
+            yield move
+            continue
+        acts = _saying(move.acts, said)
+        name = (
+            f"{move.name} ({', '.join(said.values())})" if number else move.name
+        )  # others may wait for it by its name
+        yield attrs.evolve(move, name=name, acts=acts, origin=move.name)
+
+
+def _saying(acts: Sequence[Act], said: Mapping[str, str]) -> tuple[Act, ...]:
+    found: list[Act] = []
+    for act in acts:
+        if isinstance(act, EmitEvent) and act.event in said:
+            found.append(EmitEvent(said[act.event], act.place, act.event))
+        elif isinstance(act, Test):
+            found.append(attrs.evolve(act, then=_saying(act.then, said), otherwise=_saying(act.otherwise, said)))
+        else:
+            found.append(act)
+    return tuple(found)
 
 
 def emitted(acts: Sequence[Act]) -> Iterator[EmitEvent]:

@@ -115,7 +115,8 @@ class Code:
                 path, acts = self._send(act, path, acts)
             elif isinstance(act, EmitEvent):
                 path = Path(path.changes, act.event, path.lost, path.sends)
-                acts = (*acts, *self.hooks.get(("event", act.event), ()))
+                first = self.hooks.get(("event", act.of), ()) if act.of else ()
+                acts = (*acts, *first, *self.hooks.get(("event", act.event), ()))
             elif isinstance(act, Clear):
                 path = path.changing(QueueChange("clear", act.channel))
             elif isinstance(act, Rename):

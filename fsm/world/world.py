@@ -66,10 +66,14 @@ class Send:
 
 @attrs.frozen
 class EmitEvent:
-    """Hands an event variant to the controller, which reacts at once. The last operation of a move."""
+    """Hands an event variant to the controller, which reacts at once. The last operation of a move.
+
+    `of`: what the world calls it, where the vocabulary makes several variants of that.
+    """
 
     event: str
     place: Place = attrs.field(default=NOWHERE, eq=False)
+    of: str = ""
 
 
 @attrs.frozen
@@ -131,6 +135,8 @@ class Move:
     gives_way: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, eq=False)
     about: str = ""
     place: Place = attrs.field(default=NOWHERE, eq=False)
+    origin: str = ""
+    """The world's own name of it, where it is one of several that a vocabulary makes of it."""
 
 
 @attrs.frozen

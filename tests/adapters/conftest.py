@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.tls import Certificate, make_certificate
+
 
 @pytest.fixture(autouse=True)
 def _logs_by_default() -> Iterator[None]:
@@ -14,3 +16,8 @@ def _logs_by_default() -> Iterator[None]:
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("tls"))

@@ -17,7 +17,16 @@ from typing import ClassVar
 import pytest
 import structlog
 
-from adapters.tools import MAX_OUTPUT_BYTES, Tool, ToolError, ToolRunner, checked, imported
+from adapters.tool_texts import MAX_OUTPUT_BYTES
+from adapters.tools import (
+    BLOCKED_S,
+    MAX_ARGUMENTS_CHARS,
+    Tool,
+    ToolError,
+    ToolRunner,
+    checked,
+    imported,
+)
 
 CITY = {
     "type": "object",
@@ -272,3 +281,30 @@ def test_a_tool_that_cannot_be_imported_is_named() -> None:
 def test_a_schema_that_is_none_is_refused() -> None:
     with pytest.raises(ToolError, match="the parameters of tool 'x' are not a JSON schema"):
         checked(Tool("x", weather, parameters={"type": "objekt"}))
+
+
+async def test_a_tool_that_holds_the_loop_is_named(threads: ThreadPoolExecutor) -> None:
+    async def greedy() -> str:
+        await asyncio.sleep(0)
+        time.sleep(BLOCKED_S)  # noqa: ASYNC251
+        await asyncio.sleep(0)
+        return "done"
+
+    async def patient() -> str:
+        for _ in range(3):
+            await asyncio.sleep(BLOCKED_S)
+        with contextlib.suppress(ZeroDivisionError):
+            await asyncio.ensure_future(breaks())
+        return "done"
+
+    async def breaks() -> None:
+        raise ZeroDivisionError
+
+    with structlog.testing.capture_logs() as lines:
+        assert [await told(Tool(each.__name__, each), "{}", threads) for each in (greedy, patient)] == ["done", "done"]
+    assert [each["tool"] for each in lines if each["event"] == "tool_blocks_the_loop"] == ["greedy"]
+
+
+async def test_arguments_of_megabytes_are_not_read(threads: ThreadPoolExecutor) -> None:
+    output = await told(Tool("weather", weather, parameters=CITY), "[" * (MAX_ARGUMENTS_CHARS + 1), threads)
+    assert "the arguments are too long" in json.loads(output)["error"]

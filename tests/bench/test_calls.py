@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import os
 
 import attrs
 import pytest
 
-from adapters.audio.g711 import pcm16_to_mulaw
+from adapters.audio.g711 import mulaw_to_pcm16, pcm16_to_mulaw
 from adapters.lines.audiosocket.protocol import Audio, Decoder
 from adapters.providers.provider import AudioDelta
 from adapters.providers.realtime.protocol import append_event, decode
 from bench import load_wire as wire
 from bench.calls import CallPlan, Contender, MeasuredCalls, SideBySide, median_run, run, together
+from bench.lines import LinePlan, MeasuredLine
 from bench.load_stats import lateness, percentiles
-from bench.targets import call_lines
+from bench.targets import call_lines, line_lines
 
 
 @pytest.mark.parametrize("who", ["bare", "journal"])
 def test_two_calls(who: str) -> None:
-    found = run(who, 2, seconds=1.0, spread=0.1, settle=1.5)
+    found = run(Contender(who, who), 2, seconds=1.0, spread=0.1, settle=1.5)
     assert found.load["calls"] == 2
     assert found.load["frames_heard"] > 0
     assert found.load["appends"] > 0
@@ -30,6 +32,18 @@ def test_two_calls(who: str) -> None:
     assert all(share >= 0 for share in found.waited)
     lines = {line.what: line.cells[who] for line in call_lines(MeasuredCalls(None, [found]))}
     assert len(lines) == 6 and all(what.startswith("2 calls: ") and cell.text for what, cell in lines.items())
+
+
+@pytest.mark.parametrize("line", ["chan_websocket", "twilio"])
+@pytest.mark.parametrize("who", ["bare", "turnspec"])
+def test_two_calls_over_a_line_that_plays_by_its_own_clock(who: str, line: str) -> None:
+    found = run(Contender(who, who, line=line), 2, seconds=1.0, spread=0.1, settle=1.5)
+    assert found.load["calls"] == 2 and found.load["frames_heard"] == 0
+    assert found.load["agent_speaks"] > 0  # frames, where nobody counts silence
+    assert found.load["uplink_ms"]["count"] > 0
+    beside = SideBySide(2, {"bare": 1.0, "turnspec": 2.0}, {"bare": 1.0, "turnspec": 2.0})
+    lines = {each.what: each.cells[line] for each in line_lines({line: MeasuredLine(beside, found)})}
+    assert len(lines) == 5 and [cell.text for cell in lines.values() if cell.holds is False][:1] == ["2.00"]
 
 
 def test_side_by_side() -> None:
@@ -51,6 +65,7 @@ def test_a_plan_tells_how_long_it_takes() -> None:
     alone = attrs.evolve(plan, beside=0)
     assert not alone.is_beside and 20 < alone.takes_s < plan.takes_s < 60
     assert attrs.evolve(plan, who=("turnspec",)).takes_s < alone.takes_s
+    assert 100 < LinePlan().takes_s < 300 and LinePlan(lines=["twilio"]).takes_s < LinePlan().takes_s
 
 
 @pytest.mark.parametrize("number", [0, 1, 63, 64, 4095])
@@ -73,6 +88,17 @@ def test_a_frame_that_is_not_whole_waits() -> None:
     for size in range(len(whole)):
         assert list(wire.frames(whole[:size])) == []
     assert [end for *_, end in wire.frames(whole + whole[:5])] == [len(whole)]
+
+
+def test_what_a_caller_over_a_websocket_sends_and_hears() -> None:
+    frame = wire.client_frame(wire.caller_payload(77))
+    ((opcode, mask, start, end),) = wire.frames(frame)
+    assert opcode == wire.TEXT
+    assert mulaw_to_pcm16(base64.b64decode(wire.unmasked(frame, mask, start, end))) == wire.caller_frame(77)
+    for size in (3, 300, 70_000):
+        whole = wire.text_frame(bytes(size))
+        assert [(end - start) for _, start, end in wire.server_frames(whole + whole[:-1])] == [size]
+        assert list(wire.server_frames(whole[:-1])) == []
 
 
 def test_the_canned_answer_can_be_read() -> None:

@@ -13,6 +13,7 @@ from bench.calls import BenchRun, MeasuredCalls
 from bench.report import Progress
 from bench.step import MeasuredSteps
 from bench.targets import (
+    BESIDE_BASELINE,
     HAND,
     OURS,
     STOCK,
@@ -140,6 +141,13 @@ def test_a_page_without_a_promise_is_found(tmp_path: Path, monkeypatch: pytest.M
     assert [result.exit_code for result in checked] == [0, 1, 1]
     assert f"lacks the promise '{TARGETS['memory']}'" in checked[1].output
     assert "lacks the file" in checked[2].output
+
+
+def test_a_page_with_one_promise_beside_the_baseline_has_them_all() -> None:
+    rows = "".join(f"| x | y | {target} |\n" for target in TARGETS.values())
+    one, other = (f"| x | y | {target} |\n" for target in BESIDE_BASELINE.values())
+    pages = [PAGE.format("x").replace("old\n", rows + more) for more in ("", one, other, one + other)]
+    assert [len(command.absent(page)) for page in pages] == [0, 1, 1, 0]
 
 
 def test_progress_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:

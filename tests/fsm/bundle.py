@@ -11,7 +11,7 @@ from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import TurnSpecMachine
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
-NAMES = ("server_vad", "owned_turns", "push_to_talk")
+NAMES = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
 PARTS = "parts/conversation.yaml"
 CALL = "vocabularies/call.yaml"
 SESSION = "vocabularies/realtime/session.yaml"

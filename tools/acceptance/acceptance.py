@@ -16,6 +16,7 @@ from fsm.language.spec import Deadline
 from fsm.language.vocabulary import Vocabulary
 from fsm.world.binding import Binding, WorldSettings
 from fsm.world.reader import TOP
+from tools.acceptance.answers import Worth
 from tools.acceptance.projection import ANY, Dialect, Projection, marks_of
 from tools.acceptance.projector import Meaning, Observation, Projector, Terms, first_terms
 from tools.acceptance.search import MOST_STATES, AcceptanceSearch, Moves, TooManyRunsError, frame_of
@@ -70,6 +71,10 @@ class Acceptance:
     assumed: Mapping[str, str]
     relaxed: Mapping[str, str]
     stop: Stop | None = None
+    answers: Mapping[Worth, int] = attrs.field(factory=dict)
+    """What the responses were worth to the caller (heard, cut, silent), where the log says so."""
+    advice: tuple[str, ...] = ()
+    """Of a log that was refused: the options, each of which would have it accepted."""
 
 
 def accept(

@@ -6,11 +6,15 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 
+import attrs
 import click
 
+from adapters.audit.documents import LogRefusedError
+from fsm.audit.record import visible
 from fsm.language.problem import SpecError, suggestion
 from tools.acceptance import words
 from tools.acceptance.acceptance import Acceptance, AcceptOptions, accept
+from tools.acceptance.advice import advised
 from tools.acceptance.projection import Projection
 from tools.acceptance.read import bundled_projection, read_log
 
@@ -35,7 +39,11 @@ log may prove wrong.
 An event that is impossible means that the log is damaged, that the projection reads it wrongly, or that the world is
 wrong: what is verified in it is then worth less than it seems.
 
-Exit code: 0 all accepted, 1 some not, 2 wrong use.
+A log that is refused is tried as the other dialects, and with an event or two lost: the option that would accept it
+is named. A file that cannot be read does not keep the others from being judged.
+
+\b
+Exit code: 0 all accepted, 1 some not, 2 wrong use, or a LOG that cannot be read.
 """
 
 
@@ -75,25 +83,38 @@ def command(
     if dialect is not None:
         _known("dialect", dialect, projection.dialects)
     options = AcceptOptions(_assumed(assume, projection), lose, not strict)
-    found = [_accepted(log, projection, options, dialect) for log in logs]
+    found: list[Acceptance] = []
+    unread: list[click.UsageError] = []
+    for name in logs:
+        try:
+            found.append(_accepted(name, projection, options, dialect))
+        except click.UsageError as error:
+            unread.append(error)
+            continue
+        if not as_json:
+            click.echo(words.sentence(found[-1], projection))
+    if not found:
+        raise unread[0]
     if as_json:
         click.echo(json.dumps([words.plain(each) for each in found], indent=2))
-    else:
-        for each in found:
-            click.echo(words.sentence(each, projection))
-    sys.exit(0 if all(each.outcome == "accepted" for each in found) else 1)
+    for problem in unread:
+        click.echo(f"Error: {problem.message}", err=True)
+    sys.exit(2 if unread else 0 if all(each.outcome == "accepted" for each in found) else 1)
 
 
 def _accepted(name: str, projection: Projection, options: AcceptOptions, dialect: str | None) -> Acceptance:
     try:
         log = read_log(name, projection)
-    except OSError as error:
-        raise click.UsageError(f"{name} cannot be read: {error.strerror or error}") from None
+    except (OSError, LogRefusedError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise click.UsageError(f"{visible(name)} cannot be read: {why}") from None
     if not log.observations:
-        raise click.UsageError(f"{name}: no event of a Realtime conversation was found")
+        raise click.UsageError(f"{visible(name)}: no event of a Realtime conversation was found")
     if log.skipped:
         click.echo(f"{log.file}: {log.skipped} lines hold no event and were skipped", err=True)
-    return accept(log.file, log.observations, projection, options, dialect)
+    found = accept(log.file, log.observations, projection, options, dialect)
+    advice = advised(found, log.observations, projection, options, dialect)
+    return attrs.evolve(found, answers=log.answers, advice=advice)
 
 
 def _assumed(texts: Iterable[str], projection: Projection) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from adapters.audit.readers import JOURNAL, format_of, records
 from adapters.audit.stream import open_stream
 from adapters.specs import display_path, fetcher, specs_folder
 from fsm.audit.record import CLOSED
+from tools.acceptance.answers import AnswersOfLog, Worth
 from tools.acceptance.projection import Projection
 from tools.acceptance.projection_reader import load_projection
 from tools.acceptance.projector import Observation
@@ -30,6 +31,8 @@ class Log:
     file: str
     observations: tuple[Observation, ...]
     skipped: int = 0
+    answers: Mapping[Worth, int] = attrs.field(factory=dict)
+    """What the responses were worth to the caller, where the log says so."""
 
 
 def bundled_projection() -> Projection:
@@ -43,9 +46,10 @@ def read_log(name: str, projection: Projection) -> Log:
     stream = open_stream(name)
     maker = RecordMaker(projection.kinds[-1].vocabulary, stream.name)
     found: list[Observation] = []
+    answers = AnswersOfLog()
     try:
         if format_of(stream.head) == JOURNAL:
-            found += _of_journal(stream.lines(), projection)
+            found += _of_journal(stream.lines(), projection, answers)
         else:
             for record in records(stream, maker):
                 wire = {"type": "closed"} if record.type == CLOSED else record.event
@@ -54,10 +58,12 @@ def read_log(name: str, projection: Projection) -> Log:
         maker.skipped += 1
     finally:
         stream.close()
-    return Log(stream.name, tuple(found), maker.skipped)
+    return Log(stream.name, tuple(found), maker.skipped, answers.counts)
 
 
-def _of_journal(lines: Iterable[tuple[int, bytes]], projection: Projection) -> Iterator[Observation]:
+def _of_journal(
+    lines: Iterable[tuple[int, bytes]], projection: Projection, answers: AnswersOfLog
+) -> Iterator[Observation]:
     """The wire, and what steps report of the socket: that it opened, that it ended, that we closed it."""
     known = projection.rules["local"]
     for number, text in lines:
@@ -69,6 +75,7 @@ def _of_journal(lines: Iterable[tuple[int, bytes]], projection: Projection) -> I
         if line.get("kind") == "wire" and isinstance(event, Mapping):
             yield Observation(number, "client" if line.get("direction") == "out" else "server", event)
         elif line.get("kind") == "step":
+            answers.tell(event, line.get("data"))
             effects = [e.get("name") for e in line.get("effects", ()) if isinstance(e, Mapping)]
             for name in (event, *effects):
                 if name in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from fsm.audit.record import visible
 from tools.acceptance.acceptance import Acceptance
 from tools.acceptance.projection import Projection
 
@@ -16,9 +17,12 @@ def sentence(found: Acceptance, projection: Projection) -> str:
         lines.append(
             f"  what could have come: {'; '.join(_events(found.stop.instead, projection)) or 'nothing at all'}"
         )
+    if found.answers:
+        lines.append(f"  responses: {', '.join(f'{count} {worth}' for worth, count in found.answers.items())}")
     lines += [f"  assumed: {_assumption(n, v, projection)}" for n, v in found.assumed.items()]
     lines += [f"  only with: {_assumption(n, v, projection)}" for n, v in found.relaxed.items()]
-    return "\n".join(lines)
+    lines += [f"  would be accepted with: {option}" for option in found.advice]
+    return "\n".join(map(visible, lines))
 
 
 def _head(found: Acceptance) -> str:
@@ -75,7 +79,8 @@ def plain(found: Acceptance) -> Mapping[str, object]:
     return {
         "file": found.file, "outcome": found.outcome, "dialect": found.dialect, "events": found.events,
         "most_states": found.most_states, "say_nothing": dict(found.passed), "assumed": dict(found.assumed),
-        "relaxed": dict(found.relaxed),
+        "relaxed": dict(found.relaxed), "answers": dict(found.answers),
+        "accepted_with": list(found.advice),
         "impossible": None if stop is None else {
             "line": stop.line, "type": stop.type, "roles": list(stop.roles), "instead": list(stop.instead),
             "why": stop.why,

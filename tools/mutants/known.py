@@ -1,4 +1,6 @@
-"""Survivors that somebody looked at: why each is equivalent, and whether that is still the list of those there are.
+"""Survivors that somebody looked at: why each is one, and whether that is still the list of those there are.
+
+`equivalent`: it behaves as the spec does. `unnoticed`: it does not, and why no property speaks of it.
 
 Never here: finding survivors (tools.mutants.mutation).
 """
@@ -14,29 +16,33 @@ from fsm.language.problem import Place, Problem, Problems
 from fsm.language.yaml_nodes import read
 from tools.mutants.mutation import Notice
 
+KINDS_OF_REASON = ("equivalent", "unnoticed")
+
 
 @attrs.frozen
 class Reason:
-    """Why one survivor behaves as the spec does."""
+    """Why one survivor is one; `kind` is of KINDS_OF_REASON."""
 
     why: str
     place: Place = attrs.field(eq=False)
+    kind: str = "equivalent"
 
 
 def load_known(text: str, file: str, spec: str) -> dict[str, Reason]:
-    """Survivor to reason, if `spec` is one of those the file is about. `equivalent:` lists {why, mutants}.
+    """Survivor to reason, if `spec` is one of those the file is about. Each kind lists {why, mutants}.
 
     Raises SpecError.
     """
     problems = Problems()
     reader = Reader(problems)
-    sections = reader.mapping(read(text, file), ("spec", "about", "equivalent"))
+    sections = reader.mapping(read(text, file), ("spec", "about", *KINDS_OF_REASON))
     found: dict[str, Reason] = {}
     if "spec" not in sections:
         problems.add(Place(file, 1, 1), "missing", "'spec:' says which specs this is about")
     elif spec not in [reader.text(node) for node in reader.listed(sections["spec"])]:
         return found
-    for item in reader.listed(sections["equivalent"]) if "equivalent" in sections else ():
+    items = [(kind, item) for kind in KINDS_OF_REASON if kind in sections for item in reader.listed(sections[kind])]
+    for kind, item in items:
         fields = reader.mapping(item, ("why", "mutants"))
         if fields.keys() != {"why", "mutants"}:
             problems.add(item.place, "missing", "an entry needs 'why:' and 'mutants: [...]'")
@@ -47,7 +53,7 @@ def load_known(text: str, file: str, spec: str) -> dict[str, Reason]:
                 problems.add(
                     node.place, "duplicate-key", f"'{name}' is explained twice", f"first at {found[name].place}"
                 )
-            found[name] = Reason(reader.text(fields["why"]), node.place)
+            found[name] = Reason(reader.text(fields["why"]), node.place, kind)
     problems.raise_if_any()
     return found
 
@@ -67,5 +73,5 @@ def drifted(notices: Sequence[Notice], known: Mapping[str, Reason]) -> tuple[Pro
             found.append(Problem(reason.place, "no-mutant", f"there is no mutant '{name}'", "delete the entry"))
         elif notice.by:
             message = f"'{name}' is noticed by {notice.by}"
-            found.append(Problem(reason.place, "noticed", message, f"it is not equivalent: {notice.how}"))
+            found.append(Problem(reason.place, "noticed", message, f"it is not {reason.kind}: {notice.how}"))
     return tuple(found)

@@ -7,6 +7,7 @@ mutant. Never here: who notices (tools.mutants.mutation).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
@@ -54,6 +55,11 @@ def mutants(spec: Spec) -> tuple[Mutant, ...]:
         counted[mutant.id] = number = counted.get(mutant.id, 0) + 1
         named.append(attrs.evolve(mutant, id=f"{mutant.id} #{number}") if number > 1 else mutant)
     return tuple(named)
+
+
+def sample(found: Sequence[Mutant], every: int) -> tuple[Mutant, ...]:
+    """About one in `every`, by a hash of its name: whether it is in does not hang on which others there are."""
+    return tuple(m for m in found if int.from_bytes(hashlib.sha256(m.id.encode()).digest()[:8]) % every == 0)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """`python -m tools.mutants`: mutants over processes, survivors against what is known of them, the result kept.
 
-Never here: what a mutant is and who notices it (fsm).
+Kept is the result of a sample: all mutants take an hour of an idle machine, and each edit of a spec makes them stale.
+Never here: what a mutant is and who notices it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from adapters.specs import display_path, fetcher, load_spec, spec_path
 from adapters.verify.processes import results
 from adapters.verify.run import PROPERTIES, WORLD, Environment, SearchProgress, load_environment
 from fsm.language.loader import load
-from fsm.language.problem import Place
 from fsm.language.spec import Spec
 from fsm.machine.ledgers import LEDGERS
 from fsm.verify.verdict_text import columns
 from fsm.verify.verify import SearchLimits, scenes
 from tools.mutants.known import Reason, drifted, load_known, unexplained
-from tools.mutants.mutants import Mutant, mutants
+from tools.mutants.mutants import Mutant, mutants, sample
 from tools.mutants.mutation import Jury, Notice, Score, score, scores
+from tools.mutants.notebook import Notebook
 
 AIMED: Final = (
     SearchLimits("loss", "full", bounds={"turns": 0, "says": 1, "leaves": 0}),
@@ -52,6 +53,10 @@ AIMED: Final = (
     ),
     SearchLimits("strays", "full", bounds={"calls": 0}),
     SearchLimits("strays", "full", bounds={"turns": 0, "says": 1, "calls": 1}),
+    SearchLimits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 2, "leaves": 0}),
+    SearchLimits("parting", "full", bounds={"turns": 0, "calls": 1}),
+    SearchLimits("blank", "full", bounds={"calls": 0}),
+    SearchLimits("blank", "full", bounds={"calls": 1, "faults": 0}),
     SearchLimits("hasty", "full"),
     SearchLimits("hung", "full"),
     SearchLimits("slow", "full"),
@@ -65,6 +70,9 @@ AIMED: Final = (
 )
 """Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
+EVERY: Final = 6
+"""A kept result is of one mutant in so many, by a hash of its name: all bundled specs in about twelve minutes."""
+COMMAND: Final = "python -m tools.mutants"
 BATCH: Final = 4
 PROPERTY: Final = "property"
 PROSE: Final = ("about", "evidence", "tags", "role", "roles", "args", "ledger")
@@ -78,6 +86,9 @@ class Trial:
     notices: tuple[Notice, ...]
     known: Mapping[str, Reason]
     left: int = 0
+    every: int = 1
+    of: int = 0
+    """All mutants there are; the notices are of one in `every`."""
 
     @property
     def good(self) -> bool:
@@ -87,37 +98,43 @@ class Trial:
 
 
 def report_mutants(
-    names: Sequence[str],
-    specs: Sequence[Spec],
-    progress: SearchProgress,
-    as_json: bool,
-    every: int = 1,
-    keep: bool = True,
+    names: Sequence[str], specs: Sequence[Spec], progress: SearchProgress, as_json: bool, every: int = EVERY
 ) -> int:
-    """Breaks each spec and prints who notices; keeps the result beside the explanations, if it is to be kept."""
+    """Breaks each spec and prints who notices; keeps the result beside the explanations, unless of a thinner sample."""
     good = True
     for name, spec in zip(names, specs, strict=True):
         trial = tried(name, spec, progress, every)
         good = good and trial.good
-        if keep and not trial.left and result_path(name).parent.is_dir():
-            result_path(name).write_text(result_text(name, trial, every), encoding="utf-8")
+        if every <= EVERY and not trial.left and result_path(name).parent.is_dir():
+            result_path(name).write_text(result_text(name, trial), encoding="utf-8")
         click.echo(json.dumps(_as_json(trial), indent=2) if as_json else summed_up(trial))
     return 0 if good else 1
 
 
-def is_fresh(name: str) -> bool:
-    """Is the kept result of what is there now? Says so, and says loudly where none is kept."""
-    kept = kept_result(name)
-    if kept is None:
-        click.echo(
-            f"{display_path(result_path(name))}: NO RESULT IS KEPT; run `python -m tools.mutants {name}`", err=True
-        )
+def all_fresh(names: Sequence[str]) -> bool:
+    """Is a result kept for each spec, and of what is there now? Says so of each.
+
+    A tree that keeps none at all passes, loudly: as soon as one is kept, each has to be.
+    """
+    if not any(kept_result(name) for name in names):
+        click.echo(f"NO RESULT OF MUTANTS IS KEPT in {display_path(_folder(names[0]))}; run `{COMMAND}`", err=True)
         return True
-    if kept["digest"] != digest(name):
-        click.echo(f"{display_path(result_path(name))}: stale; run `python -m tools.mutants {name}`", err=True)
-        return False
-    click.echo(f"{display_path(result_path(name))} is fresh: {noticed(kept)} noticed")
-    return True
+    fresh = [_is_fresh(name) for name in names]
+    return all(fresh)
+
+
+def _is_fresh(name: str) -> bool:
+    path, kept = display_path(result_path(name)), kept_result(name)
+    if kept is None:
+        click.echo(f"{path}: missing; run `{COMMAND} {name}`", err=True)
+    elif kept.digest != digest(name):
+        click.echo(f"{path}: stale, of other texts than are there now; run `{COMMAND} {name}`", err=True)
+    elif kept.every > EVERY:
+        click.echo(f"{path}: of 1 mutant in {kept.every}, not in {EVERY}; run `{COMMAND} {name}`", err=True)
+    else:
+        click.echo(f"{path} is fresh: {kept}")
+        return True
+    return False
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -151,34 +168,35 @@ def _judge(numbers: Sequence[int]) -> list[Notice]:
 
 
 def looked_at(known: Mapping[str, Reason], spec: Spec, every: int) -> dict[str, Reason]:
-    """The explanations of those mutants that each n-th is one of, and of those that no longer exist."""
-    ranked = {m.id: i for i, m in enumerate(mutants(spec))}
-    return {mutant: why for mutant, why in known.items() if ranked.get(mutant, 0) % every == 0}
-
-
-def noticed(kept: Mapping[str, object]) -> str:
-    """How many of how many, and of which, where not of all."""
-    every = kept.get("every", 1)
-    return f"{kept['noticed']} of {kept['mutants']}" + (f" (each {every}th was tried)" if every != 1 else "")
+    """The explanations of those mutants that are in the sample, and of those that no longer exist."""
+    found = mutants(spec)
+    left_out = {m.id for m in found} - {m.id for m in sample(found, every)}
+    return {mutant: why for mutant, why in known.items() if mutant not in left_out}
 
 
 def tried(name: str, spec: Spec, progress: SearchProgress, every: int = 1) -> Trial:
-    """Every mutant of a spec (or each n-th), one process for each processor; what Ctrl-C leaves is counted."""
-    count = len(mutants(spec))
-    chosen = range(0, count, every)
-    order = [chosen[i : i + BATCH] for i in range(0, len(chosen), BATCH)]
-    notices: list[Notice] = []
+    """A sample of the mutants of a spec, one process for each processor; what Ctrl-C leaves is counted.
+
+    What an earlier run of the same texts and code came to is not judged again.
+    """
+    everything = mutants(spec)
+    numbers = {mutant.id: number for number, mutant in enumerate(everything)}
+    chosen = {mutant.id: numbers[mutant.id] for mutant in sample(everything, every)}
+    notebook = Notebook(spec_path(name).stem, digest(name))
+    notices = {mutant: notice for mutant, notice in notebook.found().items() if mutant in chosen}
+    left = [number for mutant, number in chosen.items() if mutant not in notices]
+    order = [left[i : i + BATCH] for i in range(0, len(left), BATCH)]
     with progress.counting("mutants", len(chosen)) as done:
 
         def goes_on() -> bool:
             return done(len(notices), "")
 
-        for judged in results(_judge, order, _prepare, (name,), goes_on):
-            notices.extend(judged)
-    ranked = {m.id: i for i, m in enumerate(mutants(spec))}
+        for judged in results(_judge, order, _prepare, (name,), goes_on) if order else ():
+            notebook.add(judged)
+            notices |= {notice.id: notice for notice in judged}
+    found = tuple(notices[mutant] for mutant in chosen if mutant in notices)
     known = looked_at(known_of(name), spec, every)
-    left = len(chosen) - len(notices)
-    return Trial(spec.name, tuple(sorted(notices, key=lambda n: ranked[n.id])), known, left)
+    return Trial(spec.name, found, known, len(chosen) - len(found), every, len(everything))
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -197,15 +215,42 @@ def _folder(name: str) -> Path:
 
 
 def result_path(name: str) -> Path:
-    """Where the last whole result is kept."""
+    """Where the last result is kept."""
     return _folder(name) / f"{spec_path(name).stem}.json"
 
 
-def kept_result(name: str) -> dict[str, object] | None:
-    """The last whole result; None if there is none."""
+def _names(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(found)
+
+
+@attrs.frozen
+class Kept:
+    """The last result, of `judged` mutants (one in `every`) of all `of` that there are; `alike` of them are none."""
+
+    digest: str
+    every: int
+    judged: int
+    of: int
+    alike: int
+    noticed: int
+    survivors: tuple[str, ...] = attrs.field(converter=_names)
+
+    def __str__(self) -> str:
+        which = "all" if self.every == 1 else f"a sample, 1 in {self.every}"
+        total = self.judged - self.alike
+        return f"{self.noticed} of {total} noticed, {self.alike} equivalent, {self.of} there are ({which})"
+
+
+def kept_result(name: str) -> Kept | None:
+    """The last result; None if there is none. Raises ClickException for a file that is not one."""
     path = result_path(name)
-    found: dict[str, object] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    return found
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Kept(**{field.name: found[field.name] for field in attrs.fields(Kept)})
+    except (ValueError, KeyError, TypeError) as error:
+        raise click.ClickException(f"{display_path(path)} is not a result of `{COMMAND}`: {error!r}") from None
 
 
 def digest(name: str) -> str:
@@ -235,31 +280,34 @@ def _without_prose(value: object) -> object:
     return [_without_prose(each) for each in value] if isinstance(value, list) else value
 
 
-def result_text(name: str, trial: Trial, every: int = 1) -> str:
+def result_text(name: str, trial: Trial) -> str:
     """The result as it is kept."""
     total = score(trial.notices)
     found = {
-        "written by": "python -m tools.mutants", "digest": digest(name), "every": every, "mutants": total.total,
-        "noticed": total.noticed, "alike": total.alike, "by": dict(sorted(total.by.items())),
+        "written by": COMMAND, "digest": digest(name), "every": trial.every, "judged": len(trial.notices),
+        "of": trial.of, "alike": total.alike, "noticed": total.noticed, "score": round(total.share, 4),
+        "by": dict(sorted(total.by.items())),
         "kinds": {kind: [each.noticed, each.total] for kind, each in scores(trial.notices).items()},
         "survivors": [n.id for n in trial.notices if not n.by],
     }  # fmt: skip
     return json.dumps(found, indent=1) + "\n"
 
 
-# --- telling ----------------------------------------------------------------------------------------------------------
+# --- printing ---------------------------------------------------------------------------------------------------------
 
 
 def summed_up(trial: Trial) -> str:
     """The table by kind and the survivors, explained or not."""
     total = score(trial.notices)
     lines = [f"{trial.spec}: {total} of its mutants are noticed; the target is {100 * TARGET:.0f} %"]
+    if trial.every > 1:
+        lines.append(f"  a sample: {len(trial.notices)} of {trial.of} mutants, 1 in {trial.every}")
     if total.alike:
         lines.append(f"  {total.alike} more are equivalent: their steps are the spec's own wherever any scene leads")
     lines.append("")
     lines += [_kinds(trial.notices), "", "  noticed by: " + _by(total), ""]
-    for place, why, names in _explained(trial):
-        lines += [f"  equivalent: {why}  ({place})", *(f"      {name}" for name in names)]
+    for reason, names in _explained(trial):
+        lines += [f"  {reason.kind}: {reason.why}  ({reason.place})", *(f"      {name}" for name in names)]
     missing = unexplained(trial.notices, trial.known)
     if missing:
         lines += ["", f"  {len(missing)} survive unexplained; add a property, or an explanation:"]
@@ -290,20 +338,20 @@ def _by(total: Score) -> str:
     return ", ".join(f"{by} {n}" for n, by in named)
 
 
-def _explained(trial: Trial) -> Iterable[tuple[Place, str, list[str]]]:
-    reasons: dict[str, tuple[Place, list[str]]] = {}
+def _explained(trial: Trial) -> Iterable[tuple[Reason, list[str]]]:
+    reasons: dict[str, tuple[Reason, list[str]]] = {}
     for notice in trial.notices:
         reason = trial.known.get(notice.id)
         if reason is not None and not notice.by:
-            reasons.setdefault(reason.why, (reason.place, []))[1].append(notice.id)
-    return [(place, why, names) for why, (place, names) in reasons.items()]
+            reasons.setdefault(reason.why, (reason, []))[1].append(notice.id)
+    return reasons.values()
 
 
 def _as_json(trial: Trial) -> dict[str, object]:
     total = score(trial.notices)
     return {
         "spec": trial.spec, "mutants": total.total, "noticed": total.noticed, "alike": total.alike,
-        "left": trial.left, "good": trial.good,
+        "left": trial.left, "good": trial.good, "every": trial.every, "of": trial.of,
         "notices": [{"id": n.id, "kind": n.kind, "place": str(n.place), "by": n.by, "how": n.how,
                      "explained": trial.known[n.id].why if n.id in trial.known else None} for n in trial.notices],
     }  # fmt: skip

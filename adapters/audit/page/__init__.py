@@ -1,31 +1,55 @@
-"""The report as one self-contained page: no script, no network, light and printable.
+"""The report as one self-contained page: no network, light and printable; no script but the player of a recording.
 
 Markup stands in the templates beside this package, with escaping on; geometry in `picture`, words in fsm.audit.report.
+A policy in the page lets nothing run but the one script whose digest it names, whatever a log may say.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from adapters.audit.page import picture
+from adapters.audit.page import picture, turns
+from adapters.audit.prices import Prices, bundled, said
 from fsm.audit.report import phrases
 from fsm.audit.report.report import FindingGroup, LogReport, Timeline
 
 _OPEN = 4  # timelines of calls that are shown at once
 
 
-def page(reports: Sequence[LogReport]) -> str:
-    """The whole page."""
-    return _template().render(reports=reports)
+def page(reports: Sequence[LogReport], recording: bytes | None = None, prices: Prices | None = None) -> str:
+    """The whole page. `recording`: a WAV of the first log's call, heard from where one clicks."""
+    sound = f"data:audio/wav;base64,{base64.b64encode(recording).decode()}" if recording is not None else ""
+    table = prices or bundled()
+    return _template().render(
+        reports=reports, recording=sound, policy=_policy(bool(sound)),
+        cost=lambda report: said(report.timelines, table),
+    )  # fmt: skip
+
+
+@cache
+def _player() -> str:
+    """Our own script; it has no word of a log in it."""
+    return (files(__name__) / "templates" / "player.js").read_text(encoding="utf-8")
+
+
+def _policy(plays: bool) -> str:
+    rest = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if not plays:
+        return rest
+    digest = base64.b64encode(hashlib.sha256(_player().encode()).digest()).decode()
+    return f"{rest}; media-src data:; script-src 'sha256-{digest}'"
 
 
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=PackageLoader("adapters.audit.page"),
+        loader=PackageLoader(__name__),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -35,7 +59,7 @@ def _template() -> Template:
     environment.filters["px"] = lambda value: f"{value:.1f}"
     environment.globals.update(
         phrases=phrases, legend=picture.legend, colours=_colours, opened=_OPEN, around=_around, whole=_whole,
-        titles=_titles,
+        titles=_titles, turns=turns,
     )  # fmt: skip
     return environment.get_template("page.html.j2")
 

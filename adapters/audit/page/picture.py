@@ -7,7 +7,7 @@ from itertools import cycle
 
 import attrs
 
-from fsm.audit.record import clock
+from fsm.audit.record import clock, seconds
 from fsm.audit.report.report import Bar, Lanes, Mark
 
 WIDTH = 1120
@@ -16,7 +16,8 @@ _RIGHT = 12
 _ROW = 30.0
 _TOP = 34.0
 _CHAR = 6.1
-_COLOURS = {"speech": "#4f8ef7", "heard": "#35a86b", "own": "#8b7fd6", "asked for": "#c08a2c"}
+_NOTICED_MS = 1000.0  # of silence
+_COLOURS = {"silence": "#aab4c0", "speech": "#4f8ef7", "heard": "#35a86b", "own": "#8b7fd6", "asked for": "#c08a2c"}
 _STATES = (
     "#eef1f5", "#d9dfe8", "#f6d596", "#c3bbef", "#a5dcc0", "#a9c8fb", "#e6b9da", "#fbd5d0", "#cfe3ea", "#e9dcc4",
     "#d8e8c8", "#e2e2e2",
@@ -33,7 +34,7 @@ _EFFECTS = {
 _LEGEND = (
     ("#4f8ef7", "caller speaks"), ("#35a86b", "agent is heard"), ("#8b7fd6", "response of the provider's own"),
     ("#c08a2c", "response asked for, create"), ("#2f7ed8", "what plays is cut"), ("#a0559b", "tool"),
-    ("#d1342f", "rejected, finding"),
+    ("#d1342f", "rejected, finding"), ("#aab4c0", "silence, to scale"),
 )  # fmt: skip
 Colours = Mapping[str, str]
 
@@ -129,6 +130,13 @@ class TimelinePicture:
     lanes: Sequence[DrawnLane]
     found: Sequence[tuple[float, str]]
     here: float | None
+    window: Window
+    by_order: bool
+
+    @property
+    def share(self) -> tuple[float, float]:
+        """Where its window begins and ends, as shares of its width."""
+        return _LEFT / WIDTH, (WIDTH - _RIGHT) / WIDTH
 
 
 def draw(lanes: Lanes, window: Window, states: Colours, here: float | None = None) -> TimelinePicture:
@@ -138,6 +146,7 @@ def draw(lanes: Lanes, window: Window, states: Colours, here: float | None = Non
     rows = (
         ("caller", lanes.speech, True),
         ("agent, heard", lanes.heard, False),
+        ("silence", () if lanes.by_order else list(_silence(lanes)), True),
         ("provider", lanes.generated, zoomed),
     )
     for name, bars, labelled in rows:
@@ -153,7 +162,19 @@ def draw(lanes: Lanes, window: Window, states: Colours, here: float | None = Non
     drawn.append(DrawnLane("its effects", y, marks=marks))
     found = [] if zoomed else list(_found(lanes, window))
     at = None if here is None else window.x(here)
-    return TimelinePicture(WIDTH, _LEFT - 10, y + height, list(_ruler(lanes, window)), drawn, found, at)
+    ruler = list(_ruler(lanes, window))
+    return TimelinePicture(WIDTH, _LEFT - 10, y + height, ruler, drawn, found, at, window, lanes.by_order)
+
+
+def _silence(lanes: Lanes) -> Iterator[Bar]:
+    """From the end of what anybody said to the next word, where it is long enough to be noticed."""
+    until: float | None = None
+    for bar in sorted((*lanes.speech, *lanes.heard), key=lambda bar: bar.start_ms):
+        if until is not None and bar.start_ms - until > _NOTICED_MS:
+            yield Bar(until, bar.start_ms, "silence", seconds(bar.start_ms - until))
+        until = max(until or 0.0, bar.end_ms)
+    if until is not None and lanes.end_at - until > _NOTICED_MS:
+        yield Bar(until, lanes.end_at, "silence", seconds(lanes.end_at - until))
 
 
 def _ruler(lanes: Lanes, window: Window) -> Iterator[Tick]:

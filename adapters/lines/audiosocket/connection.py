@@ -10,42 +10,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections import deque
 from collections.abc import Callable, Mapping
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, Final, Protocol, cast
 from uuid import UUID
 
 import attrs
 import structlog
 
-from adapters.audio.tick import Registration, Ticker
+from adapters.audio.tick import Ticker
 from adapters.lines.audiosocket import protocol as wire
-from adapters.lines.audiosocket.settings import AudioSocketSettings
-from adapters.lines.line import FrameSource, LegListener
+from adapters.lines.audiosocket.listener import will_reset
+from adapters.lines.audiosocket.mistakes import Mistake, RateProbe, of_first_bytes
+from adapters.lines.audiosocket.output import ConnectionStats, PacedOutput
+from adapters.lines.audiosocket.settings import AudioSocketSettings, frame_bytes
+from adapters.lines.ear import CallerEar
+from adapters.lines.gone import Gone
+from adapters.lines.line import NO_DATA, AudioSource, CallData, LegListener
+from adapters.lines.refusal import CallRefusal
 
 log = structlog.get_logger(__name__)
-
-
-class Gone(StrEnum):
-    """Why a connection ended. FIN and RST are the same: Asterisk's kernel decides which one a caller's hang-up is."""
-
-    CALLER_HUNG_UP = "caller_hung_up"
-    HUNG_UP = "hung_up"
-    PEER_NOT_READING = "peer_not_reading"
-    HANDLER_FAILED = "handler_failed"
-    SERVER_CLOSING = "server_closing"
-    REFUSED = "refused"
 
 
 class ConnectionOwner(Protocol):
     """The server, as a connection sees it."""
 
-    def admit(self, connection: Connection) -> str | None:
-        """At accept: None, or why not."""
+    def identified(self, connection: Connection) -> CallRefusal | None:
+        """With its uuid known: None, or why it is refused."""
 
-    def identified(self, connection: Connection) -> str | None:
-        """With its uuid known: None, and the call has begun; or why it is refused."""
+    def begin(self, connection: Connection) -> None:
+        """Its rate is known, too: there is a call."""
+
+    def refused(self, connection: Connection, why: CallRefusal) -> None:
+        """It is about to be told. Once, before `departing`, and not for a refusal of whoever handles calls."""
+
+    def may_linger(self) -> bool:
+        """A polite refusal takes a while, and not everybody's can be waited for."""
+
+    def noticed(self, connection: Connection, mistake: Mistake) -> None:
+        """Something is wrong on the other side."""
 
     def departing(self, connection: Connection) -> None:
         """No longer a live call: its uuid is free. Once, before `lost`."""
@@ -58,118 +61,44 @@ class Phase(Enum):
     UNIDENTIFIED = "unidentified"
     LIVE = "live"
     LEAVING = "leaving"
-    """`00 00 00` is sent; what the peer still says is read and thrown away, so that closing causes no RST."""
+    """`00 00 00` is sent; what the peer still says is read and thrown away, so that closing causes no RST. Or it is
+    refused, and RST is all it gets."""
     LOST = "lost"
 
 
+_TELEPHONE_HZ: Final = 8_000
 _OVER: Final = (Phase.LEAVING, Phase.LOST)
 
 
-@attrs.define
-class ConnectionStats:
-    """Counters of one connection, for the log line at its end and for tests."""
+class Connection(asyncio.Protocol):
+    """Made by the server; handed to `on_call` once its `uuid` and its rate are known. `peer` is (host, port).
 
-    frames_sent: int = 0
-    frames_silent: int = 0
-    frames_dropped: int = 0
-    """Not sent, because the peer does not read."""
-    frames_skipped: int = 0
-    """Not sent, because the loop of the process was stalled."""
-    frames_misshaped: int = 0
-    """From a source, and not 20 ms long: filled up with silence or cut."""
-    messages_received: int = 0
-    early_dropped: int = 0
-    unknown_messages: int = 0
-    failures: int = 0
-    """Exceptions of a listener or a source."""
-
-
-class PacedOutput:
-    """Toward the caller: exactly one message per 20 ms, what the source gives or silence, or one more frame dropped."""
+    `refusal`: it is made to be told so.
+    """
 
     def __init__(
-        self, settings: AudioSocketSettings, stats: ConnectionStats, note_failure: Callable[[str], None]
-    ) -> None:
-        self.source: FrameSource | None = None
-        self.frame_header = wire.audio_header(settings.rate_hz, settings.frame_bytes)
-        self._frame_bytes = settings.frame_bytes
-        self._silence = self.frame_header + bytes(settings.frame_bytes)
-        self._backlog_bytes = settings.backlog_max_frames * len(self._silence)
-        self._dropped_surplus = 0
-        self._stats = stats
-        self._note_failure = note_failure
-        self._place: Registration | None = None
-
-    def start(self, ticker: Ticker, transport: asyncio.Transport, on_dropped: Callable[[int], None]) -> None:
-        """`on_dropped`: the peer does not read; so many more frames were dropped than sent since it began."""
-        self._transport = transport
-        self._on_dropped = on_dropped
-        self._place = ticker.register(self.tick)
-
-    def stop(self) -> None:
-        """No frame leaves after this."""
-        if self._place is not None:
-            self._stats.frames_skipped = self._place.skipped_frames
-            self._place.unregister()
-        self._place = self.source = None
-
-    @property
-    def frames_unsent(self) -> int:
-        """Frames that were due and did not leave: the process was stalled, or the peer did not read."""
-        skipped = self._stats.frames_skipped if self._place is None else self._place.skipped_frames
-        return skipped + self._stats.frames_dropped
-
-    def tick(self, frames_due: int) -> None:
-        for _ in range(frames_due):
-            if self._place is None or self._transport.is_closing():
-                return
-            pcm = None
-            if self.source is not None:
-                try:
-                    pcm = self.source()
-                except Exception:
-                    self._note_failure("source")
-            if pcm is None:
-                self._stats.frames_silent += 1
-                message = self._silence
-            else:
-                message = self.frame_header + (pcm if len(pcm) == self._frame_bytes else self._shaped(pcm))
-            if self._transport.get_write_buffer_size() >= self._backlog_bytes:
-                self._drop_frame()
-                continue
-            if self._dropped_surplus:
-                self._dropped_surplus -= 1
-            self._stats.frames_sent += 1
-            self._transport.write(message)
-
-    def _shaped(self, pcm: bytes) -> bytes:
-        self._stats.frames_misshaped += 1
-        return pcm[: self._frame_bytes].ljust(self._frame_bytes, b"\0")
-
-    def _drop_frame(self) -> None:
-        self._dropped_surplus += 1
-        self._stats.frames_dropped += 1
-        self._on_dropped(self._dropped_surplus)
-
-
-class Connection(asyncio.Protocol):
-    """Made by the server; handed to `on_call` once its `uuid` is known. `peer` is (host, port)."""
-
-    def __init__(self, settings: AudioSocketSettings, ticker: Ticker, owner: ConnectionOwner) -> None:
+        self, settings: AudioSocketSettings, ticker: Ticker, owner: ConnectionOwner, peer: tuple[str, int],
+        refusal: CallRefusal | None = None,
+    ) -> None:  # fmt: skip
         self.stats = ConnectionStats()
-        self.peer: tuple[str, int] = ("", 0)
+        self.peer = peer
         self.uuid = UUID(int=0)
         self._settings = settings
         self._ticker = ticker
         self._owner = owner
-        self._log = log
+        self._refusal = refusal
+        self._log = log.bind(peer=peer[0])
         self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
         self._output = PacedOutput(settings, self.stats, self._note_failure)
-        self._decoder = wire.Decoder(self._output.frame_header)
+        self._decoder = wire.Decoder()
+        self._probe = RateProbe()
+        self._usual_hz = 0
+        """Of the audio that the decoder expects; 0: of none yet."""
         self._phase = Phase.UNIDENTIFIED
+        self._has_begun = False
         self._reason: Gone | None = None
-        self._listener: LegListener | None = None
-        self._early: deque[wire.Audio | wire.Dtmf] = deque(maxlen=settings.early_max_messages)
+        self._ear = CallerEar(settings.early_max_messages, self._note_failure)
         self._deadline: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] = self._loop.create_future()
 
@@ -182,23 +111,45 @@ class Connection(asyncio.Protocol):
     @property
     def rate_hz(self) -> int:
         """Of the frames a source gives."""
-        return self._settings.rate_hz
+        return self._output.rate_hz
+
+    @property
+    def call_id(self) -> str:
+        return str(self.uuid)
+
+    @property
+    def data(self) -> CallData:
+        """AudioSocket says nothing but the uuid."""
+        return NO_DATA
+
+    @property
+    def keeps_lead(self) -> bool:
+        """Asterisk queues nothing: what leaves is heard."""
+        return False
+
+    @property
+    def lead_ms(self) -> int:
+        return 0
+
+    def flush(self) -> None:
+        """Nothing of ours is queued anywhere but here."""
 
     @property
     def frames_unsent(self) -> int:
         return self._output.frames_unsent
 
-    def play_from(self, source: FrameSource | None) -> None:
+    def play_from(self, source: AudioSource | None) -> None:
         """From the next tick on every frame is asked of `source` (None: silence)."""
         self._output.source = source
 
     def listen(self, listener: LegListener) -> None:
         """Replaces the listener. It first hears what came before there was one (bounded), and `on_gone` if too late."""
-        self._listener = listener
-        while self._early:
-            self._tell(listener, self._early.popleft())
-        if self._phase is Phase.LOST:
-            self._tell_gone()
+        self._ear.listen(listener)
+
+    def refuse(self, reason: str) -> None:
+        """Not this call."""
+        self._log.warning("audiosocket_refused", why=reason)
+        self._turn_away()
 
     async def hang_up(self, reason: Gone = Gone.HUNG_UP) -> None:
         """The polite end, after which Asterisk's dialplan goes on; returns when the socket is closed.
@@ -217,34 +168,47 @@ class Connection(asyncio.Protocol):
 
     def leave(self, reason: Gone) -> None:
         """`hang_up`, begun and not waited for."""
-        if not self._depart(Phase.LEAVING, reason):
+        if not self._depart(Phase.LEAVING, reason) or self._transport is None:
             return
         self._transport.write(wire.encode_hangup())
         self._arm(self._settings.hang_up_deadline_s, self.cut)
 
     def cut(self) -> None:
         """Closes at once, which the peer may see as RST."""
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def turn_away(self, why: CallRefusal, detail: str = "") -> None:
+        """Refused; where it has only just been accepted, as soon as it can be told."""
+        if self._transport is None:
+            self._refusal = why
+            return
+        if self._phase in _OVER:
+            return
+        self._log.warning("audiosocket_refused", why=why, **({"detail": detail} if detail else {}))
+        self._owner.refused(self, why)
+        self._turn_away()
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self.peer = (transport.get_extra_info("peername") or self.peer)[:2]
-        self._log = log.bind(peer=self.peer[0])
-        self._tune()
-        if refusal := self._owner.admit(self):
-            self._refuse(refusal)
+        self._transport = stream = cast(asyncio.Transport, transport)
+        self._tune(stream)
+        if self._refusal is not None:
+            self.turn_away(self._refusal)
             return
-        self._output.start(self._ticker, self._transport, self._on_frame_dropped)
-        self._arm(self._settings.handshake_deadline_s, lambda: self._refuse("no uuid within the deadline"))
+        self._output.start(self._ticker, stream, self._on_frame_dropped)
+        late = self._settings.handshake_deadline_s
+        self._arm(late, lambda: self.turn_away(CallRefusal.NO_UUID, "not within the deadline"))
 
     def data_received(self, data: bytes) -> None:
         if self._phase in _OVER:
             return
-        if self._listener is not None and (pcm := self._decoder.usual_payload(data)) is not None:
+        if (pcm := self._decoder.usual_payload(data)) is not None:
             self.stats.messages_received += 1
-            self._hear(self._listener, pcm, self._settings.rate_hz)
+            self._ear.hear(pcm, self._usual_hz)
+            return
+        if self._phase is Phase.UNIDENTIFIED and self._is_not_asterisk(data):
             return
         for message in self._decoder.feed(data):
             self.stats.messages_received += 1
@@ -254,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         # What waits in our own buffer has nobody to go to; everything of the peer's is read, so this causes no RST.
-        self._transport.abort()
+        self.cut()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  FIN or RST: the same
@@ -262,25 +226,41 @@ class Connection(asyncio.Protocol):
         self._depart(Phase.LOST, Gone.CALLER_HUNG_UP)
         self._phase = Phase.LOST
         if was is Phase.UNIDENTIFIED:  # an unanswered channel connects, says nothing and closes: no error
-            held = self._decoder.held_bytes + self.stats.messages_received
-            self._log.info("audiosocket_closed_before_uuid", said_something=bool(held))
+            said_something = bool(self._decoder.held_bytes + self.stats.messages_received)
+            self._log.info("audiosocket_closed_before_uuid", said_something=said_something)
+            if not said_something:
+                self._owner.noticed(self, Mistake.SAID_NOTHING)
         elif self._reason is not Gone.REFUSED:
-            self._log.info("audiosocket_closed", reason=self._reason, **attrs.asdict(self.stats))
+            numbers = attrs.asdict(self.stats)
+            numbers["early_dropped"] += self._ear.early_dropped
+            self._log.info("audiosocket_closed", reason=self._reason, rate_hz=self.rate_hz, **numbers)
         self._owner.lost(self)
-        if self._listener is not None:
-            self._tell_gone()
+        if self._reason is not None:
+            self._ear.end(self._reason.value)
         if not self._lost.done():
             self._lost.set_result(None)
 
     # Inside
 
-    def _tune(self) -> None:
-        sock = self._transport.get_extra_info("socket")
-        if sock is not None and self._settings.send_buffer_bytes:
-            with contextlib.suppress(OSError):  # the peer may be gone already
+    def _tune(self, transport: asyncio.Transport) -> None:
+        sock = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # the peer may be gone already
+            if sock is not None:  # asyncio does it for sockets that it has made itself
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock is not None and self._settings.send_buffer_bytes:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._settings.send_buffer_bytes)
-        if hasattr(self._transport, "max_size"):  # asyncio's own selector transport
-            self._transport.max_size = self._settings.read_max_bytes
+        if hasattr(transport, "max_size"):  # asyncio's own selector transport
+            transport.max_size = self._settings.read_max_bytes
+
+    def _is_not_asterisk(self, data: bytes) -> bool:
+        """It is told so at once: what it says next may look like the beginning of a long message."""
+        if self.stats.messages_received:
+            return False
+        mistake = of_first_bytes(bytes(self._decoder.held) + data[:8])
+        if mistake is not None:
+            self._owner.noticed(self, mistake)
+            self.turn_away(CallRefusal.NO_UUID, mistake.value)
+        return mistake is not None
 
     def _arm(self, seconds: float, callback: Callable[[], object]) -> None:
         self._disarm()
@@ -303,9 +283,14 @@ class Connection(asyncio.Protocol):
         self._owner.departing(self)
         return True
 
-    def _refuse(self, why: str) -> None:
-        self._log.warning("audiosocket_refused", why=why)
-        self.leave(Gone.REFUSED)
+    def _turn_away(self) -> None:
+        """RST, and nothing before it: FIN and `00 00 00` are success to a dialplan. Or politely, if wanted."""
+        if self._owner.may_linger():
+            self.leave(Gone.REFUSED)
+        elif self._depart(Phase.LEAVING, Gone.REFUSED) and self._transport is not None:
+            if (sock := self._transport.get_extra_info("socket")) is not None:
+                will_reset(sock)
+            self._transport.abort()
 
     def _on_frame_dropped(self, surplus: int) -> None:
         if self.stats.frames_dropped == 1:
@@ -328,29 +313,44 @@ class Connection(asyncio.Protocol):
         self._disarm()
         self._phase = Phase.LIVE
         if refusal := self._owner.identified(self):
-            self._refuse(refusal)
+            self.turn_away(refusal)
+        elif len(self._settings.rates_hz) == 1:
+            self._begin(self._settings.rates_hz[0])
+        else:  # of a caller who sends nothing nobody knows
+            self._arm(self._settings.rate_wait_s, lambda: self._begin(self._settings.rates_hz[0]))
+
+    def _begin(self, rate_hz: int) -> None:
+        """The call's rate is known, and stays."""
+        self._disarm()
+        self._has_begun = True
+        self._output.speak_at(rate_hz)
+        self._owner.begin(self)
 
     def _on_audio(self, message: wire.Audio) -> None:
         if self._phase is not Phase.LIVE:  # no call to hear it yet; tolerated, within the deadline of the handshake
             self.stats.early_dropped += 1
-        elif self._listener is None:
-            self._keep(message)
-        else:
-            self._hear(self._listener, message.pcm, message.rate_hz)
+            return
+        if not self._has_begun:
+            self._begin(self._settings.rate_for(message.rate_hz))
+        if not self._usual_hz:
+            self._learn(message)
+        self._ear.hear(message.pcm, message.rate_hz)
 
-    def _hear(self, listener: LegListener, pcm: bytes, rate_hz: int) -> None:
-        try:
-            listener.on_audio(pcm, rate_hz)
-        except Exception:
-            self._note_failure("listener")
+    def _learn(self, message: wire.Audio) -> None:
+        """What the peer's audio is: as it says, or (at 8 kHz, which other audio is called by mistake) as it comes."""
+        if message.rate_hz == _TELEPHONE_HZ:
+            if not self._probe.hear(len(message.pcm), self._loop.time()):
+                return
+            if (mistake := self._probe.verdict()) is not None:
+                self._owner.noticed(self, mistake)
+        self._usual_hz = message.rate_hz
+        self._decoder.expect(wire.audio_header(message.rate_hz, frame_bytes(message.rate_hz)))
 
     def _on_dtmf(self, message: wire.Dtmf) -> None:
         if self._phase is not Phase.LIVE:
-            self._refuse("the first message is not a uuid")
-        elif self._listener is None:
-            self._keep(message)
+            self.turn_away(CallRefusal.NO_UUID, "something else came first")
         else:
-            self._tell(self._listener, message)
+            self._ear.press(message.digit)
 
     def _on_hangup(self, _message: wire.Hangup) -> None:
         self.leave(Gone.CALLER_HUNG_UP)
@@ -358,33 +358,10 @@ class Connection(asyncio.Protocol):
     def _on_nonsense(self, message: wire.Message) -> None:
         self.stats.unknown_messages += 1
         if self._phase is Phase.UNIDENTIFIED:
-            self._refuse("the first message is not a uuid")
+            self.turn_away(CallRefusal.NO_UUID, "something else came first")
         elif self.stats.unknown_messages == 1:
             kind = message.kind if isinstance(message, wire.Unknown) else type(message).__name__
             self._log.warning("audiosocket_message_skipped", kind=kind)
-
-    def _keep(self, message: wire.Audio | wire.Dtmf) -> None:
-        """Until there is a listener."""
-        self.stats.early_dropped += len(self._early) == self._early.maxlen
-        self._early.append(message)
-
-    def _tell(self, listener: LegListener, message: wire.Audio | wire.Dtmf) -> None:
-        if isinstance(message, wire.Audio):
-            self._hear(listener, message.pcm, message.rate_hz)
-            return
-        try:
-            listener.on_key(message.digit)
-        except Exception:
-            self._note_failure("listener")
-
-    def _tell_gone(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is None or self._reason is None:
-            return
-        try:
-            listener.on_gone(self._reason.value)
-        except Exception:
-            self._note_failure("listener")
 
 
 _ON_MESSAGE: Mapping[type[Any], Callable[[Connection, Any], None]] = {

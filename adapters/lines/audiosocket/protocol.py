@@ -150,9 +150,13 @@ class Decoder:
 
     def __init__(self, usual_header: bytes = b"") -> None:
         self.held = bytearray()  # of an incomplete message; to be looked at only
+        self.expect(usual_header)
+        self._needed_bytes = HEADER.size  # of what is held plus what comes, before another message can be complete
+
+    def expect(self, usual_header: bytes) -> None:
+        """From now on that is the usual message's."""
         self._usual_header = usual_header
         self._usual_bytes = HEADER.size + HEADER.unpack(usual_header)[1] if usual_header else -1
-        self._needed_bytes = HEADER.size  # of what is held plus what comes, before another message can be complete
 
     @property
     def held_bytes(self) -> int:

@@ -10,9 +10,7 @@ raises is logged. All times by loop.time().
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-import ssl
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVarTuple, Unpack, cast
 
@@ -28,6 +26,7 @@ from adapters.providers.realtime import endings
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.protocol import append_event, decode, wire_text
 from adapters.providers.websocket import WRITE_LIMIT_BYTES, Opening, WebSocket
+from adapters.websocket.client_socket import tls_context
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +50,10 @@ class ConnectionLimits:
     close_s: float = 2.0
     ping_interval_s: float = 5.0
     ping_timeout_s: float = 10.0
-    message_bytes: int = 16 * 1024 * 1024
+    message_bytes: int = 8 * 1024 * 1024
+    """One event; a whole answer in one delta is two or three."""
+    events_per_s: int = 2_000
+    """Beside audio. A burst of transcript and arguments is hundreds."""
     audio_unsent_bytes: int = 256 * 1024
     control_unsent_bytes: int = 1024 * 1024
     system_proxy: bool = True
@@ -71,12 +73,6 @@ class Counters:
     controls_sent: int = 0
     controls_refused: int = 0
     listener_failures: int = 0
-
-
-@functools.cache
-def tls_context() -> ssl.SSLContext:
-    """Made once a process, best before the first call: reading the CA bundle holds the loop for some 30 ms."""
-    return ssl.create_default_context()
 
 
 class RealtimeConnection:
@@ -101,6 +97,8 @@ class RealtimeConnection:
         self._cause: ConnectionEnding | None = None  # why we are ending it ourselves
         self._last_error: tuple[float, str] | None = None
         self._control_taken = False
+        self._second_began_s = self._loop.time()
+        self._events_before = 0  # that second
 
     # --- life
 
@@ -253,9 +251,23 @@ class RealtimeConnection:
             self._report(self._listener.on_undecodable, decoded)
         else:
             self.counters.events += 1
+            if self._is_flooded():
+                return
             if decoded["type"] in ("error", "response.done"):
                 self._note_error(decoded)
             self._report(self._listener.on_event, decoded)
+
+    def _is_flooded(self) -> bool:
+        """More events in a second than a session has: it is left, or the other calls of the process would wait."""
+        now_s = self._loop.time()
+        if now_s - self._second_began_s >= 1.0:
+            self._second_began_s, self._events_before = now_s, self.counters.events - 1
+        if self.counters.events - self._events_before <= self._limits.events_per_s:
+            return False
+        self._log.warning("provider_floods", events_per_s=self._limits.events_per_s)
+        if self._wire is not None:
+            self._give_up(self._wire, f"more than {self._limits.events_per_s} events in a second")
+        return True
 
     def _log_failure(self, failure: DecodeFailure) -> None:
         if self.counters.problems <= _PROBLEMS_LOGGED:

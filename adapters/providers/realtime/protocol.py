@@ -47,6 +47,8 @@ Payload = bytes | bytearray | memoryview | str
 ASSISTANT_TEXT: Final[Mapping[Dialect, str]] = {"ga": "output_text", "beta": "text"}
 DIGITS_TEXT: Final = "The caller pressed {digits} on the telephone keypad."
 
+TOLD_OUTPUT: Final = "The tool call {call_id} returned: {output}"
+
 
 @attrs.frozen
 class _Request:
@@ -83,13 +85,17 @@ def _probe_session(request: _Request) -> WireEvent:
     return {"type": "session.update", "session": {k: session[k] for k in ("type", "instructions") if k in session}}
 
 
+CAUSES: Final = ("greeting", "turn", "tools", "say")
+"""Why we ask for a response; any other is an instruction of the spec's own."""
+
+
 def _create_response(request: _Request) -> WireEvent:
     # The tag is how the core knows our response from one the provider began by itself (section 3.2).
     response: WireEvent = {"metadata": {"turnspec": request.text("event_id")}}
     instructions = request.optional_text("instructions")
-    greeting = request.optional_text("greeting")
-    if greeting is not None:  # a response's instructions replace the session's, so both are said
-        instructions = "\n\n".join(part for part in (request.settings.instructions, greeting) if part)
+    added = request.optional_text("added")
+    if added is not None:  # a response's instructions replace the session's, so both are said
+        instructions = "\n\n".join(part for part in (request.settings.instructions, added) if part)
     if instructions is not None:
         response["instructions"] = instructions
     return {"type": "response.create", "response": response}
@@ -113,10 +119,19 @@ def _send_tool_output(request: _Request) -> WireEvent:
     return _item(_tool_output(request.text("call_id"), request.text("output")))
 
 
+def _tell_tool_output(request: _Request) -> WireEvent:
+    text = TOLD_OUTPUT.format(call_id=request.text("call_id"), output=request.text("output"))
+    return _item({**_message("system", "input_text", text), "id": request.text("item_id")})
+
+
 def _send_digits(request: _Request) -> WireEvent:
     # The item's id is ours, so that its echo can be distinguished from any other.
     text = DIGITS_TEXT.format(digits=request.text("digits"))
     return _item({**_message("user", "input_text", text), "id": request.text("item_id")})
+
+
+def _tell_failure(request: _Request) -> WireEvent:
+    return _item({**_message("system", "input_text", request.text("text")), "id": request.text("item_id")})
 
 
 def _commit_audio(_: _Request) -> WireEvent:
@@ -142,7 +157,9 @@ ENCODERS: Final[Mapping[str, Encoder]] = {
     "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
     "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
     "send_tool_output": Encoder(_send_tool_output, ("event_id", "call_id", "output")),
+    "tell_tool_output": Encoder(_tell_tool_output, ("event_id", "item_id", "call_id", "output")),
     "send_digits": Encoder(_send_digits, ("event_id", "item_id", "digits")),
+    "tell_failure": Encoder(_tell_failure, ("event_id", "item_id", "text")),
     "commit_audio": Encoder(_commit_audio, ("event_id",)),
     "clear_audio": Encoder(_clear_audio, ("event_id",)),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -10,10 +10,11 @@ import attrs
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
 from adapters.providers.realtime.confirmation import confirmation
-from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection, tls_context
+from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
 from adapters.providers.realtime.session import SessionSettings, session_object
+from adapters.websocket.client_socket import tls_context
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
 _HISTORY_IDS: Final = "ts_history"
@@ -39,6 +40,12 @@ class RealtimeProvider:
     @property
     def audio_out(self) -> AudioFormat:
         return WIRE_FORMATS[self.session.output_format]
+
+    def with_words(self, fill: Callable[[str], str]) -> RealtimeProvider:
+        told = self.session.instructions
+        if told is None or (filled := fill(told)) == told:
+            return self
+        return attrs.evolve(self, session=attrs.evolve(self.session, instructions=filled))
 
     def warm_up(self) -> None:
         """Reads the CA bundle, which holds the loop for some 30 ms."""

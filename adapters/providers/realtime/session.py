@@ -38,7 +38,8 @@ class SessionSettings:
     error in GA. `turn_detection` is UNSET (the server's default), None (off: the client commits) or a mapping;
     `noise_reduction` UNSET, None (off) or `{"type": "near_field" | "far_field"}`.
     `tools` are the wire's own objects (`{"type": "function", "name", "description", "parameters"}`); () clears them.
-    `temperature` exists in beta only. `model` belongs to the endpoint and is never in the session object.
+    `temperature` exists in beta only, `truncation`, `reasoning` and `parallel_tool_calls` in GA only. `model` belongs
+    to the endpoint and is never in the session object. `extra` is laid over all of it as it is, mapping by mapping.
     """
 
     model: str
@@ -54,6 +55,13 @@ class SessionSettings:
     temperature: float | None = None
     speed: float | None = None
     max_output_tokens: int | Literal["inf"] | None = None
+    truncation: str | Mapping[str, object] | None = None
+    reasoning: Mapping[str, object] | None = None
+    parallel_tool_calls: bool | None = None
+    prompt: Mapping[str, object] | None = None
+    include: Sequence[str] | None = None
+    tracing: str | Mapping[str, object] | None = None
+    extra: Mapping[str, object] = attrs.field(factory=dict)
 
 
 # What every update says. Azure's preview rejects ["audio"] alone; GA takes one of the two, never both.
@@ -75,6 +83,12 @@ PATHS: Final[Mapping[str, Mapping[Dialect, tuple[str, ...] | None]]] = {
     "tools": {"ga": ("tools",), "beta": ("tools",)},
     "tool_choice": {"ga": ("tool_choice",), "beta": ("tool_choice",)},
     "max_output_tokens": {"ga": ("max_output_tokens",), "beta": ("max_response_output_tokens",)},
+    "truncation": {"ga": ("truncation",), "beta": None},
+    "reasoning": {"ga": ("reasoning",), "beta": None},
+    "parallel_tool_calls": {"ga": ("parallel_tool_calls",), "beta": None},
+    "prompt": {"ga": ("prompt",), "beta": ("prompt",)},
+    "include": {"ga": ("include",), "beta": ("include",)},
+    "tracing": {"ga": ("tracing",), "beta": ("tracing",)},
     "temperature": {"ga": None, "beta": ("temperature",)},
 }
 
@@ -98,7 +112,34 @@ def session_object(settings: SessionSettings, dialect: Dialect) -> dict[str, obj
         if path is None:
             raise SettingsError(f"{field}: the {dialect} dialect has no such field")
         _put(session, path, _format(field, value, dialect) if field.endswith("_format") else _plain(value))
+    _lay_over(session, settings.extra)
     return session
+
+
+def known_in(extra: Mapping[str, object], dialect: Dialect) -> tuple[str, ...]:
+    """The fields that `extra` says and that have a key of their own, or are fixed."""
+    paths = {field: path for field, by_dialect in PATHS.items() if (path := by_dialect[dialect]) is not None}
+    return tuple(
+        field for field, path in ({key: (key,) for key in FIXED[dialect]} | paths).items() if _has(extra, path)
+    )
+
+
+def _has(extra: Mapping[str, object], path: tuple[str, ...]) -> bool:
+    place: object = extra
+    for step in path:
+        if not isinstance(place, Mapping) or step not in place:
+            return False
+        place = place[step]
+    return True
+
+
+def _lay_over(session: dict[str, object], extra: Mapping[str, object]) -> None:
+    for key, value in extra.items():
+        here = session.get(key)
+        if isinstance(here, dict) and isinstance(value, Mapping):
+            _lay_over(here, value)
+        else:
+            session[key] = _plain(value)
 
 
 def _is_set(field: str, value: object) -> bool:

@@ -1,4 +1,4 @@
-"""A caller for a simulated call: plays a script over a real AudioSocket connection and reports what it was like.
+"""A caller for a simulated call: plays a script over a real connection of any line and reports what it was like.
 
 The wire is `simulator.lines`, the script `script`, what is heard `hearing`, what is said `voice`. Here is only the
 playing: one step after the other, each wait with its deadline.
@@ -10,23 +10,30 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
 from adapters.simulator.caller import script as steps
-from adapters.simulator.caller.hearing import Hearing
-from adapters.simulator.caller.report import CallerEnding, CallerNote, CallerReport, make_report
+from adapters.simulator.caller.hearing import CallerHearing
+from adapters.simulator.caller.report import CallerEnding, CallerEvent, CallerNote, CallerReport, make_report
 from adapters.simulator.caller.script import CallerSettings, Script, Step
 from adapters.simulator.caller.voice import Voice, load_utterances
-from adapters.simulator.lines.audiosocket import CallEndedError, OnEvent, SimulatedPhone
+from adapters.simulator.lines.audiosocket import dial_audiosocket
+from adapters.simulator.lines.telephone import CallEndedError, OnEvent, Telephone
 
-__all__ = ["CallerReport", "CallerSettings", "OnEvent", "Script", "run_caller"]
+__all__ = ["CallerReport", "CallerSettings", "OnEvent", "Script", "run_call", "run_caller"]
 
 log = structlog.get_logger(__name__)
 
+MOST_EVENTS = 10_000
 ROUNDING_MS = 0.01  # a frame that is due to the float's last digit would cost a wait one more frame
+
+
+Dial: TypeAlias = Callable[[uuid.UUID, CallerSettings, OnEvent], Awaitable[Telephone]]
+"""Makes a call of that id. OSError, TimeoutError: there is none."""
 
 
 async def run_caller(
@@ -38,23 +45,35 @@ async def run_caller(
     *,
     call_id: uuid.UUID | None = None,
 ) -> CallerReport:
+    """`run_call` over AudioSocket."""
+    return await run_call(partial(dial_audiosocket, host, port), script, settings, on_event, call_id=call_id)
+
+
+async def run_call(
+    dial: Dial,
+    script: Script,
+    settings: CallerSettings,
+    on_event: OnEvent | None = None,
+    *,
+    call_id: uuid.UUID | None = None,
+) -> CallerReport:
     """One call from connect to close. It ends when the script or the server ends it; every wait has a deadline.
 
     `on_event(name, data)` hears, as it happens: connected, began_speaking {file}, spoke {file, began_ms}, pressed
-    {digit}, heard_agent, agent_silent, waited_in_vain {step, text}, ended {how, dropped}; each with `at_ms`.
+    {digit}, put_on_hold, taken_off_hold, heard_agent, agent_silent, waited_in_vain {step, text}, ended {how,
+    dropped}; each with `at_ms`.
     A server that cannot be reached is a dropped call. ValueError, OSError: a file of the script cannot be read.
     """
     utterances = load_utterances(script, settings.rate_hz)
     call_id = call_id or uuid.uuid4()
-    emit = _safely(on_event)
-    phone = SimulatedPhone(call_id, settings, emit)
-    connecting = asyncio.get_running_loop().create_connection(lambda: phone, host, port)
+    events: list[CallerEvent] = []
+    emit = _kept(events, _safely(on_event))
     try:
-        await asyncio.wait_for(connecting, settings.connect_deadline_ms / 1000)
+        phone = await asyncio.wait_for(dial(call_id, settings, emit), settings.connect_deadline_ms / 1000)
     except (OSError, TimeoutError) as error:
-        ending = CallerEnding("dropped", 0.0, f"cannot connect: {error or 'no answer in time'}")
+        ending = CallerEnding("dropped", 0.0, f"cannot connect: {str(error) or 'no answer in time'}")
         return make_report(
-            call_id=call_id, settings=settings, ending=ending, hearing=Hearing(settings), voice=Voice(settings)
+            call_id=call_id, settings=settings, ending=ending, hearing=CallerHearing(settings), voice=Voice(settings)
         )
     emit("connected", {"at_ms": 0.0, "call_id": str(call_id)})
     playing = _Playing(phone, settings, utterances, emit)
@@ -75,7 +94,20 @@ async def run_caller(
         notes=tuple(playing.notes),
         steps_done=playing.steps_done,
         server_closed_ms=phone.server_closed_ms,
+        events=tuple(events),
     )
+
+
+def _kept(events: list[CallerEvent], emit: OnEvent) -> OnEvent:
+    """A script has few steps, and of the agent's beginnings and ends there are as many as a person could hear."""
+
+    def keep(name: str, data: Mapping[str, object]) -> None:
+        at_ms = data.get("at_ms")
+        if len(events) < MOST_EVENTS:
+            events.append(CallerEvent(at_ms if isinstance(at_ms, float) else 0.0, name, dict(data)))
+        emit(name, data)
+
+    return keep
 
 
 def _safely(on_event: OnEvent | None) -> OnEvent:
@@ -96,7 +128,7 @@ class _Playing:
     """A script and how far it is."""
 
     def __init__(
-        self, phone: SimulatedPhone, settings: CallerSettings, utterances: Mapping[Path, bytes], emit: OnEvent
+        self, phone: Telephone, settings: CallerSettings, utterances: Mapping[Path, bytes], emit: OnEvent
     ) -> None:
         self.notes: list[CallerNote] = []
         self.steps_done = 0
@@ -166,6 +198,15 @@ class _Playing:
         if await self._until(lambda: (self._speaking_ms() or 0.0) >= after_ms, step, step.within_ms):
             await self._speak(step.file)
 
+    async def _hold(self, step: steps.Hold) -> None:
+        self._phone.hold(b"" if step.music is None else self._utterances[step.music])
+        self._emit("put_on_hold", {"at_ms": self._phone.now_ms})
+        try:
+            await self._wait(steps.WaitMs(step.ms))
+        finally:
+            self._phone.take_off_hold()
+        self._emit("taken_off_hold", {"at_ms": self._phone.now_ms})
+
     async def _hang_up(self, step: steps.HangUp) -> None:
         del step
         self._phone.hang_up()
@@ -189,6 +230,7 @@ _PLAY: Mapping[type[Any], Callable[[_Playing, Any], Awaitable[None]]] = {
     steps.WaitAgentSilent: _Playing._wait_silent,
     steps.Press: _Playing._press,
     steps.Interrupt: _Playing._interrupt,
+    steps.Hold: _Playing._hold,
     steps.HangUp: _Playing._hang_up,
     steps.Reset: _Playing._reset,
     steps.UntilHungUp: _Playing._until_hung_up,

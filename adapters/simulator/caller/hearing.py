@@ -111,7 +111,7 @@ class Loudness:
         return samples.size > 0 and float(np.dot(samples, samples)) >= self._power * samples.size
 
 
-class Hearing:
+class CallerHearing:
     """All of a call's audio from the server."""
 
     def __init__(self, settings: CallerSettings) -> None:
@@ -127,10 +127,12 @@ class Hearing:
         self._lead_max_ms = 0.0
         self._loud_until_ms: float | None = None  # played time at which loud sound ended; None: it did not end loud
 
-    def hear(self, at_ms: float, rate_hz: int, pcm: bytes) -> None:
-        """A message as it arrives; `at_ms` never goes back."""
+    def hear(self, at_ms: float, rate_hz: int, pcm: bytes, *, is_on_hold: bool = False) -> None:
+        """A message as it arrives; `at_ms` never goes back. On hold it arrives, and nobody hears it."""
         duration_ms = len(pcm) / 2 / rate_hz * 1000
-        if self._keep_audio:
+        if is_on_hold:
+            self._loud_until_ms = None
+        elif self._keep_audio:
             self.heard.append(HeardSpeech(at_ms, rate_hz, pcm))
         self._arrivals_ms.append(at_ms)
         self._audio_ms += duration_ms
@@ -138,6 +140,8 @@ class Hearing:
         starts_ms = self._played_ms if at_ms - self._played_ms <= JITTER_MS else at_ms
         self._played_ms = starts_ms + duration_ms
         self._lead_max_ms = max(self._lead_max_ms, self._played_ms - at_ms)
+        if is_on_hold:
+            return
         is_loud = self._loudness.is_loud(pcm)
         if is_loud:
             self.speech.hear_loud(at_ms, duration_ms)

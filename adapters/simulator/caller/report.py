@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import attrs
@@ -10,8 +11,8 @@ import numpy as np
 import soxr
 
 from adapters.simulator.caller.hearing import (
+    CallerHearing,
     HeardSpeech,
-    Hearing,
     Pacing,
     Segment,
     longest_silence_ms,
@@ -32,6 +33,20 @@ class CallerNote:
     at_ms: float
     step: int
     text: str
+
+
+@attrs.frozen
+class CallerEvent:
+    """What happened in a call, as it is told to who watches it."""
+
+    at_ms: float
+    name: str
+    data: Mapping[str, object]
+
+    def __str__(self) -> str:
+        rest = (str(value) for key, value in self.data.items() if key not in ("at_ms", "began_ms"))
+        words = " ".join(each for each in rest if each != "None")
+        return f"{self.at_ms / 1000:8.2f}  {self.name.replace('_', ' ')} {words}".rstrip()
 
 
 @attrs.frozen
@@ -68,6 +83,11 @@ class CallerReport:
     """Stretches of nothing in mid-speech, in the time of the audio: the server's queue ran empty."""
     pacing: Pacing
     heard: tuple[HeardSpeech, ...]
+    events: tuple[CallerEvent, ...] = ()
+
+    def times(self, name: str) -> tuple[float, ...]:
+        """When events of that name happened."""
+        return tuple(each.at_ms for each in self.events if each.name == name)
 
     def heard_pcm(self, rate_hz: int = 8_000) -> bytes:
         """All that was heard, each message at its time of arrival, as one PCM track (for a WAV file)."""
@@ -97,11 +117,12 @@ def make_report(
     call_id: uuid.UUID,
     settings: CallerSettings,
     ending: CallerEnding,
-    hearing: Hearing,
+    hearing: CallerHearing,
     voice: Voice,
     notes: tuple[CallerNote, ...] = (),
     steps_done: int = 0,
     server_closed_ms: float | None = None,
+    events: tuple[CallerEvent, ...] = (),
 ) -> CallerReport:
     agent, caller = hearing.speech.segments, voice.speech.segments
     return CallerReport(
@@ -121,4 +142,5 @@ def make_report(
         holes=tuple(hearing.holes),
         pacing=hearing.pacing,
         heard=tuple(hearing.heard),
+        events=events,
     )

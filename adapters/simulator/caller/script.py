@@ -9,6 +9,9 @@ In YAML a step is its name, or its name with its one main value, or its name wit
       - press: "5"
       - wait_ms: 500
       - hang_up
+    expect:                                    # checked when the call is over; see .numbers for the words
+      summary: {answers: 2, longest_silence_ms: "< 3000"}
+      deadlines: [{of: spoke, comes: heard_agent, within_ms: 2000}]
 """
 
 from __future__ import annotations
@@ -26,9 +29,35 @@ from cattrs.v import format_exception
 
 from adapters.lines.audiosocket.protocol import DIGITS, KIND_OF_RATE_HZ
 from adapters.simulator.speech.library import lines, wav_path
+from fsm.scenario.expectation import Expectation, read_expectation
 
 T = TypeVar("T")
 WITHIN_MS = 10_000.0
+WORDS: Mapping[str, str] = MappingProxyType(
+    {  # of `expect.summary`; .numbers measures them
+        "steps_done": "steps of the script that were done, waits in vain included",
+        "waits_in_vain": "waits that did not come true",
+        "turns": "how often the caller spoke",
+        "answers": "turns after which the agent was heard before the caller spoke again",
+        "greeting_ms": "until the agent was first heard, before the caller spoke; none: it was not",
+        "reply_ms": "the longest from the end of what the caller said to the agent's next beginning",
+        "longest_silence_ms": "the longest time with neither of them",
+        "talk_over_ms": "how long both were heard at once",
+        "yield_ms": "the longest from the caller's first sound over the agent to the agent's last: barge-in",
+        "holes": "stretches of nothing in the middle of the agent's speech",
+        "longest_hole_ms": "the longest of these",
+        "agent_speech_ms": "how long the agent was heard",
+        "heard": "names of the bundled lines that were heard, in order (turnspec simulate caller --list-speech)",
+        "heard_percent": "of each of them, how much",
+        "duration_ms": "of the call",
+        "ended": "hangup, fin, rst (by the other side), dropped (as Asterisk does), caller",
+    }
+)
+EVENTS: tuple[str, ...] = (
+    "connected", "began_speaking", "spoke", "pressed", "put_on_hold", "taken_off_hold", "heard_agent", "agent_silent",
+    "ended",
+)  # fmt: skip
+"""Of the caller's call, for `expect.deadlines`."""
 
 
 def _wait() -> float:
@@ -81,6 +110,15 @@ class Interrupt:
 
 
 @attrs.frozen
+class Hold:
+    """The caller puts the agent on hold: nothing of the agent is heard, and nothing is sent, or what the agent is given
+    to hear (a WAV file, over and over); docs/facts/telephony.md section 2."""
+
+    ms: float = attrs.field(validator=gt(0))
+    music: Path | None = None
+
+
+@attrs.frozen
 class HangUp:
     """The caller hangs up, and the server sees FIN."""
 
@@ -97,7 +135,9 @@ class UntilHungUp:
     within_ms: float = _wait()
 
 
-Step: TypeAlias = Say | WaitMs | WaitAgentSpeaking | WaitAgentSilent | Press | Interrupt | HangUp | Reset | UntilHungUp
+Step: TypeAlias = (
+    Say | WaitMs | WaitAgentSpeaking | WaitAgentSilent | Press | Interrupt | Hold | HangUp | Reset | UntilHungUp
+)
 
 STEPS: Mapping[str, tuple[type[Step], str | None]] = MappingProxyType(
     {  # name in YAML: (step, the field that a bare value means)
@@ -107,6 +147,7 @@ STEPS: Mapping[str, tuple[type[Step], str | None]] = MappingProxyType(
         "wait_agent_silent": (WaitAgentSilent, "for_ms"),
         "press": (Press, "digit"),
         "interrupt": (Interrupt, "file"),
+        "hold": (Hold, "ms"),
         "hang_up": (HangUp, None),
         "reset": (Reset, None),
         "until_hung_up": (UntilHungUp, "within_ms"),
@@ -119,6 +160,11 @@ class Script:
     """At its end the caller hangs up, unless the call is over."""
 
     steps: tuple[Step, ...]
+    expect: Expectation | None = None
+
+    def is_played(self, steps_done: int) -> bool:
+        """Is nothing left but to end the call?"""
+        return all(isinstance(step, HangUp | Reset | UntilHungUp) for step in self.steps[steps_done:])
 
 
 @attrs.frozen
@@ -138,6 +184,8 @@ class CallerSettings:
     dtx: bool = False
     """Nothing at all is sent between utterances, instead of silence."""
     echo: Echo | None = None
+    jitter_ms: float = attrs.field(default=0.0, validator=[ge(0), le(1_000)])
+    """Frames of the caller come up to so much late, each by another amount, in order: none, then several at once."""
     digit_ms: float = attrs.field(default=120.0, validator=gt(0))
 
     driver: Literal["app", "dial"] = attrs.field(default="app", validator=in_(("app", "dial")))
@@ -183,11 +231,12 @@ def load_script(data: object, folder: Path = Path()) -> Script:
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("steps"), list):
         raise ValueError("a script is a mapping with a list `steps`")
-    if extra := sorted(set(map(str, data)) - {"steps"}):
-        raise ValueError(f"a script has nothing but `steps`, and not {', '.join(extra)}")
+    if extra := sorted(set(map(str, data)) - {"steps", "expect"}):
+        raise ValueError(f"a script has nothing but `steps` and `expect`, and not {', '.join(extra)}")
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(Path, lambda value, _: _speech_file(str(value), folder))
-    return Script(tuple(_step(item, f"steps[{n}]", converter) for n, item in enumerate(data["steps"])))
+    expect = read_expectation(data["expect"], WORDS, EVENTS) if "expect" in data else None
+    return Script(tuple(_step(item, f"steps[{n}]", converter) for n, item in enumerate(data["steps"])), expect)
 
 
 def _speech_file(name: str, folder: Path) -> Path:

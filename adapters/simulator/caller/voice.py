@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from adapters.audio.wav import load_wav
 from adapters.simulator.caller.hearing import Loudness, SpeechDetector
-from adapters.simulator.caller.script import CallerSettings, Echo, Interrupt, Say, Script
+from adapters.simulator.caller.script import CallerSettings, Echo, Hold, Interrupt, Say, Script
 
 Samples = npt.NDArray[np.int16]
 ECHO_ROOM_MS = 4_000
@@ -25,6 +25,7 @@ def _load(path: Path, modified_ns: int, rate_hz: int) -> bytes:
 def load_utterances(script: Script, rate_hz: int) -> dict[Path, bytes]:
     """PCM of every file a script speaks, read before the call. ValueError or OSError names a file that cannot be."""
     files = {step.file for step in script.steps if isinstance(step, Say | Interrupt)}
+    files |= {step.music for step in script.steps if isinstance(step, Hold) and step.music is not None}
     return {file: _load(file, file.stat().st_mtime_ns, rate_hz) for file in files}
 
 
@@ -76,6 +77,8 @@ class Voice:
         self._silence = bytes(settings.frame_bytes)
         self._utterance = b""
         self._position = 0
+        self._music: bytes | None = None
+        self._music_at = 0
 
     @property
     def is_speaking(self) -> bool:
@@ -85,6 +88,13 @@ class Voice:
     def say(self, pcm: bytes) -> None:
         self._utterance, self._position = pcm, 0
 
+    def hold(self, music: bytes) -> None:
+        """From here on music goes out, over and over, or nothing."""
+        self._music, self._music_at = music, 0
+
+    def take_off_hold(self) -> None:
+        self._music = None
+
     def hear(self, at_ms: float, rate_hz: int, pcm: bytes) -> None:
         """What the agent says, for the echo."""
         if self._echo is not None:
@@ -93,6 +103,8 @@ class Voice:
     def frame(self, at_ms: float) -> bytes | None:
         """The next frame to send; None: nothing is sent (DTX)."""
         own = self._silence
+        if self._music is not None:
+            return self._next_of_music(self._music)
         if self.is_speaking:
             own = self._utterance[self._position : self._position + self._frame_bytes].ljust(self._frame_bytes, b"\0")
             self._position += self._frame_bytes
@@ -103,6 +115,13 @@ class Voice:
         mixed = own if self._echo is None else self._mix(own, self._echo.take(at_ms, self._frame_bytes // 2))
         is_silent = self._settings.dtx and own is self._silence and mixed == self._silence
         return None if is_silent else mixed
+
+    def _next_of_music(self, music: bytes) -> bytes | None:
+        if not music:
+            return None
+        begin = self._music_at % len(music)
+        self._music_at = begin + self._frame_bytes
+        return music[begin : begin + self._frame_bytes].ljust(self._frame_bytes, b"\0")
 
     @staticmethod
     def _mix(own: bytes, echo: npt.NDArray[np.float32]) -> bytes:

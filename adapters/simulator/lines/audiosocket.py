@@ -8,64 +8,26 @@ frame of the caller or a byte of the server make it drop the caller.
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import struct
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from adapters.lines.audiosocket import protocol as wire
-from adapters.simulator.caller.hearing import Hearing
-from adapters.simulator.caller.report import CallerEnding, Ended
 from adapters.simulator.caller.script import CallerSettings
-from adapters.simulator.caller.voice import Voice
-from fsm.errors import TurnspecError
-
-OnEvent: TypeAlias = Callable[[str, Mapping[str, object]], None]
-ROUNDING_S = 1e-6
+from adapters.simulator.lines.telephone import OnEvent, Telephone
 
 
-class CallEndedError(TurnspecError):
-    """Raised to whoever waits for a tick of a call that is over."""
-
-
-class SimulatedPhone(asyncio.Protocol):
+class SimulatedPhone(Telephone, asyncio.Protocol):
     """The wire of one call. Times in ms since `connection_made`."""
 
     def __init__(self, call_id: uuid.UUID, settings: CallerSettings, emit: OnEvent) -> None:
-        self.ending: CallerEnding | None = None
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.hearing = Hearing(settings)
-        self.voice = Voice(settings)
-        self.is_pressing = False
-        self.server_closed_ms: float | None = None
+        super().__init__(settings, emit)
         self._call_id = call_id
-        self._settings = settings
-        self._emit = emit
-        self._loop = asyncio.get_running_loop()
         self._decoder = wire.Decoder()
-        self._began_s = 0.0
-        self._frames = 0
         self._active_s = 0.0
-        self._agent_audible = False
-        self._ticking: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
-        self._pulse: asyncio.Future[None] | None = None
-
-    @property
-    def now_ms(self) -> float:
-        return (self._loop.time() - self._began_s) * 1000
-
-    async def tick(self) -> None:
-        """Until the next frame is due. CallEndedError: there will be none."""
-        if self.ending is not None:
-            raise CallEndedError
-        if self._pulse is None:
-            self._pulse = self._loop.create_future()
-        await asyncio.shield(self._pulse)
-        if self.ending is not None:
-            raise CallEndedError
 
     def press(self, digit: str) -> None:
         self._write(wire.encode_dtmf(digit))
@@ -94,9 +56,9 @@ class SimulatedPhone(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._began_s = self._active_s = self._loop.time()
+        self._active_s = self._loop.time()
         self._write(wire.encode_uuid(self._call_id))
-        self._schedule()
+        self._begin()
 
     def data_received(self, data: bytes) -> None:
         if self.ending is not None:  # a caller that hung up, reading to the end
@@ -114,8 +76,8 @@ class SimulatedPhone(asyncio.Protocol):
                 self._drop("the server closed in the middle of a message")
             else:
                 self._end("fin")
-        elif self.ending.how == "caller":
-            self.server_closed_ms = self.now_ms - self.ending.at_ms
+        else:
+            self._note_closed()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,9 +92,7 @@ class SimulatedPhone(asyncio.Protocol):
         if not message.pcm:
             self._drop("an audio message of length 0")
             return
-        now_ms = self.now_ms
-        self.hearing.hear(now_ms, message.rate_hz, message.pcm)
-        self.voice.hear(now_ms, message.rate_hz, message.pcm)
+        self._hear(self.now_ms, message.rate_hz, message.pcm)
 
     def _on_hangup(self, message: wire.Hangup) -> None:
         del message
@@ -151,21 +111,9 @@ class SimulatedPhone(asyncio.Protocol):
             text = f"a payload stalled for {self._settings.payload_stall_ms:g} ms"
             self._stall = self._loop.call_later(self._settings.payload_stall_ms / 1000, self._drop, text)
 
-    def _schedule(self) -> None:
-        self._ticking = self._loop.call_at(self._began_s + self._frames * self._settings.ptime_ms / 1000, self._on_tick)
-
-    def _on_tick(self) -> None:
-        now_s = self._loop.time()
-        due = math.floor((now_s - self._began_s + ROUNDING_S) * 1000 / self._settings.ptime_ms) + 1
-        while self._frames < due and self.ending is None:
-            self._send_frame(self._frames * self._settings.ptime_ms)
-            self._frames += 1
+    def _look(self, now_s: float) -> None:
         if self._settings.driver == "app" and (now_s - self._active_s) * 1000 >= self._settings.idle_limit_ms:
             self._drop(f"nothing from either side for {self._settings.idle_limit_ms:g} ms")
-        if self.ending is None:
-            self._notice_agent()
-            self._schedule()
-            self._wake()
 
     def _send_frame(self, at_ms: float) -> None:
         if self.is_pressing:
@@ -182,33 +130,15 @@ class SimulatedPhone(asyncio.Protocol):
         if self._transport.get_write_buffer_size() and not self._transport.is_closing():
             self._drop("the server does not read")  # Asterisk's socket does not block, and a short write is the end
 
-    def _notice_agent(self) -> None:
-        now_ms = self.now_ms
-        is_audible = self.hearing.speech.speaking_ms(now_ms) is not None
-        if is_audible != self._agent_audible:
-            self._agent_audible = is_audible
-            self._emit("heard_agent" if is_audible else "agent_silent", {"at_ms": now_ms})
-
     def _drop(self, why: str) -> None:
         if self.ending is None:
             self._end("dropped", why)
             self._transport.abort()
 
-    def _end(self, how: Ended, dropped: str | None = None) -> None:
-        if self.ending is None:
-            self.ending = CallerEnding(how, self.now_ms, dropped)
-        self._stop()
-
     def _stop(self) -> None:
-        for timer in (self._ticking, self._stall):
-            if timer is not None:
-                timer.cancel()
-        self._wake()
-
-    def _wake(self) -> None:
-        pulse, self._pulse = self._pulse, None
-        if pulse is not None and not pulse.done():
-            pulse.set_result(None)
+        if self._stall is not None:
+            self._stall.cancel()
+        super()._stop()
 
 
 _ON_MESSAGE: Mapping[type[Any], Callable[[SimulatedPhone, Any], None]] = {
@@ -219,3 +149,12 @@ _ON_MESSAGE: Mapping[type[Any], Callable[[SimulatedPhone, Any], None]] = {
     wire.Error: SimulatedPhone._on_other,
     wire.Unknown: SimulatedPhone._on_other,
 }
+
+
+async def dial_audiosocket(
+    host: str, port: int, call_id: uuid.UUID, settings: CallerSettings, emit: OnEvent
+) -> SimulatedPhone:
+    """A call of that id. OSError: there is none."""
+    phone = SimulatedPhone(call_id, settings, emit)
+    await asyncio.get_running_loop().create_connection(lambda: phone, host, port)
+    return phone

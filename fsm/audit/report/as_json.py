@@ -8,7 +8,7 @@ import attrs
 
 from fsm.audit.record import Evidence
 from fsm.audit.report.phrases import side_by_side, verdict
-from fsm.audit.report.report import FindingCase, FindingGroup, LogReport
+from fsm.audit.report.report import FindingCase, FindingGroup, LogReport, Timeline
 
 Json = dict[str, object]
 
@@ -33,10 +33,29 @@ def _log(report: LogReport) -> Json:
         "figures": attrs.asdict(report.figures),
         "heard": report.heard,
         "ends_in_speech": report.ends_in_speech,
+        "first_unread": None
+        if report.first_unread is None
+        else dict(zip(("line", "text"), report.first_unread, strict=True)),
         "events": dict(report.kinds),
+        "calls": [_call(timeline) for timeline in report.timelines],
         "findings": [_group(group, report) for group in report.findings],
         "notes": [_group(group, report) for group in report.notes],
     }
+
+
+def _call(timeline: Timeline) -> Json:
+    return {
+        "call": timeline.name,
+        "turns": [
+            {
+                "turn": row.number, "at_ms": row.at_ms, "ended_ms": row.ended_ms, "first_audio_ms": row.first_audio_ms,
+                "latency_ms": row.latency_ms, "talk_over_ms": row.talk_over_ms, "dead_air_ms": row.dead_air_ms,
+                "heard_ms": row.heard_ms, "cut": row.cut, "responses": row.responses,
+            }
+            for row in timeline.rows
+        ],
+        "usage": {model: attrs.asdict(usage) for model, usage in timeline.usage.items()},
+    }  # fmt: skip
 
 
 def _group(group: FindingGroup, report: LogReport) -> Json:
@@ -45,6 +64,7 @@ def _group(group: FindingGroup, report: LogReport) -> Json:
         "kind": group.key,
         "title": group.rule.title,
         "why": group.rule.why,
+        "because": group.because,
         "count": group.count,
         "first_ms": round(group.first.at_ms, 3),
         "last_ms": round(group.last.at_ms, 3),

@@ -42,7 +42,7 @@ def _log(report: LogReport) -> Iterator[str]:
 def _finding(number: int, group: FindingGroup, report: LogReport) -> Iterator[str]:
     when = phrases.times(group)
     yield from (f"### {number}. {group.rule.title} ({code(group.rule.id)}{', ' + when if when else ''})", "")
-    yield from (prose(group.rule.why), "")
+    yield from (prose(group.rule.why) + (f" Likely cause: {prose(group.because)}." if group.because else ""), "")
     for case in group.cases:
         yield f"- {prose(phrases.case(case, report))}"
         yield from (f"    - {code(phrases.evidence(found))}" for found in case.evidence[:6])

@@ -45,6 +45,11 @@ def caveats(report: LogReport) -> list[str]:
     """What the log does not hold and was stood in for, as far as it matters to what is said of it."""
     shown = report.timed and report.figures.responses and report.heard in _HEARD
     found = [_HEARD[report.heard]] if shown else []
+    if report.first_unread is not None:
+        line, text = report.first_unread
+        count = report.figures.skipped
+        what = f"{count} lines could not be read, the first is" if count > 1 else "One line could not be read:"
+        found.append(f"{what} line {line}: {text}")
     if report.ends_in_speech:
         found.append("The log ends while the agent is speaking: how much of that was heard is not known.")
     return found
@@ -92,7 +97,9 @@ def verdict(reports: Sequence[LogReport]) -> str:
     notes = sum(len(r.notes) for r in reports)
     bad = sum(not r.is_clean for r in reports)
     if not findings:
-        return f"{counted(len(reports), 'log')}: no finding, {counted(notes, 'note')}"
+        unread = sum(r.figures.skipped for r in reports)
+        of = f" in what was read ({counted(sum(r.figures.records for r in reports), 'event')})" if unread else ""
+        return f"{counted(len(reports), 'log')}: no finding{of}, {counted(notes, 'note')}"
     where = f" in {bad} of {len(reports)} logs" if len(reports) > 1 else ""
     return f"{counted(findings, 'finding')}{where}, {counted(notes, 'note')}"
 

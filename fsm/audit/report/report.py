@@ -5,14 +5,16 @@ Everything is bounded: a log of a week gives a report one can read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
 
-from fsm.audit.record import Evidence, visible
+from fsm.audit.exchange import CallerTurn
+from fsm.audit.record import Evidence, is_nonsense, visible
 from fsm.audit.rules.rule import AuditRule
 from fsm.audit.spec_links import Forbids
+from fsm.machine.wire import at_path
 
 Lane = Literal["caller", "provider", "client", "turnspec"]
 LANES: tuple[Lane, ...] = ("caller", "provider", "client", "turnspec")
@@ -63,11 +65,21 @@ class FindingGroup:
     forbids: tuple[Forbids, ...] = ()
     excerpt: Excerpt | None = None
     lanes: Lanes | None = None  # of the call in which it was found first
+    because: str = ""  # the title of the finding that is its likely cause
 
     @property
     def name(self) -> str:
         """The rule, and what it tells apart."""
         return f"{self.rule.id} {self.key}"
+
+    @property
+    def rule_id(self) -> str:
+        return self.rule.id
+
+    @property
+    def moments(self) -> list[tuple[str, float]]:
+        """The call and the time of each case that was kept."""
+        return [(case.call, case.at_ms) for case in self.cases]
 
     @property
     def cases(self) -> list[FindingCase]:
@@ -113,12 +125,81 @@ class Lanes:
     first_found: dict[str, float] = attrs.field(factory=dict)
 
 
+@attrs.define(eq=False)
+class TurnRow:
+    """A turn of the caller and its answer, in figures; number 0 is what was said before the caller spoke."""
+
+    number: int
+    at_ms: float
+    ended_ms: float | None = None
+    first_audio_ms: float | None = None
+    latency_ms: float | None = None  # from the end of the caller's speech to the first audio
+    talk_over_ms: float = 0.0
+    dead_air_ms: float = 0.0  # the longest silence until the answer was over
+    heard_ms: float = 0.0
+    cut: bool = False
+    unheard: bool = False  # in a call whose log shows what was heard
+    responses: list[str] = attrs.field(factory=list)
+    turn: CallerTurn | None = None  # while the log is read
+
+    @property
+    def unanswered(self) -> bool:
+        return not self.responses or self.unheard
+
+
+@attrs.frozen
+class Utterance:
+    """Something that was said: by whom (caller, agent), when it began, in which turn."""
+
+    who: str
+    at_ms: float
+    text: str = attrs.field(converter=visible)
+    turn: int | None = None
+
+
+_TOKENS = {
+    "text in": ("input_token_details.text_tokens", "input_token_details.cached_tokens_details.text_tokens"),
+    "audio in": ("input_token_details.audio_tokens", "input_token_details.cached_tokens_details.audio_tokens"),
+    "text out": ("output_token_details.text_tokens", ""),
+    "audio out": ("output_token_details.audio_tokens", ""),
+}
+
+
+@attrs.define
+class Usage:
+    """Tokens, by kind; those that came from the cache apart. `total` is what the provider says."""
+
+    tokens: dict[str, float] = attrs.field(factory=dict)
+    cached: dict[str, float] = attrs.field(factory=dict)
+    total: float = 0.0
+    responses: int = 0
+
+    def add(self, usage: Mapping[str, object]) -> None:
+        """The usage of one response, as response.done has it."""
+        self.responses += 1
+        self.total += _count(usage, "total_tokens")
+        for kind, (path, cached_path) in _TOKENS.items():
+            cached = _count(usage, cached_path) if cached_path else 0.0
+            self.tokens[kind] = self.tokens.get(kind, 0.0) + max(_count(usage, path) - cached, 0.0)
+            self.cached[kind] = self.cached.get(kind, 0.0) + cached
+
+
+def _count(usage: Mapping[str, object], path: str) -> float:
+    value = at_path(usage, path)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and not is_nonsense(value)
+    return max(float(value), 0.0) if is_number else 0.0  # type: ignore[arg-type]
+
+
 @attrs.frozen
 class Timeline:
-    """The lanes of one call of a log; `name` says which."""
+    """The lanes of one call of a log, its turns and what was said; `name` says which."""
 
     name: str = attrs.field(converter=visible)
     lanes: Lanes
+    rows: Sequence[TurnRow] = ()
+    said: Sequence[Utterance] = ()
+    usage: Mapping[str, Usage] = attrs.field(factory=dict)  # by the name of the model
+    timed: bool = True
 
 
 Heard = Literal["told", "reckoned", "guessed", "unknown"]
@@ -161,6 +242,7 @@ class LogReport:
     undrawn: int = 0  # calls of which there is no timeline
     heard: Heard = "unknown"
     ends_in_speech: bool = False  # the log ends while the agent is being heard
+    first_unread: tuple[int, str] | None = None  # the first line that could not be read: its number, what it says
 
     @property
     def is_clean(self) -> bool:

@@ -7,8 +7,7 @@ from __future__ import annotations
 from functools import partial
 
 from fsm.audit.conversation import LoggedConversation, ProviderError
-from fsm.audit.error_codes import of_error
-from fsm.audit.exchange import Content, Create, ResponseState
+from fsm.audit.exchange import Asks, Content, Create, ResponseState
 from fsm.audit.observations import (
     AnswersCut,
     BurstEnded,
@@ -18,6 +17,7 @@ from fsm.audit.observations import (
     ResponseEnded,
     ResponseStuck,
 )
+from fsm.audit.realtime_errors import of_error
 from fsm.audit.record import Evidence, seconds
 from fsm.audit.rules.rule import AuditRule, Judges, RuleJudgement, lines, on
 from fsm.audit.spec_links import SpecLink
@@ -92,7 +92,7 @@ def _what(rejected: CreateRejected, conversation: LoggedConversation) -> str:
 
 def _taken_while_active(accepted: CreateAccepted, conversation: LoggedConversation) -> RuleJudgement | None:
     create = accepted.create
-    if create.outside or create.active is None:
+    if create.is_outside or create.active is None:
         return None
     text = f"a create while {create.active.id} was active was accepted"
     return RuleJudgement(False, text, lines(create.active.evidence, create.evidence), "accepted")
@@ -100,7 +100,7 @@ def _taken_while_active(accepted: CreateAccepted, conversation: LoggedConversati
 
 def _taken_while_owed(accepted: CreateAccepted, conversation: LoggedConversation) -> RuleJudgement | None:
     create = accepted.create
-    if create.outside or create.owed is None or create.active is not None:
+    if create.is_outside or create.owed is None or create.active is not None:
         return None
     text = f"a create while the provider was about to answer turn {create.owed.number} by itself was accepted"
     return RuleJudgement(False, text, lines(create.owed.evidence, create.evidence), "accepted")
@@ -142,7 +142,7 @@ def _not_spoken(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJ
     """An answer to a spoken turn that is text alone, in a session that speaks."""
     response, mode = ended.response, conversation.session.mode
     is_text = Content.TEXT in response.content and Content.SOUND not in response.content
-    wanted = response.create is not None and response.create.in_text
+    wanted = response.create is not None and Asks.IN_TEXT in response.create.asks
     is_answer = response.turn is not None and response.state is ResponseState.COMPLETED and not response.is_outside
     if not is_text or not is_answer or wanted or not mode.described or not mode.speaks:
         return None
@@ -152,10 +152,9 @@ def _not_spoken(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJ
 
 
 def _cut_at_once(cut: AnswersCut, conversation: LoggedConversation) -> RuleJudgement:
-    text = (
-        f"{len(cut.cut)} of {cut.answers} answers were cut by a turn right after they began: the agent hears itself, "
-        "or noise, as the caller"
-    )
+    when = " right after they began" if cut.at_once else ""
+    text = f"{len(cut.cut)} of {cut.answers} answers were cut by a turn{when}"
+    text += ": the agent hears itself, or noise, as the caller"
     return RuleJudgement(True, text, lines(*cut.cut[:3], cut.evidence), at_ms=cut.cut[0].at_ms)
 
 
@@ -169,7 +168,8 @@ def _never_done(stuck: ResponseStuck, conversation: LoggedConversation) -> RuleJ
 
 def _ended_badly(ended: ResponseEnded, conversation: LoggedConversation) -> RuleJudgement | None:
     response = ended.response
-    if response.state not in (ResponseState.FAILED, ResponseState.INCOMPLETE):
+    has_own_rule = response.state is ResponseState.INCOMPLETE and (response.has_words or response.is_outside)
+    if response.state not in (ResponseState.FAILED, ResponseState.INCOMPLETE) or has_own_rule:
         return None
     status = response.state.value
     detail = ": ".join(part for part in (response.reason, ended.failure) if part)

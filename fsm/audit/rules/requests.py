@@ -48,7 +48,8 @@ def _never_answered(left: ToolUnanswered, conversation: LoggedConversation) -> R
         text = f"{_named(call)} has no output: the one that was sent was rejected"
         return RuleJudgement(True, text, lines(call.evidence, call.refused), at_ms=call.at_ms)
     # without times: did anything happen after the response that called?
-    passed = not conversation.has_clock and call.parent_done and conversation.log.later_events > call.done_at
+    done_at, later = call.parent_done_at, conversation.log.later_events
+    passed = not conversation.has_clock and done_at is not None and later > done_at
     is_long = left.waited_ms > dead_air_ms or moved_on
     harm = (is_long or passed) and not hidden
     after = f"{seconds(left.waited_ms)} later" if harm and is_long else "by the end of the session"

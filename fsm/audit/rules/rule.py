@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from fsm.audit import error_codes
+from fsm.audit import realtime_errors
 from fsm.audit.conversation import LoggedConversation, ProviderError
 from fsm.audit.observations import Observed
 from fsm.audit.record import Evidence
@@ -58,6 +58,7 @@ def lines(*found: Evidence | None) -> tuple[Evidence, ...]:
 
 def explained(error: ProviderError) -> str:
     """An error in one sentence: what the provider said, and what that means."""
-    meaning = error_codes.of_error(error)
+    meaning = realtime_errors.of_error(error)
     field = f" (field {error.param})" if error.param and error.param not in error.message else ""
-    return f"{error.message or error.code}{field}" + (f" - {meaning}" if meaning else "")
+    said = error.message or error.code or "an error of which the log has the name alone"
+    return f"{said}{field}" + (f" - {meaning}" if meaning else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from fsm.audit import error_codes
+from fsm.audit import realtime_errors
 from fsm.audit.conversation import LoggedConversation, ProviderError
 from fsm.audit.observations import (
     CallsMixed,
@@ -113,7 +113,7 @@ def _kind(error: ProviderError) -> str:
         return "beta-shape"
     if error.code == "session_expired":
         return "session-expired"
-    return "refused" if error.code in error_codes.REFUSALS else "error"
+    return "refused" if error.code in realtime_errors.REFUSALS else "error"
 
 
 def _beta_refused(reported: ErrorReported, conversation: LoggedConversation) -> RuleJudgement | None:
@@ -125,7 +125,7 @@ def _beta_refused(reported: ErrorReported, conversation: LoggedConversation) -> 
 def _closed_for_beta(closed: Closed, conversation: LoggedConversation) -> RuleJudgement | None:
     if "beta_api_shape_disabled" not in closed.reason:
         return None
-    text = f"closed with {closed.code} {closed.reason}: {error_codes.of_close(closed.code, closed.reason)}"
+    text = f"closed with {closed.code} {closed.reason}: {realtime_errors.of_close(closed.code, closed.reason)}"
     return RuleJudgement(True, text, lines(closed.evidence), "closed")
 
 
@@ -141,8 +141,8 @@ def _closed(closed: Closed, conversation: LoggedConversation) -> RuleJudgement |
     code, reason = closed.code, closed.reason
     if "beta_api_shape_disabled" in reason:
         return None
-    harm = code not in error_codes.ORDERLY or "maximum duration" in reason
-    text = f"closed with {code or 'no code'}{f' {reason}' if reason else ''}: {error_codes.of_close(code, reason)}"
+    harm = code not in realtime_errors.ORDERLY or "maximum duration" in reason
+    text = f"closed with {code or 'no code'}{f' {reason}' if reason else ''}: {realtime_errors.of_close(code, reason)}"
     return RuleJudgement(harm, text, lines(closed.evidence), str(code))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsm.audit.conversation import LoggedConversation
-from fsm.audit.exchange import Response, ResponseState, Shown
+from fsm.audit.exchange import CallerTurn, Response, ResponseState, Shown, TurnFacts
 from fsm.audit.observations import (
     AudioBegan,
     AudioResumed,
@@ -30,7 +30,7 @@ def _unanswered(left: TurnLeft, conversation: LoggedConversation) -> RuleJudgeme
     shown = lines(turn.evidence, turn.stopped, left.spoke_again)
     if left.waited_ms > conversation.options.dead_air_ms:
         until = "until the caller spoke again" if left.spoke_again else "to the end of the session"
-        text = f"turn {turn.number}: nobody answered for {seconds(left.waited_ms)}, {until}"
+        text = f"turn {turn.number}: nobody answered for {seconds(left.waited_ms)}, {until}{_stopped(turn)}"
         # else: does anybody answer here at all?
         known = conversation.session.mode.described or conversation.responses.begun > 0
         return RuleJudgement(known, text, shown, at_ms=turn.ended_ms)
@@ -39,9 +39,20 @@ def _unanswered(left: TurnLeft, conversation: LoggedConversation) -> RuleJudgeme
     return RuleJudgement(False, f"turn {turn.number} has no answer by the end of the session", shown)
 
 
+def _stopped(turn: CallerTurn) -> str:
+    """What became of the answer that there was, if it ended before its first sound."""
+    failed = turn.failed
+    if failed is None:
+        return ""
+    why = f" ({failed.reason})" if failed.reason else ""
+    return f"; {failed.id} was stopped before its first sound{why}"
+
+
 def _endless(endless: TurnEndless, conversation: LoggedConversation) -> RuleJudgement | None:
     turn = endless.turn
-    if endless.lasted_ms <= _ENDLESS_MS or not conversation.has_clock:
+    hidden = TurnFacts.COMMITTED in turn.facts or turn.answer is not None
+    shown = "input_audio_buffer.speech_stopped" in conversation.log.kinds or not hidden
+    if endless.lasted_ms <= _ENDLESS_MS or not shown:
         return None
     text = f"turn {turn.number}: speech_started has no speech_stopped {seconds(endless.lasted_ms)} later"
     return RuleJudgement(True, text, lines(turn.evidence), at_ms=turn.at_ms)
@@ -52,7 +63,7 @@ def _endless(endless: TurnEndless, conversation: LoggedConversation) -> RuleJudg
 
 def _late_answer(answered: TurnAnswered, conversation: LoggedConversation) -> RuleJudgement | None:
     turn, response = answered.turn, answered.response
-    if not turn.late or response.is_outside or not conversation.has_clock:
+    if TurnFacts.LATE not in turn.facts or response.is_outside or not conversation.has_clock:
         return None
     text = f"{seconds(answered.waited_ms)} of silence before the answer to turn {turn.number} began"
     return RuleJudgement(True, text, lines(turn.stopped or turn.evidence, response.evidence), at_ms=turn.ended_ms)
@@ -69,7 +80,8 @@ def _stalled(resumed: AudioResumed, conversation: LoggedConversation) -> RuleJud
 def _late_voice(began: AudioBegan, conversation: LoggedConversation) -> RuleJudgement | None:
     """Silence before an answer that somebody waited for."""
     response = began.response
-    is_known = response.turn is not None and response.turn.late and response.first_word  # since the response began
+    is_late = response.turn is not None and TurnFacts.LATE in response.turn.facts
+    is_known = is_late and response.first_word  # since the response began
     if response.is_outside or is_known or not conversation.has_clock:
         return None
     waited = _waited_for(response, conversation)
@@ -108,6 +120,8 @@ def _nobody_spoke(missing: GreetingMissing, conversation: LoggedConversation) ->
 def _not_greeted(at_ms: float, until: str, found: Evidence, conversation: LoggedConversation) -> RuleJudgement | None:
     session = conversation.session
     is_ready = session.configured is not None and session.configured_ms is not None
+    if not conversation.log.may_miss("response."):
+        return None
     if not is_ready or conversation.responses.begun or not session.mode.speaks or session.mode.transcription_only:
         return None
     if session.mode.vad == "none" and not conversation.caller_audio.appends:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.audit.conversation import LoggedConversation
-from fsm.audit.exchange import ClientRequest, Content, Cut, Response, Shown, keep
+from fsm.audit.exchange import KEPT, ClientRequest, Content, Cut, Response, Shown, TurnFacts, keep
 from fsm.audit.observations import AudioBegan, AudioResumed, Observation, PlayedAfterCut
 from fsm.audit.record import Record, audio_bytes
 
@@ -63,8 +63,8 @@ def _first_word(conversation: LoggedConversation, response: Response) -> None:
     if response.turn is None:
         response.first_word = not conversation.responses.greeted
     else:
-        response.first_word = not response.turn.heard
-        response.turn.heard = True
+        response.first_word = TurnFacts.HEARD not in response.turn.facts
+        response.turn.facts |= TurnFacts.HEARD
     conversation.responses.greeted = True
 
 
@@ -189,6 +189,21 @@ def heard(conversation: LoggedConversation, record: Record) -> Iterator[Observat
     response.audio.pieces += 1
     _first_word(conversation, response)
     yield AudioBegan(record.evidence(), conversation.now_ms, response, quiet_since_ms)
+
+
+def sounded(conversation: LoggedConversation, record: Record) -> tuple[()]:
+    """playout.heard: our playout has found a sound in a response."""
+    conversation.responses.heard += 1
+    return ()
+
+
+def silent(conversation: LoggedConversation, record: Record) -> tuple[()]:
+    """playout.silent: it has found none."""
+    response, unspoken = conversation.response_of(record), conversation.responses.unspoken
+    if response is not None and response.cut is None and len(unspoken) < KEPT:
+        response.audio.silent = True
+        unspoken.append(response)
+    return ()
 
 
 def unheard(conversation: LoggedConversation, record: Record) -> tuple[()]:

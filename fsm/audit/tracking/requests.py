@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fsm.audit.conversation import LoggedConversation, ProviderError, mapping
-from fsm.audit.exchange import BURST, BURST_MS, ClientRequest, Content, Create, CreateBurst, ToolCall, keep
+from fsm.audit.exchange import (
+    BURST,
+    BURST_MS,
+    KEPT,
+    Asks,
+    ClientRequest,
+    Content,
+    Create,
+    CreateBurst,
+    ToolCall,
+    ToolRound,
+    keep,
+)
 from fsm.audit.observations import (
     BurstEnded,
     CreateSent,
@@ -19,6 +31,7 @@ from fsm.audit.observations import (
     ToolAnswered,
     ToolAnsweredEarly,
     ToolCalled,
+    ToolLooped,
     ToolUnanswered,
     ToolUnknown,
 )
@@ -26,6 +39,10 @@ from fsm.audit.record import Evidence, Record
 from fsm.machine.wire import at_path
 
 _STALE_MS = 15000.0
+_LOOPS = 3  # times the same call with nothing said between is a loop
+_ARGUMENTS = 2000  # characters of arguments that are compared
+_AT_ONCE_EVENTS = 4  # of the provider, after a commit
+_AT_ONCE_MS = 1000.0
 _OUTPUTS = 4  # of a call that are kept
 
 
@@ -37,29 +54,53 @@ def create_sent(conversation: LoggedConversation, record: Record) -> Iterator[Ob
     creates, body = conversation.creates, mapping(record.event.get("response"))
     create = Create(
         record.evidence(), conversation.now_ms, record.text("event_id"),
-        outside=body.get("conversation") == "none",
-        in_text=_in_text(body),
-        directed=bool(body.get("instructions") or body.get("input") or not record.whole),
+        asks=_asks(record, body),
         metadata=mapping(body.get("metadata")),
         active=conversation.responses.active,
         rejected_before=creates.rejections,
-        other=next((c for c in reversed(creates.waiting) if not c.outside), None),
+        other=next((c for c in reversed(creates.waiting) if not c.is_outside), None),
         owed=conversation.caller.waiting if conversation.session.mode.provider_answers else None,
-        speaking=conversation.speaking,
         tool=conversation.tools.last_output,
     )  # fmt: skip
     yield from _given_up(conversation)
+    _after_commit(conversation, create)
     creates.waiting.append(create)
     yield from _burst(conversation, create)
-    for call in conversation.tools.calls.values():
-        call.asked = call.asked or bool(call.outputs)
+    rounds_asked(conversation)
     conversation.tools.last_output = None
     yield CreateSent(create.evidence, conversation.now_ms, create)
 
 
-def _in_text(body: Mapping[str, object]) -> bool:
+def _after_commit(conversation: LoggedConversation, create: Create) -> None:
+    """Does a create follow a commit at once, where the provider answers what is committed?"""
+    caller = conversation.caller
+    near = conversation.log.server_events - caller.committed_at <= _AT_ONCE_EVENTS
+    soon = conversation.now_ms - caller.committed_ms < _AT_ONCE_MS or not conversation.has_clock
+    answers = conversation.session.mode.provider_answers and conversation.session.mode.vad != "unknown"
+    if caller.committed_at >= 0 and near and soon and answers and not create.is_outside and create.tool is None:
+        caller.committed_at = -1
+        create.after_commit = True
+        if len(conversation.creates.after_commits) < KEPT:
+            conversation.creates.after_commits.append(create.evidence)
+
+
+def _asks(record: Record, body: Mapping[str, object]) -> Asks:
+    asks = Asks.NOTHING
+    if body.get("conversation") == "none":
+        asks |= Asks.OUTSIDE
+    if body.get("instructions") or body.get("input") or not record.whole:
+        asks |= Asks.DIRECTED
     modalities = body.get("output_modalities", body.get("modalities"))
-    return isinstance(modalities, list | tuple) and bool(modalities) and "audio" not in modalities
+    if isinstance(modalities, list | tuple) and modalities and "audio" not in modalities:
+        asks |= Asks.IN_TEXT
+    return asks
+
+
+def rounds_asked(conversation: LoggedConversation) -> None:
+    """A create, or a response, comes after every output there is."""
+    for call in conversation.tools.calls.values():
+        if call.round is ToolRound.OPEN and call.outputs:
+            call.round = ToolRound.ASKED
 
 
 def _burst(conversation: LoggedConversation, create: Create) -> Iterator[Observation]:
@@ -87,8 +128,8 @@ def burst_over(conversation: LoggedConversation) -> Iterator[Observation]:
 
 def _given_up(conversation: LoggedConversation) -> Iterator[Observation]:
     """Creates that nobody will answer any more: too many wait, or one has waited too long."""
-    if not conversation.log.shows_provider:
-        return  # a log of what the client sends, and of nothing else
+    if not conversation.log.shows_provider or not conversation.log.may_miss("response.created"):
+        return  # a log of what the client sends, or one that leaves out how responses begin
     waiting, now_ms = conversation.creates.waiting, conversation.now_ms
     full = len(waiting) == waiting.maxlen
     while waiting and (full or now_ms - waiting[0].at_ms > _STALE_MS):
@@ -105,7 +146,7 @@ def claimed(conversation: LoggedConversation, record: Record, nameless: bool | N
         same = [c for c in waiting if c.metadata == metadata]
         waiting = same or [c for c in waiting if c.metadata] or waiting
     if conversation.names_conversations and nameless is not None:
-        waiting = [c for c in waiting if c.outside is nameless]
+        waiting = [c for c in waiting if c.is_outside is nameless]
     if not waiting:
         return None
     conversation.creates.waiting.remove(waiting[0])
@@ -136,10 +177,10 @@ def in_response(conversation: LoggedConversation, record: Record) -> Iterator[Ob
     for call in [c for c in calls.values() if cancelled and c.response_id == name and not c.outputs]:
         calls.pop(call.id)  # its arguments may have been cut: nobody is to answer it
     for call in calls.values():
-        if call.response_id == name and not call.parent_done:
-            call.parent_done, call.done_at = True, conversation.log.later_events
-            if call.early:
-                yield ToolAnsweredEarly(call.outputs[0], conversation.now_ms, call, record.evidence())
+        if call.response_id == name and call.parent_done_at is None:
+            call.parent_done_at = conversation.log.later_events
+            if call.early is not None:
+                yield ToolAnsweredEarly(call.early, conversation.now_ms, call, record.evidence())
 
 
 def _called(
@@ -160,7 +201,24 @@ def _called(
     early = tools.unclaimed.pop(name, None)
     if early is not None:
         call.outputs, call.answered_ms = [early], now_ms
+    call.arguments = str(item.get("arguments") or "")[:_ARGUMENTS]
     yield ToolCalled(call.evidence, now_ms, call)
+    yield from _looped(conversation, call)
+
+
+def _looped(conversation: LoggedConversation, call: ToolCall) -> Iterator[Observation]:
+    """The same call once more, and the caller has said nothing since the one before?"""
+    loop = conversation.tools.loop
+    last = loop[-1] if loop else None
+    if last is None or (last.name, last.arguments, last.turns) != (call.name, call.arguments, call.turns):
+        conversation.tools.loop = [call]
+        return
+    if last.response_id == call.response_id:
+        return  # two calls of one round
+    if len(loop) < KEPT:
+        loop.append(call)
+    if len(loop) == _LOOPS:
+        yield ToolLooped(call.evidence, conversation.now_ms, tuple(loop))
 
 
 def item_sent(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
@@ -172,7 +230,7 @@ def item_sent(conversation: LoggedConversation, record: Record) -> Iterator[Obse
     conversation.requests.append(ClientRequest(evidence, now_ms, record.type, record.text("event_id"), kind, name))
     if kind == "function_call" and name:
         turns = conversation.caller.turns
-        tools.calls[name] = ToolCall(name, "", evidence, now_ms, "", turns, True, asked=True, seeded=True)
+        tools.calls[name] = ToolCall(name, "", evidence, now_ms, "", turns, 0, round=ToolRound.SEEDED)
         keep(tools.calls)
     if kind != "function_call_output":
         return
@@ -191,7 +249,7 @@ def _answered(call: ToolCall, evidence: Evidence, now_ms: float) -> None:
     call.outputs.append(evidence)
     del call.outputs[_OUTPUTS:]
     if len(call.outputs) == 1:
-        call.early, call.answered_ms = not call.parent_done, now_ms
+        call.early, call.answered_ms = evidence if call.parent_done_at is None else None, now_ms
 
 
 def echoed(conversation: LoggedConversation, record: Record) -> Iterator[Observation]:
@@ -229,6 +287,7 @@ def refused(conversation: LoggedConversation, output: ClientRequest, error: Prov
     calls = conversation.tools.calls
     for call in [calls[output.call_id]] if output.call_id in calls else list(calls.values()):
         call.outputs = [each for each in call.outputs if each != output.evidence]
+        call.early = None if call.early == output.evidence else call.early
         if not call.outputs:
             call.refused = error.evidence
 
@@ -237,9 +296,9 @@ def left(conversation: LoggedConversation) -> Iterator[Observation]:
     """At the end of a session: calls nobody answered, rounds nobody asked about."""
     now_ms = conversation.now_ms
     for call in conversation.tools.calls.values():
-        if call.seeded or not conversation.log.shows_provider:
+        if call.round is ToolRound.SEEDED or not conversation.log.shows_provider:
             continue
-        if not call.outputs:
+        if not call.outputs and conversation.log.may_miss("conversation.item"):
             yield ToolUnanswered(call.evidence, now_ms, call, now_ms - call.at_ms)
-        elif not call.asked:
+        elif call.outputs and call.round is ToolRound.OPEN and conversation.log.may_miss("response.create"):
             yield RoundUnasked(call.outputs[-1], now_ms, call, now_ms - call.answered_ms)

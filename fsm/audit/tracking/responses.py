@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm.audit.conversation import LoggedConversation, mapping
-from fsm.audit.exchange import KEPT, Begin, Content, Create, Repeat, Response, ResponseScope, ResponseState, Shown, keep
+from fsm.audit.exchange import (
+    KEPT,
+    Asks,
+    Begin,
+    Content,
+    Create,
+    Repeat,
+    Response,
+    ResponseScope,
+    ResponseState,
+    Shown,
+    keep,
+)
 from fsm.audit.observations import (
     AnswersCut,
     CreateAccepted,
@@ -17,13 +29,14 @@ from fsm.audit.observations import (
 )
 from fsm.audit.record import Record
 from fsm.audit.tracking.playout import plays
-from fsm.audit.tracking.requests import burst_over, claimed
+from fsm.audit.tracking.requests import burst_over, claimed, rounds_asked
 from fsm.machine.wire import at_path
 
 _WORDS = ("output_audio", "audio", "output_text", "text")
 _SPOKEN = ("output_audio", "audio")
 _AT_ONCE_MS = 1500.0  # after its first sound: an answer that is cut so early was cut by what nobody said
 _CUTS = 4  # that make a pattern
+_MANY_CUTS = 8  # that make one, also where answers were heard for longer
 _CALLS = ("function_call", "mcp_call")
 _TOKEN_MS = 50.0  # of audio, each output token (docs/facts/realtime_api.md section 3.10)
 _STATES = {state.value: state for state in ResponseState if state is not ResponseState.ACTIVE}
@@ -42,11 +55,13 @@ def begun(conversation: LoggedConversation, record: Record) -> Iterator[Observat
     responses.by_id[name] = response
     keep(responses.by_id)
     responses.begun += 1
+    rounds_asked(conversation)
     for call in conversation.tools.calls.values():
-        call.asked = call.asked or bool(call.outputs)
-        goes_on = call.response_id != name and call.parent_done and conversation.caller.turns == call.turns
-        if goes_on and not response.is_outside:
+        is_done = call.response_id != name and call.parent_done_at is not None
+        if is_done and conversation.caller.turns == call.turns and not response.is_outside:
             call.followed = call.followed or response.evidence
+    for earlier in (*responses.incomplete, *responses.unspoken):
+        earlier.followed = earlier.followed or (earlier.turn is response.turn and not response.is_outside)
     conversation.session.lived_with += conversation.session.rejected_update is not None
     if not response.is_outside:
         responses.bare_cancel, responses.active = None, response
@@ -58,7 +73,7 @@ def begun(conversation: LoggedConversation, record: Record) -> Iterator[Observat
 def _new(conversation: LoggedConversation, record: Record, name: str) -> Response:
     nameless = _names_none(conversation, record)
     create = claimed(conversation, record, nameless)
-    is_outside = create.outside if create is not None else bool(nameless) and conversation.names_conversations
+    is_outside = create.is_outside if create is not None else bool(nameless) and conversation.names_conversations
     begin = Begin(
         conversation.caller.inputs,
         over_caller=conversation.speaking and not is_outside,
@@ -85,7 +100,7 @@ def _names_none(conversation: LoggedConversation, record: Record) -> bool | None
 
 def _may_be_own(conversation: LoggedConversation, create: Create | None) -> bool:
     """A create may have crossed a response the provider gives by itself: its rejection is still to come."""
-    plain = create is not None and not create.outside and not create.metadata
+    plain = create is not None and not create.is_outside and not create.metadata
     return plain and conversation.session.mode.provider_answers
 
 
@@ -132,6 +147,8 @@ def ended(conversation: LoggedConversation, record: Record) -> Iterator[Observat
         responses.active = None
     _compare(conversation, response)
     _count_cut(conversation, response, record)
+    if response.state is ResponseState.INCOMPLETE and not response.is_outside and len(responses.incomplete) < KEPT:
+        responses.incomplete.append(response)
     failure = record.text("response.status_details.error.message")
     yield ResponseEnded(record.evidence(), conversation.now_ms, response, failure)
 
@@ -148,6 +165,9 @@ def _take_end(response: Response, record: Record, now_ms: float) -> None:
             response.content |= Content.SOUND if any(part in _SPOKEN for part in parts) else Content.TEXT
         if mapping(item).get("type") in _CALLS:
             response.content |= Content.CALLS
+    output = at_path(record.event, "response.output")
+    has_content = response.content is not Content.NOTHING or response.audio.pieces > 0 or response.cut is not None
+    response.is_empty = record.whole and output == [] and not has_content
     if response.audio.pieces > 0:
         response.content |= Content.WORDS | Content.SOUND
     if record.number("response.usage.output_token_details.audio_tokens"):
@@ -155,13 +175,21 @@ def _take_end(response: Response, record: Record, now_ms: float) -> None:
 
 
 def _count_cut(conversation: LoggedConversation, response: Response, record: Record) -> None:
-    """Was an answer cut by a turn right after it began?"""
-    if response.is_outside or response.audio.first is None:
+    """Was an answer cut by a turn, and right after it began?"""
+    responses, audio, turn = conversation.responses, response.audio, conversation.caller.turn
+    shows_audio = Shown.TIMES in conversation.agent_audio.shown
+    if response.is_outside or (audio.first is None and (shows_audio or response.begin.unseen)):
         return
-    conversation.responses.answers += 1
-    by_turn = response.state is ResponseState.CANCELLED and response.reason == "turn_detected"
-    if by_turn and conversation.has_clock and conversation.now_ms - response.audio.began_ms < _AT_ONCE_MS:
-        conversation.responses.cut_at_once.append(record.evidence())
+    responses.answers += 1
+    began_ms = audio.began_ms if audio.first is not None else response.at_ms
+    by_client = response.reason == "client_cancelled" and turn is not None and turn is not response.turn
+    if response.state is not ResponseState.CANCELLED or not (response.reason == "turn_detected" or by_client):
+        return
+    if len(responses.cut_by_turns) < KEPT:
+        responses.cut_by_turns.append(record.evidence())
+    at_ms = turn.at_ms if by_client and turn is not None else conversation.now_ms
+    if conversation.has_clock and at_ms - began_ms < _AT_ONCE_MS and len(responses.cut_at_once) < KEPT:
+        responses.cut_at_once.append(record.evidence())
 
 
 def _guess_length(conversation: LoggedConversation, response: Response, record: Record) -> None:
@@ -174,7 +202,7 @@ def _guess_length(conversation: LoggedConversation, response: Response, record: 
 
 def _compare(conversation: LoggedConversation, response: Response) -> None:
     """Two responses that say something without anything new between them answer the same."""
-    directed = response.create is not None and response.create.directed
+    directed = response.create is not None and Asks.DIRECTED in response.create.asks
     is_whole = response.state in (ResponseState.COMPLETED, ResponseState.INCOMPLETE) and response.has_words
     if response.is_outside or Content.CALLS in response.content or directed or not is_whole:
         return
@@ -207,17 +235,27 @@ def _parts(item: object) -> list[object]:
     return [mapping(part).get("type") for part in content] if isinstance(content, list | tuple) else []
 
 
+def _cut_again_and_again(conversation: LoggedConversation) -> Iterator[Observation]:
+    """Answers cut right after they began; or nearly all of many, whenever it was."""
+    responses, now_ms = conversation.responses, conversation.now_ms
+    at_once, cut, given = responses.cut_at_once, responses.cut_by_turns, responses.answers
+    if len(at_once) >= _CUTS and len(at_once) > 0.75 * given:
+        yield AnswersCut(at_once[-1], now_ms, tuple(at_once), given, at_once=True)
+    elif len(cut) >= _MANY_CUTS and len(cut) > 0.9 * given:
+        yield AnswersCut(cut[-1], now_ms, tuple(cut), given, at_once=False)
+
+
 def stuck(conversation: LoggedConversation) -> Iterator[Observation]:
     """At the end of a session: what was begun or asked for and never answered."""
     now_ms, active, waiting = conversation.now_ms, conversation.responses.active, conversation.creates.waiting
     yield from burst_over(conversation)
     for response in conversation.responses.by_id.values():
         yield from _settled(conversation, response)
-    if active is not None and active.is_active:
+    shows_ends = "response.done" in conversation.log.kinds or conversation.responses.begun == 1
+    if active is not None and active.is_active and shows_ends:
         yield ResponseStuck(active.evidence, now_ms, active, now_ms - active.at_ms)
-    cut, answers = conversation.responses.cut_at_once, conversation.responses.answers
-    if len(cut) >= _CUTS and len(cut) > 0.75 * answers:
-        yield AnswersCut(cut[-1], now_ms, tuple(cut), answers)
-    for create in waiting if conversation.log.shows_provider else ():
+    yield from _cut_again_and_again(conversation)
+    answers = conversation.log.shows_provider and conversation.log.may_miss("response.created")
+    for create in waiting if answers else ():
         yield CreateUnanswered(create.evidence, now_ms, create, now_ms - create.at_ms)
     waiting.clear()

@@ -1,7 +1,7 @@
 """Tracking of the session: what was asked of it, confirmed, refused; whom an error is about; how it closed.
 
 An error is about what its event id names, else what its code, message or parameter says. What it means to a reader
-stands in fsm.audit.error_codes.
+stands in fsm.audit.realtime_errors.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from fsm.audit.observations import (
     Closed,
     CreateRejected,
     ErrorReported,
+    FormatDiffers,
     Observation,
     RejectionLivedWith,
     UpdateConfirmed,
@@ -26,6 +27,11 @@ from fsm.audit.tracking import requests
 from fsm.machine.wire import at_path
 
 _BYTES_MS = {"audio/pcmu": 8.0, "audio/pcma": 8.0, "g711_ulaw": 8.0, "g711_alaw": 8.0}
+_FORMATS = {
+    "audio/pcm": "audio/pcm", "pcm16": "audio/pcm", "pcm": "audio/pcm", "audio/pcmu": "audio/pcmu",
+    "g711_ulaw": "audio/pcmu", "pcmu": "audio/pcmu", "audio/pcma": "audio/pcma", "g711_alaw": "audio/pcma",
+    "pcma": "audio/pcma",
+}  # fmt: skip  # the names of the GA protocol; one that is not here is compared with none
 _SILENT_EVENTS = 40  # server events after an update of which one should have been its answer
 _IN_FLIGHT_MS = 2000.0
 
@@ -39,6 +45,7 @@ _OPENINGS = (
     ("Audio content of", "conversation.item.truncate"),
     ("Only model output audio messages", "conversation.item.truncate"),
     ("Cannot update a conversation's voice", "session.update"),
+    ("Invalid 'audio'", "input_audio_buffer.append"),
 )
 _CODES = {
     BUSY: "response.create",
@@ -55,7 +62,8 @@ def update_sent(conversation: LoggedConversation, record: Record) -> tuple[()]:
     """session.update. What was rejected before and is asked for again is not lived with."""
     events, ended = conversation.log.server_events, conversation.responses.ended
     early = conversation.session.created is None and events == 0
-    update = Update(record.evidence(), conversation.now_ms, early, record.text("event_id"), events, ended)
+    formats = _formats(mapping(record.event.get("session")))
+    update = Update(record.evidence(), conversation.now_ms, early, record.text("event_id"), events, ended, formats)
     conversation.responses.said_for = (-1, None)  # with something new, the agent may speak again
     conversation.session.updates.append(update)
     return ()
@@ -76,6 +84,11 @@ def updated(conversation: LoggedConversation, record: Record) -> Iterator[Observ
     session.mode.transcription_only = session.mode.transcription_only or record.type.startswith("transcription")
     if session.configured_ms is None:
         session.configured, session.configured_ms = evidence, conversation.now_ms
+    got = _formats(mapping(record.event.get("session")))
+    asked = {side: (update, name) for update in session.updates for side, name in update.formats.items()}
+    for side, (update, name) in asked.items():
+        if side in got and _differ(name, got[side]):
+            yield FormatDiffers(evidence, conversation.now_ms, update, side, name, got[side])
     for update in session.updates:
         yield UpdateConfirmed(update.evidence, conversation.now_ms, update, evidence)
     session.updates.clear()
@@ -102,6 +115,25 @@ def _apply(conversation: LoggedConversation, session: Mapping[str, object]) -> N
     conversation.agent_audio.bytes_ms = _bytes_ms(session, "output", conversation.agent_audio.bytes_ms)
 
 
+def _formats(session: Mapping[str, object]) -> dict[str, str]:
+    """The audio formats an update asks for, or a session has, by the names of the GA protocol."""
+    made: dict[str, str] = {}
+    for side in ("input", "output"):
+        flat, nested = session.get(f"{side}_audio_format"), at_path(session, f"audio.{side}.format")
+        name = flat if isinstance(flat, str) else mapping(nested).get("type") or nested
+        known = _FORMATS.get(name) if isinstance(name, str) else None
+        if known is not None:
+            rate = mapping(nested).get("rate")
+            made[side] = known + (f" at {rate} Hz" if isinstance(rate, int) else "")
+    return made
+
+
+def _differ(asked: str, got: str) -> bool:
+    """A rate that one of them does not say is not another one."""
+    (name, _, rate), (other, _, other_rate) = asked.partition(" at "), got.partition(" at ")
+    return name != other or bool(rate and other_rate and rate != other_rate)
+
+
 def _bytes_ms(session: Mapping[str, object], side: str, default: float) -> float:
     flat = session.get(f"{side}_audio_format")
     name = flat if isinstance(flat, str) else at_path(session, f"audio.{side}.format.type")
@@ -119,6 +151,9 @@ def lost_updates(conversation: LoggedConversation) -> Iterator[Observation]:
         ended = conversation.responses.ended - update.ended_before
         came = conversation.log.server_events - update.events_before
         went_on = came > 0 and (ended > 0 or came >= _SILENT_EVENTS or waited > conversation.options.dead_air_ms)
+        shows_session = session.created is not None or session.configured is not None
+        went_on = went_on and conversation.log.may_miss("session.updated", "transcription_session.updated")
+        went_on = went_on and (shows_session or update.early)
         is_lost = went_on and (waited > _IN_FLIGHT_MS or not conversation.timed)
         yield (UpdateLost if is_lost else UpdateOpen)(update.evidence, now_ms, update)
         session.updates.remove(update)
@@ -193,7 +228,7 @@ def _refused_update(session: LoggedSession, error: ProviderError) -> Update | No
 
 def _rejected(conversation: LoggedConversation, error: ProviderError) -> Create | None:
     """The create an error is about. Without an id the newest, if two crossed before the first had its response."""
-    waiting = [c for c in conversation.creates.waiting if not c.outside]
+    waiting = [c for c in conversation.creates.waiting if not c.is_outside]
     crossing = _crossing(conversation, error, bool(waiting))
     if crossing is not None:
         return crossing

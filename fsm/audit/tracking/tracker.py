@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fsm.audit.conversation import AuditOptions, LoggedConversation
-from fsm.audit.names import direction_of, unknown_fields
 from fsm.audit.observations import NonsenseNumber, Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
-from fsm.audit.record import CLOSED, FLUSHED, Record
-from fsm.audit.tracking import playout, requests, responses, session, turns
+from fsm.audit.realtime_events import direction_of, unknown_fields
+from fsm.audit.record import CLOSED, FLUSHED, STARTED, Record
+from fsm.audit.tracking import patterns, playout, requests, responses, session, turns
 from fsm.language.vocabulary import Vocabulary
 
 Handler = Callable[[LoggedConversation, Record], Iterable[Observation]]
@@ -46,6 +46,9 @@ SERVER: Mapping[str, tuple[Handler, ...]] = {
     "input_audio_buffer.speech_started": (turns.started,),
     "input_audio_buffer.speech_stopped": (turns.stopped,),
     "input_audio_buffer.committed": (turns.committed,),
+    "input_audio_buffer.timeout_triggered": (turns.timed_out,),
+    "conversation.item.input_audio_transcription.completed": (turns.transcribed,),
+    "conversation.item.input_audio_transcription.failed": (turns.transcription_failed,),
     "output_audio_buffer.started": (playout.played,),
     "output_audio_buffer.cleared": (playout.flushed,),
     "conversation.item.truncated": (playout.truncated,),
@@ -54,12 +57,15 @@ LOCAL: Mapping[str, tuple[Handler, ...]] = {
     CLOSED: (session.closed,),
     FLUSHED: (playout.flushed,),
     "playout.started": (playout.heard,),
+    "playout.heard": (playout.sounded,),
+    "playout.silent": (playout.silent,),
     "playout.drained": (playout.unheard,),
     "caller.hung_up": (playout.unheard,),
     "playout.flushed": (playout.unheard,),
 }
 _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  # by clients that log nothing else
 _SOON_AFTER = ("rate_limits", "conversation.item.", "response.")  # comes with the end of a response
+_KINDS = 200
 _STRAYS = 3  # events of a session after the next has begun: more than were on their way
 _HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
 
@@ -108,6 +114,9 @@ class Tracker:
         self.conversation = LoggedConversation(
             self._options, now_ms=before.now_ms, timed=before.timed, agent_audio=before.agent_audio.carried()
         )
+        log = self.conversation.log
+        log.kinds, log.is_journal = before.log.kinds, before.log.is_journal
+        self.conversation.responses.heard = before.responses.heard
         return found
 
     def _look(self, record: Record) -> None:
@@ -122,6 +131,10 @@ class Tracker:
             log.server_events += 1
             log.later_events += not record.type.startswith(_SOON_AFTER)
             log.shows_provider = log.shows_provider or record.type != "error"
+            log.partial += not record.whole and len(record.event) <= 2
+        if len(log.kinds) < _KINDS:
+            log.kinds.add(record.type)
+        log.is_journal = log.is_journal or record.type == STARTED
         log.sees_client = log.sees_client or (record.direction == "client" and record.type not in _LOGGED_ANYWAY)
 
     def _with_turns(self, observations: Iterable[Observation]) -> Iterator[Observation]:
@@ -153,6 +166,6 @@ class Tracker:
     def end(self) -> list[Observation]:
         """The log, or a session in it, is over: what was waited for will not come any more."""
         found: list[Observation] = []
-        for each in (responses.stuck, turns.waits, requests.left, session.lost_updates):
+        for each in (responses.stuck, turns.waits, requests.left, session.lost_updates, patterns.seen):
             found += each(self.conversation)
         return found

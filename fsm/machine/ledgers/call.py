@@ -50,7 +50,11 @@ class CallLedger(Protocol):
     def tools(self) -> Tools: ...
     @property
     def responses(self) -> Responses: ...
+    @property
+    def target(self) -> str:
+        """To whom the caller is to be put through, by its key; "" where to nobody."""
 
+    def with_target(self, target: str) -> Self: ...
     def with_keys(self, keys: Keys) -> Self: ...
     def with_tools(self, tools: Tools) -> Self: ...
 
@@ -146,12 +150,34 @@ def _key_as(tag: str, ledger: L, _fresh: Fresh) -> Data | None:
     return {"digit": talk} if talk else None
 
 
+def _transfer_requested(ledger: L, data: Data) -> tuple[str, L]:
+    key = text(data, "key")
+    if key is None:
+        return "nobody", ledger
+    return "named", ledger.with_target(key)
+
+
+def _transfer_requested_as(tag: str, _ledger: L, _fresh: Fresh) -> Data | None:
+    return {"key": "desk"} if tag == "named" else {}
+
+
 IDENTITIES: Mapping[str, Identity[Any]] = {
     "tool_called": Identity(("new", "seen"), _tool_called, _tool_called_as),
     "tool_returned": Identity(("pending", "late"), _tool_returned, _tool_returned_as),
     "playout_started": Identity(("current", "other"), _playout_started, _playout_started_as),
     "playout_judged": Identity(("current", "other"), _playout_judged, _playout_judged_as),
     "key": Identity(("talk", "other"), _key, _key_as),
+    "transfer_requested": Identity(("named", "nobody"), _transfer_requested, _transfer_requested_as),
+}
+
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "caller.hung_up": ("reason",),
+    "caller.pressed_key": ("digit",),
+    "prompt.finished": ("name",),
+    "tool.returned": ("call_id", "output"),
+    "transfer.completed": ("key",),
+    "transfer.failed": ("key", "reason", "text"),
 }
 
 
@@ -178,9 +204,19 @@ def _forget_tools(_effect: str, ledger: L, _literal: str | None, _data: Data) ->
     return ({"call_ids": list(running)},), ledger.with_tools(Tools(called))
 
 
+def _transfer(_effect: str, ledger: L, _literal: str | None, _data: Data) -> Made[L]:
+    return ({"key": ledger.target},), ledger.with_target("")
+
+
+def _given(_effect: str, ledger: L, _literal: str | None, data: Data) -> Made[L]:
+    return ({"key": text(data, "key") or "", "value": text(data, "value") or ""},), ledger
+
+
 RECIPES: Mapping[str, Recipe[Any]] = {
-    "named": Recipe(("name",), _named),
+    "named": Recipe(("name",), _named, own="prompts"),
     "flush": Recipe(("response_ids",), _flush),
     "run_tool": Recipe(("call_id", "name", "arguments"), _run_tool),
+    "transfer": Recipe(("key",), _transfer),
+    "given": Recipe(("key", "value"), _given),
     "forget_tools": Recipe(("call_ids",), _forget_tools),
 }

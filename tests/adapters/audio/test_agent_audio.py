@@ -59,3 +59,23 @@ def test_a_flush_ends_the_pause(path: Path) -> None:
     path.audio.flush(["r1"], ())
     path.audio.push("r2", "i2", 0, VOICE)
     assert path.pull(1) == [VOICE]
+
+
+def opened(path: Path) -> None:
+    opening = PromptPlayer({"opening": PROMPT * 3}, 320, path.facts)
+    opening.play("opening")
+    path.audio.open_with(opening)
+
+
+def test_an_opening_is_heard_first_and_what_is_said_meanwhile_waits_behind_it(path: Path) -> None:
+    opened(path)
+    path.audio.reassure()
+    path.say(2)
+    assert path.pull(5) == [PROMPT, PROMPT, PROMPT, VOICE, VOICE]
+
+
+def test_whoever_interrupts_an_opening_hears_no_more_of_it(path: Path) -> None:
+    opened(path)
+    path.pull(1)
+    path.audio.flush([], [])
+    assert path.pull(2) == [None, None]

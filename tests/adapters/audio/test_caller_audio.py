@@ -259,6 +259,25 @@ def test_a_held_turn_goes_up_again_when_it_is_asked_for_and_with_what_was_said_w
     assert path.sent_ms == 1000, "until it is answered"
 
 
+def test_a_turn_that_is_held_without_a_session_is_announced_once_it_can_be_committed_and_said_to_the_next() -> None:
+    path = Path(holds_turns=True)
+    path.pass_ms(1000, FRAME)  # nobody holds a turn
+    path.audio.keep_turn()
+    path.pass_ms(80, FRAME)
+    assert ("uplink.kept", {}) not in path.facts
+    path.pass_ms(400, FRAME)
+    path.audio.end_kept_turn()
+    path.pass_ms(1000, FRAME)
+    path.audio.keep_turn()
+    path.pass_ms(300, FRAME)
+    assert path.facts.count(("uplink.kept", {})) == 1 and path.sent == []
+    path.audio.resend_turn()
+    assert path.sent_ms == 480 + 300
+    path.audio.open_uplink()
+    path.pass_ms(100, FRAME)
+    assert path.sent_ms == 480 + 300 + 100, "a turn that is held goes on"
+
+
 def test_a_held_turn_that_was_discarded_or_is_too_short_is_not_announced() -> None:
     path = Path(holds_turns=True)
     path.audio.open_uplink()

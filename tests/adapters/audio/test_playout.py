@@ -48,6 +48,28 @@ def test_nothing_to_say(playout: Playout, facts: Facts) -> None:
     assert facts == []
 
 
+def test_with_an_echo_tail_it_is_drained_when_no_echo_can_begin_any_more(facts: Facts) -> None:
+    playout = Playout(facts, echo_tail_ms=60)
+    for response in ("r1", "r2"):  # the second comes in the tail of the first
+        assert playout.push(response, "i1", 0, pcm(40))
+        playout.mark_response_ended(response)
+        assert pull(playout, 4) == [pcm(20)] * 2 + [None] * 2
+        assert playout.is_playing and "playout.drained" not in facts.names()
+    assert pull(playout, 2) == [None] * 2
+    assert facts.names()[-1] == "playout.drained" and not playout.is_playing
+    assert playout.stats.underruns == 0
+
+
+def test_a_flush_in_the_tail_reports_nothing_unheard(facts: Facts) -> None:
+    playout = Playout(facts, echo_tail_ms=60)
+    assert playout.push("r1", "i1", 0, pcm(40))
+    playout.mark_response_ended("r1")
+    pull(playout, 3)
+    assert playout.flush() == [] and not playout.is_playing
+    assert pull(playout, 10)[1:] == [None] * 9
+    assert "playout.drained" not in facts.names()
+
+
 def test_a_response_from_first_frame_to_drained(playout: Playout, facts: Facts) -> None:
     assert playout.push("r1", "i1", 0, pcm(60))
     assert playout.queued_ms == 60 and not playout.is_playing

@@ -54,11 +54,12 @@ class Line:
     """20 ms of caller and agent after another."""
 
     min_speech_ms: int = 300
+    reports_sounds: bool = False
     facts: Facts = attrs.field(factory=Facts)
 
     def spoke_at_ms(self, caller: Wave, agent: Wave | None = None, frame_ms: int = 20) -> Sequence[int]:
         """When `caller.spoke` came; frames of the caller that are None in `caller` (NaN) are not sent."""
-        ear = VoiceActivityDetector(self.facts, min_speech_ms=self.min_speech_ms)
+        ear = VoiceActivityDetector(self.facts, min_speech_ms=self.min_speech_ms, reports_sounds=self.reports_sounds)
         ticks = -(-caller.size // FRAME)
         caller = np.concatenate((caller, np.zeros(4 * FRAME)))
         played = np.zeros(ticks * FRAME) if agent is None else added(agent, np.zeros(ticks * FRAME))
@@ -264,3 +265,45 @@ def test_a_frame_costs_one_look_at_its_samples(monkeypatch: pytest.MonkeyPatch) 
         ear.tick(None)
         ear.hear(bytes(320), HZ)
     assert looks == [320] * 10
+
+
+# --- sounds, for a guard ----------------------------------------------------------------------------------------------
+
+
+def sounds(caller: Wave, agent: Wave) -> list[tuple[str, int]]:
+    """What is reported over an agent who is heard, and when."""
+    line = Line(reports_sounds=True)
+    at_ms = line.spoke_at_ms(caller, agent)
+    return [(name, at) for (name, _), at in zip(line.facts, at_ms, strict=True)]
+
+
+def test_a_cough_over_the_agent_begins_and_ends() -> None:
+    agent = np.concatenate((silence(1000), spoken("caller_returns")))
+    burst = np.frombuffer(tone(300, HZ, 120, 12_000), np.int16).astype(np.float64)
+    cough = np.concatenate((silence(1500), burst, silence(1500)))
+    (began, began_ms), (ended, ended_ms) = sounds(cough, agent)
+    assert (began, ended) == ("caller.sound_began", "caller.sound_ended")
+    assert 1560 <= began_ms <= 1600 and 2020 <= ended_ms <= 2080
+
+
+def test_an_interruption_is_a_sound_at_once_and_speech_when_it_has_lasted() -> None:
+    agent = np.concatenate((silence(500), spoken("caller_returns"), spoken("caller_returns")))
+    wave = np.concatenate((silence(2000), spoken("caller_weather"), silence(1000)))
+    found = sounds(wave, agent)
+    assert [name for name, _ in found[:2]] == ["caller.sound_began", "caller.spoke"]
+    assert "caller.sound_ended" in dict(found)
+    assert found[0][1] - onset_ms(wave) <= 120 and found[1][1] - onset_ms(wave) <= 500
+
+
+def test_the_agents_echo_is_no_sound() -> None:
+    agent = np.concatenate((silence(500), *[spoken("caller_returns")] * 3))
+    echo = echo_of(agent, -14, 120)[: agent.size]
+    assert sounds(echo, agent) == []
+
+
+def test_a_click_is_no_sound_and_without_an_agent_there_is_none() -> None:
+    agent = np.concatenate((silence(500), spoken("caller_returns")))
+    click = np.frombuffer(tone(300, HZ, 40, 12_000), np.int16).astype(np.float64)
+    assert sounds(np.concatenate((silence(1500), click, silence(800))), agent) == []
+    wave = np.concatenate((silence(1000), spoken("caller_weather"), silence(800)))
+    assert [name for name, _ in sounds(wave, silence(wave.size * 1000 // HZ))] == ["caller.spoke"]

@@ -111,9 +111,9 @@ def test_the_first_line_of_a_log_may_be_the_rest_of_one(runner: Auditor, tmp_pat
 def test_an_object_that_holds_more_than_memory_should_is_read_in_parts(
     runner: Auditor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from adapters.audit import readers
+    from adapters.audit import documents
 
-    monkeypatch.setattr(readers, "_LARGE", 30_000)
+    monkeypatch.setattr(documents, "_LARGE", 30_000)
     rows = FAILURES["storm"][0]()
     for form in ("one_object", "har"):
         report = report_of(runner, tmp_path / "log", FORMS[form](rows))

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 import structlog
+from click.testing import CliRunner
 
 from adapters.audit import readers
 from adapters.audit.events import RecordMaker
 from adapters.audit.readers import records
 from adapters.audit.run import Auditor, auditor
 from adapters.audit.stream import open_stream
+from adapters.cli import main
 from fsm.audit.conversation import AuditOptions
 from fsm.audit.report.report import Bar
 from fsm.audit.shadow import Shadow, ShadowStep
 from fsm.audit.tracking.tracker import Tracker
-from fsm.journal.journal import StepLine, read
+from fsm.journal.journal import EndLine, Header, Line, StepLine, WireLine, encode, read
 from tests.adapters.demo.played_demo import play
 from tests.fsm.audit.bench import machine, named
 from tests.fsm.audit.crossing import crossed
@@ -170,3 +172,51 @@ def _later(line: str, ms: int) -> str:
     head, _, rest = line.partition('"t_ms":')
     number = rest[: rest.index(",")]
     return f'{head}"t_ms":{int(number) + ms}{rest[len(number) :]}'
+
+
+# --- calls in which nobody heard anything -----------------------------------------------------------------------------
+
+
+def journal(*lines: Line) -> str:
+    return "".join(encode(line) + "\n" for line in (Header("server_vad", "specs/server_vad.yaml", "x"), *lines))
+
+
+def step(serial: int, t_ms: int, event: str, **data: object) -> StepLine:
+    return StepLine(serial, t_ms, event, "", "stayed", "configured", "configured", data)
+
+
+def test_a_call_whose_provider_never_came_is_a_finding(runner: Auditor, tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text(journal(step(0, 0, "call.started"), step(1, 9000, "caller.hung_up"), EndLine(9100)))
+    (group,) = runner.audit(str(path)).findings
+    assert group.rule.id == "answer-silent"
+    assert group.first.text == "the caller heard nothing in 9.1 s of call"
+    result = CliRunner().invoke(main, ["audit", str(path)])
+    assert result.exit_code == 1 and "heard nothing" in result.output
+
+
+def test_an_answer_without_a_sound_is_a_finding_unless_another_came(runner: Auditor, tmp_path: Path) -> None:
+    def response(name: str, kind: str, t_ms: int, **more: object) -> WireLine:
+        event = {"type": f"response.{kind}", "event_id": f"{kind}{t_ms}", "response": {"id": name, **more}}
+        return WireLine(t_ms, "in", event)
+
+    first: list[Line] = [
+        step(0, 0, "call.started"),
+        WireLine(10, "in", {"type": "session.created", "event_id": "e", "session": {"id": "s"}}),
+        response("r1", "created", 500),
+        response("r1", "done", 900, status="completed", output=[]),
+        step(1, 1000, "playout.silent", response_id="r1"),
+    ]
+    again: list[Line] = [
+        response("r2", "created", 1700),
+        step(2, 2000, "playout.started", response_id="r2"),
+        step(3, 2300, "playout.heard", response_id="r2"),
+        response("r2", "done", 2400, status="completed", output=[]),
+    ]
+    path = tmp_path / "journal.jsonl"
+    path.write_text(journal(*first, EndLine(3000)))
+    assert named(runner.audit(str(path)).findings) == ["answer-silent"]
+    path.write_text(journal(*first, *again, EndLine(3000)))
+    report = runner.audit(str(path))
+    assert named(report.findings) == []
+    assert "answer-silent" in named(report.notes)

@@ -80,7 +80,7 @@ def test_what_a_log_says_is_not_markup() -> None:
 
 def test_no_template_turns_the_escaping_off() -> None:
     templates = list((Path(package.__file__).parent / "templates").iterdir())
-    assert len(templates) == 4
+    assert len(templates) == 6
     for template in templates:
         text = template.read_text(encoding="utf-8")
         assert "safe" not in text and "autoescape" not in text, template.name

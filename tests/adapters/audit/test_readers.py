@@ -79,7 +79,7 @@ def journal(rows: list[Row]) -> str:
     for row in rows:
         direction = "out" if row["dir"] == "client" else "in"
         lines.append(encode(WireLine(int(row["at"] * 1000), direction, row["event"])))  # type: ignore[arg-type]
-    lines.append(encode(EndLine(99_000)))
+    lines.append(encode(EndLine(round(ROWS[-1]["at"] * 1000))))
     return "\n".join(lines) + "\n"
 
 

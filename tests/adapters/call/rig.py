@@ -16,6 +16,7 @@ from adapters.call.call import Call, CallServices
 from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
+from adapters.call.transfers import PutThrough
 from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
@@ -83,6 +84,7 @@ class Played:
     caller: CallerReport
     watcher: Watcher
     sessions: list[SessionStats]
+    call: Call
 
 
 async def play(
@@ -95,6 +97,7 @@ async def play(
     caller: CallerSettings | None = None,
     provider: ProviderSettings | None = None,
     limits: ConnectionLimits | None = None,
+    put_through: PutThrough | None = None,
 ) -> Played:
     """One call from the first packet to the last."""
     watcher = Watcher()
@@ -105,13 +108,15 @@ async def play(
             endpoint = openai_endpoint(
                 "gpt-realtime", "sk-test", base_url=realtime.url, dialect=server_settings.dialect
             )
-            chosen = SessionSettings(model="gpt-realtime", **(session or {}))
+            offered = [tool.definition for tool in (settings or {}).get("tools", {}).values()] or None
+            chosen = SessionSettings(**{"model": "gpt-realtime", "tools": offered, **(session or {})})
             realtime_provider = RealtimeProvider(endpoint=endpoint, session=chosen, limits=limits or ConnectionLimits())
             call_settings = CallSettings(**{"greeting": "Greet.", **(settings or {})})
             recordings = FileWriterThread()
             shared = CallServices(
-                machine(spec), realtime_provider, call_settings, load_prompts(8000), threads, recordings
-            )
+                machine(spec), realtime_provider, call_settings, load_prompts(8000), threads, recordings,
+                put_through=put_through,
+            )  # fmt: skip
             ticker = Ticker()
             summaries: list[Summary] = []
 
@@ -120,7 +125,7 @@ async def play(
                 calls.append(call)
                 summaries.append(await call.run())
 
-            server = AudioSocketServer(AudioSocketSettings(port=0), ticker, on_call)
+            server = AudioSocketServer(AudioSocketSettings(port=0, rates_hz=(8_000,)), ticker, on_call)
             await server.start()
             try:
                 report = await run_caller(
@@ -130,4 +135,4 @@ async def play(
                 await server.close()
                 ticker.close()
                 recordings.close()
-        return Played(summaries[0], report, watcher, list(realtime.stats))
+        return Played(summaries[0], report, watcher, list(realtime.stats), calls[0])

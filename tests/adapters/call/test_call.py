@@ -18,7 +18,7 @@ from adapters.call.observers import Observer
 from adapters.call.settings import CallLimits, CallSettings
 from adapters.call.summary import Summary
 from adapters.files import FileWriterThread
-from adapters.lines.line import FrameSource, LegListener
+from adapters.lines.line import AudioSource, CallData, LegListener
 from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import openai_endpoint
@@ -36,20 +36,28 @@ NOBODY = "ws://127.0.0.1:1/"
 class Phone:
     """A line that plays at 50 frames a second, and is gone when it is hung up."""
 
+    call_id = "c1"
+    data = CallData()
     rate_hz = 8000
+    keeps_lead = False
+    lead_ms = 0
     frames_unsent = 0
 
     def __init__(self) -> None:
-        self.source: FrameSource | None = None
+        self.source: AudioSource | None = None
         self.listener: LegListener | None = None
         self.hang_ups = 0
         self.frames: list[bytes | None] = []
 
-    def play_from(self, source: FrameSource | None) -> None:
+    def play_from(self, source: AudioSource | None) -> None:
         self.source = source
 
     def listen(self, listener: LegListener) -> None:
         self.listener = listener
+
+    def flush(self) -> None: ...
+
+    def refuse(self, reason: str) -> None: ...
 
     async def hang_up(self) -> None:
         self.hang_ups += 1
@@ -63,7 +71,8 @@ class Phone:
     async def ticks(self) -> None:
         while True:
             if self.source is not None:
-                self.frames.append(self.source())
+                self.source.tick()
+                self.frames.append(self.source.pull())
             await asyncio.sleep(0.02)
 
 

@@ -74,9 +74,10 @@ async def test_the_local_ear_listens_only_where_the_vocabulary_has_a_word_for_it
     settings = CallSettings(limits=CallLimits(min_speech_ms=400))
     with ThreadPoolExecutor(1) as threads:
         services = CallServices(with_words(*words), provider, settings, {}, threads, FileWriterThread())
-        call = Call("c1", MagicMock(rate_hz=8000), services)
+        call = Call("c1", MagicMock(rate_hz=8000, keeps_lead=False), services)
         speech = read_samples(wav_path("caller_order_status"), 8000).tobytes()
         for at in range(0, len(speech), 320):
             call.on_audio(speech[at : at + 320], 8000)
-            call._next_frame()
+            call.tick()
+            call.pull()
         assert len(call._mailbox.waiting("caller.spoke")) == found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import AsyncMock, MagicMock
 
 import attrs
 import pytest
@@ -64,6 +64,8 @@ def executor_of(connection: Connection | None = None, **components: Any) -> tupl
     made: dict[str, Any] = {field.name: MagicMock() for field in attrs.fields(CallComponents)}
     made["provider"] = provider_of(connection or Connection())
     made["tools"] = MagicMock(spec=ToolRunner)
+    made["transfers"] = MagicMock(tell=AsyncMock())
+    made["application"] = MagicMock(takes=lambda _effect: False, close=AsyncMock())
     made |= components
     settings = CallSettings(greeting="Greet.", limits=CallLimits(hang_up_s=2.0))
     together = CallComponents(**made)
@@ -86,7 +88,9 @@ def events(logs: Logs) -> list[str]:
 async def test_a_flush_spares_what_nobody_has_heard_of() -> None:
     executor, components = executor_of(unseen_response_ids=lambda: frozenset({"r1", "r2"}))
     executor.submit(Effect("flush_playout", {"response_ids": ["r1", 5]}))
-    components.agent_audio.flush.assert_called_once_with(["r1"], frozenset({"r2"}))  # type: ignore[attr-defined]
+    leg = components.leg
+    components.agent_audio.flush.assert_called_once_with(["r1"], frozenset({"r2"}), leg.lead_ms)  # type: ignore[attr-defined]
+    leg.flush.assert_called_once_with()  # type: ignore[attr-defined]
 
 
 async def test_an_effect_that_nobody_knows_is_an_error_in_the_log_and_not_in_the_call(logs: Logs) -> None:

@@ -19,10 +19,11 @@ from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.files import FileWriterThread
+from adapters.lines.line import CallData
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
-from fsm.journal.journal import EndLine, Journal, LostLine, StepLine, WireLine, read
+from fsm.journal.journal import EndLine, Header, Journal, LostLine, StepLine, WireLine, read
 from fsm.journal.scrub import KnownSecrets
 from fsm.machine.machine import Event
 from tests.adapters.call.rig import machine
@@ -37,9 +38,13 @@ def settings(**more: object) -> CallSettings:
     return CallSettings(**more)  # type: ignore[arg-type]
 
 
-def writer(folder: Path, max_waiting_bytes: int = 8_000_000) -> JournalWriter:
+def header() -> Header:
     now = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
-    return JournalWriter(folder, machine().spec, "d1", settings(), max_waiting_bytes=max_waiting_bytes, now=lambda: now)
+    return header_of(machine().spec, "d1", settings(), ID, now, "night", CallData("+4930", "100", {"lang": "de"}))
+
+
+def writer(folder: Path, max_waiting_bytes: int = 8_000_000) -> JournalWriter:
+    return JournalWriter(folder, max_waiting_bytes=max_waiting_bytes)
 
 
 def journal_of(path: Path) -> Journal:
@@ -63,7 +68,7 @@ def walk(journal: CallJournal, steps: int = 3) -> None:
 
 async def test_header_first_end_last_and_the_file_closed(tmp_path: Path) -> None:
     journals = writer(tmp_path / "new" / "folder")
-    journal = journals.open(ID)
+    journal = journals.open(header())
     walk(journal)
     journal.wire("in", {"type": "response.output_audio.delta", "delta": "AAAA", "x": KEY}, 50)
     journal.wire("out", {"type": "session.update", "session": {"n": 10**30, "s": "\ud800"}}, 60)
@@ -75,9 +80,11 @@ async def test_header_first_end_last_and_the_file_closed(tmp_path: Path) -> None
     path = tmp_path / "new" / "folder" / f"{ID}.jsonl"
     found = journal_of(path)
     assert found.warnings == ()
-    header = found.header
-    assert (header.spec, header.digest, header.call_id, header.talk_key) == ("server_vad", "d1", ID, "")
-    assert header.context == {"owed": "none"} and header.started_at == "2026-01-02T03:04:05.678+00:00"
+    first = found.header
+    assert (first.spec, first.digest, first.call_id, first.talk_key) == ("server_vad", "d1", ID, "")
+    assert first.context == {"owed": "none"} and first.started_at == "2026-01-02T03:04:05.678+00:00"
+    said = (first.agent, first.caller_id, first.dialled, first.variables)
+    assert said == ("night", "+4930", "100", {"lang": "de"})
     kinds = [type(line) for line in found.lines]
     assert kinds == [StepLine, StepLine, StepLine, WireLine, WireLine, EndLine]
     assert [step.serial for step in found.steps] == [0, 1, 2]
@@ -88,7 +95,7 @@ async def test_header_first_end_last_and_the_file_closed(tmp_path: Path) -> None
 
 async def test_lines_reach_the_disk_while_the_call_lasts(tmp_path: Path) -> None:
     journals = writer(tmp_path)
-    journal = journals.open(ID)
+    journal = journals.open(header())
     walk(journal)
     await asyncio.sleep(HAND_OVER_S * 1.5)
     journals.close()  # waits for the thread
@@ -103,11 +110,11 @@ def test_a_process_that_dies_leaves_whole_lines(tmp_path: Path) -> None:
     program = f"""
 import asyncio, os, threading
 from pathlib import Path
-from tests.adapters.call.test_journal_writer import ID, walk, writer
+from tests.adapters.call.test_journal_writer import ID, header, walk, writer
 
 async def main():
     journals, written = writer(Path({str(tmp_path)!r})), threading.Event()
-    journal = journals.open(ID)
+    journal = journals.open(header())
     walk(journal, 2000)
     journal._hand_over()
     journals._thread.submit(written.set)
@@ -132,7 +139,7 @@ async def test_a_disk_that_cannot_keep_up_costs_lines_and_the_journal_says_so(tm
         held.wait(10)
 
     journals._thread.submit(hold)
-    journal = journals.open(ID)
+    journal = journals.open(header())
     walk(journal, 50)  # fits
     await asyncio.sleep(1)
     walk(journal, 500)  # does not
@@ -153,7 +160,7 @@ async def test_a_disk_that_cannot_keep_up_costs_lines_and_the_journal_says_so(tm
 
 async def test_the_end_is_told_even_where_nothing_else_fits(tmp_path: Path) -> None:
     journals = writer(tmp_path, max_waiting_bytes=0)
-    journal = journals.open(ID)
+    journal = journals.open(header())
     walk(journal, 5)
     journal.ended(Summary(machine().spec))
     journals.close()
@@ -164,7 +171,7 @@ async def test_the_end_is_told_even_where_nothing_else_fits(tmp_path: Path) -> N
 async def test_an_id_that_comes_again_gets_a_file_of_its_own(tmp_path: Path) -> None:
     journals = writer(tmp_path)
     for _ in range(3):
-        journal = journals.open(ID)
+        journal = journals.open(header())
         walk(journal)
         journal.ended(Summary(machine().spec))
     journals.close()
@@ -175,8 +182,8 @@ async def test_an_id_that_comes_again_gets_a_file_of_its_own(tmp_path: Path) -> 
 async def test_a_folder_that_is_gone_or_a_disk_that_is_full_ends_no_call(tmp_path: Path) -> None:
     journals = writer(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    journal = journals.open(ID)
-    full = JournalWriter(Path("/dev"), machine().spec, "", settings())
+    journal = journals.open(header())
+    full = JournalWriter(Path("/dev"))
     on_full = CallJournal(
         full._thread,
         tmp_path / "x.jsonl",
@@ -194,8 +201,16 @@ async def test_a_folder_that_is_gone_or_a_disk_that_is_full_ends_no_call(tmp_pat
 
 async def test_a_call_that_is_cancelled_has_its_end_line(tmp_path: Path) -> None:
     class Leg:
+        call_id = ID
+        data = CallData()
         rate_hz = 8000
+        keeps_lead = False
+        lead_ms = 0
         frames_unsent = 0
+
+        def flush(self) -> None: ...
+
+        def refuse(self, reason: str) -> None: ...
 
         def play_from(self, source: object) -> None: ...
 
@@ -204,7 +219,7 @@ async def test_a_call_that_is_cancelled_has_its_end_line(tmp_path: Path) -> None
         async def hang_up(self) -> None: ...
 
     journals = writer(tmp_path)
-    journal = journals.open(ID)
+    journal = journals.open(header())
     endpoint = openai_endpoint("m", KEY, base_url="ws://127.0.0.1:1/")
     provider = RealtimeProvider(endpoint=endpoint, session=SessionSettings(model="m"))
     with ThreadPoolExecutor(1) as threads:
@@ -217,3 +232,11 @@ async def test_a_call_that_is_cancelled_has_its_end_line(tmp_path: Path) -> None
     journals.close()
     found = journal_of(tmp_path / f"{ID}.jsonl")
     assert found.end is not None and found.warnings == () and len(found.steps) >= 2
+
+
+async def test_nobody_else_reads_a_journal(tmp_path: Path) -> None:
+    made = writer(tmp_path / "journals")
+    made.open(header()).close()
+    assert made.close()
+    assert (tmp_path / "journals").stat().st_mode & 0o777 == 0o700
+    assert [each.stat().st_mode & 0o777 for each in files(tmp_path / "journals")] == [0o600]

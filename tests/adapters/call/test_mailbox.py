@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.call.mailbox import OVERFLOW, Envelope, Mailbox
+from adapters.call.mailbox import IN_A_ROW, OVERFLOW, Envelope, Mailbox
 from adapters.call.timers import Timers
 from fsm.machine.machine import Event, Timer
 
@@ -75,3 +75,21 @@ async def test_a_timer_started_again_fires_once_with_the_new_epoch() -> None:
     timers.close()
     await asyncio.sleep(1)
     assert len(mailbox) == 0
+
+
+async def test_a_mailbox_that_never_empties_leaves_the_others_their_turn() -> None:
+    mailbox, turns = Mailbox(), 0
+    for number in range(4 * IN_A_ROW):
+        mailbox.put(Event(f"e{number}"))
+
+    async def neighbour() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(neighbour())
+    names = [(await mailbox.next()).event.name for _ in range(4 * IN_A_ROW)]
+    assert names == [f"e{number}" for number in range(4 * IN_A_ROW)]
+    assert turns >= 3
+    task.cancel()

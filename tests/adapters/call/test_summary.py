@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.audio.playout import PlayoutStats
+from adapters.audio.playout_counts import PlayoutStats
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from fsm.machine.machine import Effect, Step
@@ -156,3 +156,35 @@ def test_why_it_ended_is_what_began_the_end(table: str, reason: str) -> None:
     assert isinstance(story, Counted)
     story.tell(table)
     assert story.snapshot.is_final and story.number("end_reason") == reason
+
+
+def test_a_wait_is_silence_in_which_something_is_owed_and_a_word_to_the_caller_ends_it() -> None:
+    story = Counted(owed="none").ready()
+    assert isinstance(story, Counted)
+    story.tell("wait 9000").tell("speech_started u1").tell("flushed")
+    assert (story.number("longest_silence_ms"), story.number("longest_wait_ms")) == (9000, 0), "nothing is owed"
+    story.tell("speech_stopped u1").tell("committed u1").tell("created r1")
+    story.tell("wait 8000").tell("heard r1 i1").tell("wait 1000")
+    assert story.number("longest_wait_ms") == 6000, "the caller was asked for a moment"
+
+
+def test_with_a_guard_an_echo_is_no_turn_and_a_late_word_is_one() -> None:
+    """One turn is the caller's from its first moment, one comes to nothing, one is known from its transcript."""
+    story = (
+        Counted("guarded_turns", owed="none")
+        .ready()
+        .tell("""
+        speech_started u0 | user_speaking    | flush_playout() watch_silence
+        flushed           | user_speaking    |
+        speech_stopped u0 | response_pending | unwatch_silence
+        committed u0      | response_pending | create_response(turn)
+        created r1 ours   | responding       |
+        heard r1 i1       | responding       |
+    """)
+    )
+    assert isinstance(story, Counted) and story.number("turns") == 1
+    for name in ("u1", "u2"):
+        story.tell(f"speech_started {name}").tell(f"speech_stopped {name}").tell(f"committed {name}")
+        assert story.number("turns") == 1
+    story.tell("transcript u2 Stop. | response_pending | cancel_response(r1) flush_playout(r1)")
+    assert story.number("turns") == 2

@@ -169,5 +169,5 @@ def test_the_command_by_itself_lists_what_there_is_and_an_unknown_one_is_wrong_u
     assert set(COMMANDS) == {name for name in modules if hasattr(import_module(f"adapters.cli.{name}"), "command")}
     unknown = turnspec("chekc")
     assert unknown.exit_code == 2 and "there is no command 'chekc'; did you mean 'check'?" in unknown.stderr
-    assert "there are: demo, serve, check" in turnspec("xyz").stderr
+    assert "there are: demo, serve, doctor" in turnspec("xyz").stderr
     assert ", version " in turnspec("--version").output

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
-from adapters.cli.demo import _program
+from adapters.cli.demo import LINES, _program
+from adapters.demo import lines
 from adapters.demo.plan import read_spec
 from adapters.virtual_time import VirtualTimeLoop
 from tests.fsm.language import mini
@@ -79,6 +80,36 @@ def test_a_call_that_is_not_healthy_exits_with_1_and_says_why(here: Path) -> Non
     assert "NOT HEALTHY: rejected by the provider: 1 create_rejected" in result.output
 
 
+SCRIPT = """
+steps:
+  - wait_agent_speaking
+  - wait_agent_silent
+  - say: caller_returns
+  - {interrupt: {file: caller_interrupt, after_ms: 700}}
+  - hang_up
+"""
+
+
+def test_a_caller_and_a_provider_of_ones_own_are_heard(here: Path) -> None:
+    """Who hangs up on an answer is a caller, and the call is healthy."""
+    (here / "caller.yaml").write_text(SCRIPT, encoding="utf-8")
+    said = "responses: [{when: {heard: return}, output: [{say: Thirty days.}]}]\nuser_turns: [How to return it]\n"
+    (here / "model.yaml").write_text(said, encoding="utf-8")
+    result = run("--caller", "caller.yaml", "--out", "there")
+    assert result.exit_code == 0, result.output
+    assert "as long as its caller stays" in result.output and "How do I return my order?" in result.output
+    assert "Let me explain how" in result.output and "Healthy" in result.output
+    result = run("--caller", "caller.yaml", "--provider-scenario", "model.yaml", "--out", "there")
+    assert "How to return it" in result.output and "Thirty days." in result.output
+
+
+def test_who_waits_in_vain_is_reported(here: Path) -> None:
+    (here / "caller.yaml").write_text("steps: [wait_agent_speaking, {until_hung_up: 9000}]\n", encoding="utf-8")
+    result = run("--caller", "caller.yaml")
+    assert result.exit_code == 1
+    assert "NOT HEALTHY: the caller waited in vain: step 2, UntilHungUp: not within 9000 ms" in result.output
+
+
 def test_the_talk_key_is_shown() -> None:
     result = run("--spec", "push_to_talk")
     assert result.exit_code == 0, result.output
@@ -104,12 +135,20 @@ def test_a_spec_with_problems_is_told_as_check_tells_it(here: Path) -> None:
         (["--format", "opus"], "opus"),
         (["--provider", "azure"], "azure"),
         (["--sed", "3"], "--seed"),
+        (["--line", "isdn"], "isdn"),
+        (["--caller", "nobody.yaml"], "nobody.yaml"),
+        (["--caller", "/dev/null"], "/dev/null"),
+        (["--line", "twilio", "--naive"], "--naive takes its call over AudioSocket"),
     ],
 )
 def test_wrong_use_exits_with_2_and_says_what(args: list[str], words: str, here: Path) -> None:
     result = run(*args)
     assert result.exit_code == 2 and words in result.output
     assert not list(here.iterdir())
+
+
+def test_the_lines_of_the_command_are_those_that_there_are() -> None:
+    assert set(LINES) == set(lines.LINES)
 
 
 def test_a_spec_that_is_not_there(here: Path) -> None:

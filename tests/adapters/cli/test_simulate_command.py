@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import wave
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,10 +20,21 @@ from websockets.asyncio.client import connect
 
 from adapters.audio.tick import Ticker
 from adapters.cli import main
+from adapters.demo.plan import fault_names
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.lines.chan_websocket.connection import ChannelLeg
+from adapters.lines.chan_websocket.server import ChanWebSocketServer
+from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
+from adapters.lines.twilio.connection import TwilioConnection as StreamConnection
+from adapters.lines.twilio.gate import Gate
+from adapters.lines.twilio.server import TwilioServer
+from adapters.lines.twilio.settings import TwilioSettings
+from adapters.lines.twilio.webhook import HttpRequest, Webhook, form_of
+from tests.adapters.lines.sources import Frames
 
+TWILIO = {"TWILIO_AUTH_TOKEN": "0123456789abcdef", "TWILIO_ACCOUNT_SID": "AC1"}
 ROOT = Path(__file__).parents[3]
 
 
@@ -82,15 +95,29 @@ async def test_the_provider_shows_events_and_ends_politely_at_ctrl_c() -> None:
     assert process.returncode == 0 and error == b""
 
 
-def test_the_provider_stops_after_a_time_and_says_that_nobody_came() -> None:
+def test_the_provider_stops_after_a_time_and_nobody_who_came_is_a_fault() -> None:
     result = run("provider", "--port", "0", "--for", "0.05")
-    assert result.exit_code == 0 and "nobody connected" in result.output
+    assert result.exit_code == 1 and "fault: nobody-came: no client connected" in result.output
+    allowed = run("provider", "--port", "0", "--for", "0.05", "--fail-on", "rejected,create-while-active")
+    assert allowed.exit_code == 0 and "note: nobody-came" in allowed.output
 
 
 def test_a_scenario_that_is_wrong_is_wrong_use(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("faults: [{fault: lose, typ: x}]")
     result = run("provider", "--scenario", str(tmp_path / "bad.yaml"))
     assert result.exit_code == 2 and "faults[0]" in result.output
+
+
+@pytest.mark.parametrize("name", fault_names())
+def test_a_scenario_that_the_demo_knows_is_known_by_its_name(name: str) -> None:
+    result = run("provider", "--port", "0", "--for", "0.1", "--scenario", name, "--fail-on", "none")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_name_that_is_none_is_wrong_use_and_the_bundled_ones_are_named() -> None:
+    result = run("provider", "--scenario", "crossin")
+    assert result.exit_code == 2
+    assert "no scenario and no file is called 'crossin'; bundled: closed_in_mid_call, crossing" in result.output
 
 
 async def test_a_port_that_is_taken_is_said() -> None:
@@ -109,7 +136,7 @@ class Tone:
 
     def __call__(self, connection: Connection) -> None:
         connection.listen(self)
-        connection.play_from(lambda: b"\x00\x40\x00\xc0" * 80)
+        connection.play_from(Frames(lambda: b"\x00\x40\x00\xc0" * 80))
 
     def on_audio(self, pcm: bytes, rate_hz: int) -> None: ...
 
@@ -152,6 +179,91 @@ async def test_the_callers_report_as_json_and_a_wait_in_vain_is_1(tmp_path: Path
     assert report["agent_speech"] and "heard" not in report
 
 
+async def test_a_call_that_dies_in_mid_script_is_1_and_says_how_far_it_came(tmp_path: Path) -> None:
+    def hangs_up(connection: Connection) -> None:
+        Tone()(connection)
+        asyncio.get_running_loop().call_later(0.6, lambda: asyncio.ensure_future(connection.hang_up()))
+
+    (tmp_path / "script.yaml").write_text("steps: [wait_agent_speaking, {wait_ms: 9000}, {press: '5'}, hang_up]")
+    ticker = Ticker()
+    server = AudioSocketServer(AudioSocketSettings(port=0), ticker, hangs_up)
+    await server.start()
+    args = (f"127.0.0.1:{server.port}", "--script", str(tmp_path / "script.yaml"), "--junit", str(tmp_path / "x.xml"))
+    try:
+        result = await asyncio.to_thread(run, "caller", *args)
+    finally:
+        await server.close()
+        ticker.close()
+    assert result.exit_code == 1, result.output
+    assert "fault: call-died: " in result.output and "hung up after 1 of 4 steps, in WaitMs" in result.output
+    [suite] = ElementTree.parse(tmp_path / "x.xml").getroot()
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == ["call-died"]
+
+
+async def test_what_the_callers_script_expects_is_checked(tmp_path: Path) -> None:
+    script = (
+        "steps: [{wait_agent_speaking: 3000}, {wait_ms: 100}, hang_up]\n"
+        "expect: {summary: {answers: 1, steps_done: 3, greeting_ms: '< 3000'}}"
+    )
+    result, _ = await call(tmp_path, script, "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [(each["kind"], each["text"], each["fails"]) for each in report["faults"]] == [
+        ("not-as-expected", "answers: expected 1, actual 0", True)
+    ]
+    assert (report["steps"], report["summary"]["steps_done"]) == (3, 3)
+    allowed, _ = await call(tmp_path, script, "--fail-on", "call-died, agent-silent")
+    assert allowed.exit_code == 0 and "note: not-as-expected" in allowed.output
+
+
+async def test_the_wire_is_logged_for_the_audit_and_judged(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("expect: {summary: {creates: 1}}")
+    process, line = await started(
+        "--sessions", "1", "--scenario", str(tmp_path / "s.yaml"), "--wire-log", str(tmp_path / "wire.jsonl"),
+        "--fail-on", "all", "--junit", str(tmp_path / "x.xml"),
+    )  # fmt: skip
+    create = {"type": "response.create"}
+    await talk(url_of(line), {"type": "session.update", "session": {"type": "realtime"}}, create, create)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    text = out.decode()
+    assert process.returncode == 1
+    assert "fault: not-as-expected: creates: expected 1, actual 2" in text and "fault: create-twice: " in text
+    audit = CliRunner().invoke(main, ["audit", str(tmp_path / "wire.jsonl"), "--json"])
+    assert audit.exit_code == 1 and "create-twice" in audit.output
+    [suite] = ElementTree.parse(tmp_path / "x.xml").getroot()
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert {"rejected", "not-as-expected", "create-twice"} <= failed
+
+
+async def test_the_provider_serves_over_tls(tmp_path: Path) -> None:
+    process, trusted = await started("--sessions", "1", "--tls", "--tls-ca", str(tmp_path / "ca.pem"), "--quiet")
+    assert trusted.startswith(f"clients must trust {tmp_path / 'ca.pem'}")
+    assert process.stdout is not None
+    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    headers = {"Authorization": "Bearer sk-x"}
+    async with connect(url_of(line), additional_headers=headers, ssl=context) as ws:
+        assert json.loads(await ws.recv())["type"] == "session.created"
+    await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--fail-on", "rejectd"], "--fail-on: there is no fault 'rejectd'; did you mean 'rejected'?"),
+        (["--tls-cert", "x.pem"], "--tls-cert and --tls-key go together"),
+        (["--tls-cert", "x.pem", "--tls-key", "y.pem"], "x.pem, y.pem: No such file"),
+        (["--tls-ca", "x.pem"], "--tls-ca goes with --tls"),
+        (["--wire-log", "/nowhere/wire.jsonl"], "--wire-log: /nowhere: there is no such folder"),
+        (["--junit", "/nowhere/x.xml"], "--junit: /nowhere: there is no such folder"),
+    ],
+)
+def test_wrong_use_of_the_provider_is_2(args: list[str], words: str) -> None:
+    result = run("provider", "--port", "0", "--for", "0.05", *args)
+    assert result.exit_code == 2 and words in result.output, result.output
+
+
 def test_nobody_there_is_1() -> None:
     result = run("caller", "127.0.0.1:1")
     assert result.exit_code == 1 and "cannot connect" in result.output
@@ -171,6 +283,8 @@ def test_nobody_there_is_1() -> None:
         (["127.0.0.1:9", "--save", "/proc/self/heard.wav"], "--save: /proc/self: nothing can be written"),
         (["127.0.0.1:9", "--save", "/nowhere/heard.wav"], "--save: /nowhere: there is no such folder"),
         (["127.0.0.1:9", "--script", "nowhere.yaml"], "nowhere.yaml"),
+        (["127.0.0.1:9", "--fail-on", "x"], "--fail-on: there is no fault 'x'"),
+        (["127.0.0.1:9", "--junit", "/nowhere/x.xml"], "--junit: /nowhere: there is no such folder"),
     ],
 )
 def test_wrong_use_of_the_caller_is_2(args: list[str], words: str) -> None:
@@ -193,3 +307,102 @@ def test_help_teaches() -> None:
     text = run("--help").output + run("provider", "--help").output + run("caller", "--help").output
     assert "point the bridge at ws://" in text and "faults:" in text and "interrupt:" in text
     assert os.environ.get("HOME", "/nowhere") not in text or os.environ["HOME"] == "/"
+
+
+@pytest.mark.parametrize("more", [(), ("--codec", "ulaw", "--control", "plain"), ("--rate", "24000")])
+async def test_a_channel_of_asterisks_is_called_by_its_address(tmp_path: Path, more: tuple[str, ...]) -> None:
+    legs: list[ChannelLeg] = []
+
+    def on_call(leg: ChannelLeg) -> None:
+        legs.append(leg)
+        leg.play_from(Frames(lambda: b"\x00\x40\x00\xc0" * (leg.rate_hz // 100)))
+
+    ticker = Ticker()
+    server = ChanWebSocketServer(ChanWebSocketSettings(port=0, token="0123456789"), ticker, on_call)
+    await server.start()
+    script = tmp_path / "script.yaml"
+    script.write_text("steps: [wait_agent_speaking, {wait_ms: 300}]")
+    arguments = ("caller", f"ws://127.0.0.1:{server.port}/media", "--script", str(script), "--json", *more)
+    result = await asyncio.to_thread(run, *arguments, "--var", "token=0123456789", "--var", "caller_id=+49 30")
+    turned_away = await asyncio.to_thread(run, *arguments)
+    await server.close()
+    ticker.close()
+    assert result.exit_code == 0, result.output
+    assert [leg.data.caller_id for leg in legs] == ["+49 30"]
+    assert turned_away.exit_code == 1 and "401" in turned_away.output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("ws://127.0.0.1:9/media", "--rate", "48000"), "--rate 48000: chan_websocket's slin has 8000"),
+        (("ws://127.0.0.1:9/media", "--codec", "slin16"), "--rate 8000: chan_websocket's slin16 has 16000"),
+        (("ws://127.0.0.1:9/media", "--var", "token"), "--var: NAME=VALUE is expected, not 'token'"),
+        (("127.0.0.1:9", "--codec", "ulaw"), "--codec and --var go with ws://"),
+        (("ws://", "--list"), "No such option"),
+    ],
+)
+def test_wrong_use_of_a_channel_is_said(args: tuple[str, ...], words: str) -> None:
+    result = run("caller", *args)
+    assert result.exit_code == 2 and words in result.output
+
+
+async def test_a_caller_of_twilios_asks_the_webhook_and_opens_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in TWILIO.items():
+        monkeypatch.setenv(name, value)
+    settings = TwilioSettings(
+        port=0, public_url="https://agent.example.com", account_sid="AC1", auth_token=TWILIO["TWILIO_AUTH_TOKEN"]
+    )
+    tone = bytes([0, 16, 0, 240] * 80)
+    gate, ticker, called = Gate(settings), Ticker(), list[StreamConnection]()
+
+    def on_call(connection: StreamConnection) -> None:
+        called.append(connection)
+        connection.play_from(Frames(lambda: tone))
+
+    server = TwilioServer(settings, ticker, gate, on_call)
+    await server.start()
+    webhook = Webhook(settings, gate)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
+        form = form_of(await reader.readexactly(int(headers["content-length"])))
+        method, url, _ = head[0].split(" ")
+        answer = webhook.answer(HttpRequest(method=method, url=url, headers=headers, form=form))
+        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n" % (answer.status, len(answer.body)))
+        writer.write(b"connection: close\r\n\r\n" + answer.body)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as http:
+        at = f"http://127.0.0.1:{http.sockets[0].getsockname()[1]}"
+        arguments = ("caller", f"127.0.0.1:{server.port}", "--twilio", "https://agent.example.com/twiml?agent=a")
+        script = tmp_path / "script.yaml"
+        script.write_text("steps: [wait_agent_speaking, {wait_ms: 300}]")
+        result = await asyncio.to_thread(run, *arguments, "--ask-at", at, "--script", str(script), "--json")
+    await server.close()
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.output)
+    assert (report["ended"], report["notes"], len(report["agent_speech"])) == ("caller", [], 1)
+    assert [each.data.variables["agent"] for each in called] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("args", "environment", "words"),
+    [
+        (("--twilio", "https://a.example/twiml"), {}, "set TWILIO_AUTH_TOKEN"),
+        (("--twilio", "a.example"), TWILIO, "is no URL"),
+        (("127.0.0.1:9", "--ask-at", "http://x"), TWILIO, "goes with --twilio"),
+        (("--twilio", "https://a.example/twiml", "--rate", "16000"), TWILIO, "8000 Hz, not 16000"),
+    ],
+)
+def test_wrong_use_of_twilio_is_said(
+    args: tuple[str, ...], environment: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TWILIO:
+        monkeypatch.setenv(name, environment.get(name, ""))
+    result = run("caller", *args)
+    assert result.exit_code == 2 and words in result.output

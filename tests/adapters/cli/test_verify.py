@@ -85,6 +85,7 @@ def test_json_is_for_programs() -> None:
     )  # fmt: skip
     assert {f["status"] for f in verdict["findings"]} <= {"holds", "not applicable"}
     assert "evidence" in found["assumptions"]["playout_never_stalls"]
+    assert "tool.called.new" in found["not_exercised"]["push_to_talk"]["events"]
     broken = json.loads(run("--scene", "turns", "--allow-broken", BROKEN, "--json").stdout)
     runs = [f["run"] for f in broken["verdicts"][0]["findings"] if f["run"]]
     assert runs[0]["steps"][0]["move"] == "opens"

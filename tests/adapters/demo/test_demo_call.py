@@ -97,6 +97,15 @@ def test_other_formats_change_nothing(audio_format: str, tmp_path: Path, demo: P
     assert {key: summary[key] for key in COUNTS} == {key: demo.summary[key] for key in COUNTS}
 
 
+@pytest.mark.parametrize("line", ["chan_websocket", "twilio"])
+def test_a_caller_of_another_line_has_the_same_call(line: str, tmp_path: Path, demo: PlayedDemo) -> None:
+    other = play(tmp_path, line=line)
+    assert other.summary["healthy"], other.summary["problems"]
+    assert {key: other.summary[key] for key in COUNTS} == {key: demo.summary[key] for key in COUNTS}
+    assert other.summary["caller"]["waited_in_vain"] == []
+    assert {each.name for each in tmp_path.iterdir()} >= {"recording.wav", "journal.jsonl", "summary.json"}
+
+
 def test_a_seed_repeats_turns_states_and_counts(tmp_path: Path) -> None:
     first, second = (play(tmp_path / name, seed=4321).summary for name in ("first", "second"))
     assert {key: first[key] for key in COUNTS} == {key: second[key] for key in COUNTS}

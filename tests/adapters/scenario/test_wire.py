@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import wave
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,24 @@ scenarios:
         assert any(line.startswith(said) and "expected" in line for line in lines), said
 
 
+def test_the_recording_of_a_scenario_over_the_wire_is_kept(tmp_path: Path) -> None:
+    expected = "expect: {summary: {turns: 0}}"
+    text = f"spec: server_vad\nscenarios:\n  A greeting, heard:\n    over: wire\n    {CALLER}\n    {expected}\n"
+    folder = tmp_path / "kept" / "here"
+    result = turnspec_test(tmp_path, text, "--listen", str(folder))
+    assert result.exit_code == 0, result.output
+    (found,) = folder.iterdir()
+    assert found.name == "server_vad-a-greeting-heard.wav"
+    with wave.open(str(found), "rb") as recording:
+        assert recording.getnchannels() == 2 and recording.getnframes() > 4000
+    for options, said in (
+        (("--listen", str(folder), "--no-wire"), "--listen goes with neither --no-wire nor --generate"),
+        (("--listen", str(found)), "is a file"),
+    ):
+        result = turnspec_test(tmp_path, text, *options)
+        assert result.exit_code == 2 and said in result.output
+
+
 @pytest.mark.parametrize(
     ("key", "said"),
     [
@@ -218,6 +237,8 @@ scenarios:
         (CALLER + "\n    session: {half_duplex: 1}", "session.half_duplex: true or false is expected"),
         ("caller: {steps: [], telephone: {echos: {}}}", "telephone: extra fields found (echos)"),
         (CALLER + "\n    tools: {t: 5}", "tools.t"),
+        ("caller: {steps: [], expect: {summary: {turns: 0}}}", "'expect' stands beside 'caller' and 'provider' here"),
+        (CALLER + "\n    provider: {expect: {summary: {turns: 0}}}", "'expect' stands beside 'caller' and 'provider'"),
     ],
 )
 def test_what_the_simulators_refuse_is_told_at_the_scenario(tmp_path: Path, key: str, said: str) -> None:

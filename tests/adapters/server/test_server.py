@@ -10,6 +10,7 @@ import json
 import signal
 import threading
 import uuid
+import wave
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,16 @@ from adapters.call.call import Call
 from adapters.call.mailbox import Envelope
 from adapters.call.observers import Observer
 from adapters.call.summary import Summary
+from adapters.lines.line import CallData
 from adapters.logs import LogSettings
 from adapters.providers.provider import WireEvent
-from adapters.providers.realtime.connection import tls_context
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings, load_settings
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, load_script
 from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, ProviderSettings, parse_scenario
+from adapters.websocket.client_socket import tls_context
 from fsm.journal.journal import read
 from fsm.journal.replay import STRICT, replay
 from fsm.machine.machine import Step, TurnSpecMachine
@@ -137,6 +139,31 @@ async def test_a_call_from_the_file_to_the_ear(tmp_path: Path) -> None:
     assert (tmp_path / "recordings" / f"{call_id}.wav").stat().st_size > 100_000
 
 
+@pytest.mark.parametrize(("rate_hz", "wire_format"), [(16_000, "pcmu"), (24_000, "pcm16")])
+async def test_a_wideband_call_is_spoken_and_recorded_at_its_rate(
+    tmp_path: Path, rate_hz: int, wire_format: str
+) -> None:
+    ends, call_id = Ends(), uuid.uuid4()
+    async with ProviderServer() as provider:
+        path = tmp_path / "turnspec.yaml"
+        path.write_text(
+            f"listen: {{audiosocket: '127.0.0.1:0'}}\ngreeting: Greet.\nrecording: {{dir: recordings}}\n"
+            f"provider: {{url: '{provider.url}', format: {wire_format}}}\n"
+        )
+        async with serving(load_settings(path, {"OPENAI_API_KEY": KEY}), ends) as server:
+            caller = CallerSettings(rate_hz=rate_hz, driver="dial")
+            script = load_script(ONE_TURN, Path())
+            report = await run_caller("127.0.0.1", server.port, script, caller, call_id=call_id)
+            assert all_written(server)
+    assert report.notes == () and len(report.agent_speech) == 2
+    assert {each.rate_hz for each in report.heard if any(each.pcm)} == {rate_hz}
+    numbers = ends.summaries[str(call_id)].as_json()
+    assert (numbers["turns"], numbers["underruns"], numbers["frames_unsent"]) == (1, 0, 0)
+    with wave.open(str(tmp_path / "recordings" / f"{call_id}.wav")) as recording:
+        assert recording.getframerate() == rate_hz
+        assert recording.getnframes() / rate_hz == pytest.approx(report.duration_ms / 1000, abs=0.5)
+
+
 async def test_frames_lost_to_a_stalled_loop_are_counted_and_logged(tmp_path: Path, logged: io.StringIO) -> None:
     ends, loop = Ends(), asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url), ends) as server:
@@ -210,10 +237,10 @@ async def test_twenty_calls_leave_nothing(tmp_path: Path) -> None:
 
 def all_written(server: TurnspecServer) -> bool:
     """Waits, in real time, for the threads that own files."""
-    assert server._journals is not None
-    done = [threading.Event(), threading.Event()]
-    server._recordings.submit(done[0].set)
-    server._journals._thread.submit(done[1].set)
+    threads = [server._recordings, *([server._journals._thread] if server._journals is not None else [])]
+    done = [threading.Event() for _ in threads]
+    for thread, event in zip(threads, done, strict=True):
+        thread.submit(event.set)
     return all(each.wait(20) for each in done)
 
 
@@ -262,7 +289,8 @@ async def test_a_machine_that_fails_in_mid_call_ends_that_call_politely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
-        step = server._machine.step
+        machine = server._generation.agents.of(CallData()).services(8000).machine  # type: ignore[union-attr]
+        step = machine.step
         victims: list[object] = []
 
         def failing(snapshot: Any, event: Any) -> Step:
@@ -271,7 +299,7 @@ async def test_a_machine_that_fails_in_mid_call_ends_that_call_politely(
                 raise RuntimeError("broken")
             return step(snapshot, event)
 
-        monkeypatch.setattr(server._machine, "step", failing)
+        monkeypatch.setattr(machine, "step", failing)
         victim = asyncio.create_task(call(server, LISTEN))
         await asyncio.sleep(0.005)
         other = await call(server, ONE_TURN)
@@ -287,7 +315,9 @@ async def test_a_machine_that_fails_in_mid_call_ends_that_call_politely(
 
 async def test_closing_lets_a_sentence_end_and_turns_new_calls_away(tmp_path: Path) -> None:
     ends = Ends()
-    async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url), ends) as server:
+    async with ProviderServer() as provider:
+        server = TurnspecServer(settings_for(tmp_path, provider.url), ends.of)
+        await server.start()
         live = asyncio.create_task(call(server, LISTEN))
         await asyncio.sleep(1.5)  # the greeting is being played
         closing = asyncio.create_task(server.close())
@@ -296,7 +326,9 @@ async def test_closing_lets_a_sentence_end_and_turns_new_calls_away(tmp_path: Pa
         late = await call(server, LISTEN)
         report = await live
         await closing
-    assert (late.ended, late.dialplan_continues, late.agent_speech) == ("hangup", True, ())
+    assert (late.ended, late.agent_speech) == ("rst", ()), "to TryExec that is FAILED"
+    outcome = await server.inside.result(str(late.call_id))
+    assert outcome is not None and outcome.word == "refused:drain"
     assert (report.ended, report.dialplan_continues) == ("hangup", True)
     (summary,) = ends.summaries.values()
     assert summary.played is not None and summary.played.played_ms == summary.played.generated_ms > 1000
@@ -428,7 +460,7 @@ async def test_a_forced_close_does_not_wait_for_a_peer_that_is_gone(tmp_path: Pa
     loop = asyncio.get_running_loop()
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"\x01\x00\x10" + uuid.uuid4().bytes)
+        writer.write(b"\x01\x00\x10" + uuid.uuid4().bytes + b"\x10\x01\x40" + bytes(320))
         reader.feed_eof()
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(0.5)
@@ -473,12 +505,12 @@ async def test_a_call_that_ends_late_leaves_the_newer_one_of_the_same_id_in_its_
         assert (await live).ended == "hangup"
 
 
-async def test_more_calls_than_allowed_are_turned_away_politely(tmp_path: Path) -> None:
+async def test_more_calls_than_allowed_are_turned_away_by_a_reset(tmp_path: Path) -> None:
     limit = "limits: {calls: 2}\n"
     async with ProviderServer() as provider, serving(settings_for(tmp_path, provider.url, limit)) as server:
         reports = await asyncio.gather(*(call(server, GREETED) for _ in range(3)))
     assert sorted(len(each.agent_speech) for each in reports) == [0, 1, 1]
-    assert [each.dialplan_continues for each in reports if not each.agent_speech] == [True]
+    assert [each.ended for each in reports if not each.agent_speech] == ["rst"]
 
 
 async def test_a_port_that_is_taken_is_an_oserror_and_leaves_nothing(tmp_path: Path) -> None:

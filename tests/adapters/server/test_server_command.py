@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +18,10 @@ from typing import IO, Any
 import pytest
 from click.testing import CliRunner, Result
 
+from adapters.audio.prompt import FOLDER as PROMPTS
 from adapters.cli import main, serve
+from tests.adapters.settings.test_example import COMMENTED_KEY
+from tests.tls import Certificate
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "turnspec.example.yaml"
@@ -41,31 +47,34 @@ def test_the_example_without_a_key_says_which_is_missing() -> None:
     assert "turnspec.example.yaml:" in result.output and "OPENAI_API_KEY is not set" in result.output
 
 
-def test_everything_that_is_commented_out_in_the_example_is_understood(tmp_path: Path) -> None:
+def test_everything_that_is_commented_out_in_the_example_is_understood(
+    tmp_path: Path, certificate: Certificate
+) -> None:
+    for name in ("media.pem", "asterisk.pem", "door.pem"):
+        shutil.copy(certificate.path, tmp_path / name)
+    for name in ("media.key", "door.key"):
+        shutil.copy(certificate.key, tmp_path / name)
     (tmp_path / "shop.py").write_text("def order_status(order): return 'on its way'\n")
-    lines = []
-    for line in EXAMPLE.read_text().splitlines():
-        inner = line.lstrip().removeprefix("# ")
-        is_example = line.lstrip().startswith("# ") and inner.lstrip("- ").partition(":")[0] in COMMENTED
-        lines.append(line[: len(line) - len(line.lstrip())] + inner if is_example else line)
+    for name in ("apology", "one_moment", "opening"):
+        shutil.copy(PROMPTS / "apology.wav", tmp_path / f"{name}.wav")
     path = tmp_path / "full.yaml"
-    path.write_text("\n".join(lines))
-    result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY)
+    path.write_text(COMMENTED_KEY.sub(r"\1\2", EXAMPLE.read_text()))
+    account = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "0123456789abcdef", "MEDIA_TOKEN": "fedcba9876543210"}
+    account["TURNSPEC_TOKEN"] = "d00r-0123456789abcdef"
+    result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY, AMI_SECRET="ami-s3cret", **account)
     assert result.exit_code == 0, result.output
+    assert account["TWILIO_AUTH_TOKEN"] not in result.output and account["MEDIA_TOKEN"] not in result.output
+    assert account["TURNSPEC_TOKEN"] not in result.output
     facts = json.loads(result.output)
-    assert facts["ok"] and facts["recording"].endswith("recordings") and len(facts["tools"]) == 2
+    assert facts["chan_websocket"] == "wss://127.0.0.1:9020/media, with a token, and dials Asterisk"
+    assert facts["twilio"] == "127.0.0.1:9021, wss://agent.example.com/audio"
+    assert facts["http"] == "https://127.0.0.1:9080, with a token"
+    assert facts["control"] == "AMI at 127.0.0.1:5038, as turnspec" and "ami-s3cret" not in result.output
+    assert facts["ok"] and facts["recording"].endswith("recordings") and len(facts["tools"]) == 4
     assert facts["turn_detection"] == {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500}
     assert facts["noise_reduction"] == {"type": "far_field"} and facts["half_duplex"] == "no"
     assert facts["turns"] == {"on_silent_answer": "ask"}
-
-
-COMMENTED = {
-    "url", "model", "api_key", "dialect", "format", "turn_detection", "noise_reduction", "turns", "talk_key", "name",
-    "function", "description", "audio", "half_duplex", "min_speech_ms", "parameters", "type", "properties",
-    "required", "deadline_s", "recording", "handshake_s", "hang_up_s", "connect_s", "ping_interval_s",
-    "ping_timeout_s", "caller_audio_kept_ms", "agent_audio_queued_ms",
-    "silence_hold_ms", "silence_threshold_dbfs", "mailbox_events", "tool_threads", "shutdown_s", "wire", "dir",
-}  # fmt: skip
+    assert facts["agents"] == ["night (server_vad, +4930123456)"]
 
 
 def test_problems_are_listed_and_counted_by_the_exit_code(tmp_path: Path) -> None:
@@ -174,6 +183,39 @@ def test_a_signal_ends_it_in_order_and_a_second_one_at_once(
     assert len(list(tmp_path.glob("j/*.jsonl"))) == 1
 
 
+def test_with_a_door_a_signal_ends_it_all_the_same_and_the_last_result_is_read(tmp_path: Path) -> None:
+    """uvicorn has no hand in signals; the door answers until the last call's dialplan has asked."""
+    path = config(tmp_path, 0)
+    path.write_text(path.read_text() + "http: {listen: '127.0.0.1:0'}\n")
+    call_id = "01000000-0000-0000-0000-000000000000"
+    with started(path) as process:
+        assert process.stderr is not None
+        lines = read_to(process.stderr, "ready")
+        ((host, door),) = [json.loads(line)["addresses"][0] for line in lines if '"door_open"' in line]
+        port = json.loads(lines[-1])["addresses"][0][1]
+
+        def get(route: str) -> tuple[int, bytes]:
+            connection = http.client.HTTPConnection(host, door, timeout=10)
+            connection.request("GET", route)
+            answer = connection.getresponse()
+            with contextlib.closing(connection):
+                return answer.status, answer.read()
+
+        assert get("/livez") == (200, b'{"alive":true}')
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as line_of_a_caller:
+            line_of_a_caller.sendall(b"\x01\x00\x10\x01" + bytes(15))
+            read_to(process.stderr, "call_began")
+            assert get(f"/calls/{call_id}")[0] == 200
+            process.send_signal(signal.SIGTERM)
+            while line_of_a_caller.recv(65_536):
+                pass
+            status, result = get(f"/calls/{call_id}/result")
+        assert (status, result) in ((200, b"completed"), (200, b"provider_failed"))
+        rest = process.stderr.read()
+        assert process.wait(20) == 0
+    assert '"event":"closed"' in rest
+
+
 def read_to(stream: IO[str], event: str) -> list[str]:
     """Lines up to the one of this event."""
     lines = []
@@ -202,3 +244,19 @@ def test_a_tool_that_never_returns_does_not_keep_the_process(monkeypatch: pytest
     release.set()
     thread.join(5)
     assert ends == [1]
+
+
+def test_the_number_of_workers_is_that_of_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("greeting: Hello.\nserve: {workers: 3}\n")
+    facts = [
+        json.loads(turnspec(str(path), "--check", "--json", *more, OPENAI_API_KEY=KEY).output)["workers"]
+        for more in ((), ("--workers", "2"), ("--workers", "1"), ("--workers", "cores"))
+    ]
+    assert facts[:3] == [
+        "3 processes that share the calls, on asyncio", "2 processes that share the calls, on asyncio",
+        "none: this process has the calls, on asyncio",
+    ]  # fmt: skip
+    for wrong in ("0", "257", "many", "-1"):
+        result = turnspec(str(path), "--check", "--workers", wrong)
+        assert result.exit_code == 2 and "a number from 1 to 256 or 'cores' is expected" in result.output

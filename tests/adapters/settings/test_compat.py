@@ -11,7 +11,7 @@ from fsm.language.vocabulary import PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, load_changed, loaded
 
-LEDGER_ALONE = {"forget_echoes", "settle_turn"}
+LEDGER_ALONE = {"confirm_turn", "forget_echoes", "note_wish", "settle_turn"}
 """Recipes that change the ledger and make no effect."""
 
 

@@ -12,9 +12,12 @@ from adapters.providers.realtime.session import UNSET, session_object
 from adapters.settings import config as settings_config
 from adapters.settings.config import Settings, load_settings
 from adapters.settings.reader import scalar
-from adapters.specs import load_file
+from adapters.specs import Texts, load_file, spec_path
+from adapters.tools import ToolProcess
 from fsm.language.loader import Loaded
+from fsm.language.problem import SpecError
 
+BUNDLED_SPEC = spec_path("server_vad")
 KEY = "sk-proj-abcDEF123456789"
 AZURE = "wss://r.openai.azure.com"
 ENVIRONMENT = {"OPENAI_API_KEY": KEY}
@@ -29,10 +32,10 @@ def _specs_load_once(monkeypatch: pytest.MonkeyPatch) -> None:
 LOADED: dict[tuple[Path, bytes], tuple[Loaded, tuple[str, ...]]] = {}
 
 
-def load_once(path: Path) -> tuple[Loaded, tuple[str, ...]]:
+def load_once(path: Path, typestate: bool = True, on_disk: Texts | None = None) -> tuple[Loaded, tuple[str, ...]]:
     key = (path, path.read_bytes())
     if key not in LOADED:
-        LOADED[key] = load_file(path)
+        LOADED[key] = load_file(path, typestate, on_disk)
     return LOADED[key]
 
 
@@ -59,7 +62,7 @@ def test_every_key(tmp_path: Path) -> None:
         tmp_path,
         """\
         spec: owned_turns
-        listen: {audiosocket: "[::1]:9100", allow: [10.0.0.0/8, "::1"]}
+        listen: {audiosocket: "[::1]:9100", allow: [10.0.0.0/8, "::1"], rates: [16000, 8000], refuse: polite}
         provider:
           url: ws://127.0.0.1:8000/v1/realtime
           model: m
@@ -79,13 +82,16 @@ def test_every_key(tmp_path: Path) -> None:
           - {name: clock, function: "time:ctime", description: The time., deadline_s: 2.5}
         journal: {dir: journals}
         recording: {dir: /tmp}
-        limits: {calls: 7, handshake_s: 1.5, hang_up_s: 4, mailbox_events: 64, caller_audio_kept_ms: 0,
+        limits: {calls: 7, unidentified: 40, calls_per_peer: 5,
+                 handshake_s: 1.5, hang_up_s: 4, mailbox_events: 64, caller_audio_kept_ms: 0,
                  silence_threshold_dbfs: -50, connect_s: 3, tool_threads: 2, shutdown_s: 0, silence_hold_ms: 900}
         log: {format: console, level: debug, wire: true}
         """,
     )
     call, provider, audiosocket = settings.call, settings.provider, settings.audiosocket
     assert (audiosocket.host, audiosocket.port, audiosocket.max_connections) == ("::1", 9100, 7)
+    assert (audiosocket.max_unidentified, audiosocket.max_calls_per_peer) == (40, 5)
+    assert (audiosocket.rates_hz, audiosocket.refuse) == ((8000, 16000), "polite")
     assert [str(each) for each in audiosocket.allowed_peers] == ["10.0.0.0/8", "::1/128"]
     assert (audiosocket.handshake_deadline_s, audiosocket.hang_up_deadline_s, call.limits.hang_up_s) == (1.5, 4.0, 7.0)
     assert provider.endpoint.dialect == "beta" and provider.endpoint.headers["OpenAI-Beta"] == "realtime=v1"
@@ -100,10 +106,36 @@ def test_every_key(tmp_path: Path) -> None:
     assert (call.journal_dir, call.recording_dir) == (tmp_path / "journals", Path("/tmp"))
     assert (call.limits.mailbox_events, call.limits.caller_audio_kept_ms) == (64, 0)
     assert (call.limits.silence_threshold_dbfs, call.limits.silence_hold_ms) == (-50.0, 900)
-    assert provider.limits.open_s == 3.0
+    assert provider.limits.open_s == 3.0 and settings.spec.deadlines["connect_overdue"].after_ms == 3000
     assert (settings.tool_threads, settings.shutdown_s) == (2, 0.0)
     assert (settings.log.format, settings.log.level, settings.log.wire) == ("console", "debug", True)
     assert not (tmp_path / "journals").exists(), "reading a configuration makes nothing"
+
+
+def test_how_long_a_connection_may_take_is_one_number(tmp_path: Path) -> None:
+    """The deadline of the spec and that of the socket: the spec's own, or the operator's instead."""
+    for text, ms in (("{}", 5000), ("limits: {connect_s: 0.25}", 250)):
+        settings = loaded(tmp_path, text)
+        assert settings.spec.deadlines["connect_overdue"].after_ms == ms
+        assert settings.provider.limits.open_s * 1000 == ms
+        unset = [each for each in settings.spec.deadlines.values() if each.setting is None]
+        assert [each.after_ms for each in unset] == [
+            each.after_ms for each in load_once(BUNDLED_SPEC)[0].spec.deadlines.values() if each.setting is None
+        ]
+
+
+def test_a_deadline_that_is_set_by_what_is_no_limit_of_deadlines_is_an_error_at_its_line(tmp_path: Path) -> None:
+    for part in ("parts/conversation.yaml", "parts/overlooked.yaml", "server_vad.yaml"):
+        text = (BUNDLED_SPEC.parent / part).read_text().replace("setting: connect_s", "setting: conect_s")
+        text = text.replace("vocabularies/", f"{BUNDLED_SPEC.parent}/vocabularies/")
+        (tmp_path / part).parent.mkdir(exist_ok=True)
+        (tmp_path / part).write_text(text)
+    with pytest.raises(SpecError) as caught:
+        loaded(tmp_path, "spec: ./server_vad.yaml")
+    (problem,) = caught.value.problems
+    assert problem.place.file.endswith("parts/conversation.yaml") and problem.place.line > 1
+    assert problem.message == "deadline 'connect_overdue' is set by limits.conect_s, which is not a limit of deadlines"
+    assert "connect_s" in problem.hint
 
 
 def test_the_environment_in_every_value_and_as_defaults(tmp_path: Path) -> None:
@@ -204,6 +236,8 @@ def test_dialects_and_urls(tmp_path: Path, provider: str, url: str, dialect: str
          {"type": "semantic_vad", "create_response": False}),
         ("owned_turns", "turn_detection: {idle_timeout_ms: null}",
          {"type": "server_vad", "idle_timeout_ms": None, "create_response": False}),
+        ("guarded_turns", "turn_detection: {threshold: 0.6}",
+         {"type": "server_vad", "threshold": 0.6, "create_response": False, "interrupt_response": False}),
         ("push_to_talk", "", None),
         ("push_to_talk", "turn_detection: none", None),
         ("push_to_talk", "turn_detection: null", None),
@@ -263,6 +297,18 @@ def test_tools_lie_beside_the_file_and_their_names_reach_the_session(tmp_path: P
     assert definitions[0]["name"] == "find" and definitions[0]["type"] == "function"
 
 
+def test_a_tool_may_have_a_process_with_some_of_our_environment(tmp_path: Path) -> None:
+    text = """\
+        tools:
+          - {name: t, function: "time:${F}", process: true, environment: [SHOP_KEY]}
+          - {name: u, function: time:time}
+        limits: {tool_processes: 3}
+        """
+    settings = loaded(tmp_path, text, {"OPENAI_API_KEY": KEY, "SHOP_KEY": "hush", "F": "ctime"})
+    assert settings.call.tools["t"].process == ToolProcess("time:ctime", ("SHOP_KEY",))
+    assert settings.call.tools["u"].process is None and settings.tool_processes == 3
+
+
 def test_trying_the_folders_leaves_nothing_and_takes_nothing(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "old.jsonl").write_text("{}")
@@ -283,3 +329,21 @@ def test_printing_settings_shows_no_secret(tmp_path: Path) -> None:
 def test_noise_reduction_is_sent_only_where_it_is_set(tmp_path: Path, line: str, wanted: object) -> None:
     settings = loaded(tmp_path, f"provider:\n  model: m\n  {line}\n", {"OPENAI_API_KEY": KEY})
     assert settings.provider.session.noise_reduction == wanted
+
+
+def test_more_of_the_session_goes_where_the_dialect_has_it(tmp_path: Path) -> None:
+    more = (
+        "provider:\n  speed: 1.1\n  max_output_tokens: inf\n  reasoning: low\n  parallel_tool_calls: false\n"
+        "  truncation: {type: retention_ratio, retention_ratio: 0.8}\n  prompt: {id: pmpt_1}\n  include: [a.b]\n"
+        "  tracing: auto\n  extra: {audio: {input: {x: 1}}, y: [2]}\n"
+    )
+    sent = session_object(loaded(tmp_path, more).provider.session, "ga")
+    wanted = {
+        "max_output_tokens": "inf", "reasoning": {"effort": "low"}, "parallel_tool_calls": False,
+        "truncation": {"type": "retention_ratio", "retention_ratio": 0.8}, "prompt": {"id": "pmpt_1"},
+        "include": ["a.b"], "tracing": "auto", "y": [2],
+    }  # fmt: skip
+    assert {key: sent[key] for key in wanted} == wanted
+    audio = sent["audio"]
+    assert isinstance(audio, dict) and audio["output"]["speed"] == 1.1
+    assert audio["input"]["x"] == 1 and audio["input"]["format"] == {"type": "audio/pcmu"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import attrs
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from adapters.lines.audiosocket.protocol import DIGITS
 from adapters.providers.realtime.endpoint import OPENAI_URL
 from adapters.providers.realtime.provider import WIRE_FORMATS
-from adapters.settings import sections
+from adapters.settings import kinds, sections
 from adapters.settings.provider import DEFAULT_MODEL
 from adapters.settings.reader import Section, SettingsReader
 from adapters.settings.turns import SemanticVad, ServerVad
@@ -46,9 +46,12 @@ def at(path: str) -> Node:
     ("path", "section"),
     [
         ("", sections.ConfigFile), ("listen", sections.ListenSection), ("provider", sections.ProviderSection),
-        ("journal", sections.FolderSection), ("recording", sections.FolderSection), ("limits", sections.LimitsSection),
-        ("log", sections.LogSection),
-        ("audio", sections.AudioSection),
+        ("journal", sections.JournalSection), ("recording", sections.RecordingSection),
+        ("limits", sections.LimitsSection), ("serve", sections.ServeSection), ("log", sections.LogSection),
+        ("audio", sections.AudioSection), ("prompts", sections.PromptsSection), ("agents.night", sections.AgentSection),
+        ("agents.night.prompts", sections.PromptsSection), ("transfers.sales", sections.TransferSection),
+        ("chan_websocket", sections.ChanWebSocketSection), ("twilio", sections.TwilioSection),
+        ("http", sections.HttpSection), ("http.tls", sections.TlsSection), ("cluster", sections.ClusterSection),
     ],
 )  # fmt: skip
 def test_every_key_is_in_the_example_and_no_other(path: str, section: type[Section]) -> None:
@@ -63,25 +66,52 @@ def test_every_section_is_compared() -> None:
     """A new section of the file gets a line in the tests above."""
     found = {each for each in vars(sections).values() if isinstance(each, type) and issubclass(each, Section)}
     assert {each.__name__ for each in found - {Section}} == {
-        "ConfigFile", "ListenSection", "ProviderSection", "AudioSection", "FolderSection", "LimitsSection",
-        "LogSection", "ToolSection", "VoiceSection", "TranscriptionSection",
+        "ConfigFile", "ListenSection", "ProviderSection", "AudioSection", "JournalSection", "RecordingSection",
+        "LimitsSection", "LogSection", "ToolSection", "PromptsSection", "AgentSection", "AmiSection", "AriSection",
+        "ControlSection",
+        "TransferSection", "EffectSection",
+        "VoiceSection", "TranscriptionSection", "ChanWebSocketSection", "TwilioSection",
+        "HttpSection", "TlsSection", "ServeSection", "ClusterSection",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "section",
-    [sections.VoiceSection, sections.TranscriptionSection, ServerVad, SemanticVad],
+    [
+        sections.VoiceSection,
+        sections.TranscriptionSection,
+        sections.AriSection,
+        sections.EffectSection,
+        ServerVad,
+        SemanticVad,
+    ],
     ids=lambda each: each.__name__,
 )
-def test_every_field_of_the_session_is_mentioned(section: type[Section]) -> None:
+def test_every_field_that_is_not_shown_as_a_key_is_mentioned(section: type[Section]) -> None:
     assert keys(section) <= set(re.findall(r"[a-z_]+", TEXT))
+
+
+def test_the_figures_of_control_that_it_shows_are_the_defaults() -> None:
+    shown, control = at("control"), sections.ControlSection()
+    for key in ("result_variable", "uuid_variable", "deadline_s"):
+        node = shown.get(key)
+        assert node is not None and node.text == f"{getattr(control, key):{'g' if key == 'deadline_s' else ''}}"
+    ami = sections.AmiSection(username="turnspec", secret="")
+    assert (at("control.ami.host").text, at("control.ami.port").text) == (ami.host, str(ami.port))
+    assert sections.AriSection(username="turnspec", password="").url in TEXT
+
+
+def test_the_figures_of_a_cluster_that_it_shows_are_the_defaults() -> None:
+    read = SettingsReader(Problems(), {}, Path()).read(at("cluster"), sections.ClusterSection)
+    assert read == sections.ClusterSection(url="redis://127.0.0.1:6379/0", node="node-a")
 
 
 @pytest.mark.parametrize("path", ["limits", "log", "audio"])
 def test_the_figures_that_it_shows_are_the_defaults(path: str) -> None:
     section = {"limits": sections.LimitsSection, "log": sections.LogSection, "audio": sections.AudioSection}[path]
     problems = Problems()
-    assert SettingsReader(problems, {}, Path()).read(at(path), section) == section()
+    examples: dict[str, Any] = {"connect_s": 5.0, "calls_per_peer": 100} if path == "limits" else {}
+    assert SettingsReader(problems, {}, Path()).read(at(path), section) == section(**examples)
     assert not list(problems)
 
 
@@ -90,6 +120,8 @@ def test_the_other_defaults_that_it_shows() -> None:
     tools = list(at("tools"))
     assert at("listen.audiosocket").text == f"{host}:{port}"
     assert (at("provider.url").text, at("provider.model").text) == (OPENAI_URL, DEFAULT_MODEL)
+    listen = SettingsReader(Problems(), {}, Path()).read(at("listen"), sections.ListenSection)
+    assert (listen.rates, listen.refuse) == (sections.ListenSection().rates, sections.ListenSection().refuse)
     assert at("provider.format").text == sections.ProviderSection().format
     assert (at("spec").text, at("talk_key").text) == (sections.ConfigFile().spec, sections.ConfigFile().talk_key)
     shown = tools[1].get("deadline_s")
@@ -97,6 +129,32 @@ def test_the_other_defaults_that_it_shows() -> None:
     assert shown.text == f"{attrs.fields(sections.ToolSection).deadline_s.default:g}"
 
 
+def test_the_figures_of_twilio_that_it_shows_are_the_defaults() -> None:
+    """But for its address and its account, which have none."""
+    problems, node = Problems(), at("twilio")
+    environment = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "secret"}
+    shown = SettingsReader(problems, environment, Path()).read(node, sections.TwilioSection)
+    assert attrs.evolve(shown, public_url=None, account_sid=None, auth_token=None) == sections.TwilioSection()
+    assert not list(problems)
+
+
+def test_the_figures_of_chan_websocket_that_it_shows_are_the_defaults() -> None:
+    """But for a token and files, which it has none of by itself."""
+    problems, node = Problems(), at("chan_websocket")
+    shown = SettingsReader(problems, {"MEDIA_TOKEN": "0123456789"}, Path()).read(node, sections.ChanWebSocketSection)
+    none: dict[str, Any] = dict.fromkeys(("token", "certificate", "key", "asterisk_url", "asterisk_ca"))
+    assert attrs.evolve(shown, **none) == sections.ChanWebSocketSection()
+    assert not list(problems)
+
+
+def test_the_figures_of_the_door_that_it_shows_are_the_defaults() -> None:
+    """But for where it is, its token and its certificate: by itself there is no door."""
+    problems, node = Problems(), at("http")
+    shown = SettingsReader(problems, {}, Path()).read(node, sections.HttpSection)
+    assert attrs.evolve(shown, listen=None, token_env=None, tls=None) == sections.HttpSection()
+    assert not list(problems)
+
+
 def test_names_in_types_are_those_of_the_parts_that_they_configure() -> None:
-    assert set(get_args(sections.TalkKey)) == DIGITS
-    assert set(get_args(sections.Format)) == set(WIRE_FORMATS)
+    assert set(get_args(kinds.TalkKey)) == DIGITS
+    assert set(get_args(kinds.Format)) == set(WIRE_FORMATS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import operator
 import os
+import time
 
 import click
 import pytest
@@ -21,9 +22,14 @@ def nothing() -> bool:
     return True
 
 
-def test_every_task_comes_back() -> None:
+def test_every_task_comes_back_and_no_process_stays() -> None:
+    others = set(multiprocessing.active_children())
     assert sorted(results(operator.neg, range(20), os.getpid, (), nothing)) == sorted(-n for n in range(20))
-    assert multiprocessing.active_children() == []
+    # The pool's own thread may be the one that reaps a process, and takes it off the list a moment later.
+    ends = time.monotonic() + 10.0
+    while set(multiprocessing.active_children()) - others and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert set(multiprocessing.active_children()) - others == set()
 
 
 def test_a_process_that_is_ended_from_outside_is_told_and_not_waited_for() -> None:

@@ -7,7 +7,7 @@ from functools import cache
 
 from fsm.audit.audit import Audit
 from fsm.audit.conversation import AuditOptions
-from fsm.audit.names import direction_of
+from fsm.audit.realtime_events import direction_of
 from fsm.audit.record import CLOSED, Record
 from fsm.audit.report.report import FindingGroup, LogReport
 from fsm.machine.machine import TurnSpecMachine

@@ -173,6 +173,22 @@ def test_an_output_before_its_parents_end_is_a_note() -> None:
     assert named(report.notes) == ["tool-answered-early"]
 
 
+def test_an_output_before_its_parents_end_that_is_rejected_was_no_output() -> None:
+    book = LogBook().greeted()
+    book.says().wait(0.001)
+    calls = book.calls()
+    done = book.rows.pop()
+    book.output(calls[0], echo=False)
+    book.error(None, "Tool call ID not found in conversation.", book.rows[-1]["event"]["event_id"])
+    book.rows.append({**done, "at": book.now})
+    book.wait(0.03).output(calls[0])
+    book.create()
+    book.wait(0.03).answer()
+    report = audited(book.rows)
+    assert "tool-answered-early" not in named([*report.findings, *report.notes])
+    assert "tool-unanswered" not in named([*report.findings, *report.notes])
+
+
 def test_audio_that_was_on_its_way_at_a_cut_is_a_note() -> None:
     book = LogBook().greeted()
     book.says().wait(0.001)
@@ -255,11 +271,14 @@ def test_reports_are_deterministic() -> None:
     assert first == second
 
 
+_WITHOUT_LINKS = ("not-in-vocabulary", "nonsense-number", "calls-mixed", "transcription-failed")
+
+
 def test_every_rule_is_complete() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert rule.title and rule.why.endswith(".") and rule.instead.endswith("."), rule.id
-        assert rule.links or rule.id in ("not-in-vocabulary", "nonsense-number", "calls-mixed"), rule.id
+        assert rule.links or rule.id in _WITHOUT_LINKS, rule.id
 
 
 def test_a_response_whose_beginning_was_lost_still_answers() -> None:

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
-from fsm.audit import error_codes
+from fsm.audit import realtime_errors
 from fsm.audit.conversation import AuditOptions, LoggedConversation
-from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS, direction_of
+from fsm.audit.realtime_events import CLIENT_FIELDS, SERVER_FIELDS, direction_of
 from fsm.audit.rules.rule import explained
 from fsm.audit.tracking.session import error_of
 from tests.fsm.audit.bench import audited, machine, named, record
@@ -26,7 +26,7 @@ NOTES = {
     "ga_openai_client_cancel_text": ["update-early"],
     "ga_openai_tool_call_round": ["tool-answered-early"],
     "ga_openai_webrtc_sideband_audio": ["update-early"],
-    "ga_azure_vad_transcription_failed": ["not-in-vocabulary"],
+    "ga_azure_vad_transcription_failed": ["not-in-vocabulary", "transcription-failed"],
     "ga_openai_three_server_vad_turns": [],
 }
 
@@ -52,7 +52,7 @@ def test_each_error_seen_is_explained(recorded: Recorded) -> None:
     assert len(found) == 15
     for line, row in enumerate(found, 1):
         fault = error_of(LoggedConversation(AuditOptions()), record(line, row))
-        assert error_codes.of_error(fault), line
+        assert realtime_errors.of_error(fault), line
         assert fault.message in explained(fault)
         alone = audited([row])
         (found_alone,) = [*alone.findings, *alone.notes]

@@ -29,7 +29,7 @@ from fsm.diff.report import (
 )
 from fsm.diff.structure import Aspect, SpecChange, structure
 from fsm.diff.traffic import NO_JOURNAL, Aside, CallGroup, RecordedCall, Traffic
-from fsm.journal.replay import Difference, Divergence
+from fsm.journal.replay import Divergence, StepDifference
 from fsm.language.problem import Place
 from fsm.verify.counterexample import RunAnswer, RunStep
 from tests.fsm.language.mini import HOUSE, load_mini
@@ -58,7 +58,8 @@ ACTS = Witness(
 )
 WAITS = attrs.evolve(ACTS, kind="deadline", deadline="patience", waits_ms=(4000, 4500))
 FOUND = Behaviour(searched=(SEARCHED,))
-DIVERGENCE = Divergence(7, 12_345, "bell.rang", {}, (Difference("effects", "greet", "nothing | or <b>"),), None, None)
+DIFFERENCE = StepDifference("effects", "greet", "nothing | or <b>")
+DIVERGENCE = Divergence(7, 12_345, "bell.rang", {}, (DIFFERENCE,), None, None)
 CALLS = tuple(RecordedCall(f"{n}.jsonl", f"id{n}", 20, DIVERGENCE) for n in range(5))
 GROUP = CallGroup(("hall/bell.rang",), (), "bell.rang", "x.yaml:4", "", CALLS)
 TRAFFIC = Traffic(1, (GROUP,), (Aside("n", "no", NO_JOURNAL), Aside("d.jsonl", "cut", "damaged")), {"patience": 1})

@@ -14,7 +14,7 @@ from tests.fsm.language.mini import HOUSE, WORDS, load_mini
 changed = cache(load_changed)
 BARGE_IN: Edit = (
     "server_vad.yaml",
-    "speech_started.new: {do: [noticed, stop_talking], to: user_speaking}",
+    "speech_started.new: {do: [stop_talking, begins_to_speak], to: user_speaking}",
     "speech_started.new: {to: user_speaking}",
 )
 SLOWER: Edit = ("server_vad.yaml", "answer_overdue: {after_ms: 4000,", "answer_overdue: {after_ms: 4500,")

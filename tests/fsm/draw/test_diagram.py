@@ -103,7 +103,14 @@ def test_the_machine_never_goes_where_the_flow_does_not_lead(name: str) -> None:
 
 def test_choices_resolve_to_states() -> None:
     spec = loaded("server_vad").spec
-    assert ends(spec, "next_answer") == ("playing_out", "response_pending", "tool_call", "configured")
+    assert ends(spec, "next_answer") == (
+        "playing_out",
+        "response_pending",
+        "tool_call",
+        "configured",
+        "closing",
+        "closed",
+    )
     assert ends(spec, "next_floor")[:3] == ("user_speaking", "responding", "response_pending")
     ways = routes(found_leads("server_vad"))
     assert ("playing_out", "responding") in ways

@@ -99,8 +99,8 @@ def test_another_decision_shows_as_a_state(journal: Journal) -> None:
 
 
 def test_another_effect_shows_with_the_lines_that_decided(journal: Journal) -> None:
-    old = "input_audio_buffer.speech_started.new: {do: [noticed, stop_talking], to: user_speaking}"
-    result = replayed(journal, ("server_vad.yaml", old, old.replace("stop_talking", "")))
+    old = "input_audio_buffer.speech_started.new: {do: [stop_talking, begins_to_speak], to: user_speaking}"
+    result = replayed(journal, ("server_vad.yaml", old, old.replace("stop_talking, ", "")))
     event, what = first_difference(result)
     assert event == "input_audio_buffer.speech_started"
     assert "effects" in what

@@ -27,6 +27,7 @@ class PlainCheck:
         self.left: set[str] = set()
         self.live: set[tuple[str, str]] = set()
         self.reached: set[Situation] = set()
+        self.decided: dict[tuple[str, Situation], list[Row]] = {}
         start = (self.names.index(spec.initial), *(s.initial for s in spec.slots))
         todo = [at for at in self.run(start, spec.states[spec.initial].entry) if self.admitted(at, "the call starts")]
         while todo:
@@ -103,6 +104,12 @@ class PlainCheck:
         return {tuple(v)}
 
     def decide(self, rows: Sequence[Row], at: Situation, what: str) -> list[Row]:
+        """Once for each `what`, which names the rows: a choice is led to by many events."""
+        if (what, at) not in self.decided:
+            self.decided[what, at] = self.tried(rows, at, what)
+        return self.decided[what, at]
+
+    def tried(self, rows: Sequence[Row], at: Situation, what: str) -> list[Row]:
         guarded = [row for row in rows if row.guard is not None]
         others = [row for row in rows if row.guard is None]
         if len(others) > 1:

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from fsm.language import spec_reader, vocabulary_reader
+from fsm.language import operation_reader, spec_reader, vocabulary_reader
+from fsm.language.derivation import OPERATIONS
 from fsm.language.schema import spec_schema, vocabulary_schema
 from fsm.language.yaml_nodes import plain, read
 from fsm.machine.ledgers import LEDGERS
@@ -172,7 +173,7 @@ def test_an_editor_is_offered_the_words_of_the_bundled_vocabularies() -> None:
 def keys_of_readers() -> set[frozenset[str]]:
     """The keys in each `self.mapping(node, KEYS)` of the readers."""
     found = set()
-    for module in (spec_reader, vocabulary_reader):
+    for module in (spec_reader, operation_reader, vocabulary_reader):
         tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         local = {
             target.id: node.value
@@ -204,7 +205,7 @@ def keys_of_schemas(node: object) -> Iterator[frozenset[str]]:
     """The keys of each object that may hold no others."""
     if isinstance(node, dict):
         if node.get("additionalProperties") is False:
-            yield frozenset(node["properties"])
+            yield frozenset(node["properties"]) - {"extends", *OPERATIONS}  # those are the deriver's, of any text
         for value in node.values():
             yield from keys_of_schemas(value)
     elif isinstance(node, list):
@@ -215,3 +216,12 @@ def keys_of_schemas(node: object) -> Iterator[frozenset[str]]:
 def test_schemas_and_readers_know_the_same_keys() -> None:
     schemas = {*keys_of_schemas(SPEC_SCHEMA), *keys_of_schemas(VOCABULARY_SCHEMA)}
     assert schemas == keys_of_readers()
+
+
+def test_a_derived_spec_its_vocabulary_and_its_variants_are_accepted() -> None:
+    shop = Path(__file__).parents[2] / "adapters" / "server" / "shop"
+    for file, schema in (("shop.yaml", SPEC_SCHEMA), ("shop_words.yaml", VOCABULARY_SCHEMA)):
+        errors = [
+            e.message for e in Draft202012Validator(schema).iter_errors(as_an_editor_reads((shop / file).read_text()))
+        ]
+        assert errors == []

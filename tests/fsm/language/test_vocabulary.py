@@ -79,6 +79,23 @@ VOCABULARIES: dict[str, tuple[str, str]] = {
         "words.yaml:16:23: error[no-ledger]: 'named' needs a ledger, and none is named before\n"
         "    say 'ledger: NAME' in the vocabulary's first file; NAME is one of: realtime",
     ),
+    "data of a type that there is none of": (
+        words(("tea.requested: {from: request}", "tea.requested: {from: request, data: {sugar: nummber}}")),
+        "words.yaml:12:48: error[unknown-name]: 'nummber' is not known here\n    did you mean 'number'?",
+    ),
+    "data of a fact": (
+        words(("bell.rang: {from: caller}", "bell.rang: {from: caller, data: {how: text}}")),
+        "words.yaml:5:35: error[not-a-request]: 'bell.rang' is a fact of ours: only what an application says has",
+    ),
+    "data of a variant": (
+        words(
+            (
+                "tea.requested: {from: request}",
+                "tea.requested: {from: request, identity: closed, variants: {fatal: {data: {a: text}}, retryable: {}}}",
+            ),
+        ),
+        "words.yaml:12:70: error[unknown-key]: 'data' means nothing here\n    write it under 'tea.requested'",
+    ),
     "unknown receiver": (
         words(("open_door: {}", "open_door: {to: porter}")),
         "words.yaml:16:19: error[unknown-name]: 'porter' is not known here",

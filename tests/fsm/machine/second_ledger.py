@@ -21,6 +21,7 @@ class Numbers(NamedTuple):
     tools: Tools = Tools()
     responses: Responses = Responses()
     asked: int = 0
+    target: str = ""
 
     @property
     def create(self) -> str | None:
@@ -35,6 +36,9 @@ class Numbers(NamedTuple):
 
     def with_tools(self, tools: Tools) -> Numbers:
         return self._replace(tools=tools)
+
+    def with_target(self, target: str) -> Numbers:
+        return self._replace(target=target)
 
 
 def _replied(ids: Numbers, data: Data) -> tuple[str, Numbers]:

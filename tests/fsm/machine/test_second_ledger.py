@@ -112,3 +112,10 @@ def test_a_vocabulary_without_ids_needs_no_ledger() -> None:
     assert [effect.name for effect in step.effects] == ["open_door"]
     (event,) = read_wire(spec.vocabulary, {"type": "error", "error": {"event_id": "ts_light_1"}})
     assert event.name == "error.unrelated"
+
+
+def test_words_of_a_wait_are_read_by_the_ledger_alone(machine: TurnSpecMachine) -> None:
+    """What OpenAI's rate limiter writes means nothing in a protocol whose ledger reads no such words."""
+    error = {"type": "error", "error": {"event_id": "ask#1", "message": "Please try again in 20s."}}
+    (event,) = read_wire(machine.spec.vocabulary, error)
+    assert "retry_after_ms" not in event.data

@@ -6,15 +6,15 @@ import pytest
 
 from fsm.language.loader import load
 from fsm.machine.ledgers import LEDGERS
+from fsm.machine.ledgers.realtime.stated_wait import wait_ms
 from fsm.machine.machine import Event, TurnSpecMachine
-from fsm.machine.stated_wait import stated_wait_ms
 from fsm.machine.wire import read_wire
 from tests.fsm.bundle import machine
 from tests.fsm.machine import wire_forms as wire
 
 
 @pytest.mark.parametrize(
-    ("words", "wait_ms"),
+    ("words", "stated_ms"),
     [
         (
             "Rate limit reached for gpt-realtime on tokens per min (TPM). Please try again in 20s. Visit https://x.",
@@ -44,8 +44,8 @@ from tests.fsm.machine import wire_forms as wire
         (" " * 600 + "try again in 20s", None),
     ],
 )
-def test_words(words: str, wait_ms: int | None) -> None:
-    assert stated_wait_ms(words) == wait_ms
+def test_words(words: str, stated_ms: int | None) -> None:
+    assert wait_ms(words) == stated_ms
 
 
 TWENTY = "Rate limit reached. Please try again in 20s."

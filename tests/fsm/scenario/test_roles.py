@@ -9,7 +9,7 @@ import pytest
 from fsm.language.ledger import Data, Fresh
 from fsm.machine.ledgers.call import Keys, Responses, Tools
 from fsm.machine.ledgers.realtime import PROTOCOL
-from fsm.machine.ledgers.realtime.ids import Ledger, Sent
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent, ToolAnswers
 
 LEDGER = Ledger(
     keys=Keys("*"), tools=Tools(("call_a", "call_b"), ("call_b",)),
@@ -17,9 +17,11 @@ LEDGER = Ledger(
     sent=Sent(
         4,
         (("ts_send_digits_1", "item_d"), ("ts_send_tool_output_2", "call_a"), ("ts_send_tool_output_3", "call_b")),
+        answers=ToolAnswers((("call_a", "{}"), ("call_b", "{}")), rejected=("call_b",)),
     ),
     turns=(("item_a", "committed"), ("item_b", "stopped"), ("item_c", "started")),
 )  # fmt: skip
+SAID = LEDGER.with_turns((("item_a", "committed"),))
 NO_CREATE = LEDGER.with_responses(LEDGER.responses._replace(create=None))
 ALL = [(identity, tag) for identity, known in PROTOCOL.identities.items() for tag in known.variants]
 
@@ -40,7 +42,8 @@ def role_data(identity: str, tag: str, ledger: Ledger) -> Data | None:
 
 @pytest.mark.parametrize(("identity", "tag"), ALL)
 def test_every_variant_can_be_made_where_the_ids_allow_it(identity: str, tag: str) -> None:
-    ledger = NO_CREATE if tag == "found" else LEDGER  # with a create out it is taken for ours
+    ledgers = {"found": NO_CREATE, "blank": SAID}  # with a create out it is taken for ours; the last turn is committed
+    ledger = ledgers.get(tag, LEDGER)
     data = role_data(identity, tag, ledger)
     assert data is not None
     assert PROTOCOL.identities[identity].classify(ledger, data)[0] == tag

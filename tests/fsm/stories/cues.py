@@ -95,6 +95,16 @@ CUES: Mapping[str, Make] = {
     "speech_started": lambda w, _: wire.speech("started", w[0]),
     "speech_stopped": lambda w, _: wire.speech("stopped", w[0]),
     "committed": lambda w, _: wire.committed(w[0]),
+    "wordless": lambda w, _: {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "item_id": w[0],
+        "transcript": " ".join(w[1:]),
+    },
+    "transcript": lambda w, _: {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "item_id": w[0],
+        "transcript": " ".join(w[1:]),
+    },
     # responses
     "created": _created,
     "shows_item": lambda w, _: wire.item_added(response(w[0]), w[1]),
@@ -111,6 +121,8 @@ CUES: Mapping[str, Make] = {
     # the caller's line
     "silent": _fact("caller.silent"),
     "spoke": _fact("caller.spoke"),
+    "sound_began": _fact("caller.sound_began"),
+    "sound_ended": _fact("caller.sound_ended"),
     "hung_up": _fact("caller.hung_up", reason="fin"),
     "key": lambda w, _: Event("caller.pressed_key", {"digit": w[0]}),
     # what the caller hears

@@ -11,6 +11,7 @@ _VAD_TURN = """
 _TURN = {
     "server_vad": _VAD_TURN,
     "owned_turns": _VAD_TURN,
+    "guarded_turns": _VAD_TURN,
     "push_to_talk": """
         key #       | user_speaking | flush_playout() clear_audio open_uplink watch_silence
         flushed     | user_speaking |
@@ -31,7 +32,9 @@ _PENDING = {
         committed u1      | response_pending | create_response(turn)
     """,
 }
-_CREATED = {"server_vad": "created r1", "owned_turns": "created r1 ours", "push_to_talk": "created r1 ours"}
+_PENDING["guarded_turns"] = _PENDING["owned_turns"]
+_CREATED = {"server_vad": "created r1", "owned_turns": "created r1 ours"}
+_CREATED["guarded_turns"] = _CREATED["push_to_talk"] = _CREATED["owned_turns"]
 
 STATES = (
     "connecting", "awaiting_session_created", "configuring", "configured", "user_speaking", "response_pending",

@@ -40,7 +40,7 @@ GREETED = {
         drained         | configured       |
     """,
 }
-GREETED["owned_turns"] = GREETED["server_vad"]
+GREETED["owned_turns"] = GREETED["guarded_turns"] = GREETED["server_vad"]
 GREETED["push_to_talk"] = GREETED["server_vad"].replace("open_uplink create", "create")
 
 

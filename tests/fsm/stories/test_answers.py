@@ -109,3 +109,48 @@ def test_a_silent_answer_may_be_accepted() -> None:
     story = Story("server_vad", owed="none", silent_answers="accept").ready()
     turn(story, "server_vad", "u1", "r1").tell("done r1 unheard").tell("soundless r1")
     assert becomes(story) == "settled"
+
+
+# --- a turn in which nothing was said ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["done r1 unheard", "done r1 failed", "done r1 filtered"])
+@pytest.mark.parametrize("spec", TURNS)
+def test_a_turn_in_which_nothing_was_said_is_not_asked_for_twice(spec: str, end: str) -> None:
+    for order in permutations(("wordless u1", end, "soundless r1")):
+        if order.index("wordless u1") > order.index(end) and end.endswith("failed"):
+            continue  # asked again by then
+        story = answered(spec)
+        for cue in order:
+            story.tell(cue)
+        assert becomes(story) == "settled", order
+
+
+@pytest.mark.parametrize("spec", TURNS)
+def test_nor_is_it_said_for_the_session_that_comes_after_the_one_that_lost_its_answer(spec: str) -> None:
+    story = answered(spec).tell("wordless u1").tell("closed").tell("timer reconnect_due").opened()
+    before = story.count("create_response")
+    story.tell("session_updated").tell("wait 60000")
+    assert (story.state, story.count("create_response")) == ("configured", before)
+
+
+@pytest.mark.parametrize("spec", TURNS)
+def test_a_noise_does_not_take_away_the_answer_to_what_was_said_before(spec: str) -> None:
+    """The first answer was cut before it was heard: the next response answers both, and it is silent."""
+    story = turn(answered(spec), spec, "u2", "r2")
+    before = story.count("create_response")
+    story.tell("wordless u2").tell("done r2 unheard").tell("soundless r2").tell("wait 1000")
+    assert story.count("create_response") == before + 1
+
+
+@pytest.mark.parametrize("spec", TURNS)
+def test_the_transcript_of_a_turn_before_says_nothing_of_the_last_one(spec: str) -> None:
+    story = turn(answered(spec).tell("heard r1 i1").tell("done r1").tell("drained"), spec, "u2", "r2")
+    story.tell("wordless u1").tell("done r2 unheard").tell("soundless r2").tell("wait 1000")
+    assert story.count("create_response") == {"server_vad": 1}.get(spec, 3)
+
+
+@pytest.mark.parametrize("spec", TURNS)
+def test_words_that_are_there_change_nothing(spec: str) -> None:
+    story = answered(spec).tell("wordless u1 Hello?").tell("done r1 unheard").tell("soundless r1")
+    assert becomes(story) == "asked again"

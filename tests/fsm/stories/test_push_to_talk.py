@@ -133,9 +133,10 @@ def test_the_first_turn_is_answered_although_the_second_one_is_too_short() -> No
     )
 
 
-def test_a_key_before_the_session_is_configured_is_told_why_not() -> None:
+def test_a_key_before_the_session_is_configured_begins_a_turn_and_ends_it() -> None:
     for state in ("connecting", "awaiting_session_created", "configuring", "reconnecting"):
-        in_state("push_to_talk", state).tell(f"key # | {state} =ignored |")
+        story = in_state("push_to_talk", state).tell(f"key # | {state} | flush_playout() keep_turn")
+        story.tell(f"key # | {state} | end_kept_turn")
 
 
 def test_other_keys_are_digits_for_the_model() -> None:

@@ -89,7 +89,8 @@ def test_from_every_state_a_broken_socket_is_opened_anew(spec: str, state: str) 
     """And the ids of the old session mean nothing on the new one."""
     story = in_state(spec, state).tell("closed").tell(AGAIN)
     story.tell("session_updated")
-    assert story.state in ("configured", "response_pending", "playing_out"), "\n".join(story.told)
+    held = ("user_speaking",) if (spec, state) == ("push_to_talk", "user_speaking") else ()  # with a key: it goes on
+    assert story.state in ("configured", "response_pending", "playing_out", *held), "\n".join(story.told)
     assert ids(story).responses.current is None
     assert ids(story).turns == ()
 

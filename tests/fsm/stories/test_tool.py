@@ -32,6 +32,7 @@ ASKED = {
         created r1 ours   | responding       |
     """,
 }
+ASKED["guarded_turns"] = ASKED["owned_turns"]
 
 
 def asked(spec: str = "server_vad") -> Story:
@@ -308,18 +309,6 @@ def test_a_failed_parent_does_not_lose_its_tools() -> None:
         timer retry_due | response_pending | create_response(tools)
         """
     )
-
-
-def test_a_rejected_output_is_waited_for_no_longer() -> None:
-    story = asked().tell(
-        """
-        calls r1 c1      | responding       | run_tool(c1)
-        done r1 calls c1 | tool_call        |
-        returned c1      | response_pending | send_tool_output(c1) create_response(tools)
-        error item_not_found send_tool_output
-        """
-    )
-    assert story.value("unechoed") == "0"
 
 
 def test_outputs_sent_as_late_are_covered_only_after_their_echo() -> None:

@@ -44,7 +44,8 @@ ONE_TURN = {
         drained             | configured       |
     """,
 }
-CREATES = {"server_vad": 0, "owned_turns": 1, "push_to_talk": 1}
+ONE_TURN["guarded_turns"] = ONE_TURN["owned_turns"]
+CREATES = {"server_vad": 0, "owned_turns": 1, "guarded_turns": 1, "push_to_talk": 1}
 
 
 @pytest.mark.parametrize("spec", ONE_TURN)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from fsm.machine.ledgers.realtime.ids import Ledger
 from fsm.machine.machine import Effect, Event, TurnSpecMachine
 from fsm.machine.reaction import Reaction
 from fsm.verify.tables import BITS, MASK, Action, MacroStep
@@ -19,7 +20,8 @@ from fsm.world.queues import QueueChange
 Data = dict[str, object]
 WIRE_EFFECTS = {
     "update": "update_session", "create": "create_response", "cancel": "cancel_response", "output": "send_tool_output",
-    "digits": "send_digits", "commit": "commit_audio", "clear_audio": "clear_audio",
+    "output_again": "send_tool_output", "told": "tell_tool_output", "digits": "send_digits", "notice": "tell_failure",
+    "commit": "commit_audio", "clear_audio": "clear_audio",
 }  # fmt: skip
 STATUS: dict[str, dict[str, object]] = {
     "done_completed": {"status": "completed", "outputs": 1},
@@ -31,6 +33,7 @@ STATUS: dict[str, dict[str, object]] = {
     "done_fatal": {"status": "failed", "code": "insufficient_quota"},
 }
 TALK_KEY = "#"
+TAKES_ITEM = {"takes_output", "takes_output_again", "takes_told", "takes_digits", "takes_notice"}
 OVER = {
     "completes",
     "is_silent",
@@ -151,7 +154,7 @@ class Lockstep:
             self._change(change, move, popped or {})
         if move in OVER:
             self.response = ""
-        if move in ("takes_output", "takes_digits") and popped is not None:
+        if move in TAKES_ITEM and popped is not None:
             self.awaiting.append(popped)
         if move in ("closes", "closes_for_good"):
             self.awaiting.clear()
@@ -160,8 +163,13 @@ class Lockstep:
             assert popped["response_id"] == self.response, self._sad("a cancel of another response is taken")
         if move == "tool_returns":
             return popped, {"call_id": self.rng.choice(self.snapshot.ledger.running), "output": "{}"}
-        if move in ("caller_presses_key", "caller_presses_talk"):
-            return popped, {"digit": TALK_KEY if move == "caller_presses_talk" else "5"}
+        if move in ("caller_presses_key", "caller_presses_talk", "caller_ends_his_turn"):
+            return popped, {"digit": "5" if move == "caller_presses_key" else TALK_KEY}
+        if move in ("finds_nothing_said", "words_are_transcribed", "words_are_transcribed_too"):
+            assert isinstance(self.snapshot.ledger, Ledger)
+            if move != "finds_nothing_said":
+                return popped, {"item_id": self.item, "transcript": "Hello."}
+            return popped, {"item_id": self.snapshot.ledger.turns[-1][0], "transcript": " "}
         return popped, None
 
     def _lost(self, message: str, popped: Data) -> None:
@@ -220,9 +228,10 @@ class Lockstep:
             return data if role == "rejected_foreign" else data | {"event_id": popped["event_id"]}
         if role == "create_failed":
             return data | {"event": "create_failed", "event_id": popped["event_id"]}
-        if role in ("echo", "item_rejected"):
-            event = "conversation.item.added" if role == "echo" else "item_rejected"
-            return data | {"event": event} | _ids(self.awaiting.pop(0))
+        if role == "echo":
+            return data | {"event": "conversation.item.added"} | _ids(self.awaiting.pop(0))
+        if role in ("item_rejected", "output_rejected", "output_rejected_again"):
+            return data | {"event": "item_rejected"} | _ids(popped)
         if role in ("started", "stopped", "committed", "committed_new"):
             if role == "started":
                 self.item = self._new("item")

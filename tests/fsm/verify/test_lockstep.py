@@ -17,8 +17,9 @@ WILD = {
 }  # fmt: skip
 LOSSY = {"events_may_be_lost": "yes", "things_fail": "yes"}
 HASTY = {"timers_outlast_round_trips": "no", "provider_is_prompt": "no", "generation_never_stalls": "no"}
-MANY = {"turns": 4, "calls": 4, "losses": 2, "faults": 2, "keys": 2, "says": 2, "leaves": 1}
-FEW = {"turns": 1, "calls": 1, "losses": 1, "faults": 1, "keys": 0, "says": 0, "leaves": 0}
+BLANK = {"things_fail": "yes", "turns_may_be_blank": "yes"}
+MANY = {"turns": 4, "calls": 4, "losses": 2, "faults": 2, "keys": 2, "says": 2, "murmurs": 2, "leaves": 1}
+FEW = {"turns": 1, "calls": 1, "losses": 1, "faults": 1, "keys": 0, "says": 0, "murmurs": 1, "leaves": 0}
 
 
 def verification(name: str, assume: dict[str, str], bounds: dict[str, int]) -> Verification:
@@ -27,7 +28,7 @@ def verification(name: str, assume: dict[str, str], bounds: dict[str, int]) -> V
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)
-@pytest.mark.parametrize("assume", [LOSSY, HASTY, WILD], ids=["lossy", "hasty", "wild"])
+@pytest.mark.parametrize("assume", [LOSSY, HASTY, WILD, BLANK], ids=["lossy", "hasty", "wild", "blank"])
 def test_the_machine_sees_what_the_world_tells_on_random_walks(name: str, assume: dict[str, str]) -> None:
     checked = verification(name, assume, MANY)
     moves: set[str] = set()
@@ -39,7 +40,7 @@ def test_the_machine_sees_what_the_world_tells_on_random_walks(name: str, assume
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)
-@pytest.mark.parametrize("assume", [LOSSY, HASTY, WILD], ids=["lossy", "hasty", "wild"])
+@pytest.mark.parametrize("assume", [LOSSY, HASTY, WILD, BLANK], ids=["lossy", "hasty", "wild", "blank"])
 def test_the_machine_goes_the_ways_the_explorer_found(name: str, assume: dict[str, str]) -> None:
     checked = verification(name, assume, FEW)
     verdict = checked.run(lambda: 0.0)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.tools.acceptance.logs import SAMPLES, at, sample, without
+from tools.acceptance.answers import AnswersOfLog
 from tools.acceptance.command import command
 from tools.acceptance.projection import Projection
 from tools.acceptance.read import bundled_projection
@@ -121,7 +122,42 @@ def test_a_file_without_events_is_wrong_use(tmp_path: Path) -> None:
     assert "no event of a Realtime conversation" in result.output
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    empty = tmp_path / "a\x1b[2J.txt"
+    empty.write_text("nothing of interest\n")
+    result = accept("nowhere.jsonl", GOOD, str(empty))
+    assert result.exit_code == 2
+    assert "ga_barge_in.jsonl: accepted" in result.stdout
+    assert "nowhere.jsonl cannot be read" in result.stderr and "a\\x1b[2J.txt: no event" in result.stderr
+
+
+def test_the_option_that_would_accept_a_log_is_named(damaged: str) -> None:
+    refused = accept(damaged)
+    assert refused.exit_code == 1 and "would be accepted with: --lose 1" in refused.output
+    assert accept("--lose 1".replace(" ", "="), damaged).exit_code == 0
+    wrong = accept("--dialect", "xai", GOOD)
+    assert wrong.exit_code == 0 or "would be accepted with: --dialect ga" in wrong.output
+    assert "--lose 1" in json.loads(accept("--json", damaged).output)[0]["accepted_with"]
+
+
 def test_help_teaches() -> None:
     result = accept("--help")
     assert result.exit_code == 0
     assert "python -m tools.acceptance --lose 1" in result.output and "Exit code" in result.output
+
+
+def test_what_the_responses_were_worth_is_said_where_the_log_tells_it() -> None:
+    """Heard, cut, silent: the first that the playout tells of a response counts. A log without one says nothing."""
+    told: list[tuple[str, object]] = [
+        ("playout.heard", {"response_id": "r1"}),
+        ("playout.flushed", {"items": [{"response_id": "r1"}, {"response_id": "r2"}, {"response_id": 7}, None]}),
+        ("playout.silent", {"response_id": "r3"}),
+        ("playout.silent", {}),
+        ("playout.flushed", {"items": None}),
+        ("playout.heard", None),
+    ]
+    answers = AnswersOfLog()
+    for event, data in told:
+        answers.tell(event, data)
+    assert answers.counts == {"heard": 1, "cut": 1, "silent": 1}
+    assert json.loads(accept(GOOD, "--json").output)[0]["answers"] == {}

@@ -88,6 +88,8 @@ def test_a_journal_is_a_run_of_the_world(spec: str, name: str, tmp_path: Path) -
     assert (found.outcome, found.stop, found.dialect) == ("accepted", None, "journal")
     assert found.relaxed == relaxed | RELAXED_TOO.get((spec, name), {})
     assert found.events >= 2
+    worth = read_log(str(path), projection()).answers
+    assert ("heard" in worth) == any(step.variant == "playout.heard.current" for step in journal_of(path).steps)
     if losses:
         assert accepted(path).outcome == ("accepted" if (name, spec) in NO_LOSS_SHOWN else "refused")
     steps = compared(journal_of(path), spec_of(spec), world(), relaxed | IN_ITS_STEPS.get((name, spec), {}), losses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS
+from fsm.audit.realtime_events import CLIENT_FIELDS, SERVER_FIELDS
 from fsm.language.problem import Problem, SpecError
 from fsm.machine.wire import knows
 from tests.tools.acceptance.logs import projected, projection, sample

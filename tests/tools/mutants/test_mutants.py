@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from click import ClickException
 
-from adapters.verify.run import load_environment
+from adapters.verify.run import SearchProgress, load_environment
 from fsm.language.loader import load
-from fsm.language.problem import NOWHERE, SpecError
+from fsm.language.problem import NOWHERE, Place, SpecError
 from fsm.language.spec import Spec
 from fsm.machine.ledgers import LEDGERS
 from fsm.verify.property_reader import load_properties
@@ -17,12 +21,26 @@ from fsm.verify.verify import SearchLimits, scenes
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
 from tests.fsm.verify.house import TOY_PROPERTIES, TOY_WORLD
+from tools.mutants import run
 from tools.mutants.known import Reason, drifted, load_known, unexplained
-from tools.mutants.mutants import KINDS, Mutant, commute, mutants
+from tools.mutants.mutants import KINDS, Mutant, commute, mutants, sample
 from tools.mutants.mutation import ALIKE, Jury, Notice, score, scores
-from tools.mutants.run import Trial, digest, kept_result, known_of, looked_at, summed_up
+from tools.mutants.notebook import MOST_FILES, Notebook
+from tools.mutants.run import (
+    EVERY,
+    Kept,
+    Trial,
+    all_fresh,
+    digest,
+    kept_result,
+    known_of,
+    looked_at,
+    result_text,
+    summed_up,
+    tried,
+)
 
-SAMPLE = 9  # mutants of each bundled spec that are looked at anew in each test run
+FEW = 9  # mutants of each bundled spec that are looked at anew in each test run
 
 
 def toy() -> dict[str, Mutant]:
@@ -144,6 +162,129 @@ def test_mutants_are_told_by_kind_and_survivors_with_their_reason() -> None:
     assert "timer removed: c  (no scene reaches it)" in text
 
 
+def test_what_is_unnoticed_is_explained_but_not_called_equivalent() -> None:
+    known = load_known(KNOWN + "unnoticed:\n  - why: nobody asks\n    mutants: [c]\n", "known.yaml", "toy")
+    assert [(name, reason.kind) for name, reason in known.items()] == [
+        ("a", "equivalent"), ("b", "equivalent"), ("c", "unnoticed"),
+    ]  # fmt: skip
+    (problem,) = drifted([notice("a", ""), notice("b", ""), notice("c", "totality")], known)
+    assert problem.hint.startswith("it is not unnoticed")
+    text = summed_up(Trial("toy", (notice("c", ""),), known))
+    assert "unnoticed: nobody asks" in text
+
+
+# --- samples, and what is kept of them --------------------------------------------------------------------------------
+
+
+def test_a_sample_is_about_one_in_so_many_and_all_of_them_make_the_whole() -> None:
+    everything = mutants(house.spec("server_vad"))
+    found = sample(everything, 6)
+    assert 0.8 < 6 * len(found) / len(everything) < 1.2
+    assert [m for m in everything if m in set(found)] == list(found)
+    assert sample(everything, 1) == everything
+
+
+def test_who_is_in_a_sample_does_not_hang_on_the_others() -> None:
+    """An edit that adds or removes mutants leaves the sample of the others as it was."""
+    everything = mutants(house.spec("server_vad"))
+    edited = everything[::3] + everything[1::3]
+    assert set(sample(edited, 6)) == set(sample(everything, 6)) & set(edited)
+
+
+def test_a_run_that_was_ended_goes_on_where_it_was(tmp_path: Path) -> None:
+    book = Notebook("toy", "1234", tmp_path)
+    assert book.found() == {}
+    book.add([Notice("a", KINDS[0], Place("toy.yaml", 3, 4), "totality", "no-answer"), notice("b", "")])
+    again = Notebook("toy", "1234", tmp_path)
+    assert again.found() == {
+        "a": Notice("a", KINDS[0], Place("toy.yaml", 3, 4), "totality", "no-answer"),
+        "b": notice("b", ""),
+    }
+    assert Notebook("toy", "of another text", tmp_path).found() == {}
+
+
+def test_what_was_cut_in_the_middle_is_judged_again(tmp_path: Path) -> None:
+    book = Notebook("toy", "1234", tmp_path)
+    book.add([notice("a", ""), notice("b", "totality")])
+    assert book.path is not None
+    content = book.path.read_text(encoding="utf-8")
+    book.path.write_text(content[:-4], encoding="utf-8")
+    assert set(book.found()) == {"a"}
+    book.add([notice("c", "")])
+    assert set(book.found()) == {"a", "c"}
+
+
+def test_notebooks_are_few(tmp_path: Path) -> None:
+    for number in range(MOST_FILES + 3):
+        Notebook("toy", str(number), tmp_path).add([notice("a", "")])
+    assert len(list((tmp_path / "mutants").iterdir())) == MOST_FILES
+
+
+def test_what_is_judged_already_is_not_judged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a sample is in the notebook: no process is begun, and the result is what it says."""
+    monkeypatch.setenv("TURNSPEC_CACHE", "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    spec = house.spec("push_to_talk")
+    chosen = sample(mutants(spec), 400)
+    book = Notebook("push_to_talk", digest("push_to_talk"))
+    book.add([Notice(m.id, m.kind, m.place, "totality") for m in chosen])
+    monkeypatch.setattr(run, "results", None)
+    trial = tried("push_to_talk", spec, SearchProgress(quiet=True), 400)
+    assert [n.id for n in trial.notices] == [m.id for m in chosen] != []
+    assert (trial.left, trial.every, trial.of) == (0, 400, len(mutants(spec)))
+    assert "1 in 400" in summed_up(trial)
+
+
+@pytest.fixture
+def results_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(run, "result_path", lambda name: tmp_path / f"{name}.json")
+    monkeypatch.setattr(run, "digest", lambda name: f"of {name}")
+    return tmp_path
+
+
+def keep(folder: Path, name: str, every: int = EVERY) -> None:
+    trial = Trial(name, (notice("a", "totality"), notice("b", ""), notice("c", ALIKE)), {}, 0, every, 17)
+    (folder / f"{name}.json").write_text(result_text(name, trial), encoding="utf-8")
+
+
+def test_the_kept_result_says_of_how_many_it_is(results_in: Path) -> None:
+    keep(results_in, "one")
+    assert kept_result("one") == Kept("of one", EVERY, 3, 17, 1, 1, ("b",))
+    assert str(kept_result("one")) == f"1 of 2 noticed, 1 equivalent, 17 there are (a sample, 1 in {EVERY})"
+    assert json.loads((results_in / "one.json").read_text(encoding="utf-8"))["score"] == 0.5
+
+
+@pytest.mark.usefixtures("results_in")
+def test_without_any_result_the_check_passes_loudly(capsys: pytest.CaptureFixture[str]) -> None:
+    assert all_fresh(["one", "two"])
+    assert "NO RESULT OF MUTANTS IS KEPT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "two.json").unlink(), "two.json: missing"),
+        (lambda folder: keep(folder, "two", EVERY + 1), "two.json: of 1 mutant in"),
+        (lambda folder: (folder / "one.json").replace(folder / "two.json"), "two.json: stale"),
+    ],
+)
+def test_once_results_are_kept_each_has_to_be_there_and_fresh(
+    results_in: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], said: str
+) -> None:
+    for name in ("one", "two"):
+        keep(results_in, name)
+    assert all_fresh(["one", "two"])
+    spoil(results_in)
+    assert not all_fresh(["one", "two"])
+    assert said in capsys.readouterr().err
+
+
+def test_a_result_that_is_none_is_named(results_in: Path) -> None:
+    (results_in / "one.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ClickException, match=r"one\.json is not a result"):
+        all_fresh(["one"])
+
+
 def test_a_result_is_of_the_texts_it_was_made_from() -> None:
     assert digest("server_vad") == digest("server_vad") != digest("owned_turns")
 
@@ -192,32 +333,33 @@ def test_mutants_have_names_of_their_own(name: str) -> None:
     assert {m.kind for m in found} == set(KINDS)
 
 
-def last_result(name: str) -> dict[str, object]:
-    """What the last full run left beside the spec."""
-    kept = kept_result(name)
-    if kept is None:
-        pytest.skip(f"NO RESULT OF MUTANTS IS KEPT: run `python -m tools.mutants {name}`")
-    return kept
+def last_result(name: str) -> Kept:
+    """What the last run left beside the spec. A tree that keeps none at all is one whose specs are being edited."""
+    kept = {each: kept_result(each) for each in house.BUNDLED}
+    if not any(kept.values()):
+        pytest.skip("NO RESULT OF MUTANTS IS KEPT: run `python -m tools.mutants`")
+    found = kept[name]
+    assert found is not None, f"run `python -m tools.mutants {name}`"
+    return found
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)
-def test_every_survivor_of_the_last_full_run_is_explained_and_enough_are_noticed(name: str) -> None:
-    """The full run is `python -m tools.mutants`; `--check` tells whether it is of this spec, world and properties."""
+def test_every_survivor_of_the_last_run_is_explained_and_enough_are_noticed(name: str) -> None:
+    """The run is `python -m tools.mutants`; `--check` tells whether it is of this spec, world and properties."""
     kept = last_result(name)
-    survivors, every, total = kept["survivors"], kept.get("every", 1), kept["mutants"]
-    assert isinstance(survivors, list) and isinstance(every, int) and isinstance(total, int)
-    assert set(survivors) == set(looked_at(known_of(name), house.spec(name), every)), "run `python -m tools.mutants`"
-    assert len(survivors) <= 0.05 * total
+    expected = looked_at(known_of(name), house.spec(name), kept.every)
+    assert set(kept.survivors) == set(expected), "run `python -m tools.mutants`"
+    assert kept.every <= EVERY
+    assert len(kept.survivors) <= 0.05 * (kept.judged - kept.alike)
 
 
 @pytest.mark.parametrize("name", house.BUNDLED)
-def test_a_sample_fares_as_in_the_last_full_run(name: str) -> None:
-    """Of quick scenes alone, which notice no more than all of them do: enough of a sample, and no survivor."""
-    survivors = last_result(name)["survivors"]
-    assert isinstance(survivors, list)
+def test_a_few_fare_as_in_the_last_run(name: str) -> None:
+    """Of quick scenes alone, which notice no more than all of them do: enough of a few, and no survivor."""
+    survivors = last_result(name).survivors
     found = {mutant.id: mutant for mutant in mutants(house.spec(name))}
     assert {jury(name).judge(found[survivor]).by for survivor in survivors} <= {"", ALIKE}
-    sample = list(found.values())[7 :: len(found) // SAMPLE]
-    noticed = [mutant.id for mutant in sample if jury(name).judge(mutant).by not in ("", ALIKE)]
-    assert len(noticed) >= 0.7 * len(sample)
+    few = list(found.values())[7 :: len(found) // FEW]
+    noticed = [mutant.id for mutant in few if jury(name).judge(mutant).by not in ("", ALIKE)]
+    assert len(noticed) >= 0.7 * len(few)
     assert not set(noticed) & set(survivors)

@@ -5,53 +5,30 @@ Source: docs/facts/realtime_api.md sections 3.1 (the null previous_item_id), 3.6
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+from collections import deque
 
 import attrs
 
-from adapters.simulator.providers.realtime import checks as c
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import (
     duplicate_item,
-    invalid_value,
-    missing_parameter,
+    invalid_audio,
     no_such_call,
-    no_such_previous_item,
+    no_such_reference,
 )
+from adapters.simulator.providers.realtime.wire_audio import audio_bytes
 
-_PART = c.shape(dict.fromkeys(("type", "text", "audio", "transcript", "image_url", "detail"), c.anything))
-_ITEM = c.shape(
-    {
-        "id": c.text,
-        "object": c.anything,
-        "type": c.one_of("message", "function_call", "function_call_output"),
-        "status": c.one_of("completed", "incomplete", "in_progress"),
-        "role": c.one_of("user", "assistant", "system"),
-        "content": c.list_of(_PART),
-        "phase": c.anything,
-        "name": c.text,
-        "call_id": c.text,
-        "arguments": c.text,
-        "output": c.text,
-    },
-    required=("type",),
-)
-_NEEDED = {
-    "message": ("role", "content"),
-    "function_call": ("name", "arguments"),
-    "function_call_output": ("call_id", "output"),
-}
-_PARTS = {
-    "user": ("input_text", "input_audio", "input_image"),
-    "assistant": ("output_text",),
-    "system": ("input_text",),
-}
+MOST_SOUNDS = 8  # items whose audio is kept for conversation.item.retrieve: the last ones
 
 
 @attrs.define(kw_only=True, eq=False)
 class ConversationItem:
-    """One item. `by_model`: it came out of a response. `audio_ms`: how long the server holds the model's speech in it
-    to be; None: there is none."""
+    """One item.
+
+    `by_model`: it came out of a response. `audio_ms`: how long the server holds the model's speech in it to be; None:
+    there is none. `sound`: its audio, in `sound_format`. `fields`: of an MCP item, beside id and type.
+    """
 
     id: str
     type: str
@@ -65,9 +42,14 @@ class ConversationItem:
     phase: str | None = None
     audio_ms: float | None = None
     by_model: bool = False
+    sound: bytes = b""
+    sound_format: str = "audio/pcm"
+    fields: Json = attrs.field(factory=dict)
 
     def wire(self) -> Json:
         """The item as it stands, as a fresh wire object."""
+        if self.type.startswith("mcp_"):
+            return {"id": self.id, "type": self.type, **self.fields}
         if self.type == "function_call_output":
             return {"id": self.id, "type": self.type, "call_id": self.call_id, "output": self.output}
         head = {"id": self.id, "type": self.type, "status": self.status}
@@ -75,6 +57,14 @@ class ConversationItem:
             return head | {"name": self.name, "call_id": self.call_id, "arguments": self.arguments}
         message = head | {"role": self.role, "content": [dict(part) for part in self.content]}
         return message | {"phase": self.phase} if self.phase else message
+
+    def retrieved(self) -> Json:
+        """The item with its audio, as conversation.item.retrieved has it."""
+        wire = self.wire()
+        for part in wire.get("content", []) if self.sound else []:
+            if part["type"] in ("input_audio", "output_audio"):
+                part["audio"] = base64.b64encode(self.sound).decode()
+        return wire
 
     @property
     def text(self) -> str:
@@ -87,6 +77,7 @@ class SimulatedConversation:
     def __init__(self, conversation_id: str) -> None:
         self.id = conversation_id
         self.items: list[ConversationItem] = []
+        self._with_sound: deque[ConversationItem] = deque()
 
     def find(self, item_id: object) -> ConversationItem | None:
         return next((item for item in self.items if item.id == item_id), None)
@@ -113,42 +104,69 @@ class SimulatedConversation:
             return None
         before = self.find(after)
         if before is None:
-            raise no_such_previous_item(after)
+            raise no_such_reference(after, "previous_item_id")
         self.items.insert(self.items.index(before) + 1, item)
         return before.id
+
+    def keep_sound(self, item: ConversationItem) -> None:
+        """Remember that the item has sound; of all but the last items it is dropped."""
+        if item not in self._with_sound:
+            self._with_sound.append(item)
+        while len(self._with_sound) > MOST_SOUNDS:
+            self._with_sound.popleft().sound = b""
 
     def calls(self) -> dict[str, ConversationItem]:
         """Every function call of the conversation by call id."""
         return {item.call_id: item for item in self.items if item.type == "function_call" and item.call_id}
 
-    def read_client_item(self, given: Any, new_id: str, new_call_id: str, *, beta: bool) -> ConversationItem:
-        """A client's `item` as an Item that is not yet in the conversation. WireError: what is wrong with it."""
-        checked = _ITEM(given, "item")
-        kind = checked["type"]
-        for name in _NEEDED[kind]:
-            if name not in checked:
-                raise missing_parameter(f"item.{name}")
-        item_id = checked.get("id", new_id)
+    def read_client_item(self, given: Json, new_id: str, new_call_id: str) -> ConversationItem:
+        """A client's `item`, of the right shape, as an item that is not yet in the conversation. WireError: what is
+        wrong with it."""
+        kind, item_id = given["type"], given.get("id", new_id)
         if self.find(item_id):
             raise duplicate_item(item_id)
         if kind == "message":
-            _check_parts(checked, beta=beta)
-            return ConversationItem(id=item_id, type=kind, role=checked["role"], content=checked["content"])
-        call_id = checked.get("call_id", new_call_id)
+            return _message(given, item_id)
+        if kind == "mcp_approval_response":
+            self._check_approval(given["approval_request_id"])
+        if kind.startswith("mcp_"):
+            fields = {name: value for name, value in given.items() if name not in ("id", "type", "object", "status")}
+            return ConversationItem(id=item_id, type=kind, fields=fields)
+        call_id = given.get("call_id", new_call_id)
         if kind == "function_call":
             return ConversationItem(
-                id=item_id, type=kind, name=checked["name"], call_id=call_id, arguments=checked["arguments"]
+                id=item_id, type=kind, name=given["name"], call_id=call_id, arguments=given["arguments"]
             )
         if call_id not in self.calls():
             raise no_such_call(call_id)
-        return ConversationItem(id=item_id, type=kind, status=None, call_id=call_id, output=checked["output"])
+        return ConversationItem(id=item_id, type=kind, status=None, call_id=call_id, output=given["output"])
+
+    def _check_approval(self, request_id: str) -> None:
+        request = self.find(request_id)
+        if request is None or request.type != "mcp_approval_request":
+            raise no_such_reference(request_id, "item.approval_request_id")
+
+    def check_references(self, items: list[Json]) -> None:
+        """The `input` of a response: what it refers to is there. WireError: what is not."""
+        for index, item in enumerate(items):
+            if item["type"] == "item_reference" and self.find(item["id"]) is None:
+                raise no_such_reference(item["id"], f"response.input[{index}].id")
 
 
-def _check_parts(message: Json, *, beta: bool) -> None:
-    supported = _PARTS[message["role"]]
-    for index, part in enumerate(message["content"]):
-        kind = part.get("type")
-        if beta and message["role"] == "assistant" and kind == "text":
-            part["type"] = "output_text"
-        elif kind not in supported:
-            raise invalid_value(f"item.content[{index}].type", kind, supported)
+def _message(given: Json, item_id: str) -> ConversationItem:
+    content, sound = [], b""
+    for index, part in enumerate(given["content"]):
+        if part["type"] == "input_audio":
+            sound += _sound(part["audio"], f"item.content[{index}].audio")
+            part = {"type": "input_audio", "transcript": part.get("transcript")}
+        elif part["type"] == "text":  # an assistant's in beta
+            part = part | {"type": "output_text"}
+        content.append(part)
+    return ConversationItem(id=item_id, type="message", role=given["role"], content=content, sound=sound)
+
+
+def _sound(text: str, path: str) -> bytes:
+    decoded = audio_bytes(text)
+    if decoded is None:
+        raise invalid_audio(path)
+    return decoded

@@ -6,28 +6,32 @@ call `advance` again. Source: docs/facts/realtime_api.md, above all sections 3 a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import orjson
 
-from adapters.simulator.providers.realtime import errors, faults
+from adapters.simulator.providers.realtime import errors, faults, shapes
+from adapters.simulator.providers.realtime.checks import Check
 from adapters.simulator.providers.realtime.conversation import SimulatedConversation
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import WireError
 from adapters.simulator.providers.realtime.faults import FaultPlan
 from adapters.simulator.providers.realtime.input_audio import InputAudio
 from adapters.simulator.providers.realtime.items import Items
+from adapters.simulator.providers.realtime.mcp import McpServers
 from adapters.simulator.providers.realtime.outbox import Closing, Ids, Outbox, Outgoing
-from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, ScriptedModel
+from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
 from adapters.simulator.providers.realtime.provider_settings import ProviderSettings, UpgradeRefusal
 from adapters.simulator.providers.realtime.responses import SimulatedResponses
+from adapters.simulator.providers.realtime.scripted_model import ScriptedModel
 from adapters.simulator.providers.realtime.session import SimulatedSession
 from adapters.simulator.providers.realtime.session_context import Seen, SessionContext, SessionStats
 from adapters.simulator.providers.schedule import Schedule
 
 Handler = Callable[[Json, float], None]
+_APPENDS = ("input_audio_buffer.append", "session.input_audio_buffer.append")
 _EPOCH_S = 1_790_000_000  # connection time zero for a core that nobody tells the time
 
 
@@ -40,18 +44,21 @@ class ProviderCore:
         scenario: ProviderScenario | None = None,
         *,
         model: str = "gpt-realtime",
+        transcribes: bool = False,
         connection: int = 1,
         now_s: float = 0.0,
         refusal: UpgradeRefusal | None = None,
     ) -> None:
         settings, scenario = settings or ProviderSettings(), scenario or ProviderScenario()
         self._began_s = now_s
-        self._context = _assemble(settings, scenario, model, connection)
+        self._context = _assemble(settings, scenario, None if transcribes else model, connection)
         self._schedule, self._outbox, self.stats = self._context.schedule, self._context.outbox, self._context.stats
-        self._responses = SimulatedResponses(self._context)
+        self._mcp = McpServers(self._context)
+        self._responses = SimulatedResponses(self._context, self._mcp)
         self._input = InputAudio(self._context, self._responses.interrupt, self._turn_ended)
         self._responses.on_default_done = lambda _now_s, audio_ms: self._input.expect_idleness(audio_ms)
-        self._items = Items(self._context, self._responses)
+        self._items = Items(self._context, self._responses, self._mcp)
+        self._shapes = self._event_shapes()
         self._handlers = self._table()
         self._created = self._configured = False
         self._early: list[Json] = []
@@ -60,11 +67,16 @@ class ProviderCore:
         self._outbox.on_moment = self._strike
         self._begin(now_s, refusal)
 
+    def _event_shapes(self) -> Mapping[str, Check]:
+        if self._context.session.transcribes:
+            return shapes.TRANSCRIPTION_EVENTS
+        return shapes.BETA_EVENTS if self._context.beta else shapes.GA_EVENTS
+
     def _table(self) -> dict[str, Handler]:
         return {
             "session.update": self._update_session,
             "session.close": lambda _event, now_s: self._outbox.close(now_s, 1000, ""),
-            "input_audio_buffer.append": self._append,
+            **dict.fromkeys(_APPENDS, self._append),
             "input_audio_buffer.commit": self._commit,
             "input_audio_buffer.clear": lambda _event, now_s: self._input.clear(now_s),
             "conversation.item.create": self._items.create,
@@ -149,13 +161,20 @@ class ProviderCore:
             due_s += treatment.delay_s
             for moment in treatment.moments:
                 self._strike(moment, now_s)
-            if treatment.lost:
+            if treatment.lost or treatment.refusal:
                 self._note(event, now_s)
+                if treatment.refusal:
+                    self._refuse_event(event, treatment.refusal, now_s)
                 return
         if due_s > now_s:
             self._schedule.at(due_s, lambda at_s: self._process(event, at_s))
         else:
             self._process(event, now_s)
+
+    def _refuse_event(self, event: Json, refusal: faults.RefuseClient, now_s: float) -> None:
+        event_id = event.get("event_id")
+        problem = WireError(refusal.code, refusal.message, refusal.param)
+        self._context.reject(now_s, problem, event_id if isinstance(event_id, str) else None)
 
     def _process(self, event: Any, now_s: float) -> None:
         if not isinstance(event, dict):
@@ -169,11 +188,12 @@ class ProviderCore:
 
     def _note(self, event: Json, now_s: float) -> None:
         kind = event.get("type")
-        if kind != "input_audio_buffer.append":
+        is_append = kind in _APPENDS
+        if not is_append:
             self.stats.received.append(Seen(now_s, str(kind), event))
         elif self.stats.first_append_s is None:
             self.stats.first_append_s = now_s
-        if not self._configured and kind in ("input_audio_buffer.append", "response.create"):
+        if not self._configured and (is_append or kind == "response.create"):
             self._blame(f"{kind} before session.updated")
 
     def _blame(self, what: str) -> None:
@@ -186,10 +206,9 @@ class ProviderCore:
             kind = event.get("type")
             if kind is None:
                 raise errors.missing_parameter("type")
-            handler = self._handlers.get(kind) if isinstance(kind, str) else None
-            if handler is None:
+            if not isinstance(kind, str) or kind not in self._handlers:
                 raise errors.unknown_event(kind)
-            handler(event, now_s)
+            self._handlers[kind](self._shapes[kind](event, ""), now_s)
         except WireError as problem:
             self._context.reject(now_s, problem, event_id)
 
@@ -209,15 +228,16 @@ class ProviderCore:
         refusal = self._context.plan.next_update_refusal()
         if refusal:
             raise WireError(refusal.code, refusal.message, refusal.param)
-        if "session" not in event:
-            raise errors.missing_parameter("session")
         session = self._context.session
+        if not session.transcribes:
+            self._mcp.check(event["session"].get("tools", ()), "session.tools")
         session.update(event["session"], beta=self._context.beta, voice_locked=self._responses.spoke)
         for overruled in self._context.plan.of(faults.OverruleUpdate):
             session.config = faults.with_paths(session.config, overruled.set)
         self._configured = True
         self._input.detection_changed()
         self._outbox.emit(now_s, "session.updated", session=session.config)
+        self._mcp.define(session.config.get("tools") or (), now_s)
 
     def _expire(self, now_s: float) -> None:
         problem = errors.session_expired(self._context.settings.session_max_s)
@@ -237,12 +257,15 @@ class ProviderCore:
 
     def _turn_ended(self, now_s: float) -> None:
         self._input.forget_idleness()
-        self._responses.create_automatically(now_s)
+        if not self._context.session.transcribes:
+            self._responses.create_automatically(now_s)
 
     def _create_response(self, event: Json, now_s: float) -> None:
+        if self._context.session.transcribes:
+            raise errors.no_responses_here()
         self.stats.creates += 1
         options = event.get("response")
-        beside = isinstance(options, dict) and options.get("conversation") == "none"
+        beside = options is not None and options.get("conversation") == "none"
         crossing = None if beside else self._context.plan.next_crossing()
         if crossing:
             event_id = event.get("event_id")
@@ -271,17 +294,23 @@ class ProviderCore:
                 self._outbox.close(now_s, fault.code, fault.reason)
             case faults.Inject():
                 self._outbox.send_raw(now_s, fault)
+            case faults.Flood():
+                self._outbox.flood(now_s, fault)
             case faults.StallSending():
                 self._outbox.stall(now_s, fault.for_s)
             case faults.StallReading():
                 self._reading_from_s = max(self._reading_from_s, now_s + fault.for_s)
 
 
-def _assemble(settings: ProviderSettings, scenario: ProviderScenario, model: str, connection: int) -> SessionContext:
+def _assemble(
+    settings: ProviderSettings, scenario: ProviderScenario, model: str | None, connection: int
+) -> SessionContext:
+    """The shared things of one session. No model: it transcribes."""
     ids = Ids(settings.seed, connection)
     plan = FaultPlan(scenario.faults, connection)
     latency = scenario.latency or settings.latency
-    settings = attrs.evolve(settings, session_max_s=scenario.session_max_s or settings.session_max_s)
+    scripted = {name: getattr(scenario, name) for name in ("session_max_s", "skew_ms", "truncation_tolerance_ms")}
+    settings = attrs.evolve(settings, **{name: value for name, value in scripted.items() if value is not None})
     expires_at_s = (settings.epoch_s or _EPOCH_S) + int(settings.session_max_s)
     return SessionContext(
         settings=settings,
@@ -291,7 +320,7 @@ def _assemble(settings: ProviderSettings, scenario: ProviderScenario, model: str
         schedule=Schedule(),
         plan=plan,
         outbox=Outbox(ids, plan, beta=settings.dialect == "beta", downlink_s=latency.downlink_s),
-        session=SimulatedSession(ids.session(), model, expires_at_s),
+        session=SimulatedSession(ids.session(), model or "", expires_at_s, transcribes=model is None),
         conversation=SimulatedConversation(ids.conversation()),
         model=ScriptedModel(scenario),
         stats=SessionStats(connection),

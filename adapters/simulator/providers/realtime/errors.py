@@ -37,19 +37,60 @@ def invalid_value(path: str, value: object, supported: tuple[str, ...]) -> WireE
     return WireError("invalid_value", f"Invalid value: '{value}'. Supported values are: {separator.join(named)}.", path)
 
 
+_JSON_KINDS = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal",
+    list: "an array",
+    dict: "an object",
+}
+
+
 def invalid_type(path: str, expected: str, value: object) -> WireError:
-    """The wording of OpenAI's other endpoints; no Realtime recording."""
-    given = "null" if value is None else type(value).__name__
+    """As reported of session.audio.input.format (docs/facts/realtime_api.md section 11)."""
+    given = _JSON_KINDS.get(type(value), "null")
     message = f"Invalid type for '{path}': expected {expected}, but got {given} instead."
     return WireError("invalid_type", message, path)
 
 
 def out_of_range(path: str, low: float, high: float, value: float) -> WireError:
-    """The wording of OpenAI's other endpoints; no Realtime recording."""
+    """[INF] The wording of OpenAI's other endpoints; no Realtime recording."""
     side, bound = ("below minimum", low) if value < low else ("above maximum", high)
     relation = ">=" if value < low else "<="
-    message = f"Invalid '{path}': decimal {side} value. Expected a value {relation} {bound}, but got {value} instead."
+    kind = "integer" if isinstance(value, int) else "decimal"
+    message = f"Invalid '{path}': {kind} {side} value. Expected a value {relation} {bound}, but got {value} instead."
     return WireError("invalid_value", message, path)
+
+
+def empty_array(path: str) -> WireError:
+    """[INF] The code and wording of OpenAI's other endpoints; no Realtime recording."""
+    message = f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead."
+    return WireError("empty_array", message, path)
+
+
+def string_too_long(path: str, limit: int, length: int) -> WireError:
+    """[INF] The code and wording of OpenAI's other endpoints; no Realtime recording."""
+    message = (
+        f"Invalid '{path}': string too long. Expected a string with maximum length {limit}, "
+        f"but got a string with length {length} instead."
+    )
+    return WireError("string_above_max_length", message, path)
+
+
+def too_many_properties(path: str, limit: int, count: int) -> WireError:
+    """[INF] The code and wording of OpenAI's other endpoints; no Realtime recording."""
+    message = (
+        f"Invalid '{path}': too many properties. Expected an object with at most {limit} properties, "
+        f"but got an object with {count} properties instead."
+    )
+    return WireError("object_above_max_properties", message, path)
+
+
+def invalid_modalities(path: str, given: list[str], supported: tuple[tuple[str, ...], ...]) -> WireError:
+    """docs/facts/realtime_api.md section 11: GA refuses both at once, beta refused audio alone."""
+    named = " and ".join(str(list(each)) for each in supported)
+    return WireError("invalid_value", f"Invalid modalities: {given}. Supported combinations are: {named}.", path)
 
 
 def unknown_event(kind: object) -> WireError:
@@ -64,17 +105,14 @@ def binary_frame() -> WireError:
     return WireError("invalid_event", "Expected a text WebSocket message; binary frames are not supported.")
 
 
-def audio_too_long(length: int, limit: int) -> WireError:
-    """The wording of OpenAI's other endpoints; no Realtime recording."""
-    message = (
-        f"Invalid 'audio': string too long. Expected a string with maximum length {limit}, "
-        f"but got a string with length {length} instead."
-    )
-    return WireError("string_above_max_length", message, "audio")
+def invalid_audio(path: str = "audio") -> WireError:
+    """[INF] The wording."""
+    return WireError("invalid_value", f"Invalid '{path}'. Expected base64-encoded audio bytes.", path)
 
 
-def invalid_audio() -> WireError:
-    return WireError("invalid_value", "Invalid 'audio'. Expected base64-encoded audio bytes.", "audio")
+def empty_audio() -> WireError:
+    """docs/facts/realtime_api.md section 11; of the wording only the end is reported."""
+    return WireError("invalid_value", "Invalid 'audio'. Expected audio bytes, but got empty bytes.", "audio")
 
 
 def active_response(response_id: str) -> WireError:
@@ -112,19 +150,29 @@ def no_such_item(doing: str, verb: str, item_id: object) -> WireError:
 
 
 def duplicate_item(item_id: str) -> WireError:
-    """Code and param from facts section 4 (unverified); the wording is ours."""
+    """Code and param: docs/facts/realtime_api.md section 4 (unverified). [INF] The wording."""
     return WireError("invalid_value", f"Invalid value: '{item_id}'. The item already exists.", "item.id")
 
 
-def no_such_previous_item(item_id: object) -> WireError:
-    """Code from facts section 4 (unverified); the wording is ours."""
+def no_such_reference(item_id: object, path: str) -> WireError:
+    """Code: docs/facts/realtime_api.md section 4 (unverified). [INF] The wording."""
     message = f"The item with id '{item_id}' does not exist."
-    return WireError("item_not_found", message, "previous_item_id")
+    return WireError("item_not_found", message, path)
 
 
 def no_such_call(call_id: object) -> WireError:
     """Seen in public threads; no recorded frame."""
     return WireError("invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.")
+
+
+def no_such_tool(name: object, path: str) -> WireError:
+    """[INF] The wording of OpenAI's Responses API; no Realtime recording."""
+    return WireError("invalid_value", f"Tool choice '{name}' not found in 'tools' parameter.", path)
+
+
+def bad_mcp_tool(path: str, what: str) -> WireError:
+    """That these are refused: docs/facts/realtime_api.md section 11. [INF] Code and wording."""
+    return WireError("invalid_value", f"Invalid MCP tool: {what}", path)
 
 
 def voice_is_fixed() -> WireError:
@@ -136,13 +184,25 @@ def voice_is_fixed() -> WireError:
 
 
 def model_is_fixed() -> WireError:
-    """That it is refused is documented; code and wording are ours."""
+    """That it is refused is documented. [INF] Code and wording."""
     return WireError("invalid_value", "The model of a session cannot be changed.", "session.model")
 
 
-def wrong_session_type() -> WireError:
-    message = "Passing a transcription session update event to a realtime session is not allowed."
+def wrong_session_type(given: str, actual: str) -> WireError:
+    """docs/facts/realtime_api.md section 11. [INF] The code."""
+    message = f"Passing a {given} session update event to a {actual} session is not allowed."
     return WireError("invalid_parameter", message, "session.type")
+
+
+def no_turn_detection_here() -> WireError:
+    """Of streaming transcription models: docs/facts/realtime_api.md section 11."""
+    message = "Turn detection is not supported for this transcription model."
+    return WireError("invalid_value", message, "session.audio.input.turn_detection")
+
+
+def no_responses_here() -> WireError:
+    """[INF] A transcription session answers nothing; how it refuses is not recorded."""
+    return WireError("invalid_value", "A transcription session does not create responses.", "type")
 
 
 def session_expired(max_s: float) -> WireError:
@@ -160,6 +220,11 @@ def missing_model() -> WireError:
 
 def invalid_model(model: str) -> WireError:
     return WireError("invalid_model", f"Model '{model}' is not supported in realtime mode.")
+
+
+def model_for_transcription() -> WireError:
+    """docs/facts/realtime_api.md section 11."""
+    return WireError("invalid_model", "You must not provide a model parameter for transcription sessions.")
 
 
 def beta_disabled() -> WireError:

@@ -67,15 +67,29 @@ class Mutate(OnEvent):
 
 
 @attrs.frozen(kw_only=True)
-class IgnoreClient(OnEvent):
+class OnClientEvent(OnEvent):
+    """The same of an event that the client sends."""
+
+
+@attrs.frozen(kw_only=True)
+class IgnoreClient(OnClientEvent):
     """The client event is received and nothing happens."""
 
 
 @attrs.frozen(kw_only=True)
-class DelayClient(OnEvent):
+class DelayClient(OnClientEvent):
     """The client event is processed `by_s` late; later ones overtake it."""
 
     by_s: float
+
+
+@attrs.frozen(kw_only=True)
+class RefuseClient(OnClientEvent):
+    """The client event is answered with this error and changes nothing."""
+
+    code: str | None = "invalid_value"
+    message: str = "Invalid value."
+    param: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -158,6 +172,15 @@ class Inject(AtMoment):
 
 
 @attrs.frozen(kw_only=True)
+class Flood(AtMoment):
+    """The server sends `event` `count` times, evenly over `for_s`; `{n}` in a text of it is its number."""
+
+    event: Mapping[str, Any]
+    count: int = attrs.field(default=1_000, validator=[attrs.validators.ge(1), attrs.validators.le(100_000)])
+    for_s: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+
+
+@attrs.frozen(kw_only=True)
 class StallSending(AtMoment):
     """The server sends nothing for `for_s`; then everything, in order."""
 
@@ -198,12 +221,14 @@ KINDS: dict[str, type[PlannedFault]] = {
     "mutate": Mutate,
     "ignore_client": IgnoreClient,
     "delay_client": DelayClient,
+    "refuse_client": RefuseClient,
     "refuse_update": RefuseUpdate,
     "overrule_update": OverruleUpdate,
     "cross_create": CrossCreate,
     "deaf_before_created": DeafBeforeCreated,
     "close": Close,
     "inject": Inject,
+    "flood": Flood,
     "stall_sending": StallSending,
     "stall_reading": StallReading,
     "http_status": HttpStatus,
@@ -222,6 +247,7 @@ class Treatment:
 
     event: Json
     lost: bool = False
+    refusal: RefuseClient | None = None
     delay_s: float = 0.0
     hold: bool = False
     past: int = 0
@@ -285,7 +311,7 @@ class FaultPlan:
                 self._moment(index, fault, fault.after, event, treatment)
             elif (
                 isinstance(fault, OnEvent)
-                and not isinstance(fault, (IgnoreClient, DelayClient))
+                and not isinstance(fault, OnClientEvent)
                 and fault.type == event.get("type")
                 and _holds(event, fault.where)
                 and self._strikes(index, fault.nth)
@@ -300,13 +326,14 @@ class FaultPlan:
             if isinstance(fault, AtMoment):
                 self._moment(index, fault, fault.after_client, event, treatment)
             elif (
-                isinstance(fault, (IgnoreClient, DelayClient))
+                isinstance(fault, OnClientEvent)
                 and fault.type == event.get("type")
                 and _holds(event, fault.where)
                 and self._strikes(index, fault.nth)
             ):
                 treatment.lost |= isinstance(fault, IgnoreClient)
                 treatment.delay_s += fault.by_s if isinstance(fault, DelayClient) else 0
+                treatment.refusal = fault if isinstance(fault, RefuseClient) else treatment.refusal
         return treatment
 
     def _moment(self, index: int, fault: AtMoment, kind: str | None, event: Json, treatment: Treatment) -> None:

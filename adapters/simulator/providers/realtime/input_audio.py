@@ -1,30 +1,22 @@
-"""The caller's side: the input buffer, turn detection, commits, input transcripts, the idle timeout. No responses.
+"""The caller's side: the input buffer, turn detection, commits, the idle timeout. No responses.
 
 Source: docs/facts/realtime_api.md sections 3.0, 3.2, 3.4, 3.8, 3.9. All clocks here are milliseconds of received audio.
 """
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable
-from typing import Any
 
 from adapters.simulator.providers.realtime.conversation import ConversationItem
-from adapters.simulator.providers.realtime.dialect import IDLE_PROMPT, MAX_APPEND_CHARS, MIN_COMMIT_MS, Json
-from adapters.simulator.providers.realtime.errors import (
-    audio_too_long,
-    buffer_too_small,
-    invalid_audio,
-    invalid_type,
-    missing_parameter,
-)
-from adapters.simulator.providers.realtime.live_response import tokens
+from adapters.simulator.providers.realtime.dialect import IDLE_PROMPT, MIN_COMMIT_MS, Json
+from adapters.simulator.providers.realtime.errors import buffer_too_small, empty_audio, invalid_audio
 from adapters.simulator.providers.realtime.provider_scenario import UserTurn
 from adapters.simulator.providers.realtime.session_context import SessionContext
-from adapters.simulator.providers.realtime.wire_audio import RATES_HZ, decode_audio
+from adapters.simulator.providers.realtime.transcripts import Transcripts
+from adapters.simulator.providers.realtime.wire_audio import RATES_HZ, audio_bytes, decode_audio, delta_bytes
 from adapters.simulator.providers.voice_activity import FRAME_MS, Frames, VoiceActivity
 
+MOST_KEPT_MS = 30_000  # of a turn's sound, its last part: bounded, whatever a client sends
 _PATIENCE = {"low": 2.0, "medium": 1.0, "auto": 1.0, "high": 0.5}
 
 
@@ -36,12 +28,13 @@ class InputAudio:
     ) -> None:
         self._context = context
         self._on_turn_began, self._on_turn_ended = on_turn_began, on_turn_ended
+        self._transcripts = Transcripts(context)
         self._frames = Frames()
         self._activity = VoiceActivity(context.settings.vad_trigger_frames)
         self._buffered_from_ms = 0.0
         self._speaking_id: str | None = None
         self._idle_from_ms: int | None = None
-        self._half_said: str | None = None
+        self._kept = bytearray()
 
     @property
     def speaking(self) -> bool:
@@ -52,21 +45,21 @@ class InputAudio:
 
     def append(self, event: Json, now_s: float) -> None:
         """An input_audio_buffer.append. WireError: too long, or no audio in it."""
-        if "audio" not in event:
-            raise missing_parameter("audio")
-        audio = event["audio"]
-        if not isinstance(audio, str):
-            raise invalid_type("audio", "a string", audio)
-        if len(audio) > MAX_APPEND_CHARS:
-            raise audio_too_long(len(audio), MAX_APPEND_CHARS)
-        try:
-            payload = base64.b64decode(audio, validate=True)
-        except ValueError:  # not base64, or not even ASCII
-            raise invalid_audio() from None
+        payload = audio_bytes(event["audio"])
+        if payload is None:
+            raise invalid_audio()
+        if not payload:
+            raise empty_audio()
         wire_format = self._context.session.input_format
         for end_ms, level_dbfs in self._frames.feed(decode_audio(payload, wire_format), RATES_HZ[wire_format]):
             self._frame(end_ms, level_dbfs, now_s)
+        self._keep(payload, wire_format)
         self._context.stats.audio_ms = self._frames.received_ms
+
+    def _keep(self, payload: bytes, wire_format: str) -> None:
+        """The last of the buffer's sound, for who retrieves the item."""
+        self._kept += payload
+        del self._kept[: -delta_bytes(MOST_KEPT_MS, wire_format)]
 
     def commit(self, now_s: float) -> None:
         """A client's commit. WireError: less than 100 ms in the buffer."""
@@ -79,6 +72,7 @@ class InputAudio:
 
     def clear(self, now_s: float) -> None:
         """Empty the buffer; a turn that had begun is forgotten."""
+        self._kept.clear()
         self._buffered_from_ms = self._frames.received_ms
         self._speaking_id = None
         self._activity.reset()
@@ -119,7 +113,7 @@ class InputAudio:
         context.outbox.emit(now_s, "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=item_id)
         model = (context.session.transcription or {}).get("model") or ""
         if "realtime" in model:  # a streaming transcriber: it writes of an item that does not exist yet
-            self._transcribe_early(item_id, self._said(context.stats.user_turns + 1), now_s)
+            self._transcripts.begin(item_id, self._transcripts.said(context.stats.user_turns + 1), now_s)
         if detection["interrupt_response"]:
             self._on_turn_began(now_s)
 
@@ -138,60 +132,19 @@ class InputAudio:
         item = ConversationItem(
             id=item_id, type="message", role="user", content=[{"type": "input_audio", "transcript": None}]
         )
+        item.sound, item.sound_format = bytes(self._kept), context.session.input_format
+        self._kept.clear()
+        context.conversation.keep_sound(item)
         previous = context.conversation.append(item)
         context.outbox.emit(now_s, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
         context.announce(now_s, item, previous)
         if transcript is None:
             context.stats.user_turns += 1
             context.news.user = True
-            context.news.heard = self._said(context.stats.user_turns).text
+            context.news.heard = self._transcripts.said(context.stats.user_turns).text
         if context.session.transcription is not None:
-            self._finish_transcript(item, transcript or self._said(context.stats.user_turns), seconds, now_s)
-
-    # --- transcripts ------------------------------------------------------------------------------------------------
-
-    def _said(self, turn: int) -> UserTurn:
-        turns = self._context.scenario.user_turns
-        return turns[turn - 1] if turn <= len(turns) else UserTurn(text=f"This is what the caller said in turn {turn}.")
-
-    def _transcribe_early(self, item_id: str, said: UserTurn, now_s: float) -> None:
-        """While the caller still speaks: the first half of the words, one after the other."""
-        words = tokens(said.text)
-        if words and not said.fails:
-            self._half_said = item_id
-            self._stream(item_id, words[: (len(words) + 1) // 2], now_s + 6 * self._context.latency.transcription_s)
-
-    def _stream(self, item_id: str, words: list[str], first_s: float) -> None:
-        for n, word in enumerate(words):
-            self._context.schedule.at(first_s + n * self._context.latency.token_s, self._say_word(item_id, word))
-
-    def _say_word(self, item_id: str, word: str) -> Callable[[float], None]:
-        def say(now_s: float) -> None:
-            self._transcription(now_s, "delta", item_id, delta=word, obfuscation=self._context.ids.obfuscation(word))
-
-        return say
-
-    def _transcription(self, now_s: float, what: str, item_id: str, **fields: Any) -> None:
-        kind = f"conversation.item.input_audio_transcription.{what}"
-        self._context.outbox.emit(now_s, kind, item_id=item_id, content_index=0, **fields)
-
-    def _finish_transcript(self, item: ConversationItem, said: UserTurn, seconds: float, now_s: float) -> None:
-        def complete(at_s: float) -> None:
-            item.content[0]["transcript"] = said.text
-            usage = {"type": "duration", "seconds": math.ceil(seconds) if said.text else 0}
-            self._transcription(at_s, "completed", item.id, transcript=said.text, usage=usage)
-
-        def fail(at_s: float) -> None:
-            message = f"Input transcription failed for item '{item.id}'."
-            error = {"type": "server_error", "code": said.fails, "message": message, "param": None}
-            self._transcription(at_s, "failed", item.id, error=error)
-
-        words = tokens(said.text)
-        if words and not said.fails:
-            rest = words[(len(words) + 1) // 2 :] if self._half_said == item.id else words
-            self._stream(item.id, rest, now_s + self._context.latency.transcription_s)
-        done_s = now_s + self._context.latency.transcription_done_s
-        self._context.schedule.at(done_s, fail if said.fails else complete)
+            said = transcript or self._transcripts.said(context.stats.user_turns)
+            self._transcripts.finish(item, said, seconds, now_s)
 
     # --- the idle timeout -------------------------------------------------------------------------------------------
 

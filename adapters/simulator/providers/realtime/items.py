@@ -9,31 +9,27 @@ from adapters.simulator.providers.realtime.conversation import ConversationItem
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import (
     audio_already_shorter,
-    invalid_type,
-    missing_parameter,
     no_such_item,
     not_truncatable,
     out_of_range,
 )
+from adapters.simulator.providers.realtime.mcp import McpServers
 from adapters.simulator.providers.realtime.responses import SimulatedResponses
 from adapters.simulator.providers.realtime.session_context import SessionContext
+from adapters.simulator.providers.realtime.wire_audio import delta_bytes
 
 
 class Items:
     """The handlers of conversation.item.*; each raises WireError for what it rejects."""
 
-    def __init__(self, context: SessionContext, responses: SimulatedResponses) -> None:
-        self._context, self._responses = context, responses
+    def __init__(self, context: SessionContext, responses: SimulatedResponses, mcp: McpServers) -> None:
+        self._context, self._responses, self._mcp = context, responses, mcp
         self._answered: set[str] = set()
 
     def create(self, event: Json, now_s: float) -> None:
         """Add an item and echo it; an output whose parent response is still open comes after its response.done."""
         context = self._context
-        if "item" not in event:
-            raise missing_parameter("item")
-        item = context.conversation.read_client_item(
-            event["item"], context.ids.item(), context.ids.call(), beta=context.beta
-        )
+        item = context.conversation.read_client_item(event["item"], context.ids.item(), context.ids.call())
         after = event.get("previous_item_id")
         live = self._responses.active
         if item.type == "function_call_output":
@@ -53,7 +49,11 @@ class Items:
         context = self._context
         previous = context.conversation.insert(item, after)
         context.announce(now_s, item, previous)
-        if item.type == "function_call_output":
+        if item.sound:
+            context.conversation.keep_sound(item)
+        if item.type == "mcp_approval_response":
+            self._mcp.decide(item.fields, now_s)
+        elif item.type == "function_call_output":
             name = context.conversation.calls()[item.call_id or ""].name if item.call_id else None
             context.news.tools.append(name or "")
         elif item.role == "user":
@@ -67,8 +67,6 @@ class Items:
         ]
 
     def _find(self, event: Json, doing: str, verb: str) -> ConversationItem:
-        if "item_id" not in event:
-            raise missing_parameter("item_id")
         item = self._context.conversation.find(event["item_id"])
         if item is None:
             raise no_such_item(doing, verb, event["item_id"])
@@ -77,20 +75,15 @@ class Items:
     def truncate(self, event: Json, now_s: float) -> None:
         """Cut an assistant's audio; its transcript goes with it."""
         item = self._find(event, "truncating", "truncate")
-        for name in ("content_index", "audio_end_ms"):
-            if name not in event:
-                raise missing_parameter(name)
-            if isinstance(event[name], bool) or not isinstance(event[name], int):
-                raise invalid_type(name, "an integer", event[name])
         end_ms: int = event["audio_end_ms"]
         if item.audio_ms is None:
             raise not_truncatable()
-        if end_ms < 0 or event["content_index"] != 0:
-            name = "audio_end_ms" if end_ms < 0 else "content_index"
-            raise out_of_range(name, 0, 0 if name == "content_index" else int(item.audio_ms), event[name])
-        if end_ms > item.audio_ms:
+        if event["content_index"] != 0:
+            raise out_of_range("content_index", 0, 0, event["content_index"])
+        if end_ms > item.audio_ms + self._context.settings.truncation_tolerance_ms:
             raise audio_already_shorter(int(item.audio_ms), end_ms)
-        item.audio_ms = end_ms
+        item.audio_ms = min(float(end_ms), item.audio_ms)
+        item.sound = item.sound[: delta_bytes(end_ms, item.sound_format)]
         item.content = [{"type": "output_audio", "transcript": None}]
         self._context.outbox.emit(
             now_s, "conversation.item.truncated", item_id=item.id, content_index=0, audio_end_ms=end_ms
@@ -103,4 +96,4 @@ class Items:
 
     def retrieve(self, event: Json, now_s: float) -> None:
         item = self._find(event, "retrieving", "retrieve")
-        self._context.outbox.emit(now_s, "conversation.item.retrieved", item=item.wire())
+        self._context.outbox.emit(now_s, "conversation.item.retrieved", item=item.retrieved())

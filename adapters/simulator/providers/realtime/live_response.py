@@ -13,16 +13,22 @@ from typing import Any, Literal
 
 import attrs
 
-from adapters.simulator.providers.realtime import checks as c
 from adapters.simulator.providers.realtime.conversation import ConversationItem
-from adapters.simulator.providers.realtime.dialect import BETA_TO_GA_FORMAT, Json
-from adapters.simulator.providers.realtime.provider_scenario import AnswerRule, FunctionCall, SpokenMessage
+from adapters.simulator.providers.realtime.dialect import Json
+from adapters.simulator.providers.realtime.provider_scenario import (
+    AnswerRule,
+    FunctionCall,
+    McpCall,
+    SpokenMessage,
+)
 from adapters.simulator.providers.realtime.provider_settings import Latency
 from adapters.simulator.providers.realtime.session import beta_to_ga
 from adapters.simulator.providers.realtime.wire_audio import delta_bytes, duration_ms, utterance
 
-StepKind = Literal["open", "words", "audio", "arguments", "close", "finish"]
+StepKind = Literal["open", "words", "audio", "arguments", "run", "close", "finish"]
 
+TOKEN_MS = 50  # of speech in one output token: docs/facts/realtime_api.md section 3.10
+_ENDLESS = 2**31
 _WORDS_AHEAD = 3
 _ARGUMENT_CHUNK = 4
 _GAP_S = 0.010
@@ -30,13 +36,15 @@ _GAP_S = 0.010
 
 @attrs.frozen
 class ResponseStep:
-    """At `at_s` after `response.created`: `open` an output item, a delta of it, `close` it, or `finish` it all."""
+    """At `at_s` after `response.created`: `open` an output item, a delta of it, `run` an MCP call, `close` the item, or
+    `finish` it all. `tokens`: what it costs of max_output_tokens."""
 
     at_s: float
     index: int
     kind: StepKind
     text: str = ""
     audio: bytes = b""
+    tokens: int = 0
 
 
 def tokens(text: str) -> list[str]:
@@ -44,16 +52,25 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\s*\w+|\s*[^\w\s]", text) or ([text] if text else [])
 
 
-def timetable(rule: AnswerRule, latency: Latency, wire_format: str, *, text_only: bool) -> list[ResponseStep]:
-    """Every step of the response in order. Text-only responses carry their words as output text."""
+def timetable(
+    rule: AnswerRule, latency: Latency, wire_format: str, *, text_only: bool, waits: Callable[[McpCall], bool] = bool
+) -> list[ResponseStep]:
+    """Every step of the response in order. Text-only responses carry their words as output text.
+
+    `waits`: whether an MCP call needs the client's word; then the response ends there.
+    """
     steps: list[ResponseStep] = []
     begin_s = latency.first_item_s + rule.delay_s
     end_s = begin_s
     pace = rule.pace or latency.pace
     for index, output in enumerate(rule.output):
-        if isinstance(output, FunctionCall):
+        if isinstance(output, FunctionCall | McpCall):
             made = _call(output, index, begin_s, latency)
             next_s = made[-1].at_s + _GAP_S
+            if isinstance(output, McpCall) and waits(output):
+                steps += made[:-1]
+                end_s = max(end_s, made[-2].at_s)
+                break
         elif text_only:
             made = _text(output, index, begin_s, latency)
             next_s = made[-1].at_s + _GAP_S
@@ -70,19 +87,26 @@ def timetable(rule: AnswerRule, latency: Latency, wire_format: str, *, text_only
     return sorted(steps, key=lambda step: step.at_s)
 
 
-def _call(output: FunctionCall, index: int, begin_s: float, latency: Latency) -> list[ResponseStep]:
-    chunks = re.findall(rf"(?s).{{1,{_ARGUMENT_CHUNK}}}", output.arguments)
+def _call(output: FunctionCall | McpCall, index: int, begin_s: float, latency: Latency) -> list[ResponseStep]:
+    chunks = re.findall(rf"(?s).{{1,{_ARGUMENT_CHUNK}}}", output.arguments or "{}")
     first_s = begin_s + latency.first_transcript_s - latency.first_item_s
     steps = [ResponseStep(begin_s, index, "open")]
-    steps += [ResponseStep(first_s + n * latency.token_s, index, "arguments", chunk) for n, chunk in enumerate(chunks)]
-    return [*steps, ResponseStep(steps[-1].at_s + latency.close_s, index, "close")]
+    steps += [
+        ResponseStep(first_s + n * latency.token_s, index, "arguments", chunk, tokens=1)
+        for n, chunk in enumerate(chunks)
+    ]
+    said_s = steps[-1].at_s + latency.close_s
+    if isinstance(output, FunctionCall):
+        return [*steps, ResponseStep(said_s, index, "close")]
+    return [*steps, ResponseStep(said_s, index, "run"), ResponseStep(said_s + output.takes_s, index, "close")]
 
 
 def _text(output: SpokenMessage, index: int, begin_s: float, latency: Latency) -> list[ResponseStep]:
     first_s = begin_s + latency.first_transcript_s - latency.first_item_s
     steps = [ResponseStep(begin_s, index, "open")]
     steps += [
-        ResponseStep(first_s + n * latency.token_s, index, "words", word) for n, word in enumerate(tokens(output.say))
+        ResponseStep(first_s + n * latency.token_s, index, "words", word, tokens=1)
+        for n, word in enumerate(tokens(output.say))
     ]
     return [*steps, ResponseStep(steps[-1].at_s + latency.close_s, index, "close")]
 
@@ -97,7 +121,7 @@ def _speech(
     every_s = latency.audio_delta_ms / 1000 / latency.pace
     first_audio_s = begin_s + latency.first_audio_s - latency.first_item_s
     sound = [
-        ResponseStep(first_audio_s + n * every_s, index, "audio", audio=audio[start : start + size])
+        _sound_step(first_audio_s + n * every_s, index, audio[start : start + size], wire_format)
         for n, start in enumerate(range(0, len(audio), size))
     ]
     words = _words(output, index, begin_s, latency, sound)
@@ -108,64 +132,39 @@ def _speech(
     return [*steps, ResponseStep(steps[-1].at_s + latency.close_s, index, "close")]
 
 
+def _sound_step(at_s: float, index: int, audio: bytes, wire_format: str) -> ResponseStep:
+    return ResponseStep(
+        at_s, index, "audio", audio=audio, tokens=math.ceil(duration_ms(len(audio), wire_format) / TOKEN_MS)
+    )
+
+
 def _words(
     output: SpokenMessage, index: int, begin_s: float, latency: Latency, sound: list[ResponseStep]
 ) -> list[ResponseStep]:
     """The transcript: a few words before the first sound, the rest always ahead of it."""
     said = tokens(output.say)
     ahead_s = begin_s + latency.first_transcript_s - latency.first_item_s
-    steps = [ResponseStep(ahead_s, index, "words", word) for word in said[:_WORDS_AHEAD]]
+    steps = [ResponseStep(ahead_s, index, "words", word, tokens=1) for word in said[:_WORDS_AHEAD]]
     rest = said[_WORDS_AHEAD:]
     first_s, last_s = (sound[0].at_s, sound[-1].at_s) if sound else (ahead_s, ahead_s)
     each_s = (last_s - first_s) * 0.8 / max(len(rest), 1)
-    return steps + [ResponseStep(first_s + n * each_s, index, "words", word) for n, word in enumerate(rest)]
+    return steps + [ResponseStep(first_s + n * each_s, index, "words", word, tokens=1) for n, word in enumerate(rest)]
 
 
-_FORMAT = c.shape({"type": c.one_of("audio/pcm", "audio/pcmu", "audio/pcma"), "rate": c.anything}, required=("type",))
-_COMMON = {
-    "conversation": c.one_of("auto", "none"),
-    "metadata": c.nullable(c.string_map),
-    "input": c.list_of(c.anything),
-    "instructions": c.text,
-    "tools": c.list_of(c.anything),
-    "tool_choice": c.anything,
-    "prompt": c.anything,
-}
-_MAX_TOKENS = c.number_or("inf", 1, 4096)
-_GA_OPTIONS = c.shape(
-    _COMMON
-    | {
-        "output_modalities": c.list_of(c.one_of("text", "audio")),
-        "audio": c.shape({"output": c.shape({"format": _FORMAT, "voice": c.anything})}),
-        "max_output_tokens": _MAX_TOKENS,
-        "reasoning": c.anything,
-        "parallel_tool_calls": c.flag,
-    }
-)
-_BETA_OPTIONS = c.shape(
-    _COMMON
-    | {
-        "modalities": c.list_of(c.one_of("text", "audio")),
-        "voice": c.anything,
-        "output_audio_format": c.one_of(*BETA_TO_GA_FORMAT),
-        "temperature": c.number(0.6, 1.2),
-        "max_response_output_tokens": _MAX_TOKENS,
-        "max_output_tokens": _MAX_TOKENS,
-    }
-)
+# fmt: off
+_OPTIONS = frozenset((
+    "conversation", "metadata", "input", "instructions", "tools", "tool_choice", "prompt", "max_output_tokens", "audio",
+    "output_modalities",
+))
+# fmt: on
 
 
-def read_options(given: Any, *, beta: bool) -> Json:
-    """The `response` of a response.create in GA form. WireError: what is wrong with it."""
-    if given is None:
-        return {}
-    if not beta:
-        options: Json = _GA_OPTIONS(given, "response")
-        return options
-    checked = _BETA_OPTIONS(given, "response")
-    return {name: checked[name] for name in _COMMON if name in checked} | {
-        name: value for name, value in beta_to_ga(checked).items() if name in ("audio", "output_modalities")
-    }
+def read_options(given: Json | None, *, beta: bool) -> Json:
+    """The `response` of a response.create, of the right shape, in GA form."""
+    if given is None or not beta:
+        return given or {}
+    translated = given | beta_to_ga(given)
+    return {name: value for name, value in translated.items() if name in _OPTIONS}
 
 
 @attrs.define
@@ -192,9 +191,26 @@ class LiveResponse:
     opened: bool = False
     ending: bool = False
     done: bool = False
+    spent: int = 0
     rule: AnswerRule = attrs.field(factory=AnswerRule)
     items: dict[int, LiveItem] = attrs.field(factory=dict)
     held_echoes: list[Callable[[float], None]] = attrs.field(factory=list)
+
+    @property
+    def tools(self) -> list[Json]:
+        """The tools offered for it: its own, else the session's."""
+        return list(self._option("tools") or ())
+
+    def _option(self, name: str) -> Any:
+        return self.options[name] if name in self.options else self.session[name]
+
+    def tokens_left(self) -> int:
+        """What max_output_tokens still pays for."""
+        most = self._option("max_output_tokens")
+        return _ENDLESS if most == "inf" else int(most) - self.spent
+
+    def affords(self, step: ResponseStep) -> bool:
+        return step.tokens <= self.tokens_left()
 
     @property
     def text_only(self) -> bool:
@@ -212,7 +228,10 @@ class LiveResponse:
     def _output(self) -> Json:
         configured = self.session["audio"]["output"]
         asked = self.options.get("audio", {}).get("output", {})
-        return {name: asked.get(name, configured[name]) for name in ("format", "voice")}
+        chosen = {name: asked.get(name, configured[name]) for name in ("format", "voice")}
+        if isinstance(chosen["voice"], dict):  # a custom voice: a response shows its id alone
+            chosen["voice"] = chosen["voice"]["id"]
+        return chosen
 
     def has_call(self, call_id: str | None) -> bool:
         return any(live.item.call_id == call_id for live in self.items.values() if live.item.type == "function_call")
@@ -235,7 +254,7 @@ class LiveResponse:
             "output": [self.items[index].item.wire() for index in sorted(self.items)] if usage else [],
             "conversation_id": self.conversation_id,
             "output_modalities": self._modalities,
-            "max_output_tokens": self.options.get("max_output_tokens", self.session["max_output_tokens"]),
+            "max_output_tokens": self._option("max_output_tokens"),
             "audio": {"output": self._output},
             "usage": usage,
             "metadata": self.options.get("metadata"),
@@ -246,7 +265,7 @@ class LiveResponse:
         if not self.items and self.rule.status == "failed":
             input_text = input_audio = 0
         words = sum(len(live.words) + len(live.arguments) for live in self.items.values())
-        audio = math.ceil(self.audio_ms() / 50)
+        audio = math.ceil(self.audio_ms() / TOKEN_MS)
         return {
             "total_tokens": input_text + input_audio + words + audio,
             "input_tokens": input_text + input_audio,

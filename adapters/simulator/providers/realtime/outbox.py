@@ -119,6 +119,13 @@ class Outbox:
         raw = fault.text if fault.garbage == "custom" else _GARBAGE[fault.garbage]
         self._push(Outgoing(now_s, raw=raw))
 
+    def flood(self, now_s: float, fault: f.Flood) -> None:
+        """Queue one event many times."""
+        raw = orjson.dumps(fault.event).decode()
+        for number in range(fault.count):
+            at_s = now_s + fault.for_s * number / fault.count
+            self._push(Outgoing(at_s, raw=raw.replace("{n}", str(number))))
+
     def close(self, now_s: float, code: int, reason: str) -> None:
         """Queue the close, behind what is already due."""
         self._push(Outgoing(max(now_s, self._held_until_s), closing=Closing(code, reason)))
@@ -175,6 +182,9 @@ class Ids:
 
     def call(self) -> str:
         return self._make("call_", 16)
+
+    def segment(self) -> str:
+        return self._make("seg_")
 
     def obfuscation(self, delta: str) -> str:
         return self._make("", -len(delta) % _PADDED_TO)

@@ -9,19 +9,21 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 import cattrs
 import yaml
 from cattrs.gen import make_dict_structure_fn
 
-from adapters.simulator.providers.realtime.faults import KINDS, DelayClient, IgnoreClient, PlannedFault
+from adapters.simulator.providers.realtime.faults import KINDS, OnClientEvent, PlannedFault
 from adapters.simulator.providers.realtime.provider_settings import Latency
+from adapters.simulator.providers.realtime.provider_words import EVENTS, WORDS
 from adapters.simulator.providers.realtime.wire_audio import RATES_HZ
 from adapters.simulator.speech import line_for_text, lines, read_samples, wav_path
-from fsm.audit.names import CLIENT_FIELDS, SERVER_FIELDS
+from fsm.audit.realtime_events import CLIENT_FIELDS, SERVER_FIELDS
 from fsm.errors import LocalError
+from fsm.scenario.expectation import Expectation, read_expectation
 
 
 class ScenarioError(LocalError):
@@ -40,10 +42,57 @@ class SpokenMessage:
 
 @attrs.frozen(kw_only=True)
 class FunctionCall:
-    """A function call. `arguments` is an object or, to be sent verbatim, a string."""
+    """A function call. `arguments` is an object or, to be sent verbatim, a string; without them, what the schema that
+    the client offered asks for."""
 
     call: str
-    arguments: str = "{}"
+    arguments: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class McpProblem:
+    """How a call on an MCP server fails. `code` belongs to all but a tool_execution_error."""
+
+    type: Literal["protocol_error", "http_error", "tool_execution_error"]
+    message: str
+    code: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.code is None) != (self.type == "tool_execution_error"):
+            raise ValueError("code: a protocol_error and an http_error have one, a tool_execution_error has none")
+
+
+@attrs.frozen(kw_only=True)
+class McpCall:
+    """A call of a tool on an MCP server, which the provider itself makes: `result`, or `error`."""
+
+    mcp: str
+    server: str
+    arguments: str | None = None
+    result: str = ""
+    error: McpProblem | None = None
+    takes_s: float = attrs.field(default=0.2, validator=attrs.validators.ge(0))
+
+
+@attrs.frozen(kw_only=True)
+class McpTool:
+    """A tool as an MCP server lists it."""
+
+    name: str
+    description: str | None = None
+    input_schema: Mapping[str, Any] = attrs.field(factory=lambda: {"type": "object", "properties": {}})
+
+
+@attrs.frozen(kw_only=True)
+class McpServer:
+    """What is at a `server_label`; `fails`: its tools cannot be imported."""
+
+    tools: tuple[McpTool, ...] = ()
+    fails: bool = False
+    listing_s: float = attrs.field(default=0.3, validator=attrs.validators.ge(0))
+
+
+OutputPart = SpokenMessage | FunctionCall | McpCall
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +115,7 @@ class AnswerRule:
     answer ends there. `delay_s` comes on top of the usual wait; `pace` replaces the usual one."""
 
     when: AnswersWhen = attrs.field(factory=AnswersWhen)
-    output: tuple[SpokenMessage | FunctionCall, ...] = ()
+    output: tuple[SpokenMessage | FunctionCall | McpCall, ...] = ()
     status: Literal["completed", "incomplete", "failed"] = "completed"
     reason: Literal["max_output_tokens", "content_filter"] = "max_output_tokens"
     error: Mapping[str, Any] = attrs.field(factory=dict)
@@ -89,8 +138,10 @@ class UserTurn:
 class ProviderScenario:
     """One conversation's script. Responses: the first rule that applies and is not used up; else sensible defaults.
 
-    `latency` stands in for the settings' latency as a whole, `session_max_s` for the longest life of a session. Every
-    connection starts the script anew.
+    `latency` stands in for the settings' latency as a whole, `session_max_s` for the longest life of a session,
+    `skew_ms` and `truncation_tolerance_ms` for those of the settings. `mcp`: the MCP servers there are, by label.
+    `unoffered_calls`: what becomes of a scripted call of a tool that the client has not offered. Every connection
+    starts the script anew. `expect` is of all of them together (.provider_numbers has the words).
     """
 
     description: str = ""
@@ -98,7 +149,14 @@ class ProviderScenario:
     responses: tuple[AnswerRule, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
     latency: Latency | None = None
+    mcp: Mapping[str, McpServer] = attrs.field(factory=dict)
+    unoffered_calls: Literal["drop", "make"] = "drop"
+    skew_ms: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(0)))
+    truncation_tolerance_ms: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
+    )
     session_max_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
+    expect: Expectation | None = None
 
 
 def load_scenario(path: Path) -> ProviderScenario:
@@ -120,7 +178,7 @@ def parse_scenario(text: str, path: Path) -> ProviderScenario:
         return _converter(path.parent).structure(document or {}, ProviderScenario)
     except Exception as problem:
         found = "; ".join(cattrs.transform_error(problem, path="$", format_exception=_reason))
-        raise ScenarioError(f"{path}: {found.replace(' @ $.', ' @ ')}") from problem
+        raise ScenarioError(f"{path}: {found.replace(' @ $.', ' @ ').removesuffix(' @ $')}") from problem
 
 
 def _reason(problem: BaseException, kind: type | None) -> str:
@@ -130,9 +188,18 @@ def _reason(problem: BaseException, kind: type | None) -> str:
         return f"missing key {problem}"
     if isinstance(problem, ScenarioError):
         return str(problem)
+    if isinstance(problem, AttributeError):  # of a list or a word where cattrs asks for the items of a mapping
+        return "expected a mapping"
     if isinstance(problem, (ValueError, TypeError)) and not isinstance(problem, cattrs.BaseValidationError):
         return str(problem) or f"not a {kind}"
     return repr(problem)
+
+
+def _one_of(given: Any, kind: Any) -> Any:
+    words = get_args(kind)
+    if not isinstance(given, str) or given not in words:
+        raise ScenarioError(f"expected one of {', '.join(words)}; got {given!r}")
+    return given
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -151,20 +218,18 @@ def _converter(folder: Path) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for scalar in (str, int, float, bool):
         converter.register_structure_hook(scalar, _exactly(scalar))
-    for mapping in (*KINDS.values(), AnswersWhen, Latency):
+    converter.register_structure_hook_func(lambda kind: getattr(kind, "__origin__", None) is Literal, _one_of)
+    for mapping in (*KINDS.values(), AnswersWhen, Latency, McpProblem, McpTool, McpServer):
         converter.register_structure_hook(mapping, _strict(mapping, converter))
-    converter.register_structure_hook(
-        SpokenMessage | FunctionCall, lambda given, _: converter.structure(given, _output_kind(given))
-    )
+    converter.register_structure_hook(OutputPart, lambda given, _: converter.structure(given, _output_kind(given)))
     converter.register_structure_hook(PlannedFault, lambda given, _: _fault(given, converter))
+    converter.register_structure_hook(Expectation, lambda given, _: read_expectation(given, WORDS, EVENTS))
     structure_turn = _strict(UserTurn, converter)
     converter.register_structure_hook(
         UserTurn, lambda given, kind: UserTurn(text=given) if isinstance(given, str) else structure_turn(given, kind)
     )
-    structure_call = _strict(FunctionCall, converter)
-    converter.register_structure_hook(
-        FunctionCall, lambda given, kind: structure_call(_with_text_arguments(given), kind)
-    )
+    for call in (FunctionCall, McpCall):
+        converter.register_structure_hook(call, _call(call, converter))
     converter.register_structure_hook(Path, lambda given, _: _speech(given, folder))
     structure_say = _strict(SpokenMessage, converter)
     converter.register_structure_hook(SpokenMessage, lambda given, kind: _found_by_text(structure_say(given, kind)))
@@ -184,10 +249,19 @@ def _strict(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any
     return check
 
 
+_OUTPUTS = {"say": SpokenMessage, "call": FunctionCall, "mcp": McpCall}
+
+
 def _output_kind(given: Any) -> type:
-    if isinstance(given, Mapping) and ("say" in given) != ("call" in given):
-        return SpokenMessage if "say" in given else FunctionCall
-    raise ScenarioError("an output has either `say` or `call`")
+    named = [kind for key, kind in _OUTPUTS.items() if isinstance(given, Mapping) and key in given]
+    if len(named) == 1:
+        return named[0]
+    raise ScenarioError("an output has one of `say`, `call` and `mcp`")
+
+
+def _call(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    structure = _strict(kind, converter)
+    return lambda given, target: structure(_with_text_arguments(given), target)
 
 
 def _fault(given: Any, converter: cattrs.Converter) -> PlannedFault:
@@ -203,7 +277,7 @@ def _fault(given: Any, converter: cattrs.Converter) -> PlannedFault:
 
 def _check_names(fault: PlannedFault) -> None:
     """A fault on an event that nobody ever sends would strike nothing, and nobody would notice."""
-    is_clients = isinstance(fault, IgnoreClient | DelayClient)
+    is_clients = isinstance(fault, OnClientEvent)
     for key, known in (
         ("type", CLIENT_FIELDS if is_clients else SERVER_FIELDS),
         ("after", SERVER_FIELDS),
@@ -239,86 +313,3 @@ def _speech(given: Any, folder: Path) -> Path:
 def _found_by_text(said: SpokenMessage) -> SpokenMessage:
     line = line_for_text(said.say) if said.speech is None else None
     return attrs.evolve(said, speech=wav_path(line.name)) if line else said
-
-
-@attrs.frozen(kw_only=True)
-class Question:
-    """What a response answers to. `tools`: names of the calls whose outputs are new. `nth`: of the default
-    conversation's responses, from 1. `user_turn`: how many spoken turns there were."""
-
-    nth: int = 1
-    automatic: bool = False
-    out_of_band: bool = False
-    idle: bool = False
-    new_user: bool = False
-    heard: str = ""
-    user_turn: int = 0
-    tools: tuple[str, ...] = ()
-    instructions: str = ""
-
-
-_GREETING = "Hello, thank you for calling. How can I help you today?"
-_AFTER_TOOLS = "Here is what I found for you."
-_IDLE = "Are you still there?"
-_ROTATION = (
-    "I understand. Let me help you with that.",
-    "We are open from nine in the morning until six in the evening, Monday to Friday.",
-    "Is there anything else I can do for you?",
-)
-
-
-def applies(when: AnswersWhen, question: Question) -> bool:
-    """Whether all that a rule asks for holds."""
-    after = {
-        None: True,
-        "user": question.new_user,
-        "tools": bool(question.tools),
-        "idle": question.idle,
-        "nothing": not (question.new_user or question.tools or question.idle),
-    }[when.after]
-    return (
-        after
-        and when.out_of_band == question.out_of_band
-        and when.nth in (None, question.nth)
-        and when.automatic in (None, question.automatic)
-        and (when.user_turn is None or (question.new_user and when.user_turn == question.user_turn))
-        and (when.tool is None or when.tool in question.tools)
-        and (when.heard is None or (question.new_user and when.heard.lower() in question.heard.lower()))
-        and (when.instructions is None or when.instructions.lower() in question.instructions.lower())
-    )
-
-
-def _spoken(text: str) -> AnswerRule:
-    line = line_for_text(text)
-    return AnswerRule(output=(SpokenMessage(say=text, speech=wav_path(line.name) if line else None),))
-
-
-class ScriptedModel:
-    """One conversation's answers in the order in which they are asked for."""
-
-    def __init__(self, scenario: ProviderScenario) -> None:
-        self._rules = scenario.responses
-        self._used = [0] * len(self._rules)
-        self._turned = 0
-        self._greeted = False
-
-    def answer(self, question: Question) -> AnswerRule:
-        """The rule for this response; never none."""
-        for index, rule in enumerate(self._rules):
-            if rule.times and self._used[index] >= rule.times:
-                continue
-            if applies(rule.when, question):
-                self._used[index] += 1
-                return rule
-        return self._default(question)
-
-    def _default(self, question: Question) -> AnswerRule:
-        if question.idle:
-            return _spoken(_IDLE)
-        if question.tools:
-            return _spoken(_AFTER_TOOLS)
-        if not question.user_turn and not self._greeted and not question.out_of_band:
-            self._greeted = True
-            return _spoken(_GREETING)
-        self._turned += 1
-        return _spoken(_ROTATION[(self._turned - 1) % len(_ROTATION)])

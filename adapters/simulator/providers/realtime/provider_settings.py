@@ -59,8 +59,8 @@ class ProviderSettings:
     """One simulated provider.
 
     api_keys, models: what the upgrade is checked against; empty means any. `skew_ms`: how much shorter the server
-    believes an audio item to be than the bytes it sent. `epoch_s`: the wall-clock second that is connection time
-    zero; None: now.
+    believes an audio item to be than the bytes it sent; `truncation_tolerance_ms`: how much more than that a truncation
+    may ask for. `epoch_s`: the wall-clock second that is connection time zero; None: now.
     """
 
     dialect: Dialect = "ga"
@@ -70,6 +70,7 @@ class ProviderSettings:
     latency: Latency = attrs.field(factory=Latency)
     session_max_s: float = attrs.field(default=3600.0, validator=_positive)
     skew_ms: int = attrs.field(default=85, validator=_not_negative)
+    truncation_tolerance_ms: int = attrs.field(default=0, validator=_not_negative)
     vad_trigger_frames: int = attrs.field(default=2, validator=_positive)
     semantic_silence_ms: int = attrs.field(default=800, validator=_positive)
     ping_interval_s: float | None = 20.0
@@ -91,6 +92,11 @@ def model_of(path: str) -> str | None:
     return found[0] if found else None
 
 
+def transcribes(path: str, settings: ProviderSettings) -> bool:
+    """Whether the request path asks for a transcription session, which the GA wire has."""
+    return settings.dialect == "ga" and parse_qs(urlsplit(path).query).get("intent") == ["transcription"]
+
+
 def check_upgrade(path: str, headers: Mapping[str, str], settings: ProviderSettings) -> UpgradeRefusal | None:
     """What is wrong with the request, if anything. `headers`: names in lower case."""
     key = headers.get("authorization", "").removeprefix("Bearer ").strip() or headers.get("api-key", "").strip()
@@ -99,6 +105,8 @@ def check_upgrade(path: str, headers: Mapping[str, str], settings: ProviderSetti
     if settings.dialect == "ga" and "realtime=v1" in headers.get("openai-beta", ""):
         return UpgradeRefusal(errors.beta_disabled(), 4000)
     model = model_of(path)
+    if transcribes(path, settings):
+        return UpgradeRefusal(errors.model_for_transcription(), 4000) if model else None
     if model is None:
         return UpgradeRefusal(errors.missing_model(), 4000)
     if settings.models and model not in settings.models:

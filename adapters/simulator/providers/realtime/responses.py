@@ -5,25 +5,29 @@ Source: docs/facts/realtime_api.md sections 3.1 to 3.7 and 4. What it says is th
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any, Literal
 
-from adapters.simulator.providers.realtime.conversation import ConversationItem
+import attrs
+
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import WireError, active_response, nothing_to_cancel
 from adapters.simulator.providers.realtime.faults import CrossCreate
+from adapters.simulator.providers.realtime.ladder import OutputLadder
 from adapters.simulator.providers.realtime.live_response import (
-    LiveItem,
+    TOKEN_MS,
     LiveResponse,
     ResponseStep,
     read_options,
     timetable,
     tokens,
 )
-from adapters.simulator.providers.realtime.provider_scenario import FunctionCall, Question
+from adapters.simulator.providers.realtime.mcp import McpServers
+from adapters.simulator.providers.realtime.offered_tools import OfferedTools, honoured
+from adapters.simulator.providers.realtime.provider_scenario import AnswerRule
+from adapters.simulator.providers.realtime.scripted_model import Question
 from adapters.simulator.providers.realtime.session_context import News, SessionContext
-from adapters.simulator.providers.realtime.wire_audio import duration_ms
+from adapters.simulator.providers.realtime.wire_audio import delta_bytes
 
 Refuse = Callable[[WireError, float], None]
 CancelReason = Literal["client_cancelled", "turn_detected"]
@@ -32,8 +36,9 @@ CancelReason = Literal["client_cancelled", "turn_detected"]
 class SimulatedResponses:
     """All responses of one session."""
 
-    def __init__(self, context: SessionContext) -> None:
-        self._context = context
+    def __init__(self, context: SessionContext, mcp: McpServers) -> None:
+        self._context, self._mcp = context, mcp
+        self._ladder = OutputLadder(context, mcp)
         self._default: LiveResponse | None = None
         self._beside: dict[str, LiveResponse] = {}
         self._owed_automatic = False
@@ -49,14 +54,35 @@ class SimulatedResponses:
 
     # --- beginnings -------------------------------------------------------------------------------------------------
 
-    def create_for_client(self, given: Any, now_s: float) -> None:
+    def create_for_client(self, given: Json | None, now_s: float) -> None:
         """A response.create. WireError: malformed, or a response is active."""
         options = read_options(given, beta=self._context.beta)
         out_of_band = options.get("conversation") == "none"
         if self._default and not out_of_band:
             raise active_response(self._default.id)
+        self._check(options)
         live = self._make(options, out_of_band=out_of_band, automatic=False)
-        self._context.schedule.at(now_s + self._context.latency.response_created_s, lambda at_s: self._open(live, at_s))
+        ready_s = self._mcp.define(options.get("tools", ()), now_s)
+        begin_s = max(now_s + self._context.latency.response_created_s, ready_s)
+        self._context.schedule.at(begin_s, lambda at_s: self._open(live, at_s))
+
+    def _check(self, options: Json) -> None:
+        """WireError: the options name what is not there."""
+        self._context.conversation.check_references(options.get("input", []))
+        tools = options["tools"] if "tools" in options else self._context.session.config["tools"] or []
+        self._mcp.check(options.get("tools", ()), "response.tools")
+        if "tool_choice" in options:
+            labels = {tool["server_label"] for tool in tools if tool["type"] == "mcp"}
+            self._offer(tools, options).check_choice(labels)
+
+    def _offer(self, tools: list[Json], options: Json) -> OfferedTools:
+        set_for = self._context.session.config | options
+        return OfferedTools(
+            functions={tool["name"]: tool.get("parameters", {}) for tool in tools if tool["type"] == "function"},
+            mcp=self._mcp.imported(tools),
+            choice=set_for["tool_choice"],
+            parallel=bool(set_for.get("parallel_tool_calls", True)),
+        )
 
     def create_automatically(self, now_s: float) -> None:
         """The turn detection's own create: at once, after a cancel that is under way, or refused by what is active."""
@@ -88,13 +114,30 @@ class SimulatedResponses:
         if live.opened:
             return
         live.opened = True
-        live.rule = context.model.answer(self._question(live))
+        live.rule = self._answer(live)
         context.stats.responses += 1
         context.outbox.emit(now_s, "response.created", response=live.wire("in_progress"))
         if context.beta:
             self._rate_limits(now_s)
-        for step in timetable(live.rule, context.latency, live.wire_format, text_only=live.text_only):
+        steps = timetable(
+            live.rule, context.latency, live.wire_format, text_only=live.text_only, waits=self._mcp.needs_approval
+        )
+        for step in steps:
             context.schedule.at(now_s + step.at_s, lambda at_s, step=step: self._step(live, step, at_s))  # type: ignore[misc]
+
+    def _answer(self, live: LiveResponse) -> AnswerRule:
+        """The script's answer, as far as the offered tools allow it; with nothing left of it, some words."""
+        context = self._context
+        rule = context.model.answer(self._question(live))
+        kept = honoured(
+            rule.output,
+            self._offer(live.tools, live.options),
+            makes_unoffered=context.scenario.unoffered_calls == "make",
+            note=context.stats.note,
+        )
+        if rule.output and not kept:
+            kept = context.model.small_talk().output
+        return attrs.evolve(rule, output=kept)
 
     def _question(self, live: LiveResponse) -> Question:
         news = self._context.news
@@ -120,97 +163,41 @@ class SimulatedResponses:
     def _step(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
         if live.done:
             return
+        if not live.affords(step):
+            self._reach_limit(live, step, now_s)
+            return
+        live.spent += step.tokens
         match step.kind:
             case "open":
-                self._open_item(live, step.index, now_s)
+                self._ladder.open(live, step.index, now_s)
             case "words":
-                self._words(live, step, now_s)
+                self._ladder.words(live, step, now_s)
             case "audio":
-                self._audio(live, step, now_s)
+                self.spoke = True
+                self._ladder.audio(live, step, now_s)
             case "arguments":
-                live.items[step.index].arguments.append(step.text)
-                call_id = live.items[step.index].item.call_id
-                self._delta(live, step, "response.function_call_arguments.delta", now_s, call_id=call_id)
+                self._ladder.arguments(live, step, now_s)
+            case "run":
+                self._ladder.run(live, step.index, now_s)
             case "close":
                 cut = live.rule.status == "incomplete" and step.index == len(live.rule.output) - 1
-                self._close_item(live, step.index, "incomplete" if cut else "completed", now_s)
+                self._ladder.close(live, step.index, "incomplete" if cut else "completed", now_s)
             case "finish":
                 self._finish(live, live.rule.status, self._details(live), now_s)
 
-    def _open_item(self, live: LiveResponse, index: int, now_s: float) -> None:
-        context, output = self._context, live.rule.output[index]
-        item = ConversationItem(id=context.ids.item(), type="message", status="in_progress", by_model=True)
-        if isinstance(output, FunctionCall):
-            item.type, item.name, item.call_id = "function_call", output.call, context.ids.call()
-        else:
-            item.role, item.phase = "assistant", output.phase
-            item.audio_ms = None if live.text_only else 0.0
-        live.items[index] = LiveItem(item)
-        context.outbox.emit(
-            now_s, "response.output_item.added", response_id=live.id, output_index=index, item=item.wire()
-        )
-        if not live.out_of_band:
-            previous = context.conversation.append(item)
-            context.outbox.emit(now_s, "conversation.item.added", previous_item_id=previous, item=item.wire())
-        if item.type == "message":
-            part = {"type": "text", "text": ""} if live.text_only else {"type": "audio", "transcript": ""}
-            context.outbox.emit(now_s, "response.content_part.added", **self._place(live, index), part=part)
+    def _reach_limit(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
+        """The first step that max_output_tokens does not pay for: of sound as much as it does, then the end."""
+        sound = step.audio[: delta_bytes(live.tokens_left() * TOKEN_MS, live.wire_format)]
+        if sound:
+            self.spoke = True
+            self._ladder.audio(live, attrs.evolve(step, audio=sound), now_s)
+        self._close_all(live, now_s)
+        self._finish(live, "incomplete", {"type": "incomplete", "reason": "max_output_tokens"}, now_s)
 
-    def _place(self, live: LiveResponse, index: int) -> Json:
-        return {
-            "response_id": live.id,
-            "item_id": live.items[index].item.id,
-            "output_index": index,
-            "content_index": 0,
-        }
-
-    def _delta(self, live: LiveResponse, step: ResponseStep, kind: str, now_s: float, **more: Any) -> None:
-        place = self._place(live, step.index)
-        if "call_id" in more:
-            del place["content_index"]
-        obfuscation = self._context.ids.obfuscation(step.text)
-        self._context.outbox.emit(now_s, kind, **place, **more, delta=step.text, obfuscation=obfuscation)
-
-    def _words(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
-        live.items[step.index].words.append(step.text)
-        kind = "response.output_text.delta" if live.text_only else "response.output_audio_transcript.delta"
-        self._delta(live, step, kind, now_s)
-
-    def _audio(self, live: LiveResponse, step: ResponseStep, now_s: float) -> None:
-        self.spoke = True
-        going = live.items[step.index]
-        going.audio_bytes += len(step.audio)
-        heard_ms = duration_ms(going.audio_bytes, live.wire_format)
-        going.item.audio_ms = max(heard_ms - self._context.settings.skew_ms, 0)
-        delta = base64.b64encode(step.audio).decode()
-        self._context.outbox.emit(now_s, "response.output_audio.delta", **self._place(live, step.index), delta=delta)
-
-    def _close_item(self, live: LiveResponse, index: int, status: str, now_s: float) -> None:
-        context, going = self._context, live.items[index]
-        item, place, emit = going.item, self._place(live, index), context.outbox.emit
-        going.closed, item.status = True, status
-        if item.type == "function_call":
-            item.arguments = "".join(going.arguments)
-            del place["content_index"]
-            done = {"call_id": item.call_id, "name": item.name, "arguments": item.arguments}
-            emit(now_s, "response.function_call_arguments.done", **place, **done)
-        else:
-            self._close_part(live, place, "".join(going.words), item, now_s)
-        if not live.out_of_band:
-            previous = context.conversation.previous_when_done(item)
-            emit(now_s, "conversation.item.done", previous_item_id=previous, item=item.wire())
-        emit(now_s, "response.output_item.done", response_id=live.id, output_index=index, item=item.wire())
-
-    def _close_part(self, live: LiveResponse, place: Json, said: str, item: ConversationItem, now_s: float) -> None:
-        emit = self._context.outbox.emit
-        if live.text_only:
-            emit(now_s, "response.output_text.done", **place, text=said)
-            part, item.content = {"type": "text", "text": said}, [{"type": "output_text", "text": said}]
-        else:
-            emit(now_s, "response.output_audio.done", **place)
-            emit(now_s, "response.output_audio_transcript.done", **place, transcript=said)
-            part, item.content = {"type": "audio", "transcript": said}, [{"type": "output_audio", "transcript": said}]
-        emit(now_s, "response.content_part.done", **place, part=part)
+    def _close_all(self, live: LiveResponse, now_s: float) -> None:
+        for index in sorted(live.items):
+            if not live.items[index].closed:
+                self._ladder.close(live, index, "incomplete", now_s)
 
     # --- ends -------------------------------------------------------------------------------------------------------
 
@@ -238,9 +225,7 @@ class SimulatedResponses:
     def _cut(self, live: LiveResponse, reason: CancelReason, now_s: float) -> None:
         if live.done:
             return
-        for index in sorted(live.items):
-            if not live.items[index].closed:
-                self._close_item(live, index, "incomplete", now_s)
+        self._close_all(live, now_s)
         self._finish(live, "cancelled", {"type": "cancelled", "reason": reason}, now_s)
 
     def _details(self, live: LiveResponse) -> Json | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from http import HTTPStatus
 from types import TracebackType
@@ -21,8 +22,14 @@ from adapters.simulator.providers.realtime.core import ProviderCore
 from adapters.simulator.providers.realtime.faults import FaultPlan
 from adapters.simulator.providers.realtime.outbox import Outgoing
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
-from adapters.simulator.providers.realtime.provider_settings import ProviderSettings, check_upgrade, model_of
+from adapters.simulator.providers.realtime.provider_settings import (
+    ProviderSettings,
+    check_upgrade,
+    model_of,
+    transcribes,
+)
 from adapters.simulator.providers.realtime.session_context import SessionStats
+from adapters.simulator.providers.realtime.subprotocols import chosen_subprotocol, said_as_headers
 
 log = structlog.get_logger(__name__)
 
@@ -118,9 +125,10 @@ class ProviderServer:
         scenario: ProviderScenario | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.settings, self.scenario = settings or ProviderSettings(), scenario or ProviderScenario()
-        self._host, self._port = host, port
+        self._host, self._port, self._tls = host, port, tls
         self._server: Server | None = None
         self._upgrades = 0
         self._numbers: WeakKeyDictionary[ServerConnection, int] = WeakKeyDictionary()
@@ -137,7 +145,7 @@ class ProviderServer:
     def url(self) -> str:
         """The address of the Realtime endpoint, without `?model=`."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"ws://{host}:{self.port}/v1/realtime"
+        return f"{'wss' if self._tls else 'ws'}://{host}:{self.port}/v1/realtime"
 
     @property
     def stats(self) -> list[SessionStats]:
@@ -149,7 +157,9 @@ class ProviderServer:
             self._serve,
             self._host,
             self._port,
+            ssl=self._tls,
             process_request=self._upgrade,
+            select_subprotocol=chosen_subprotocol,
             compression=None,
             max_size=_MAX_MESSAGE_BYTES,
             ping_interval=self.settings.ping_interval_s,
@@ -161,6 +171,10 @@ class ProviderServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends every session; a second time does nothing."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -181,12 +195,13 @@ class ProviderServer:
             _fall_silent(connection)
         request = connection.request
         assert request is not None
-        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        headers = said_as_headers({name.lower(): value for name, value in request.headers.raw_items()})
         epoch_s = int(time.time()) if self.settings.epoch_s is None else self.settings.epoch_s
         core = ProviderCore(
             attrs.evolve(self.settings, epoch_s=epoch_s),
             self.scenario,
             model=model_of(request.path) or "",
+            transcribes=transcribes(request.path, self.settings),
             connection=number,
             now_s=asyncio.get_running_loop().time(),
             refusal=check_upgrade(request.path, headers, self.settings),

@@ -6,83 +6,18 @@ Source: docs/facts/realtime_api.md section 2; field order and defaults from the 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-from adapters.simulator.providers.realtime import checks as c
 from adapters.simulator.providers.realtime.dialect import BETA_TO_GA_FORMAT, DEFAULT_INSTRUCTIONS, Json
-from adapters.simulator.providers.realtime.errors import model_is_fixed, voice_is_fixed, wrong_session_type
+from adapters.simulator.providers.realtime.errors import (
+    model_is_fixed,
+    no_turn_detection_here,
+    voice_is_fixed,
+    wrong_session_type,
+)
+from adapters.simulator.providers.realtime.shapes import SHARED_FIELDS
 
-_FORMAT = c.shape(
-    {"type": c.one_of("audio/pcm", "audio/pcmu", "audio/pcma"), "rate": c.number(24000, 24000, whole=True)},
-    required=("type",),
-)
-_TURN_DETECTION = {
-    "type": c.one_of("server_vad", "semantic_vad"),
-    "threshold": c.number(0, 1),
-    "prefix_padding_ms": c.number(0, 10_000, whole=True),
-    "silence_duration_ms": c.number(0, 10_000, whole=True),
-    "idle_timeout_ms": c.nullable(c.number(5000, 30_000, whole=True)),
-    "eagerness": c.one_of("low", "medium", "high", "auto"),
-    "create_response": c.flag,
-    "interrupt_response": c.flag,
-}
-_TRANSCRIPTION = c.shape({name: c.nullable(c.text) for name in ("model", "language", "prompt")} | {"delay": c.anything})
-_NOISE = c.nullable(c.shape({"type": c.one_of("near_field", "far_field"), "strength": c.anything}, required=("type",)))
-_TOOL = c.shape(
-    dict.fromkeys(("type", "name", "description", "parameters", "server_label", "server_url"), c.anything),
-    required=("type",),
-)
-_SHARED = {
-    "instructions": c.text,
-    "tools": c.list_of(_TOOL),
-    "tool_choice": c.anything,
-    "tracing": c.anything,
-    "prompt": c.anything,
-    "include": c.nullable(c.list_of(c.text)),
-    "model": c.text,
-}
-_MAX_TOKENS = c.number_or("inf", 1, 4096)
-_GA = c.shape(
-    _SHARED
-    | {
-        "type": c.one_of("realtime", "transcription"),
-        "output_modalities": c.list_of(c.one_of("text", "audio")),
-        "max_output_tokens": _MAX_TOKENS,
-        "truncation": c.anything,
-        "reasoning": c.anything,
-        "parallel_tool_calls": c.flag,
-        "audio": c.shape(
-            {
-                "input": c.shape(
-                    {
-                        "format": _FORMAT,
-                        "transcription": c.nullable(_TRANSCRIPTION),
-                        "noise_reduction": _NOISE,
-                        "turn_detection": c.nullable(c.shape(_TURN_DETECTION)),
-                    }
-                ),
-                "output": c.shape({"format": _FORMAT, "voice": c.anything, "speed": c.number(0.25, 1.5)}),
-            }
-        ),
-    },
-    required=("type",),
-)
-_BETA_FORMAT = c.one_of(*BETA_TO_GA_FORMAT)
-_BETA = c.shape(
-    _SHARED
-    | {
-        "modalities": c.list_of(c.one_of("text", "audio")),
-        "input_audio_format": _BETA_FORMAT,
-        "output_audio_format": _BETA_FORMAT,
-        "voice": c.anything,
-        "speed": c.number(0.25, 1.5),
-        "turn_detection": c.nullable(c.shape(_TURN_DETECTION)),
-        "input_audio_transcription": c.nullable(_TRANSCRIPTION),
-        "input_audio_noise_reduction": _NOISE,
-        "max_response_output_tokens": _MAX_TOKENS,
-        "temperature": c.number(0.6, 1.2),
-    }
-)
+# Transcribers that stream on their own and take no turn detection, in a transcription session.
+_STREAMING = ("gpt-realtime-whisper", "gpt-live-transcribe")
 
 
 def _turn_detection(kind: str, silence_ms: int) -> Json:
@@ -105,7 +40,7 @@ def _wire_format(kind: str) -> Json:
 
 def beta_to_ga(flat: Json) -> Json:
     """A checked beta session as a GA one (fields that GA does not have are carried at the top)."""
-    nested: Json = {name: flat[name] for name in (*_SHARED, "temperature") if name in flat}
+    nested: Json = {name: flat[name] for name in (*SHARED_FIELDS, "temperature") if name in flat}
     audio_in: Json = {}
     audio_out: Json = {name: flat[name] for name in ("voice", "speed") if name in flat}
     if "input_audio_format" in flat:
@@ -130,13 +65,30 @@ def beta_to_ga(flat: Json) -> Json:
 class SimulatedSession:
     """The effective configuration, always in GA form. `config` is what session.created and .updated show."""
 
-    def __init__(self, session_id: str, model: str, expires_at: int) -> None:
-        newer = model.startswith("gpt-realtime-2")
-        self._silence_ms = 500 if newer else 200
-        self.config: Json = {
+    def __init__(self, session_id: str, model: str, expires_at: int, *, transcribes: bool = False) -> None:
+        self._newer = model.startswith("gpt-realtime-2")
+        self._silence_ms = 500 if self._newer else 200
+        self.transcribes = transcribes
+        head = {"id": session_id, "expires_at": expires_at}
+        self.config: Json = self._transcription(head) if transcribes else self._conversation(head, model)
+
+    def _transcription(self, head: Json) -> Json:
+        kind = {"type": "transcription", "object": "realtime.transcription_session"}
+        return kind | head | {"audio": {"input": self._audio_input()}, "include": None}
+
+    def _audio_input(self) -> Json:
+        return {
+            "format": _wire_format("audio/pcm"),
+            "transcription": None,
+            "noise_reduction": None,
+            "turn_detection": _turn_detection("server_vad", self._silence_ms),
+        }
+
+    def _conversation(self, head: Json, model: str) -> Json:
+        return {
             "type": "realtime",
             "object": "realtime.session",
-            "id": session_id,
+            "id": head["id"],
             "model": model,
             "output_modalities": ["audio"],
             "instructions": DEFAULT_INSTRUCTIONS,
@@ -146,17 +98,12 @@ class SimulatedSession:
             "tracing": None,
             "truncation": "auto",
             "prompt": None,
-            "expires_at": expires_at,
+            "expires_at": head["expires_at"],
             "audio": {
-                "input": {
-                    "format": _wire_format("audio/pcm"),
-                    "transcription": None,
-                    "noise_reduction": None,
-                    "turn_detection": _turn_detection("server_vad", self._silence_ms),
-                },
+                "input": self._audio_input(),
                 "output": {
                     "format": _wire_format("audio/pcm"),
-                    "voice": "marin" if newer else "alloy",
+                    "voice": "marin" if self._newer else "alloy",
                     "speed": 1.0,
                 },
             },
@@ -181,26 +128,24 @@ class SimulatedSession:
     def output_format(self) -> str:
         return str(self.config["audio"]["output"]["format"]["type"])
 
-    def update(self, change: Any, *, beta: bool, voice_locked: bool) -> None:
-        """Apply a session.update, all or nothing. WireError: why not; then nothing has changed."""
-        checked = beta_to_ga(_BETA(change, "session")) if beta else _GA(change, "session")
-        if checked.get("type", "realtime") != "realtime":
-            raise wrong_session_type()
-        if checked.get("model", self.config["model"]) != self.config["model"]:
+    @property
+    def wants_logprobs(self) -> bool:
+        return "item.input_audio_transcription.logprobs" in (self.config["include"] or ())
+
+    def update(self, change: Json, *, beta: bool, voice_locked: bool) -> None:
+        """Apply a session.update of the right shape, all or nothing. WireError: why not; then nothing has changed."""
+        checked = beta_to_ga(change) if beta else dict(change)
+        actual = self.config["type"]
+        if checked.get("type", actual) != actual:
+            raise wrong_session_type(checked["type"], actual)
+        if checked.get("model", self.config.get("model")) != self.config.get("model"):
             raise model_is_fixed()
         merged = copy.deepcopy(self.config)
         audio = checked.pop("audio", {})
         merged.update(checked)
         self._merge_input(merged["audio"]["input"], audio.get("input", {}))
-        output = audio.get("output", {})
-        if (
-            voice_locked
-            and output.get("voice", merged["audio"]["output"]["voice"]) != merged["audio"]["output"]["voice"]
-        ):
-            raise voice_is_fixed()
-        if "format" in output:
-            output = output | {"format": _wire_format(output["format"]["type"])}
-        merged["audio"]["output"].update(output)
+        if "output" in audio:
+            _merge_output(merged["audio"]["output"], audio["output"], voice_locked)
         self.config = merged
 
     def _merge_input(self, current: Json, change: Json) -> None:
@@ -214,6 +159,10 @@ class SimulatedSession:
             current["transcription"] = None if wanted is None else base | wanted
         if "turn_detection" in change:
             current["turn_detection"] = self._merge_detection(current["turn_detection"], change["turn_detection"])
+        if self.transcribes and (current["transcription"] or {}).get("model") in _STREAMING:
+            if change.get("turn_detection"):
+                raise no_turn_detection_here()
+            current["turn_detection"] = None
 
     def _merge_detection(self, current: Json | None, change: Json | None) -> Json | None:
         if change is None:
@@ -221,3 +170,10 @@ class SimulatedSession:
         kind = str(change.get("type", current["type"] if current else "server_vad"))
         base = current if current and current["type"] == kind else _turn_detection(kind, self._silence_ms)
         return base | change
+
+
+def _merge_output(current: Json, change: Json, voice_locked: bool) -> None:
+    if voice_locked and change.get("voice", current["voice"]) != current["voice"]:
+        raise voice_is_fixed()
+    current.update(change)
+    current["format"] = _wire_format(current["format"]["type"])

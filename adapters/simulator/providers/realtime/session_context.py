@@ -14,8 +14,9 @@ from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.errors import WireError
 from adapters.simulator.providers.realtime.faults import FaultPlan
 from adapters.simulator.providers.realtime.outbox import Ids, Outbox
-from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, ScriptedModel
+from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
 from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
+from adapters.simulator.providers.realtime.scripted_model import ScriptedModel
 from adapters.simulator.providers.realtime.session import SimulatedSession
 from adapters.simulator.providers.schedule import Schedule
 
@@ -93,7 +94,8 @@ class SessionStats:
     """One session.
 
     `rejections`: errors that answer a client event, by code ("null" for none); `own_errors`: all others.
-    `violations`: what a careful client never does. `received`: every client event but the appends, which are counted.
+    `violations`: what a careful client never does. `notes`: what of the script could not be followed. `received`: every
+    client event but the appends, which are counted.
     """
 
     connection: int
@@ -106,10 +108,15 @@ class SessionStats:
     rejections: Counter[str] = attrs.field(factory=Counter)
     own_errors: Counter[str] = attrs.field(factory=Counter)
     violations: list[str] = attrs.field(factory=list)
+    notes: list[str] = attrs.field(factory=list)
     received: list[Seen] = attrs.field(factory=list)
     sent: list[Seen] = attrs.field(factory=list)
     close_code: int | None = None
     close_reason: str = ""
+
+    def note(self, what: str) -> None:
+        if what not in self.notes:
+            self.notes.append(what)
 
     def received_types(self) -> list[str]:
         """The types of the client's events in order, without the appends."""

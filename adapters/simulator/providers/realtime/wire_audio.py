@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from adapters.simulator.speech.library import Samples
 RATES_HZ = {"audio/pcm": 24000, "audio/pcmu": 8000, "audio/pcma": 8000}
 _SECONDS_PER_CHARACTER = 0.062
 _SHORTEST_S = 0.4
+
+
+def audio_bytes(text: str) -> bytes | None:
+    """The bytes of a wire's base64 text; None: it is not base64, or not even ASCII."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
 
 
 def decode_audio(payload: bytes, wire_format: str) -> Samples:

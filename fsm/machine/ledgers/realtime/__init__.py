@@ -21,6 +21,7 @@ from fsm.machine.ledgers import call
 from fsm.machine.ledgers.call import Keys
 from fsm.machine.ledgers.realtime import identities, recipes, roles
 from fsm.machine.ledgers.realtime.ids import Ledger, effect_of
+from fsm.machine.ledgers.realtime.stated_wait import stated_wait_ms
 
 _DONE = ("completed", "incomplete", "filtered", "interrupted", "cancelled", "failed", "fatal", "stale")
 
@@ -36,26 +37,37 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
         ),
         "create_failed": Identity(("ours", "stale"), identities.create_failed, roles.create_failed),
         "echo": Identity(("ours", "other"), identities.echo, roles.echo),
+        "item_rejected": Identity(
+            ("output", "output_again", "ours", "other"), identities.item_rejected, roles.item_rejected
+        ),
         "turn_started": Identity(("new", "again"), identities.turn("started"), roles.turn("started")),
         "turn_stopped": Identity(("new", "again"), identities.turn("stopped"), roles.turn("stopped")),
         "turn_committed": Identity(("expected", "new", "again"), identities.turn("committed"), roles.turn("committed")),
+        "transcribed": Identity(("blank", "words", "other"), identities.transcribed, roles.transcribed),
         "closed": Identity(("retryable", "fatal"), identities.closed, roles.closed),
         **call.IDENTITIES,
     },
     recipes={
         "leave": Recipe((), recipes.leave),
         "forget_echoes": Recipe((), recipes.forget_echoes),
+        "note_wish": Recipe((), recipes.note_wish),
         "settle_turn": Recipe((), recipes.settle_turn),
+        "confirm_turn": Recipe((), recipes.confirm_turn),
         "numbered": Recipe(("event_id",), recipes.numbered),
-        "create": Recipe(("event_id", "cause", "instructions"), recipes.create),
+        "create": Recipe(("event_id", "cause", "instructions"), recipes.create, own="say"),
         "cancel": Recipe(("event_id", "response_id"), recipes.cancel),
         "truncate": Recipe(("event_id", "item_id", "content_index", "audio_end_ms"), recipes.truncate),
         "send_output": Recipe(("event_id", "call_id", "output"), recipes.send_output),
+        "resend_output": Recipe(("event_id", "call_id", "output"), recipes.resend_output),
+        "tell_output": Recipe(("event_id", "item_id", "call_id", "output"), recipes.tell_output),
         "overdue_outputs": Recipe(("event_id", "call_id", "output"), recipes.overdue_outputs),
+        "notice": Recipe(("event_id", "item_id", "text"), recipes.notice),
         "digits": Recipe(("event_id", "item_id", "digits"), recipes.digits),
         **call.RECIPES,
     },
     begin=lambda talk_key: Ledger(keys=Keys(talk_key)),
     effect_of=effect_of,
     decisive=roles.decisive,
+    stated_wait_ms=stated_wait_ms,
+    fields=call.FIELDS,
 )

@@ -10,7 +10,7 @@ from typing import Final
 
 from fsm.language.ledger import Classify, Data
 from fsm.machine.ledgers.call import UNKNOWN_RESPONSE, Responses, kept, text, without
-from fsm.machine.ledgers.realtime.ids import EVENT_ID_PREFIX, Ledger, Sent
+from fsm.machine.ledgers.realtime.ids import EVENT_ID_PREFIX, Ledger, Sent, ToolAnswers
 
 FATAL_CODES: Final = frozenset(
     {"insufficient_quota", "account_deactivated", "billing_hard_limit_reached", "invalid_api_key"}
@@ -81,14 +81,29 @@ def create_failed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
 
 
 def echo(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
-    serial, waiting, say = ledger.sent
+    serial, waiting, say, answers = ledger.sent
     if not waiting:
         return "other", ledger
     names = {text(data, key) for key in ("call_id", "item_id", "event_id")}
     left = tuple([entry for entry in waiting if names.isdisjoint(entry)])
     if len(left) == len(waiting):
         return "other", ledger
-    return "ours", ledger.with_sent(Sent(serial, left, say))
+    return "ours", ledger.with_sent(Sent(serial, left, say, answers.without(*names)))
+
+
+def item_rejected(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+    """`output`: an answer to a tool call; `output_again`: for the second time; `ours`: another item of ours."""
+    serial, waiting, say, answers = ledger.sent
+    name = text(data, "event_id")
+    call = dict(waiting).get(name or "")
+    if call is None:
+        return "other", ledger
+    left = tuple([entry for entry in waiting if entry[0] != name])
+    if call not in dict(answers.unshown):
+        return "ours", ledger.with_sent(Sent(serial, left, say, answers))
+    tag = "output_again" if call in answers.rejected else "output"
+    rejected = (*without(answers.rejected, call), call)[-16:]
+    return tag, ledger.with_sent(Sent(serial, left, say, ToolAnswers(answers.unshown, rejected)))
 
 
 _PHASES = {"started": 0, "stopped": 1, "committed": 2}
@@ -119,6 +134,16 @@ def turn(phase: str) -> Classify[Ledger]:
         return ("expected" if phase == "committed" and reached == "stopped" else "new"), ledger
 
     return classify
+
+
+def transcribed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+    """Of the last turn, or of one that nothing announced; what is not a text is no transcript."""
+    transcript, turns = data.get("transcript"), ledger.turns
+    item = text(data, "item_id") or ""
+    if any(item == earlier for earlier, _ in turns[:-1]) or not isinstance(transcript, str):
+        return "other", ledger
+    is_blank = bool(turns) and turns[-1] == (item, "committed")
+    return ("words" if transcript.strip() else "blank" if is_blank else "other"), ledger
 
 
 def closed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.language.ledger import Args, Data, Made
-from fsm.machine.ledgers.call import UNKNOWN_RESPONSE, Keys, Tools, text
-from fsm.machine.ledgers.realtime.ids import Ledger, Sent, event_id
+from fsm.machine.ledgers.call import UNKNOWN_RESPONSE, Keys, Tools, last, text
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent, ToolAnswers, event_id
 
 TRUNCATE_MARGIN_MS: Final = 85
 """The server counts this much less of its own audio (docs/facts/realtime_api.md section 4)."""
 TOO_MANY_TOOLS: Final = '{"error": "too many tools are running at once; ask again for this one when they are done"}'
 TOOL_OVERDUE: Final = '{"error": "the tool did not answer in time"}'
 
+FAILED: Final = "What the caller was promised has failed."
+"""Where an event does not say what."""
+
 
 def _numbered_to(ledger: Ledger, serial: int) -> Ledger:
-    return ledger.with_sent(Sent(serial, ledger.sent.unechoed, ledger.sent.say))
+    return ledger.with_sent(Sent(serial, ledger.sent.unechoed, ledger.sent.say, ledger.sent.answers))
 
 
 def leave(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
@@ -38,18 +41,23 @@ def settle_turn(_effect: str, ledger: Ledger, _literal: str | None, _data: Data)
     return (), ledger
 
 
+def confirm_turn(_effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
+    """Nothing goes out: whose turn it is was in question, not which."""
+    return (), ledger
+
+
 def numbered(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
     serial = ledger.sent.serial + 1
     return ({"event_id": event_id(effect, serial)},), _numbered_to(ledger, serial)
 
 
 def create(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made[Ledger]:
-    serial, unechoed, say = ledger.sent
+    serial, unechoed, say, answers = ledger.sent
     serial += 1
     name = event_id(effect, serial)
     wish = (text(data, "text") or say) if literal == "say" else None
     args: Args = {"event_id": name, "cause": literal, "instructions": wish}
-    ledger = ledger.with_sent(Sent(serial, unechoed, say if wish is None else wish))
+    ledger = ledger.with_sent(Sent(serial, unechoed, say if wish is None else wish, answers))
     return (args,), ledger.with_responses(ledger.responses._replace(create=name))
 
 
@@ -92,10 +100,12 @@ def truncate(effect: str, ledger: Ledger, _literal: str | None, data: Data) -> M
 
 
 def _output(effect: str, ledger: Ledger, call: str, output: str) -> tuple[Args, Ledger]:
-    serial, unechoed, say = ledger.sent
+    serial, unechoed, say, answers = ledger.sent
     name = event_id(effect, serial + 1)
     args: Args = {"event_id": name, "call_id": call, "output": output}
-    return args, ledger.with_sent(Sent(serial + 1, (*unechoed, (name, call))[-16:], say))
+    return args, ledger.with_sent(
+        Sent(serial + 1, (*unechoed, (name, call))[-16:], say, answers.with_answer(call, output))
+    )
 
 
 def send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) -> Made[Ledger]:
@@ -103,6 +113,33 @@ def send_output(effect: str, ledger: Ledger, literal: str | None, data: Data) ->
     output = TOO_MANY_TOOLS if literal == "too_many" else str(data.get("output", ""))
     args, ledger = _output(effect, ledger, text(data, "call_id") or "", output)
     return (args,), ledger
+
+
+def _rejected(answers: ToolAnswers) -> tuple[str, str] | None:
+    call = last(answers.rejected)
+    return next((answer for answer in answers.unshown if answer[0] == call), None)
+
+
+def resend_output(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
+    """The answer that was rejected just now, once more."""
+    rejected = _rejected(ledger.sent.answers)
+    if rejected is None:
+        return (), ledger
+    args, ledger = _output(effect, ledger, *rejected)
+    return (args,), ledger
+
+
+def tell_output(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
+    """The answer that was rejected just now, as an item of our own."""
+    serial, unechoed, say, answers = ledger.sent
+    rejected = _rejected(answers)
+    if rejected is None:
+        return (), ledger
+    call, output = rejected
+    name = event_id(effect, serial + 1)
+    args: Args = {"event_id": name, "item_id": name, "call_id": call, "output": output}
+    sent = Sent(serial + 1, (*unechoed, (name, name))[-16:], say, answers.without(call))
+    return (args,), ledger.with_sent(sent)
 
 
 def overdue_outputs(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
@@ -114,9 +151,22 @@ def overdue_outputs(effect: str, ledger: Ledger, _literal: str | None, _data: Da
     return tuple(made), ledger.with_tools(Tools(called))
 
 
+def note_wish(_effect: str, ledger: Ledger, _literal: str | None, data: Data) -> Made[Ledger]:
+    """What the event wants said is kept, for as long as it may have to be asked for."""
+    serial, unechoed, say, answers = ledger.sent
+    return (), ledger.with_sent(Sent(serial, unechoed, text(data, "text") or say, answers))
+
+
+def notice(effect: str, ledger: Ledger, _literal: str | None, data: Data) -> Made[Ledger]:
+    serial, unechoed, say, answers = ledger.sent
+    name = event_id(effect, serial + 1)
+    args: Args = {"event_id": name, "item_id": name, "text": text(data, "text") or FAILED}
+    return (args,), ledger.with_sent(Sent(serial + 1, (*unechoed, (name, name))[-16:], say, answers))
+
+
 def digits(effect: str, ledger: Ledger, _literal: str | None, _data: Data) -> Made[Ledger]:
-    serial, unechoed, say = ledger.sent
+    serial, unechoed, say, answers = ledger.sent
     name = event_id(effect, serial + 1)
     args: Args = {"event_id": name, "item_id": name, "digits": ledger.keys.digits}
     ledger = ledger.with_keys(Keys(ledger.keys.talk))
-    return (args,), ledger.with_sent(Sent(serial + 1, (*unechoed, (name, name))[-16:], say))
+    return (args,), ledger.with_sent(Sent(serial + 1, (*unechoed, (name, name))[-16:], say, answers))

@@ -78,6 +78,23 @@ def echo(tag: str, ledger: Ledger, fresh: Fresh) -> Data | None:
     return {"item_id": unechoed[0][-1]} if unechoed else None
 
 
+def item_rejected(tag: str, ledger: Ledger, _fresh: Fresh) -> Data | None:
+    """An error about an item of ours: an answer to a tool call, the same for the second time, or another one."""
+    if tag == "other":
+        return {"event_id": "ts_send_tool_output_0"}
+    return next(({"event_id": name} for name, kind in _unshown(ledger).items() if kind == tag), None)
+
+
+def _unshown(ledger: Ledger) -> Mapping[str, str]:
+    """What a rejection of each item would be that was sent and not shown yet, by the id of the event that sent it."""
+    _, unechoed, _, answers = ledger.sent
+    outputs = dict(answers.unshown)
+    return {
+        name: "ours" if item not in outputs else "output_again" if item in answers.rejected else "output"
+        for name, item in unechoed
+    }
+
+
 def turn(phase: str) -> Role[Ledger]:
     before = {"started": (), "stopped": ("started",), "committed": ("started",)}[phase]
 
@@ -94,6 +111,15 @@ def turn(phase: str) -> Role[Ledger]:
     return made
 
 
+def transcribed(tag: str, ledger: Ledger, _fresh: Fresh) -> Data | None:
+    if tag == "other":
+        return {"item_id": "", "transcript": None}
+    item, phase = ledger.turns[-1] if ledger.turns else ("", "")
+    if tag == "words":
+        return {"item_id": item, "transcript": "Hello."}
+    return {"item_id": item, "transcript": ""} if phase == "committed" else None
+
+
 def closed(tag: str, _ledger: Ledger, _fresh: Fresh) -> Data | None:
     return {"code": 4000 if tag == "fatal" else 1006, "fatal": tag == "fatal"}
 
@@ -106,6 +132,7 @@ def decisive(ledger: Ledger) -> tuple[object, ...]:
         responses.create is not None,
         "unknown" if responses.current == UNKNOWN_RESPONSE else current,
         bool(ledger.tools.running),
-        bool(ledger.sent.unechoed),
+        frozenset(_unshown(ledger).values()),
         any(phase == "stopped" for _, phase in ledger.turns),
+        bool(ledger.turns) and ledger.turns[-1][1] == "committed",
     )

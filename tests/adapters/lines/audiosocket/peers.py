@@ -17,6 +17,8 @@ from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer, OnCall
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.lines.refusal import OnRefused
+from tests.adapters.lines.listeners import Remembering
 
 CALL = uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00")
 HELLO = wire.encode_uuid(CALL)
@@ -26,24 +28,6 @@ SILENCE = wire.encode_audio(bytes(320))
 def raw_message(kind: int, payload: bytes = b"") -> bytes:
     """Any message, right or wrong."""
     return wire.HEADER.pack(kind, len(payload)) + payload
-
-
-@attrs.define
-class Remembering:
-    """A listener."""
-
-    audio: list[tuple[bytes, int]] = attrs.field(factory=list)
-    keys: list[str] = attrs.field(factory=list)
-    gone: list[str] = attrs.field(factory=list)
-
-    def on_audio(self, pcm: bytes, rate_hz: int) -> None:
-        self.audio.append((pcm, rate_hz))
-
-    def on_key(self, digit: str) -> None:
-        self.keys.append(digit)
-
-    def on_gone(self, reason: str) -> None:
-        self.gone.append(reason)
 
 
 @attrs.define
@@ -104,10 +88,22 @@ class Stage:
         sock.setblocking(False)
         if receive_buffer_bytes:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.server.port))
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.server.port))
+        except ConnectionResetError as error:  # refused so fast that it was reset before we knew that we were connected
+            sock.close()
+            return await self._was_reset(error)
         peer = Peer(*await asyncio.open_connection(sock=sock))
         self.peers.append(peer)
         peer.say(*said)
+        return peer
+
+    async def _was_reset(self, error: ConnectionResetError) -> Peer:
+        mine, other = socket.socketpair()
+        other.close()
+        peer = Peer(*await asyncio.open_connection(sock=mine))
+        peer.reader.set_exception(error)
+        self.peers.append(peer)
         return peer
 
     async def call(self, *said: bytes) -> tuple[Peer, Connection, Remembering]:
@@ -127,10 +123,14 @@ async def until(is_true: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def stage(
-    on_call: OnCall | None = None, sock: socket.socket | None = None, **settings: Any
+    on_call: OnCall | None = None,
+    sock: socket.socket | None = None,
+    on_refused: OnRefused | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Stage]:
     ticker, calls = Ticker(), Calls()
-    server = AudioSocketServer(AudioSocketSettings(**{"port": 0, **settings}), ticker, on_call or calls)
+    made = AudioSocketSettings(**{"port": 0, "rates_hz": [8_000], **settings})
+    server = AudioSocketServer(made, ticker, on_call or calls, on_refused)
     await server.start(sock)
     playing = Stage(server, ticker, calls)
     try:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+from typing import Any
 
 import pytest
 
 from adapters.lines.audiosocket import protocol as wire
-from adapters.lines.audiosocket.connection import Connection, Gone
-from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, Remembering, raw_message, stage, until
+from adapters.lines.audiosocket.connection import Connection
+from adapters.lines.gone import Gone
+from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, raw_message, stage, until
+from tests.adapters.lines.listeners import Remembering
+from tests.adapters.lines.sources import Frames
 
 pytestmark = pytest.mark.virtual_time
 
@@ -34,9 +38,9 @@ async def test_silence_is_paced_from_accept_on_before_the_uuid_is_there() -> Non
 async def test_a_message_is_one_write_on_a_socket_without_nagle(monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage() as play:
         peer, connection, _ = await play.call()
-        transport = connection._transport
+        transport: Any = connection._transport
         assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert transport.max_size == 65_536  # type: ignore[attr-defined]
+        assert transport.max_size == 65_536
         writes: list[bytes] = []
         monkeypatch.setattr(transport, "write", writes.append)
         connection._output.tick(3)
@@ -50,9 +54,9 @@ async def test_what_a_source_gives_is_said_and_silence_when_it_gives_nothing(rat
     frame_bytes = rate_hz // 50 * 2
     frames = [bytes([n]) * frame_bytes for n in range(1, 4)]
     left = [*frames, None, frames[0]]
-    async with stage(rate_hz=rate_hz) as play:
+    async with stage(rates_hz=[rate_hz]) as play:
         peer, connection, _ = await play.call()
-        connection.play_from(lambda: left.pop(0) if left else None)
+        connection.play_from(Frames(lambda: left.pop(0) if left else None))
         heard = [message for message in await peer.hear(12) if any(message[3:])]
         assert heard == [wire.encode_audio(frame, rate_hz) for frame in [*frames, frames[0]]]
         assert connection.rate_hz == rate_hz
@@ -71,7 +75,7 @@ async def test_a_source_that_misbehaves_does_not_break_the_schedule() -> None:
     async with stage() as play:
         peer, connection, _ = await play.call()
         await peer.hear()
-        connection.play_from(source)
+        connection.play_from(Frames(source))
         heard = await peer.hear(5)
         assert [len(message) for message in heard] == [323] * 5
         assert heard[0][3:] == b"\1" * 10 + bytes(310)
@@ -177,7 +181,7 @@ async def test_what_comes_before_the_listener_is_kept_within_a_bound() -> None:
         early[0].listen(late)
         assert late.audio == [(b"\3\3", 8_000), (b"\4\4", 8_000)]
         assert (late.keys, late.gone) == (["9"], ["caller_hung_up"])
-        assert early[0].stats.early_dropped == 3
+        assert early[0]._ear.early_dropped == 3
 
 
 async def asterisk_reads_hangup_and_closes(peer: Peer) -> list[bytes]:
@@ -209,7 +213,7 @@ async def test_a_polite_hang_up_ends_with_zeros_and_reads_to_the_end() -> None:
 async def test_hanging_up_never_answers_caller_audio_with_a_reset() -> None:
     async with stage() as play:
         peer, connection, _ = await play.call()
-        connection.play_from(lambda: b"\5" * 320)
+        connection.play_from(Frames(lambda: b"\5" * 320))
         ending = asyncio.ensure_future(connection.hang_up())
         for _ in range(20):
             peer.say(SILENCE * 10)
@@ -266,7 +270,7 @@ async def test_a_peer_that_does_not_read_loses_frames_and_then_the_call() -> Non
         most = 0
         while connection.is_live:
             await asyncio.sleep(0.02)
-            most = max(most, connection._transport.get_write_buffer_size())
+            most = max(most, connection._output._transport.get_write_buffer_size())
         await until_gone(connection)
         assert most <= 11 * 323
         assert connection.stats.frames_dropped >= 50

@@ -11,7 +11,9 @@ import pytest
 from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.lines.networks import as_networks, is_allowed
 from tests.adapters.lines.audiosocket.peers import HELLO, SILENCE, Peer, raw_message, stage
+from tests.adapters.lines.sources import Frames
 
 pytestmark = pytest.mark.virtual_time
 
@@ -24,6 +26,17 @@ async def is_told_politely(peer: Peer) -> bool:
     await asyncio.sleep(0.1)
     peer.writer.write_eof()
     return await peer.reader.read() == b""
+
+
+async def is_reset(peer: Peer) -> bool:
+    """RST, and no polite word before it."""
+    heard = b""
+    try:
+        while received := await peer.reader.read(65_536):
+            heard += received
+    except ConnectionResetError:
+        return wire.Hangup() not in wire.Decoder().feed(heard)
+    return False
 
 
 async def test_a_call_is_known_by_its_uuid_and_peer() -> None:
@@ -49,7 +62,7 @@ async def test_no_uuid_within_the_deadline() -> None:
     async with stage(handshake_deadline_s=1.0) as play:
         peer = await play.connect(HELLO[:10])
         began = asyncio.get_running_loop().time()
-        assert await is_told_politely(peer)
+        assert await is_reset(peer)
         assert asyncio.get_running_loop().time() - began < 1.5
         assert play.calls.connections == []
 
@@ -57,7 +70,7 @@ async def test_no_uuid_within_the_deadline() -> None:
 @pytest.mark.parametrize("first", [wire.encode_dtmf("1"), raw_message(0x47, b"ET / HTTP"), raw_message(0x01, b"short")])
 async def test_a_first_message_that_is_no_uuid_is_refused(first: bytes) -> None:
     async with stage() as play:
-        assert await is_told_politely(await play.connect(first, HELLO))
+        assert await is_reset(await play.connect(first, HELLO))
         assert play.calls.connections == []
 
 
@@ -73,7 +86,7 @@ async def test_audio_before_the_uuid_is_tolerated() -> None:
 async def test_a_uuid_is_refused_while_its_call_is_live_and_welcome_after_it() -> None:
     async with stage() as play:
         first, connection, heard = await play.call()
-        assert await is_told_politely(await play.connect(HELLO))
+        assert await is_reset(await play.connect(HELLO))
         assert play.server.calls == [connection]
         assert heard.gone == []
         await first.leave()
@@ -97,22 +110,35 @@ async def test_more_connections_than_the_cap_are_refused() -> None:
     async with stage(max_connections=2) as play:
         peers = [await play.connect(wire.encode_uuid(uuid.uuid4())) for _ in range(2)]
         await peers[1].hear()
-        assert await is_told_politely(await play.connect(HELLO))
+        assert await is_reset(await play.connect(HELLO))
         await peers[0].leave()
         await asyncio.sleep(0.05)
         _, connection, _ = await play.call()
         assert connection.is_live
 
 
-async def test_refusals_are_bounded_too() -> None:
-    async with stage(max_connections=1, max_refusals=2) as play:
-        await play.call()
+async def test_polite_refusals_are_bounded() -> None:
+    async with stage(refuse="polite", allowed_peers=["10.0.0.0/8"], max_refusals=2) as play:
         lingering = [await play.connect() for _ in range(2)]
         for peer in lingering:
             await peer.hear()
-        cut = await play.connect()
-        assert await cut.hear_all() == []
+        assert await is_reset(await play.connect())
         assert await lingering[0].hear_all() == []  # after its deadline
+
+
+async def test_polite_refusals_after_the_uuid_are_bounded_with_the_others() -> None:
+    async with stage(refuse="polite", max_connections=1, max_refusals=1) as play:
+        await play.call()
+        first = await play.connect(wire.encode_uuid(uuid.uuid4()))
+        while (await first.hear())[0] != wire.HANGUP:
+            pass
+        assert await is_reset(await play.connect(wire.encode_uuid(uuid.uuid4())))
+
+
+async def test_who_is_refused_politely_is_told_after_its_uuid() -> None:
+    async with stage(refuse="polite", max_connections=1) as play:
+        await play.call()
+        assert await is_told_politely(await play.connect(wire.encode_uuid(uuid.uuid4())))
 
 
 @pytest.mark.parametrize(("networks", "allowed"), [(["127.0.0.0/8"], True), (["10.0.0.0/8", "::1"], False)])
@@ -121,7 +147,7 @@ async def test_only_peers_of_the_allowed_networks(networks: list[str], allowed: 
         if allowed:
             await play.call()
         else:
-            assert await is_told_politely(await play.connect(HELLO))
+            assert await is_reset(await play.connect(HELLO))
             assert play.calls.connections == []
 
 
@@ -129,9 +155,8 @@ async def test_only_peers_of_the_allowed_networks(networks: list[str], allowed: 
     ("host", "allowed"),
     [("::ffff:10.1.2.3", True), ("10.9.9.9", True), ("11.0.0.1", False), ("fe80::1%eth0", True), ("", False)],
 )
-async def test_addresses_of_dual_stack_sockets(host: str, allowed: bool) -> None:
-    async with stage(allowed_peers=["10.0.0.0/8", "fe80::/64"]) as play:
-        assert play.server._is_allowed(host) is allowed
+def test_addresses_of_dual_stack_sockets(host: str, allowed: bool) -> None:
+    assert is_allowed(host, as_networks(["10.0.0.0/8", "fe80::/64"])) is allowed
 
 
 async def test_a_failing_handler_ends_its_call_politely() -> None:
@@ -153,7 +178,7 @@ async def test_a_handler_that_fails_at_once_ends_its_call_politely() -> None:
 
 async def test_a_handler_that_returns_leaves_the_call_as_it_is() -> None:
     async def returns(connection: Connection) -> None:
-        connection.play_from(lambda: b"\1" * 320)
+        connection.play_from(Frames(lambda: b"\1" * 320))
 
     async with stage(on_call=returns) as play:
         peer = await play.connect(HELLO)
@@ -169,7 +194,7 @@ async def test_closing_ends_every_call_politely_and_takes_no_more() -> None:
         port = play.server.port
         closing = asyncio.ensure_future(play.server.close(deadline_s=5.0))
         assert await is_told_politely(first)
-        assert await is_told_politely(unknown)
+        assert await is_reset(unknown)
         await closing
         assert not connection.is_live
         assert heard.gone == ["server_closing"]
@@ -221,7 +246,10 @@ async def test_many_at_once() -> None:
         assert len(play.server.calls) == 100
 
 
-@pytest.mark.parametrize("wrong", [{"rate_hz": 11_025}, {"backlog": 0}, {"allowed_peers": ["10.0.0.1/8"]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rates_hz": [11_025]}, {"rates_hz": []}, {"refuse": "never"}, {"backlog": 0}, {"allowed_peers": ["10.0.0.1/8"]}],
+)
 async def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         AudioSocketSettings(**wrong)  # type: ignore[arg-type]

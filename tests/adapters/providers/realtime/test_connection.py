@@ -118,6 +118,24 @@ async def test_a_large_delta_passes_and_an_endless_message_is_the_end() -> None:
         assert connection.counters.audio_bytes == 3_000_000
 
 
+async def test_a_session_that_sends_more_events_in_a_second_than_it_may_is_left() -> None:
+    async def script(ws: ServerConnection) -> None:
+        for _ in range(100):
+            await ws.send(event("calm"))
+            await ws.send(DELTA)
+        await asyncio.sleep(2)
+        for _ in range(250):
+            await ws.send(event("flood"))
+            await ws.send(DELTA)
+        await ws.wait_closed()
+
+    limits = ConnectionLimits(system_proxy=False, events_per_s=200)
+    async with scripted(script) as endpoint, connected(endpoint, limits) as (_, heard):
+        assert await heard.end() == ("closed", None, "more than 200 events in a second", False)
+        kinds = [fact[1] for fact in heard.facts if fact[0] == "event"]
+        assert (kinds.count("calm"), kinds.count("flood")) == (100, 200)
+
+
 async def test_a_listener_that_raises_ends_nothing() -> None:
     async def script(ws: ServerConnection) -> None:
         for message in (event("a"), DELTA, "{", event("b")):

@@ -79,6 +79,32 @@ ENCODED: list[tuple[str, Mapping[str, object], WireEvent]] = [
         },
     ),
     (
+        "tell_failure",
+        {"event_id": "e1", "item_id": "e1", "text": "busy"},
+        {
+            "type": "conversation.item.create",
+            "item": {
+                "id": "e1",
+                "type": "message",
+                "role": "system",
+                "content": [{"type": "input_text", "text": "busy"}],
+            },
+        },
+    ),
+    (
+        "tell_tool_output",
+        {"event_id": "e1", "item_id": "e1", "call_id": "call_1", "output": "sunny"},
+        {
+            "type": "conversation.item.create",
+            "item": {
+                "id": "e1",
+                "type": "message",
+                "role": "system",
+                "content": [{"type": "input_text", "text": "The tool call call_1 returned: sunny"}],
+            },
+        },
+    ),
+    (
         "send_digits",
         {"event_id": "e1", "item_id": "e1", "digits": "12#"},
         {
@@ -397,7 +423,7 @@ def test_a_history_may_be_told_in_one_message_without_text_of_the_assistant() ->
 
 def test_a_greeting_is_said_as_the_session_was_instructed() -> None:
     """Instructions of a response replace the session's; those of an application are its own."""
-    args = {"event_id": "e1", "cause": "greeting", "greeting": "Greet."}
+    args = {"event_id": "e1", "cause": "greeting", "added": "Greet."}
     kind = SessionSettings(model="m", instructions="Be kind.")
     assert response_of(encode("create_response", args, kind, "ga"))["instructions"] == "Be kind.\n\nGreet."
     assert response_of(encode("create_response", args, SessionSettings(model="m"), "ga"))["instructions"] == "Greet."

@@ -124,4 +124,4 @@ def test_the_result_is_a_copy() -> None:
 
 
 def test_every_field_but_the_model_has_a_row() -> None:
-    assert set(PATHS) == {field.name for field in attrs.fields(SessionSettings)} - {"model"}
+    assert set(PATHS) == {field.name for field in attrs.fields(SessionSettings)} - {"model", "extra"}

@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import ssl
-import subprocess
-from pathlib import Path
 
-import attrs
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from adapters.providers.realtime import connection as module
 from adapters.providers.realtime.endpoint import openai_endpoint
-from adapters.providers.websocket import READ_BYTES
+from adapters.websocket.frames import READ_BYTES
 from tests.adapters.providers.realtime.scripted_server import DELTA, KEY, LOCAL, connected, resources
+from tests.tls import Certificate
 
 pytestmark = pytest.mark.virtual_time
-
-
-@attrs.frozen
-class Certificate:
-    path: Path
-    key: Path
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("NO openssl COMMAND: the connection was not tested over TLS")
-    folder = tmp_path_factory.mktemp("tls")
-    made = Certificate(folder / "cert.pem", folder / "key.pem")
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    files = ["-keyout", str(made.key), "-out", str(made.path)]
-    subprocess.run([openssl, "req", *kind, *subject, *files], check=True, capture_output=True)
-    return made
-
-
-def server_context(certificate: Certificate) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.path, certificate.key)
-    return context
 
 
 async def script(ws: ServerConnection) -> None:
@@ -55,9 +25,9 @@ async def script(ws: ServerConnection) -> None:
 
 
 async def test_the_whole_way_over_tls(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
-    trusting = ssl.create_default_context(cafile=str(certificate.path))
+    trusting = certificate.trusting
     monkeypatch.setattr(module, "tls_context", lambda: trusting)
-    tls = server_context(certificate)
+    tls = certificate.serving
     async with serve(script, "127.0.0.1", 0, ssl=tls, compression=None, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         await asyncio.sleep(0.1)
@@ -79,7 +49,7 @@ async def test_the_whole_way_over_tls(certificate: Certificate, monkeypatch: pyt
 
 
 async def test_a_certificate_that_is_not_trusted_is_fatal(certificate: Certificate) -> None:
-    tls = server_context(certificate)
+    tls = certificate.serving
     async with serve(script, "127.0.0.1", 0, ssl=tls, compression=None, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         async with connected(openai_endpoint("m", KEY, base_url=f"wss://127.0.0.1:{port}")) as (_, heard):

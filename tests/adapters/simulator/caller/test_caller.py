@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import uuid
@@ -22,10 +23,13 @@ from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.simulator.caller import script as steps
-from adapters.simulator.caller.caller import run_caller
+from adapters.simulator.caller.caller import run_call, run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, Echo, Script, Step
-from tests.adapters.lines.audiosocket.peers import CALL, Calls, Remembering, raw_message, stage, until
+from adapters.simulator.lines.telephone import Telephone
+from tests.adapters.lines.audiosocket.peers import CALL, Calls, raw_message, stage, until
+from tests.adapters.lines.listeners import Remembering
+from tests.adapters.lines.sources import Frames
 
 pytestmark = pytest.mark.virtual_time
 
@@ -159,6 +163,42 @@ async def test_a_key_stops_the_audio_and_comes_at_its_end() -> None:
     assert 0.1 < gap_s <= 0.15
     assert server.times_s[at] - server.times_s[at - 1] >= 0.1
     assert sum(isinstance(message, wire.Dtmf) for message in server.heard) == 1
+
+
+async def test_on_hold_nothing_is_sent_and_nothing_is_heard() -> None:
+    async def talks(server: Server) -> None:
+        await server.say(SPEECH, 60)
+
+    report, server = await call(talks, steps.WaitMs(200), steps.Hold(ms=600), steps.WaitMs(100))
+    gaps_s = [after - before for before, after in itertools.pairwise(server.times_s)]
+    assert 0.6 <= max(gaps_s) <= 0.65 and sorted(gaps_s)[-2] < 0.05
+    before, after = report.agent_speech
+    assert before.end_ms <= 220 and after.start_ms >= 799
+    assert report.holes == () and report.pacing.gap_max_ms < 50
+
+
+async def test_on_hold_with_music_the_server_gets_the_music_over_and_over(tmp_path: Path) -> None:
+    ramp = np.arange(1000, 1480, dtype="<i2")  # 60 ms, each sample another
+    file = tmp_path / "music.wav"
+    with wave.open(str(file), "wb") as writer:
+        writer.setparams((1, 2, 8000, 0, "NONE", ""))
+        writer.writeframes(ramp.tobytes())
+    report, server = await call(silent, steps.WaitMs(100), steps.Hold(ms=200, music=file), steps.WaitMs(100))
+    assert b"".join(pcm for pcm in server.audio if any(pcm)) == (ramp.tobytes() * 4)[: 10 * 320]
+    assert report.caller_speech == ()
+
+
+async def test_with_jitter_no_frame_is_lost_and_none_overtakes_another(tmp_path: Path) -> None:
+    file = tmp_path / "count.wav"
+    frames = b"".join(np.full(160, 500 + n, dtype="<i2").tobytes() for n in range(50))
+    with wave.open(str(file), "wb") as writer:
+        writer.setparams((1, 2, 8000, 0, "NONE", ""))
+        writer.writeframes(frames)
+    _, server = await call(silent, steps.Say(file), steps.WaitMs(200), jitter_ms=100.0)
+    spoken = [(at_s, pcm) for at_s, pcm in zip(server.times_s[1:], server.audio, strict=False) if any(pcm)]
+    assert b"".join(pcm for _, pcm in spoken) == frames
+    gaps_s = [after[0] - before[0] for before, after in itertools.pairwise(spoken)]
+    assert min(gaps_s) < 0.001 and 0.03 < max(gaps_s) <= 0.12
 
 
 async def test_hanging_up_is_a_fin_and_the_servers_close_is_timed() -> None:
@@ -340,6 +380,15 @@ async def test_a_server_that_is_not_there_is_a_dropped_call() -> None:
         port = unused.getsockname()[1]
     report = await run_caller("127.0.0.1", port, Script((steps.UntilHungUp(),)), CallerSettings())
     assert report.ended == "dropped" and "cannot connect" in str(report.dropped)
+
+
+async def test_a_server_that_does_not_answer_in_time_is_a_dropped_call() -> None:
+    async def dial(*_: object) -> Telephone:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    report = await run_call(dial, Script(()), CallerSettings())
+    assert report.dropped == "cannot connect: no answer in time"
     assert (report.dialplan_continues, report.duration_ms, report.steps_done) == (False, 0, 0)
 
 
@@ -369,7 +418,7 @@ async def test_a_whole_call_with_the_real_server(hello: Path) -> None:
     async def answer(connection: Connection) -> None:
         connection.listen(heard)
         frames = iter([LOUD] * 60)
-        connection.play_from(lambda: next(frames, None))
+        connection.play_from(Frames(lambda: next(frames, None)))
         await until(lambda: bool(heard.keys))
         await connection.hang_up()
 
@@ -414,7 +463,7 @@ async def test_the_real_server_on_the_real_tick_is_paced_perfectly() -> None:
 async def test_a_hole_in_the_servers_speech_is_found() -> None:
     def answer(connection: Connection) -> None:
         frames = iter([LOUD] * 20 + [None] * 3 + [LOUD] * 20)
-        connection.play_from(lambda: next(frames, None))
+        connection.play_from(Frames(lambda: next(frames, None)))
 
     async with stage(on_call=answer) as play:
         report = await run_caller("127.0.0.1", play.server.port, Script((steps.WaitMs(1500),)), CallerSettings())

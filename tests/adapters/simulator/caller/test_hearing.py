@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from adapters.audio.wav import load_wav
-from adapters.simulator.caller.hearing import Hearing, Pacing, Segment, longest_silence_ms, reply_times_ms, talk_over_ms
+from adapters.simulator.caller.hearing import (
+    CallerHearing,
+    Pacing,
+    Segment,
+    longest_silence_ms,
+    reply_times_ms,
+    talk_over_ms,
+)
 from adapters.simulator.caller.report import CallerEnding, CallerReport, make_report
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.caller.voice import Voice
@@ -19,9 +26,9 @@ QUIET = (np.sin(np.arange(160) * 0.3) * 40).astype("<i2").tobytes()
 NOTHING = bytes(320)
 
 
-def hear(*frames: tuple[bytes, int], settings: CallerSettings | None = None) -> Hearing:
+def hear(*frames: tuple[bytes, int], settings: CallerSettings | None = None) -> CallerHearing:
     """So many frames of each, one per 20 ms."""
-    hearing, n = Hearing(settings or CallerSettings()), 0
+    hearing, n = CallerHearing(settings or CallerSettings()), 0
     for pcm, count in frames:
         for _ in range(count):
             hearing.hear(n * 20.0, 8_000, pcm)
@@ -54,14 +61,14 @@ def test_steady_frames_are_paced_perfectly() -> None:
 
 
 def test_gaps_bursts_and_drift_are_seen() -> None:
-    hearing = Hearing(CallerSettings())
+    hearing = CallerHearing(CallerSettings())
     for at_ms in (0, 20, 40, 340, 340, 340, 341):
         hearing.hear(at_ms, 8_000, LOUD)
     pacing = hearing.pacing
     assert pacing.gap_max_ms == 300
     assert pacing.lead_max_ms == 79
     assert pacing.drift_ms == 341 - 6 * 20
-    assert Hearing(CallerSettings()).pacing == Pacing()
+    assert CallerHearing(CallerSettings()).pacing == Pacing()
     assert hear((LOUD, 1)).pacing.gap_max_ms == 0
 
 
@@ -72,7 +79,7 @@ def test_nothing_between_loud_and_loud_is_a_hole(empty_frames: int, holes: int) 
 
 
 def test_audio_that_did_not_come_is_a_hole_and_audio_that_came_late_is_none() -> None:
-    hearing = Hearing(CallerSettings())
+    hearing = CallerHearing(CallerSettings())
     for at_ms in (0, 20, 75, 76, 80, 100, 300, 320):
         hearing.hear(at_ms, 8_000, LOUD)
     assert hearing.holes == [Segment(120, 300)]
@@ -81,7 +88,7 @@ def test_audio_that_did_not_come_is_a_hole_and_audio_that_came_late_is_none() ->
 def test_real_speech_has_no_holes_until_one_is_cut() -> None:
     for name in lines():
         pcm = load_wav(wav_path(name), 8_000)
-        hearing = Hearing(CallerSettings())
+        hearing = CallerHearing(CallerSettings())
         for n in range(0, len(pcm), 320):
             hearing.hear(n / 16, 8_000, pcm[n : n + 320])
         assert hearing.holes == [], name
@@ -99,14 +106,14 @@ def test_talk_over_silence_and_replies() -> None:
     assert reply_times_ms((), agent) == ()
 
 
-def report(hearing: Hearing, settings: CallerSettings) -> CallerReport:
+def report(hearing: CallerHearing, settings: CallerSettings) -> CallerReport:
     ending = CallerEnding("fin", 2_000.0)
     return make_report(call_id=uuid.uuid4(), settings=settings, ending=ending, hearing=hearing, voice=Voice(settings))
 
 
 def test_what_was_heard_is_laid_out_by_time() -> None:
     settings = CallerSettings()
-    hearing = Hearing(settings)
+    hearing = CallerHearing(settings)
     for at_ms in (100.0, 120.4, 139.8, 1000.0):
         hearing.hear(at_ms, 8_000, LOUD)
     pcm = report(hearing, settings).heard_pcm()

@@ -117,7 +117,7 @@ class Driver:
         audio_in |= more.pop("audio_in", {})
         audio = {"input": audio_in, "output": {"format": {"type": wire_format}}}
         self.wire_format, self.rate_hz = wire_format, 24000 if wire_format == "audio/pcm" else 8000
-        (updated,) = self.send("session.update", session={"type": "realtime", "audio": audio, **more})
+        updated, *_imports = self.send("session.update", session={"type": "realtime", "audio": audio, **more})
         assert updated["type"] == "session.updated", updated
         session: Json = updated["session"]
         return session

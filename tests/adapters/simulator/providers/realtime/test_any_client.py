@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from tests.adapters.simulator.providers.realtime.driver import Driver, Json, encode, silence, tone
 
 SCENARIO = """
+unoffered_calls: make
 responses:
   - {output: [{say: "One moment, let me look that up."}, {call: a}, {call: b}]}
+  - {times: 2, output: [{mcp: find, server: shop}, {say: "Found."}]}
   - {when: {after: tools}, output: [{say: "Here is what I found for you."}]}
   - {status: failed}
 """
@@ -37,10 +39,25 @@ KINDS = (
 NONSENSE = st.fixed_dictionaries(
     {"type": st.sampled_from(KINDS) | JSON}, optional=dict.fromkeys((*FIELDS, "event_id", "previous_item_id"), JSON)
 )
+MCP = {"type": "mcp", "server_label": "shop", "server_url": "https://shop.example"}
+TOOLS = [{"type": "function", "name": "a"}, MCP, MCP | {"require_approval": "never"}, MCP | {"server_label": "gone"}]
+RESPONSES: list[Json] = [
+    {"conversation": "none"},
+    {"max_output_tokens": 7},
+    {"tool_choice": "required"},
+    {"tool_choice": "none", "instructions": None},
+    {"tools": [MCP | {"require_approval": "never"}], "output_modalities": ["text"]},
+    {"tools": [{"type": "mcp", "server_label": "shop"}]},
+]
 DETECTION = st.sampled_from([None, {"type": "server_vad"}, {"type": "server_vad", "interrupt_response": False}])
 SENSE = st.one_of(
     st.sampled_from([LOUD, QUIET]).map(lambda audio: {"type": "input_audio_buffer.append", "audio": audio}),
-    st.sampled_from([{}, {"response": {"conversation": "none"}}]).map(lambda more: {"type": "response.create", **more}),
+    st.sampled_from([{}, *({"response": each} for each in RESPONSES)]).map(
+        lambda more: {"type": "response.create", **more}
+    ),
+    st.lists(st.sampled_from(TOOLS), max_size=3).map(
+        lambda tools: {"type": "session.update", "session": {"type": "realtime", "tools": tools}}
+    ),
     st.sampled_from(KINDS).map(lambda kind: {"type": kind}),
     DETECTION.map(
         lambda detection: {
@@ -50,7 +67,9 @@ SENSE = st.one_of(
     ),
 )
 # An item or a call of the conversation, by number; the test fills in its id.
-ABOUT = st.tuples(st.sampled_from(["truncate", "delete", "output"]), st.integers(0, 5), st.integers(0, 3000))
+ABOUT = st.tuples(
+    st.sampled_from(["truncate", "delete", "retrieve", "output", "approve"]), st.integers(0, 5), st.integers(0, 3000)
+)
 WAIT = st.floats(0.001, 1.0)
 
 
@@ -59,6 +78,9 @@ def about(driver: Driver, what: str, number: int, ms: int) -> Json:
     chosen = items[number % len(items)] if items else {"id": "item_none"}
     if what == "output":
         item = {"type": "function_call_output", "call_id": chosen.get("call_id", "call_none"), "output": "{}"}
+        return {"type": "conversation.item.create", "item": item}
+    if what == "approve":
+        item = {"type": "mcp_approval_response", "approval_request_id": chosen["id"], "approve": bool(ms % 2)}
         return {"type": "conversation.item.create", "item": item}
     kind = f"conversation.item.{what}"
     return {"type": kind, "item_id": chosen["id"], "content_index": 0, "audio_end_ms": ms}

@@ -15,6 +15,7 @@ LONG = "responses: [{when: {nth: 1}, output: [{say: long, speech: agent_long_sto
 TURN = ["input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed"]
 BURST = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done", "response.created"]
 SAY_AFTER_TOOLS = """
+unoffered_calls: make
 responses:
   - when: {nth: 1}
     output:

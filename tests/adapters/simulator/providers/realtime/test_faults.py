@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,13 @@ def test_delay_client() -> None:
     driver = faulty("{fault: delay_client, type: response.create, by_s: 2}")
     assert driver.send("response.create") + driver.run(2) == []
     assert types(driver.run(0.1)) == ["response.created"]
+
+
+def test_refuse_client() -> None:
+    driver = faulty("{fault: refuse_client, type: response.create, nth: 1, code: server_busy}")
+    refused = only(driver.send("response.create", event_id="c"), "error")["error"]
+    assert (refused["code"], refused["event_id"]) == ("server_busy", "c")
+    assert "response.created" in types(driver.send("response.create") + driver.run(0.1))
 
 
 def test_refuse_update() -> None:
@@ -244,3 +252,12 @@ def test_a_server_that_commits_without_an_item_or_says_nothing_of_it(fault: str,
 def test_every_kind_is_tested() -> None:
     tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
     assert [kind for kind in KINDS if f"fault: {kind}" not in tests] == []
+
+
+def test_flood() -> None:
+    driver = faulty("{fault: flood, at_s: 0.1, event: {type: made.up, item_id: 'item_{n}'}, count: 4, for_s: 2}")
+    driver.run(0.9)
+    raw = [json.loads(out.frame()) for out in driver.out if out.raw is not None]
+    assert raw == [{"type": "made.up", "item_id": f"item_{n}"} for n in (0, 1)]
+    driver.run(2)
+    assert len([out for out in driver.out if out.raw is not None]) == 4

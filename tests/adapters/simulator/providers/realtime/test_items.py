@@ -10,6 +10,7 @@ import pytest
 from tests.adapters.simulator.providers.realtime.driver import Driver, Json, every, only, types
 
 SAY_AFTER_TOOLS = """
+unoffered_calls: make
 responses:
   - when: {nth: 1}
     output:
@@ -54,7 +55,7 @@ def test_commentary_and_parallel_calls_interleave_and_their_outputs_lead_on() ->
 
 
 def test_an_output_sent_into_the_open_parent_is_echoed_after_its_done() -> None:
-    driver = Driver("responses: [{output: [{call: weather}, {call: weather}]}]")
+    driver = Driver("unoffered_calls: make\nresponses: [{output: [{call: weather}, {call: weather}]}]")
     driver.configure()
     driver.send("response.create")
     call = only(driver.run_to("response.output_item.done"), "response.output_item.done")["item"]

@@ -11,17 +11,26 @@ from adapters.simulator.providers.realtime.live_response import timetable, token
 from adapters.simulator.providers.realtime.provider_scenario import (
     AnswerRule,
     FunctionCall,
-    Question,
-    ScriptedModel,
+    OutputPart,
     SpokenMessage,
 )
 from adapters.simulator.providers.realtime.provider_settings import Latency
+from adapters.simulator.providers.realtime.scripted_model import Question, ScriptedModel
 from adapters.simulator.speech import lines, read_samples, wav_path
 from tests.adapters.simulator.providers.realtime.driver import scenario
 
 
 def said(rule: AnswerRule) -> list[str]:
-    return [output.say if isinstance(output, SpokenMessage) else f"{output.call}()" for output in rule.output]
+    return [_said(part) for part in rule.output]
+
+
+def _said(part: OutputPart) -> str:
+    match part:
+        case SpokenMessage():
+            return part.say
+        case FunctionCall():
+            return f"{part.call}()"
+    return f"{part.server}.{part.mcp}()"
 
 
 @pytest.mark.parametrize(
@@ -29,7 +38,7 @@ def said(rule: AnswerRule) -> list[str]:
     [
         ("responses: [{output: [{say: 1}]}]", "responses[0].output[0].say", "expected str, got 1"),
         ("responses: [{output: [{say: a, cal: b}]}]", "responses[0].output[0]", "unknown key cal"),
-        ("responses: [{output: [{}]}]", "responses[0].output[0]", "either `say` or `call`"),
+        ("responses: [{output: [{}]}]", "responses[0].output[0]", "one of `say`, `call` and `mcp`"),
         ("responses: [{when: {after: lunch}}]", "responses[0].when.after", "lunch"),
         ("responses: [{when: {after: user, herd: x}}]", "responses[0].when", "unknown key herd"),
         (
@@ -50,6 +59,17 @@ def said(rule: AnswerRule) -> list[str]:
         (f"responses: [{{output: [{{say: a, speech: {__file__}}}]}}]", "output[0].speech", "not a PCM WAV file"),
         ("faults: [{fault: close, code: 1011}]", "faults[0]", "exactly one of at_s, after, after_client"),
         ("latency: {pace: 0}", "latency", "pace must be more than 0"),
+        ("unoffered_calls: maybe", "unoffered_calls", "expected one of drop, make; got 'maybe'"),
+        ("skew_ms: -1", "test.yaml", "'skew_ms' must be >= 0"),
+        ("mcp: [1]", "mcp", "expected a mapping"),
+        ("mcp: {shop: {tools: [find]}}", "mcp['shop'].tools[0]", "expected a mapping, got 'find'"),
+        ("mcp: {shop: {listing_s: -1}}", "mcp['shop']", "'listing_s' must be >= 0"),
+        ("responses: [{output: [{mcp: find}]}]", "responses[0].output[0].server", "missing key 'server'"),
+        (
+            "responses: [{output: [{mcp: f, server: s, error: {type: http_error, message: x}}]}]",
+            "responses[0].output[0].error",
+            "an http_error have one",
+        ),
         ("respones: []", "test.yaml", "unknown key respones"),
         ("- 1", "test.yaml", "expected a mapping"),
         ("a: [", "test.yaml", "not YAML"),

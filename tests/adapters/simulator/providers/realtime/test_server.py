@@ -84,6 +84,7 @@ def session(**more: Any) -> Any:
             },
             "output": {"format": wire_format},
         },
+        "tools": [{"type": "function", "name": "order_status", "parameters": {"type": "object"}}],
     } | more
 
 

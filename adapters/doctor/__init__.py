@@ -1,0 +1,1 @@
+"""What stands between a configuration and its first call: tried from here, each finding with its cure."""

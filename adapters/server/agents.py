@@ -1,0 +1,97 @@
+"""The agents of a server: which one takes a call, by what is known about it, and what its calls share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import attrs
+
+from adapters.audio.prompt import load_prompts
+from adapters.call.call import CallServices
+from adapters.call.journal_writer import header_of
+from adapters.call.transfers import PutThrough, TellResult
+from adapters.files import FileWriterThread
+from adapters.lines.line import CallData
+from adapters.settings.config import AgentSettings
+from adapters.tool_processes import ToolProcesses
+from fsm.journal.journal import Header
+from fsm.machine.machine import TurnSpecMachine
+
+AGENT = "agent"
+"""The variable of a call that names its agent."""
+
+
+class Agent:
+    """One of them, ready for calls."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        threads: ThreadPoolExecutor,
+        recordings: FileWriterThread,
+        put_through: PutThrough | None,
+        tell_result: TellResult | None = None,
+        processes: ToolProcesses | None = None,
+    ) -> None:
+        self.settings = settings
+        self._services = CallServices(
+            TurnSpecMachine(settings.spec), settings.provider, settings.call, {}, threads, recordings, settings.name,
+            put_through, processes, tell_result,
+        )  # fmt: skip
+        self._prompts: dict[int, Mapping[str, bytes]] = {}
+
+    def warm_up(self, rates_hz: Iterable[int]) -> None:
+        """What would hold the loop during the first call. ValueError, OSError: a recording cannot be read."""
+        self.settings.provider.warm_up()
+        for rate_hz in rates_hz:
+            self._prompts_at(rate_hz)
+        if self.settings.call.tools:
+            import jsonschema  # noqa: F401
+
+    def services(self, rate_hz: int) -> CallServices:
+        """Of a call whose leg has this rate."""
+        return attrs.evolve(self._services, prompts=self._prompts_at(rate_hz))
+
+    def header(self, call_id: str, data: CallData) -> Header:
+        """Of the journal of a call that begins now."""
+        settings = self.settings
+        return header_of(
+            settings.spec, settings.spec_digest, settings.call, call_id, datetime.now(UTC), settings.name, data
+        )
+
+    def _prompts_at(self, rate_hz: int) -> Mapping[str, bytes]:
+        if rate_hz not in self._prompts:
+            self._prompts[rate_hz] = load_prompts(rate_hz, self.settings.prompts)
+        return self._prompts[rate_hz]
+
+
+class Agents:
+    """All of them; the first is the default."""
+
+    def __init__(
+        self,
+        settings: Iterable[AgentSettings],
+        threads: ThreadPoolExecutor,
+        recordings: FileWriterThread,
+        put_through: PutThrough | None = None,
+        tell_result: TellResult | None = None,
+        processes: ToolProcesses | None = None,
+    ) -> None:
+        shared = (threads, recordings, put_through, tell_result, processes)
+        self._by_name = {each.name: Agent(each, *shared) for each in settings}
+        self._by_number = {number: agent for agent in self._by_name.values() for number in agent.settings.numbers}
+        self._default = next(iter(self._by_name.values()))
+
+    def warm_up(self, rates_hz: Iterable[int]) -> None:
+        """Of every agent, at the rates that lines have."""
+        for agent in self._by_name.values():
+            agent.warm_up(rates_hz)
+
+    def of(self, data: CallData) -> Agent | None:
+        """By name, where the line gives one; else by the number that was dialled, else the default. None: no such."""
+        name = data.variables.get(AGENT, "")
+        if name:
+            return self._by_name.get(name)
+        return self._by_number.get(data.dialled, self._default)

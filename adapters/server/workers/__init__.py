@@ -1,0 +1,1 @@
+"""Several processes that share the calls of one server: a supervisor, and its workers."""
