@@ -78,7 +78,7 @@ spec: server_vad
 listen: {{audiosocket: "127.0.0.1:0"}}
 provider: {{url: "{url}", model: gpt-realtime, api_key: "", instructions: "You are brief.", format: pcmu}}
 greeting: Greet the caller.
-limits: {{calls: 2000, loop_lag_ms: 60000}}  # lateness is measured, not avoided by refusing the last calls
+limits: {{calls: 2000, loop_lag_ms: 60000, new_calls_s: 10000}}  # lateness is measured, not avoided by refusing the last calls
 {journal}
 """
 

@@ -32,7 +32,7 @@ listen: {{audiosocket: "127.0.0.1:0"}}
 http: {{listen: "127.0.0.1:0"}}
 provider: {{url: "{url}", model: gpt-realtime, api_key: "", instructions: "You are brief.", format: pcmu}}
 greeting: Greet the caller.
-limits: {{calls: 2000, shutdown_s: 1, loop_lag_ms: {lag_ms}}}
+limits: {{calls: 2000, shutdown_s: 1, loop_lag_ms: {lag_ms}, new_calls_s: {new_calls_s}}}
 """
 _TICKS_S = os.sysconf("SC_CLK_TCK")
 
@@ -46,12 +46,14 @@ class BenchService:
     door: str
 
     @classmethod
-    def start(cls, stack: ExitStack, workers: int, lag_ms: float = 60_000.0) -> BenchService:
+    def start(
+        cls, stack: ExitStack, workers: int, lag_ms: float = 60_000.0, new_calls_s: float = 10_000.0
+    ) -> BenchService:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="turnspec-bench-")))
         load = Child(stack, "bench.load", "--spread", "5")
         config, log = folder / "bench.yaml", folder / "log"
         url = f"ws://127.0.0.1:{load.hear()['provider']}/v1/realtime"
-        config.write_text(_CONFIG.format(url=url, lag_ms=lag_ms), encoding="utf-8")
+        config.write_text(_CONFIG.format(url=url, lag_ms=lag_ms, new_calls_s=new_calls_s), encoding="utf-8")
         program = "from adapters.cli import main; main()"
         with log.open("wb") as written:
             process = subprocess.Popen(
@@ -122,10 +124,10 @@ def cost(calls: int, seconds: float, settle: float) -> tuple[float, float]:
     return 1000 * spent[0] / passed / (calls // 2), 1000 * spent[1] / passed / calls
 
 
-def overload(calls: int, lag_ms: float, seconds: float) -> dict[str, Any]:
-    """So many calls at once on one process that admits by its lag."""
+def overload(calls: int, lag_ms: float, new_calls_s: float, seconds: float) -> dict[str, Any]:
+    """So many calls at once on one process that admits by its lag and by how many have just begun."""
     with ExitStack() as stack:
-        service = BenchService.start(stack, 1, lag_ms)
+        service = BenchService.start(stack, 1, lag_ms, new_calls_s)
         time.sleep(2.0)
         service.load.tell(f"burst {calls}")
         time.sleep(seconds)
@@ -140,8 +142,9 @@ def overload(calls: int, lag_ms: float, seconds: float) -> dict[str, Any]:
 @click.option("--cost", "cost_calls", default=60, show_default=True, help="Calls of two workers, for their cost.")
 @click.option("--burst", default=700, show_default=True, help="Twice what a core holds; 0: not that.")
 @click.option("--lag", default=15.0, show_default=True, help="limits.loop_lag_ms of the burst.")
+@click.option("--new-calls", default=50.0, show_default=True, help="limits.new_calls_s of the burst.")
 @click.option("--seconds", default=10.0, show_default=True, help="How long is counted.")
-def main(workers: int, calls: int, cost_calls: int, burst: int, lag: float, seconds: float) -> None:
+def main(workers: int, calls: int, cost_calls: int, burst: int, lag: float, new_calls: float, seconds: float) -> None:
     out = console()
     for line in machine_lines():
         out.print(line, highlight=False)
@@ -156,7 +159,8 @@ def main(workers: int, calls: int, cost_calls: int, burst: int, lag: float, seco
             f"two cores hold {2 * one / two:.2f} of what one holds (target 1.9)"
         )
     if burst:
-        out.print(f"a burst of {burst}, limits.loop_lag_ms {lag:g}: {json.dumps(overload(burst, lag, seconds))}")
+        found = json.dumps(overload(burst, lag, new_calls, seconds))
+        out.print(f"a burst of {burst}, limits.loop_lag_ms {lag:g}, new_calls_s {new_calls:g}: {found}")
 
 
 if __name__ == "__main__":

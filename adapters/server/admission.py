@@ -1,8 +1,13 @@
-"""Whether a process takes one more call, by how late its loop has been. Beside the cap `limits.calls`, which counts.
+"""Whether a process takes one more call: by how late its loop has been, and by how many have just begun. Beside the cap
+`limits.calls`, which counts.
 
-A hundred timers a second; of the last second's lateness the 99th percentile closes above the limit and opens again at
-half of it. One stall a second is no overload: it makes one timer late, and one is spared. A loop that has too much to
-do makes all of them late.
+Lateness: a hundred timers a second; of the last second's lateness the 99th percentile closes above the limit and opens
+again at half of it. One stall a second is no overload: it makes one timer late, and one is spared. A loop that has too
+much to do makes all of them late.
+
+Rate: what a call costs is known a second after it came, so calls that come all at once would be taken before anything is
+late. They begin at a bounded rate (the generic cell rate algorithm of ATM's traffic contracts): some at once, the next
+ones a moment later, and whoever would have to wait longer than a moment is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +25,10 @@ EVERY_S: Final = 0.01
 WINDOW_S: Final = 1.0
 _LEAST: Final = 50
 """So many timers must have come before anything is said of them."""
+AT_ONCE_S: Final = 0.5
+"""The calls of so much time may begin together..."""
+MOST_WAIT_S: Final = 0.08
+"""... and the next ones so much later, at most: who is refused is refused within a tenth of a second."""
 
 
 class Admission:
@@ -54,6 +63,24 @@ class Admission:
 
     def _spared(self) -> int:
         return max(1, len(self._seen) // 100)
+
+
+class NewCalls:
+    """When the next call may begin, at `per_s` calls a second. Time is an argument."""
+
+    def __init__(self, per_s: float) -> None:
+        self._apart_s = 1 / per_s
+        self._due_s = float("-inf")
+        """When the next one would begin if calls came evenly."""
+
+    def wait_s(self, now_s: float) -> float | None:
+        """How long this one waits; None: it would be too long, and it has no place in the queue."""
+        due_s = max(self._due_s, now_s - AT_ONCE_S)
+        wait_s = max(due_s - now_s, 0.0)
+        if wait_s > MOST_WAIT_S:
+            return None
+        self._due_s = due_s + self._apart_s
+        return wait_s
 
 
 class LoopWatch:

@@ -95,6 +95,7 @@ def _of_a_process(settings: Settings) -> dict[str, object]:
         "http": _plain(settings.http),
         "serve": settings.serve,
         "limits.loop_lag_ms": settings.loop_lag_s,
+        "limits.new_calls_s": settings.new_calls_s,
         "limits.shutdown_s": settings.shutdown_s,
         "limits.tool_threads": settings.tool_threads,
         "limits.tool_processes": settings.tool_processes,

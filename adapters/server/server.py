@@ -28,7 +28,7 @@ from adapters.lines.chan_websocket.server import ChanWebSocketServer
 from adapters.lines.refusal import CallRefusal
 from adapters.lines.twilio.server import TwilioServer
 from adapters.lines.twilio.webhook import Webhook
-from adapters.server.admission import LoopWatch
+from adapters.server.admission import LoopWatch, NewCalls
 from adapters.server.agents import AGENT
 from adapters.server.announcements import joined
 from adapters.server.generation import Generation, changed_beyond
@@ -63,6 +63,7 @@ DOOR_S: Final = 0.5
 FORCED_S: Final = 0.5
 """The same where it is forced: long enough for a peer that listens, so that its dialplan goes on."""
 _BUSY: Final = "the loop is too late for one more call (limits.loop_lag_ms)"
+_TOO_MANY: Final = "too many calls have just begun (limits.new_calls_s)"
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +111,7 @@ class TurnspecServer:
         self.is_leaving = False
         self.forced = asyncio.Event()
         self.watch = LoopWatch(settings.loop_lag_s)
+        self._new_calls = NewCalls(settings.new_calls_s)
         self._lines = ServerLines(
             settings, self._ticker, self._on_call, self.refused, self.watch.is_busy, self._keeps_out
         )
@@ -317,6 +319,12 @@ class TurnspecServer:
         if self._is_closing:
             self._refuse(leg, CallRefusal.DRAIN, "the server is closing")
             return
+        wait_s = self._new_calls.wait_s(asyncio.get_running_loop().time())
+        if wait_s is None:
+            self._refuse(leg, CallRefusal.BUSY, _TOO_MANY)
+            return
+        if wait_s:
+            await asyncio.sleep(wait_s)
         structlog.contextvars.bind_contextvars(call_id=call_id)  # for all that this task begins
         claim = await self.store.claim(call_id, leg.peer[0])
         if claim.refusal is not None:

@@ -112,6 +112,8 @@ class Settings:
     serve: ServeSettings = attrs.field(factory=ServeSettings)
     loop_lag_s: float | None = None
     """How late the loop may be before further calls are turned away; None: however late."""
+    new_calls_s: float = 50.0
+    """How many calls a second may begin."""
     texts: Mapping[str, str] = attrs.field(factory=dict, repr=False, eq=False)
     """The file and its specs as they were read, by absolute path: for `load_settings` in another process."""
     listen_place: Place
@@ -197,6 +199,7 @@ def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Setti
         http=http,
         serve=serve,
         loop_lag_s=limits.loop_lag_ms / 1000,
+        new_calls_s=limits.new_calls_s,
         cluster=cluster,
         dials=dials,
         control=control,

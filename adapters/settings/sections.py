@@ -351,6 +351,7 @@ class LimitsSection(Section):
     message_bytes: Annotated[int, Between(65_536, 67_108_864)] = _PROVIDER.message_bytes
     provider_events_s: Annotated[int, Between(100, 100_000)] = _PROVIDER.events_per_s
     loop_lag_ms: Annotated[float, Between(5.0, 60_000.0)] = 50.0
+    new_calls_s: Annotated[float, Between(1.0, 10_000.0)] = 50.0
     tool_threads: Annotated[int, Between(1, 1_000)] = 32
     tool_processes: Annotated[int, Between(1, 256)] = MOST
     shutdown_s: Annotated[float, Between(0.0, 3_600.0)] = 10.0

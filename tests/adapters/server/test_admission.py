@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.server.admission import EVERY_S, Admission, LoopWatch
+from adapters.server.admission import EVERY_S, MOST_WAIT_S, Admission, LoopWatch, NewCalls
 from adapters.simulator.providers.realtime import ProviderServer
 from tests.adapters.server.test_server import GREETED, call, serving, settings_for
 from tests.adapters.server.test_server_door import client_of, with_door
@@ -91,6 +91,32 @@ async def test_while_the_loop_is_late_callers_are_refused_by_name(tmp_path: Path
         server.watch.admission.is_open = True
         report = await call(server, GREETED, uuid.uuid4())
         assert len(report.agent_speech) == 1
+
+
+def test_of_a_burst_some_begin_at_once_some_a_moment_later_and_the_others_are_refused() -> None:
+    calls = NewCalls(per_s=50.0)
+    waits = [calls.wait_s(7.0) for _ in range(700)]
+    taken = [each for each in waits if each is not None]
+    assert taken[:26] == [0.0] * 26, "half a second's, and the one that is due now"
+    assert taken[26:] == pytest.approx([0.02, 0.04, 0.06, 0.08]) and len(taken) == 30
+    assert max(taken) <= MOST_WAIT_S and waits[30:] == [None] * 670, "one that is refused takes no place"
+    assert calls.wait_s(7.03) == pytest.approx(0.07), "a place is free again"
+
+
+def test_calls_that_come_evenly_never_wait() -> None:
+    calls = NewCalls(per_s=50.0)
+    assert {calls.wait_s(number * 0.0201) for number in range(2000)} == {0.0}
+
+
+async def test_who_comes_in_a_crowd_is_refused_by_name_and_the_next_second_is_served(tmp_path: Path) -> None:
+    async with ProviderServer() as provider:
+        settings = settings_for(tmp_path, provider.url, "limits: {new_calls_s: 2}\n")
+        async with serving(settings) as server:
+            reports = await asyncio.gather(*(call(server, GREETED, uuid.uuid4()) for _ in range(4)))
+            assert sorted(each.ended for each in reports)[-2:] == ["rst", "rst"]
+            assert sum(len(each.agent_speech) for each in reports) == 2
+            later = await call(server, GREETED, uuid.uuid4())
+            assert len(later.agent_speech) == 1
 
 
 async def test_the_limit_is_the_configurations(tmp_path: Path) -> None:
