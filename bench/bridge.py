@@ -2,7 +2,7 @@
 
 Driven by lines on stdin ("mark", "report", "stop"), answers with JSON lines on stdout. turnspec runs as
 `turnspec serve` runs it: its server, `server_vad`, JSON logs at level info (to a file nobody reads), with a journal if
-told so.
+told so ("journal"), and with metrics and the door, too ("metrics").
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bench.bare_lines import PHONES
 from bench.cpu import used_s, waited_s
 from bench.load_callers import TWILIO
 
-WHO = ("bare", "turnspec", "journal")
+WHO = ("bare", "turnspec", "journal", "metrics")
 UVLOOP = "uvloop"
 """turnspec on another loop (bench/loops.py)."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -78,9 +78,12 @@ spec: server_vad
 listen: {{audiosocket: "127.0.0.1:0"}}
 provider: {{url: "{url}", model: gpt-realtime, api_key: "", instructions: "You are brief.", format: pcmu}}
 greeting: Greet the caller.
-limits: {{calls: 2000, loop_lag_ms: 60000, new_calls_s: 10000}}  # lateness is measured, not avoided by refusing the last calls
-{journal}
+# lateness is measured, not avoided by refusing the last calls
+limits: {{calls: 2000, loop_lag_ms: 60000, new_calls_s: 10000}}
+{more}
 """
+_JOURNAL = "journal: {{dir: {folder}}}"
+_DOOR = "http: {listen: '127.0.0.1:0'}"
 
 
 @attrs.define
@@ -121,10 +124,11 @@ class Turnspec:
         return sum(call._agent_audio.stats.underruns for call in self.server.calls.values())
 
 
-def _turnspec(url: str, folder: Path, journal: bool, line: str) -> Turnspec:
+def _turnspec(url: str, folder: Path, who: str, line: str) -> Turnspec:
     config = folder / "bench.yaml"
-    kept = f"journal: {{dir: {json.dumps(str(folder / 'journals'))}}}" if journal else ""
-    config.write_text(_CONFIG.format(url=url, journal=kept), encoding="utf-8")
+    journal = _JOURNAL.format(folder=json.dumps(str(folder / "journals")))
+    more = {"journal": journal, "metrics": f"{journal}\n{_DOOR}"}.get(who, "")
+    config.write_text(_CONFIG.format(url=url, more=more), encoding="utf-8")
     settings = load_settings(config, {})
     if line == "chan_websocket":
         settings = attrs.evolve(settings, chan_websocket=ChanWebSocketSettings(port=0, max_connections=2000))
@@ -184,8 +188,7 @@ def main(who: str, provider: str, core: int | None, line: str, profile: Path | N
     if core is not None:
         os.sched_setaffinity(0, {core})
     with tempfile.TemporaryDirectory(prefix="turnspec-bench-") as name:
-        is_bare, keeps_journal = who == "bare", who == "journal"
-        bridge: Bridge = Bare(provider, line) if is_bare else _turnspec(provider, Path(name), keeps_journal, line)
+        bridge: Bridge = Bare(provider, line) if who == "bare" else _turnspec(provider, Path(name), who, line)
         if profile is None:
             name_of_loop: LoopName = "uvloop" if who == UVLOOP else "asyncio"
             with asyncio.Runner(loop_factory=lambda: new_loop(name_of_loop)) as runner:

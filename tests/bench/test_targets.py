@@ -41,7 +41,7 @@ def a_run(
         "seconds": 10.0,
         "waited_s": 0.0,
     }
-    bridge = {"user_s": 3.0, "system_s": 1.0, "underruns": 0, "rss": 50_000_000, "waited_s": waited_s}
+    bridge = {"user_s": 3.0, "system_s": 1.0, "underruns": 0, "rss": 44_000_000, "waited_s": waited_s}
     return BenchRun(who, calls, 10.0, {**bridge, **more}, {**load, **more}, 30_000_000)
 
 
