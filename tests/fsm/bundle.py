@@ -12,7 +12,10 @@ from fsm.machine.machine import TurnSpecMachine
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 NAMES = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
-PARTS = "parts/conversation.yaml"
+ANSWERS, ENDING, FLOOR, JUDGING, PLAYOUT, OPENING, TOOLS = (
+    f"parts/conversation/{topic}.yaml"
+    for topic in ("answers", "ending", "floor", "judging", "playout", "session", "tools")
+)
 CALL = "vocabularies/call.yaml"
 SESSION = "vocabularies/realtime/session.yaml"
 

@@ -82,7 +82,7 @@ def test_wrong_use_says_what_is_wrong(arguments: tuple[str, ...], told: str) -> 
 def test_the_text_names_rule_evidence_and_line(logs: dict[str, str]) -> None:
     text = " ".join(run(logs["bad"]).output.split())
     assert "Each tool result asked for an answer" in text
-    assert "specs/parts/conversation.yaml:" in text
+    assert "specs/parts/conversation/" in text
     assert "create_response(tools)" in text.replace(" ", "") or "create_response(" in text
     assert "1 finding, 0 notes" in text
 

@@ -125,15 +125,15 @@ def test_how_long_a_connection_may_take_is_one_number(tmp_path: Path) -> None:
 
 
 def test_a_deadline_that_is_set_by_what_is_no_limit_of_deadlines_is_an_error_at_its_line(tmp_path: Path) -> None:
-    for part in ("parts/conversation.yaml", "parts/overlooked.yaml", "server_vad.yaml"):
+    for part in ("parts/conversation/session.yaml", "server_vad.yaml"):
         text = (BUNDLED_SPEC.parent / part).read_text().replace("setting: connect_s", "setting: conect_s")
         text = text.replace("vocabularies/", f"{BUNDLED_SPEC.parent}/vocabularies/")
-        (tmp_path / part).parent.mkdir(exist_ok=True)
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / part).write_text(text)
     with pytest.raises(SpecError) as caught:
         loaded(tmp_path, "spec: ./server_vad.yaml")
     (problem,) = caught.value.problems
-    assert problem.place.file.endswith("parts/conversation.yaml") and problem.place.line > 1
+    assert problem.place.file.endswith("parts/conversation/session.yaml") and problem.place.line > 1
     assert problem.message == "deadline 'connect_overdue' is set by limits.conect_s, which is not a limit of deadlines"
     assert "connect_s" in problem.hint
 

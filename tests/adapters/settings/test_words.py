@@ -14,6 +14,8 @@ from adapters.settings.words import unsaid, words_of
 from adapters.specs import load_spec, specs_folder
 from fsm.language.problem import SpecError
 
+TOPICS = Path("parts/conversation")
+
 
 def recording(path: Path, seconds: float = 0.5, rate_hz: int = 44_100, channels: int = 2) -> None:
     with wave.open(str(path), "wb") as file:
@@ -24,18 +26,21 @@ def recording(path: Path, seconds: float = 0.5, rate_hz: int = 44_100, channels:
 def spec_of(folder: Path, *sections: str, nudges: bool = True) -> Path:
     """The bundled server_vad that asks for a nudge when a key is pressed and plays a goodbye instead of the apology."""
     text = (specs_folder() / "server_vad.yaml").read_text(encoding="utf-8")
-    part = (specs_folder() / "parts" / "conversation.yaml").read_text(encoding="utf-8")
-    assert part.count("play_prompt(apology)") == 1 and part.count("create_response(say), asked = say, wish = no") == 1
-    part = part.replace("play_prompt(apology)", "play_prompt(goodbye)")
+    asks = "create_response({}), asked = say, wish = no"
+    changed(folder, "playout", "play_prompt(apology)", "play_prompt(goodbye)")
     if nudges:
-        part = part.replace(
-            "create_response(say), asked = say, wish = no", "create_response(nudge), asked = say, wish = no"
-        )
-    (folder / "parts").mkdir(exist_ok=True)
-    (folder / "parts" / "conversation.yaml").write_text(part, encoding="utf-8")
+        changed(folder, "floor", asks.format("say"), asks.format("nudge"))
     path = folder / "shop.yaml"
     path.write_text(text + "".join(f"{section}\n" for section in sections), encoding="utf-8")
     return path
+
+
+def changed(folder: Path, topic: str, old: str, new: str) -> None:
+    """A topic of the bundled conversation with one thing else, beside the spec."""
+    text = (specs_folder() / TOPICS / f"{topic}.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (folder / TOPICS).mkdir(parents=True, exist_ok=True)
+    (folder / TOPICS / f"{topic}.yaml").write_text(text.replace(old, new), encoding="utf-8")
 
 
 def served(folder: Path, text: str = "") -> Settings:
@@ -86,12 +91,12 @@ def test_the_configuration_goes_before_the_spec(tmp_path: Path) -> None:
 
 def test_what_nobody_says_is_an_error_at_the_line_that_wants_it_said(tmp_path: Path) -> None:
     spec_of(tmp_path, "prompts: {goodbye: }", "say: {nudge: }")
-    part = tmp_path / "parts" / "conversation.yaml"
+    playout, floor = (tmp_path / TOPICS / f"{topic}.yaml" for topic in ("playout", "floor"))
     found = refused(tmp_path)
     assert [each.split(" (")[0] for each in found] == [
-        f"conversation.yaml:{line_of(part, 'play_prompt(goodbye)')}: unsaid: "
+        f"playout.yaml:{line_of(playout, 'play_prompt(goodbye)')}: unsaid: "
         "'play_prompt(goodbye)': there is no recording 'goodbye'",
-        f"conversation.yaml:{line_of(part, 'create_response(nudge)')}: unsaid: "
+        f"floor.yaml:{line_of(floor, 'create_response(nudge)')}: unsaid: "
         "'create_response(nudge)': there is no instruction 'nudge'",
     ]
     assert "in the spec or the configuration: prompts: {goodbye: goodbye.wav}" in found[0]

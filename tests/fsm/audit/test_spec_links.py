@@ -7,7 +7,7 @@ import pytest
 from fsm.audit.rules import RULES
 from fsm.audit.rules.rule import AuditRule
 from fsm.audit.spec_links import LinkKind, SpecLink, find
-from tests.fsm.bundle import NAMES, PARTS, line_of, loaded
+from tests.fsm.bundle import ANSWERS, FLOOR, NAMES, TOOLS, line_of, loaded
 
 SPECS = [loaded(name).spec for name in NAMES]
 
@@ -20,13 +20,13 @@ def test_every_link_leads_to_a_line(rule: AuditRule) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "tag", "file", "line"),
     [
-        ("answer", "response.created.own", "", PARTS, "response.created.own:                   {do: [settle_own]"),
-        ("answer", "response.created.own", "floor_caller", PARTS, "response.created.own, response.created.found: {do"),
+        ("answer", "response.created.own", "", ANSWERS, "response.created.own:                   {do: [settle_own]"),
+        ("answer", "response.created.own", "floor_caller", FLOOR, "response.created.own, response.created.found: {do"),
         ("answer", "caller.silent", "floor_caller", "server_vad.yaml", "caller.silent:                         {to: n"),
-        ("emitter", "create_response", "", PARTS, "do: [create_response(owed), asked = owed"),
+        ("emitter", "create_response", "", FLOOR, "do: [create_response(owed), asked = owed"),
         ("moved", "create_response", "", "vocabularies/realtime/session.yaml", "  create:\n    about: Our own"),
-        ("counter", "tools.overflowed", "", PARTS, "tools_running: {range: 0..4"),
-        ("greeting", "", "", PARTS, "owed:          {values:"),
+        ("counter", "tools.overflowed", "", TOOLS, "tools_running: {range: 0..4"),
+        ("greeting", "", "", ANSWERS, "owed:          {values:"),
     ],
 )
 def test_what_has_no_name_is_found_by_what_it_does(kind: LinkKind, name: str, tag: str, file: str, line: str) -> None:

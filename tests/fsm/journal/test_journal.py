@@ -232,7 +232,7 @@ def test_a_step_of_the_machine_becomes_a_line() -> None:
     assert (line.before, line.after, line.outcome) == ("awaiting_session_created", "configuring", "taken")
     assert line.effects == (EffectLine("update_session", {"event_id": "ts_update_session_1"}),)
     assert line.transitions == ("awaiting_session_created/session.created",)
-    assert line.place.startswith("specs/parts/conversation.yaml:")
+    assert line.place.startswith("specs/parts/conversation/session.yaml:")
     assert "created_overdue" in line.stopped
     assert [timer.name for timer in line.started] == ["update_overdue"]
     assert decode(encode(line)) == line

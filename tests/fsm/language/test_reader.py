@@ -8,7 +8,7 @@ import pytest
 
 from fsm.language.problem import SpecError
 from fsm.language.yaml_nodes import plain, read
-from tests.fsm.bundle import PARTS, Change, line_of, loaded, problems_of
+from tests.fsm.bundle import ENDING, JUDGING, OPENING, PLAYOUT, Change, line_of, loaded, problems_of
 from tests.fsm.language.mini import HOUSE, changed, found, said
 
 RANG = "      bell.rang: {do: [bells += 1, open_door]}\n"
@@ -280,20 +280,20 @@ def test_all_problems_of_a_file_at_once() -> None:
 
 SLIPS: dict[str, tuple[Change, str, str]] = {
     "a typo in a target": (
-        (PARTS, "provider.opened:       awaiting_session_created", "provider.opened:       awaiting_session_creatd"),
+        (OPENING, "provider.opened:       awaiting_session_created", "provider.opened:       awaiting_session_creatd"),
         "unknown-name", "did you mean 'awaiting_session_created'?",
     ),
     "a key twice": (
-        (PARTS, "      response.done.completed:                {to: next_floor}\n",
+        (JUDGING, "      response.done.completed:                {to: next_floor}\n",
          "      response.done.completed:                {to: next_floor}\n" * 2),
-        "duplicate-key", "first at specs/parts/conversation.yaml:",
+        "duplicate-key", "first at specs/parts/conversation/judging.yaml:",
     ),
     "a typo in an event": (
-        (PARTS, "      playout.drained:         ", "      playout.draind:          "),
+        (PLAYOUT, "      playout.drained:         ", "      playout.draind:          "),
         "unknown-event", "did you mean 'playout.drained'?",
     ),
     "a fact refused": (
-        (PARTS, "the call is ending: [operator", "the call is ending: [caller.pressed_key.other, operator"),
+        (ENDING, "the call is ending: [operator", "the call is ending: [caller.pressed_key.other, operator"),
         "refuse-fact", "facts have happened",
     ),
 }  # fmt: skip
@@ -304,7 +304,7 @@ def test_a_slip_of_the_pen_in_a_bundled_part(name: str) -> None:
     change, code, hint = SLIPS[name]
     problems = [p for p in problems_of("owned_turns", change) if p.code == code]
     line = line_of(change[0], change[1].split("\n")[0].rstrip())[0]
-    assert problems and problems[0].place.file == f"specs/{PARTS}"
+    assert problems and problems[0].place.file == f"specs/{change[0]}"
     assert (problems[0].place.line - line in (0, 1), problems[0].hint.startswith(hint)) == (True, True), str(
         problems[0]
     )

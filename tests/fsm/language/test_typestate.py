@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsm.language.problem import Problem
-from tests.fsm.bundle import NAMES, PARTS, Change, line_of, loaded, problems_of
+from tests.fsm.bundle import ANSWERS, FLOOR, NAMES, OPENING, PLAYOUT, Change, line_of, loaded, problems_of
 from tests.fsm.language.mini import HOUSE, WORDS, changed, found, load_mini
 
 RANG = "      bell.rang: {do: [bells += 1, open_door]}\n"
@@ -255,13 +255,13 @@ def test_every_state_is_reached_and_every_reachable_cell_answered(spec: str) -> 
     assert flow.live_cells <= set(read.cells)
 
 
-ASK = (PARTS, "create_response(owed), asked = owed")
+ASK = (FLOOR, "create_response(owed), asked = owed")
 TALK = "push_to_talk.yaml"
 DAMAGE: dict[str, tuple[str, tuple[Change, ...], str, tuple[str, str], str]] = {
     "create while a response is active": (
         "owned_turns",
-        ((PARTS, "turn != open and response == active, to", "turn == committing and response == active, to"),
-         (PARTS, "turn == quiet and response != active and not waiting", "turn == quiet and not waiting")),
+        ((FLOOR, "turn != open and response == active, to", "turn == committing and response == active, to"),
+         (FLOOR, "turn == quiet and response != active and not waiting", "turn == quiet and not waiting")),
         "illegal-effect", ASK, "response is active",
     ),
     "create while the provider owes an answer": (
@@ -274,8 +274,8 @@ DAMAGE: dict[str, tuple[str, tuple[Change, ...], str, tuple[str, str], str]] = {
     ),
     "update_session before session.created": (
         "owned_turns",
-        ((PARTS, "       awaiting_session_created\n", " {do: [update_session], to: awaiting_session_created}\n"),),
-        "illegal-effect", (PARTS, "provider.opened:"), "session is open",
+        ((OPENING, "       awaiting_session_created\n", " {do: [update_session], to: awaiting_session_created}\n"),),
+        "illegal-effect", (OPENING, "provider.opened:"), "session is open",
     ),
     "a commit of too little": (
         TALK.removesuffix(".yaml"),
@@ -284,8 +284,8 @@ DAMAGE: dict[str, tuple[str, tuple[Change, ...], str, tuple[str, str], str]] = {
         "illegal-effect", (TALK, "commit_audio, commit_out = yes, held = no], to: next"), "buffer is short",
     ),
     "no deadline for our create": (
-        "owned_turns", ((PARTS, "while: create == sent}", "while: create == sent and backoff}"),),
-        "endless-wait", (PARTS, "  response_pending:\n"), "create sent",
+        "owned_turns", ((ANSWERS, "while: create == sent}", "while: create == sent and backoff}"),),
+        "endless-wait", (FLOOR, "  response_pending:\n"), "create sent",
     ),
 }  # fmt: skip
 
@@ -304,6 +304,6 @@ def test_a_damaged_spec_is_refused(name: str) -> None:
 
 def test_a_row_taken_away_is_a_cell_without_an_answer() -> None:
     row = "      timer.flush_overdue:                    {do: [presume(playout_idle)], to: next_floor}\n"
-    problems = problems_of("owned_turns", (PARTS, row, ""))
+    problems = problems_of("owned_turns", (PLAYOUT, row, ""))
     assert {p.code for p in problems} == {"no-answer"}
     assert {p.message.split("'")[3] for p in problems} >= {"configured", "user_speaking", "responding", "tool_call"}

@@ -117,5 +117,5 @@ def test_a_failure_names_lines_of_scenario_and_spec_and_tells_the_story() -> Non
     text = failure_text(result)
     assert text.startswith("s.yaml:10:9: failed: server_vad: s")
     assert "expected  configured" in text and "actual    responding" in text
-    assert "specs/parts/conversation.yaml:" in text and "conversation/response.created.ours" in text
+    assert "specs/parts/conversation/answers.yaml:" in text and "conversation/response.created.ours" in text
     assert text.count(" ms  ") == 5  # the start, three steps that were given, and the one that failed
