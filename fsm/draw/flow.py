@@ -12,8 +12,8 @@ import attrs
 
 from fsm.language.loader import Loaded
 from fsm.language.problem import Problems
+from fsm.language.search import Search
 from fsm.language.spec import Row
-from fsm.language.typestate import Typestate
 
 
 @attrs.frozen
@@ -30,9 +30,9 @@ class Lead:
 def leads(loaded: Loaded) -> tuple[Lead, ...]:
     """Every row that can be taken (go and stay), in the order of states, then events, then rows."""
     spec = loaded.spec
-    check = Typestate(spec, Problems())  # what is wrong was reported when it was loaded
-    check.check()
-    led = check.leads()
+    search = Search(spec, Problems())  # what is wrong was reported when it was loaded
+    search.run()
+    led = search.leads()
     found = [
         Lead(state, event, row, cell.group, in_order(spec.states, led[state, event, row.id]))
         for (state, event), cell in spec.cells.items()

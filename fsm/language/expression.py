@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import attrs
 
@@ -34,25 +35,39 @@ class Variable:
         return self.domain.index(name)
 
 
+@attrs.frozen(eq=False)
+class Formula:
+    """A condition taken apart, for who reasons about it and not only asks: a comparison, or what its parts come to."""
+
+    kind: Literal["comparison", "not", "and", "or"]
+    python: str
+    reads: frozenset[int]
+    parts: tuple[Formula, ...] = ()
+
+    @property
+    def run(self) -> Callable[[Values], int]:
+        return _compiled(self.python)
+
+
 @attrs.frozen
 class Expr:
-    """A typed expression; `python` is its text over a tuple `v`, `run` the same compiled."""
+    """A typed expression; `python` is its text over a tuple `v`, `run` the same compiled; a value has no formula."""
 
     text: str
     python: str
     reads: frozenset[int]
     run: Callable[[Values], int] = attrs.field(eq=False, repr=False)
-    tree: object = attrs.field(eq=False, repr=False, default=None)
+    formula: Formula | None = attrs.field(eq=False, repr=False, default=None)
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
 @attrs.frozen
 class _Term:
-    """A typed piece on the way to an Expr: `domain` None means a truth value."""
+    """A typed value on the way to an Expr."""
 
     python: str
     reads: frozenset[int]
-    domain: tuple[str, ...] | None
+    domain: tuple[str, ...]
     numeric: bool = False
 
 
@@ -95,37 +110,41 @@ class Scope:
     def _parse(self, text: str, place: Place, target: Variable | None) -> Expr:
         try:
             tree = ast.parse(text.strip() or "?", mode="eval").body
-            term = self._truth(tree) if target is None else self._value(tree, target.domain, target.numeric)
+            if target is None:
+                formula = self._truth(tree)
+                python, reads = formula.python, formula.reads
+            else:
+                term, formula = self._value(tree, target.domain, target.numeric), None
+                python, reads = term.python, term.reads
         except (SyntaxError, RecursionError, MemoryError, ValueError):
             raise SpecError([Problem(place, "expression", f"'{text}' is not an expression", _GRAMMAR)]) from None
         except _WrongError as wrong:
             where = place.shifted(wrong.column)
             raise SpecError([Problem(where, "expression", f"in '{text}': {wrong.message}", wrong.hint)]) from None
-        return Expr(text, term.python, term.reads, _compiled(term.python), tree, place)
+        return Expr(text, python, reads, _compiled(python), formula, place)
 
-    def _truth(self, node: ast.expr) -> _Term:
+    def _truth(self, node: ast.expr) -> Formula:
         if isinstance(node, ast.BoolOp):
-            word = " and " if isinstance(node.op, ast.And) else " or "
-            parts = [self._truth(value) for value in node.values]
-            return _Term("(" + word.join(p.python for p in parts) + ")", _union(parts), None)
+            kind: Literal["and", "or"] = "and" if isinstance(node.op, ast.And) else "or"
+            parts = tuple(self._truth(value) for value in node.values)
+            return Formula(kind, "(" + f" {kind} ".join(p.python for p in parts) + ")", _union(parts), parts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            inner = self._truth(node.operand)
-            return _Term(f"(not {inner.python})", inner.reads, None)
+            return negation(self._truth(node.operand))
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             return self._comparison(node)
         if isinstance(node, ast.Name):
-            if node.id in self.conditions:
-                return _Term(self.conditions[node.id].python, self.conditions[node.id].reads, None)
+            if (known := self.conditions.get(node.id)) is not None and known.formula is not None:
+                return known.formula
             variable = self._variable(node)
             if variable.domain != ("no", "yes"):
                 hint = f"compare it with one of: {', '.join(variable.domain)}"
                 raise _WrongError(node, f"'{variable.name}' is not a yes/no variable", hint)
-            return _Term(f"(v[{variable.index}] == 1)", frozenset({variable.index}), None)
+            return Formula("comparison", f"(v[{variable.index}] == 1)", frozenset({variable.index}))
         if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-            return _Term(str(node.value), frozenset(), None)
+            return Formula("comparison", str(node.value), frozenset())
         raise _WrongError(node, "this is not a condition", _GRAMMAR)
 
-    def _comparison(self, node: ast.Compare) -> _Term:
+    def _comparison(self, node: ast.Compare) -> Formula:
         operator, right = node.ops[0], node.comparators[0]
         if isinstance(operator, ast.In | ast.NotIn):
             if not isinstance(right, ast.Tuple) or not right.elts or not isinstance(node.left, ast.Name):
@@ -134,7 +153,8 @@ class Scope:
             members = [self._value(item, variable.domain, variable.numeric) for item in right.elts]
             word = "in" if isinstance(operator, ast.In) else "not in"
             inside = ", ".join(m.python for m in members)
-            return _Term(f"(v[{variable.index}] {word} ({inside},))", frozenset({variable.index}), None)
+            reads = _union(members) | {variable.index}
+            return Formula("comparison", f"(v[{variable.index}] {word} ({inside},))", reads)
         word = _COMPARISONS.get(type(operator), "")
         if not word:
             raise _WrongError(node, "this comparison is not in the language", _GRAMMAR)
@@ -145,7 +165,7 @@ class Scope:
             anchor = self._variable(left_node)
         left = self._value(left_node, anchor.domain, anchor.numeric)
         other = self._value(right_node, anchor.domain, anchor.numeric)
-        return _Term(f"({left.python} {word} {other.python})", _union([left, other]), None)
+        return Formula("comparison", f"({left.python} {word} {other.python})", _union([left, other]))
 
     def _names_variable(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id in self.variables
@@ -188,7 +208,11 @@ class Scope:
 _GRAMMAR = "the language: a == b, a != b, a in (b, c), a < 3, not, and, or, max(a, b), yes/no variables by name"
 
 
-def _union(terms: Sequence[_Term]) -> frozenset[int]:
+def negation(formula: Formula) -> Formula:
+    return Formula("not", f"(not {formula.python})", formula.reads, (formula,))
+
+
+def _union(terms: Sequence[_Term | Formula]) -> frozenset[int]:
     return frozenset().union(*(t.reads for t in terms))
 
 
@@ -204,4 +228,4 @@ def _compiled(python: str) -> Callable[[Values], int]:
     return runner
 
 
-ALWAYS = Expr("always", "True", frozenset(), lambda _v: True)
+ALWAYS = Expr("always", "True", frozenset(), lambda _v: True, Formula("comparison", "True", frozenset()))

@@ -81,7 +81,7 @@ def load(
     if verdict is None:
         found = Problems()
         flow = Typestate(spec, found).check()
-        verdict = Verdict(_grouped(found, flow, spec), sum(map(len, flow.reached.values())))
+        verdict = Verdict(_grouped(found, flow, spec), flow.situations)
         if verdicts is not None:
             verdicts.put(verdict)
     problems.extend(verdict.problems)

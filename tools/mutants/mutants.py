@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 import attrs
 
-from fsm.language.expression import ALWAYS, Expr
+from fsm.language.expression import ALWAYS, Expr, negation
 from fsm.language.problem import Place
 from fsm.language.spec import Assign, Branch, Cell, Choice, Emit, Operation, Presume, Restart, Row, Spec
 
@@ -109,10 +109,10 @@ def _retargeted(target: str) -> EditRow:
 
 def negated(guard: Expr | None) -> Expr:
     """The contrary of a guard."""
-    assert guard is not None
-    run = guard.run
+    assert guard is not None and guard.formula is not None
+    formula, run = negation(guard.formula), guard.run
     return attrs.evolve(
-        guard, text=f"not ({guard.text})", python=f"(not {guard.python})", run=lambda v: not run(v), tree=None
+        guard, text=f"not ({guard.text})", python=formula.python, run=lambda v: not run(v), formula=formula
     )
 
 

@@ -37,6 +37,7 @@ def test_a_condition(text: str, holds: bool) -> None:
 
 def test_what_a_condition_reads() -> None:
     assert Scope(VARIABLES).truth("lamp == on and bells < jars", HERE).reads == {1, 2, 3}
+    assert Scope(VARIABLES).truth("bells in (0, jars)", HERE).reads == {2, 3}
     scope = Scope(VARIABLES)
     scope.name("sleepy", scope.truth("tired and bells == 2", HERE))
     named = scope.truth("not sleepy or lamp == lost", HERE)

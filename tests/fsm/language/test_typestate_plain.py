@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from fsm.language import typestate
 from fsm.language.problem import Problem, Problems
+from fsm.language.proof import Proof
 from fsm.language.spec import Spec
-from fsm.language.typestate import Typestate
+from fsm.language.typestate import Flow, Typestate
 from tests.fsm.bundle import NAMES, loaded
 from tests.fsm.language.mini import HOUSE, load_mini
 from tests.fsm.language.plain_check import PlainCheck
@@ -29,6 +31,8 @@ GUARDED = HOUSE.replace(
     "    - {if: else, to: cellar}\n"
 )
 
+IGNORED = GUARDED.replace("    - {if: else, to: cellar}\n", "    - {if: else, ignore: nobody looks}\n")
+
 
 def finding(problem: Problem) -> tuple[str, str]:
     """As PlainCheck has it."""
@@ -37,16 +41,28 @@ def finding(problem: Problem) -> tuple[str, str]:
     return problem.code, problem.message
 
 
+def checked(spec: Spec, largest_proof: int) -> tuple[Flow, tuple[Problem, ...]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typestate, "LARGEST_PROOF", largest_proof)
+        problems = Problems()
+        return Typestate(spec, problems).check(), tuple(problems)
+
+
 def assert_alike(spec: Spec, what: str) -> None:
-    problems = Problems()
-    check = Typestate(spec, problems)
-    flow, plain = check.check(), PlainCheck(spec)
-    reached = {(check.states.index(state), *slots) for state, found in flow.reached.items() for slots in found}
+    """The proof, the search and the plain check; nothing is proved of what has errors, so the search speaks of them."""
+    flow, problems = checked(spec, largest_proof=1 << 20)
+    searched, found = checked(spec, largest_proof=0)
+    assert (problems, flow, flow.reached) == (found, searched, searched.reached), what
+    errors = [p for p in problems if p.severity == "error"]
+    on_ways = [p for p in errors if p.code not in ("unreachable", "no-way-out")]
+    assert Proof(spec).holds() == (not on_ways), what
+    plain, states = PlainCheck(spec), list(spec.states)
+    reached = {(states.index(state), *slots) for state, found in flow.reached.items() for slots in found}
     assert (reached, set(flow.live_cells)) == (plain.reached, plain.live), what
-    assert {finding(p) for p in problems.errors} == plain.found, what
+    assert {finding(p) for p in errors} == plain.found, what
 
 
-@pytest.mark.parametrize("text", [HOUSE, BRANCHED, GUARDED], ids=["house", "branched", "guarded"])
+@pytest.mark.parametrize("text", [HOUSE, BRANCHED, GUARDED, IGNORED], ids=["house", "branched", "guarded", "ignored"])
 def test_each_mutant_of_a_small_spec(text: str) -> None:
     spec = load_mini(text).spec
     assert_alike(spec, "as written")
