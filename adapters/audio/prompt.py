@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from adapters.audio import OnFact
-from adapters.audio.wav import load_wav
 
 FOLDER: Final = Path(__file__).resolve().parent / "prompts"
 OPENING: Final = "opening"
@@ -21,6 +20,8 @@ def load_prompts(rate_hz: int, files: Mapping[str, Path] | None = None) -> Mappi
 
     There is no opening unless there is a file for it.
     """
+    from adapters.audio.wav import load_wav  # numpy: not for who only asks for names
+
     chosen = {name: FOLDER / f"{name}.wav" for name in NAMES if name != OPENING} | dict(files or {})
     return {name: load_wav(path, rate_hz) for name, path in chosen.items()}
 

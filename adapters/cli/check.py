@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from adapters.settings.words import unsaid
 from adapters.specs import BUNDLED, load_spec, source_files
 from fsm.language.problem import Problem, SpecError
 
@@ -62,8 +63,6 @@ def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
     except SpecError as error:
         return error.problems
     spec = loaded.spec
-    from adapters.settings.words import unsaid  # audio: not for the help of a command
-
     if found := tuple(unsaid(spec)):
         return (*found, *loaded.warnings)
     if not quiet:

@@ -15,6 +15,7 @@ from adapters.audio.wav import load_wav
 from adapters.lines.networks import Network
 from adapters.settings.folders import reason_of, unusable
 from adapters.settings.reader import Between, SettingsReader
+from adapters.settings.words import RECORDING_HZ
 from adapters.tools import Tool, ToolError, checked, imported
 from fsm.language.yaml_nodes import Node
 
@@ -34,7 +35,6 @@ _ADDRESS: Final = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 WORD: Final = re.compile(r"\w{1,64}")
-RECORDING_HZ: Final = 8000
 NO_PARAMETERS: Final[Mapping[str, object]] = {"type": "object", "properties": {}}
 
 

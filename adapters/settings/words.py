@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
 from adapters.audio.prompt import NAMES as OUR_PROMPTS
 from adapters.audio.prompt import OPENING
-from adapters.audio.wav import load_wav
-from adapters.providers.realtime.protocol import CAUSES
+from adapters.providers.realtime import CAUSES
 from adapters.settings.folders import reason_of
-from adapters.settings.kinds import RECORDING_HZ
-from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import AgentSection, ConfigFile
 from fsm.language.problem import Problem
 from fsm.language.spec import Deadline, Emit, OwnWord, Spec
 
+if TYPE_CHECKING:
+    from adapters.settings.reader import SettingsReader
+    from adapters.settings.sections import AgentSection, ConfigFile
+
 Kind = Literal["prompts", "say"]
+RECORDING_HZ: Final = 8000
 _OURS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "prompts": tuple(name for name in OUR_PROMPTS if name != OPENING),
     "say": CAUSES,
@@ -107,6 +108,8 @@ def _file(word: OwnWord) -> Path:
 
 def _too_long(spec: Spec, words: Words) -> Iterator[Problem]:
     """Recordings that go on when a deadline has taken their end for granted."""
+    from adapters.audio.wav import load_wav  # numpy: not for a spec without recordings
+
     waits = list(_deadlines_of_prompts(spec))
     if not waits:
         return
@@ -135,6 +138,8 @@ def _deadlines_of_prompts(spec: Spec) -> Iterator[Deadline]:
 
 
 def _unplayable(word: OwnWord) -> Iterator[Problem]:
+    from adapters.audio.wav import load_wav  # numpy: not for a spec without recordings
+
     path = _file(word)
     try:
         load_wav(path, RECORDING_HZ)

@@ -7,3 +7,8 @@ endings.py     which ends of a connection, or failures to open one, it makes sen
 connection.py  one session's socket: bytes out without a task, facts in
 provider.py    all of it as the `Provider` that a call knows (adapters.providers.provider)
 """
+
+from typing import Final
+
+CAUSES: Final = ("greeting", "turn", "tools", "say")
+"""Why we ask for a response; any other is an instruction of the spec's own."""

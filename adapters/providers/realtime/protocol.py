@@ -85,10 +85,6 @@ def _probe_session(request: _Request) -> WireEvent:
     return {"type": "session.update", "session": {k: session[k] for k in ("type", "instructions") if k in session}}
 
 
-CAUSES: Final = ("greeting", "turn", "tools", "say")
-"""Why we ask for a response; any other is an instruction of the spec's own."""
-
-
 def _create_response(request: _Request) -> WireEvent:
     # The tag is how the core knows our response from one the provider began by itself (section 3.2).
     response: WireEvent = {"metadata": {"turnspec": request.text("event_id")}}

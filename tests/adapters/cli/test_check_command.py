@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -43,6 +45,17 @@ def test_without_a_name_every_bundled_spec_is_checked_and_sound() -> None:
     result = turnspec("check")
     assert result.exit_code == 0
     assert [line.split(" is sound: ")[0].split()[-1] for line in result.output.splitlines()] == list(BUNDLED)
+
+
+def test_a_check_imports_nothing_that_only_calls_need() -> None:
+    program = (
+        "import sys\nfrom adapters.cli import main\n"
+        "try:\n    main(['check', 'push_to_talk'])\nexcept SystemExit as end:\n    assert not end.code, end\n"
+        "heavy = {'rich', 'numpy', 'jsonschema', 'websockets', 'transitions', 'structlog'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_problem_is_told_with_its_place_what_would_be_right_and_how_the_slots_got_there(tmp_path: Path) -> None:
