@@ -54,10 +54,13 @@ class _Node:
 
 
 class NoveltySearch:
-    """One spec. `ways(wanted)` finds ways to targets; `talk_key` is the key that every call found is started with."""
+    """One spec. `ways(wanted)` finds ways to targets; `talk_key` is the key that every call found is started with.
 
-    def __init__(self, machine: TurnSpecMachine, talk_key: str = "*") -> None:
-        self.machine, self.talk_key = machine, talk_key
+    `most`: so many configurations are followed in a pass.
+    """
+
+    def __init__(self, machine: TurnSpecMachine, talk_key: str = "*", most: int = MAX_NODES) -> None:
+        self.machine, self.talk_key, self.most = machine, talk_key, most
         vocabulary = machine.spec.vocabulary
         instead = {word.instead for word in vocabulary.events.values()}
         self.words = [word for word in vocabulary.alphabet if word.source != "internal" and word.name not in instead]
@@ -77,7 +80,7 @@ class NoveltySearch:
         is_new(first.snapshot)
         queue = deque([_Node(first.snapshot, None, "", Counter())])
         self.nodes = 1
-        while queue and left and self.nodes < MAX_NODES:
+        while queue and left and self.nodes < self.most:
             node = queue.popleft()
             for move, ids, steps in self._moves(node):
                 hit = {target for step in steps for target in self._targets(step)} & left

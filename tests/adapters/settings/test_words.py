@@ -94,12 +94,12 @@ def test_what_nobody_says_is_an_error_at_the_line_that_wants_it_said(tmp_path: P
     playout, floor = (tmp_path / TOPICS / f"{topic}.yaml" for topic in ("playout", "floor"))
     found = refused(tmp_path)
     assert [each.split(" (")[0] for each in found] == [
-        f"playout.yaml:{line_of(playout, 'play_prompt(goodbye)')}: unsaid: "
-        "'play_prompt(goodbye)': there is no recording 'goodbye'",
         f"floor.yaml:{line_of(floor, 'create_response(nudge)')}: unsaid: "
         "'create_response(nudge)': there is no instruction 'nudge'",
+        f"playout.yaml:{line_of(playout, 'play_prompt(goodbye)')}: unsaid: "
+        "'play_prompt(goodbye)': there is no recording 'goodbye'",
     ]
-    assert "in the spec or the configuration: prompts: {goodbye: goodbye.wav}" in found[0]
+    assert "in the spec or the configuration: prompts: {goodbye: goodbye.wav}" in found[1]
 
 
 def test_an_argument_that_the_spec_does_not_name_is_an_error_of_the_language(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_an_argument_that_the_spec_does_not_name_is_an_error_of_the_language(tmp
     with pytest.raises(SpecError) as caught:
         load_spec(path)
     assert [(p.code, p.message, p.hint) for p in caught.value.problems] == [
-        ("argument", "'goodbye' is not an argument of 'play_prompt'", "one of: apology; or name it under 'prompts:'"),
         ("argument", "'nudge' is not an argument of 'create_response'",
          "one of: greeting, turn, tools, say; or name it under 'say:'"),
+        ("argument", "'goodbye' is not an argument of 'play_prompt'", "one of: apology; or name it under 'prompts:'"),
     ]  # fmt: skip
 
 
