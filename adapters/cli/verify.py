@@ -212,19 +212,17 @@ def _print(request: SearchRequest, found: Verdicts) -> None:
         verdicts = found[spec.name]
         outcome = verdict_text.outcome(verdicts, len(request.limits(spec)))
         states, seconds = sum(v.states for v in verdicts), sum(v.seconds for v in verdicts)
-        count = len(request.around(spec).properties.waived)
-        waived = f"; {count} waived" if count else ""
-        left_out = f"; not exercised: {missing}" if (missing := _not_exercised(spec, verdicts, request)) else ""
-        click.echo(
-            f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s{waived}{left_out})"
-        )
+        said = _said(spec, verdicts, request)
+        click.echo(f"{spec.name}: {outcome}{said}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s)")
 
 
-def _not_exercised(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> str:
-    """What a PASS says nothing of; of chosen scenes nobody expects to exercise all."""
-    if not verdicts or request.options.scenes:
-        return ""
-    return str(not_exercised(spec, verdicts))
+def _said(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> str:
+    """What the word of a verdict says nothing of; of chosen scenes nobody expects to exercise all."""
+    waivers = request.around(spec).properties.waived
+    waived = [f"{len(waivers)} waived"] if waivers else []
+    chosen = [f"of {', '.join(request.options.scenes)} alone"] if request.options.scenes else []
+    missing = str(not_exercised(spec, verdicts)) if verdicts and not chosen else ""
+    return "".join(f", {each}" for each in [*chosen, *waived, *([missing] if missing else [])])
 
 
 def _print_one(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None:
@@ -250,8 +248,8 @@ def _print_waived(waived: Mapping[str, Waiver], verdicts: Sequence[SceneVerdict]
 def _print_not_exercised(found: NotExercised, full: bool) -> None:
     if found.count:
         click.echo(f"Not exercised: the verdict says nothing of these{'' if full else '; `--full` goes further'}")
-        for line in found.named():
-            click.echo(textwrap.fill(line, 118, initial_indent="  ", subsequent_indent="    "))
+        for kind, names in found.named():
+            click.echo(textwrap.fill(f"{kind} {names}", 118, initial_indent="  ", subsequent_indent="    "))
         click.echo()
 
 
@@ -282,9 +280,11 @@ def _print_json(request: SearchRequest, found: Verdicts) -> None:
     click.echo(json.dumps(printed, indent=2))
 
 
-def _not_exercised_json(spec: Spec, verdicts: Sequence[SceneVerdict]) -> dict[str, list[str]]:
+def _not_exercised_json(spec: Spec, verdicts: Sequence[SceneVerdict]) -> dict[str, object]:
     found = not_exercised(spec, verdicts)
-    return {key: [str(each) for each in value] for key, value in attrs.asdict(found, recurse=False).items()}
+    named = {kind: list(getattr(found, kind)) for kind in ("states", "events", "effects")}
+    rows = [{"place": str(row.place), "row": row.name} for row in found.rows]
+    return {**named, "rows": rows, "of": dict(found.of)}
 
 
 def _waived_json(waived: Mapping[str, Waiver]) -> dict[str, dict[str, str]]:

@@ -162,3 +162,30 @@ def test_a_claim_about_each_state_includes_new_ones() -> None:
     assert "left[bright]" not in statuses(VISITED + own), "a final state is not left"
     tagged = (VISITED + own).replace("  dark:\n", "  dark:\n    tags: [quiet]\n", 1)
     assert "left[dark]" not in statuses(tagged)
+
+
+FEATURES = """
+features: {bright: {vocabulary: toy, about: lamps are lit}, dim: {vocabulary: dimmed, about: lamps are dimmed}}
+turn_detection: {glare: {feature: bright, default: yes}, fade: {of: bright, feature: dim}}
+"""
+
+
+def agreeing(turn_detection: str) -> list[str]:
+    text = VISITED + turn_detection
+    spec = load(text, "toy.yaml", lambda name: ({"toy_words": ASKS}[name], name), LEDGERS).spec
+    bundled = Bundled(read(TOY_WORLD + FEATURES, "toy_world.yaml"), [read(TOY_PROPERTIES, "toy_properties.yaml")])
+    try:
+        environment_of(bundled, spec, lambda name, _file: (name, name))
+    except SpecError as error:
+        return [p.message for p in error.problems]
+    return []
+
+
+def test_what_a_provider_is_asked_for_agrees_with_the_vocabulary() -> None:
+    assert agreeing("") == agreeing('turn_detection: {needs: {glare: "true", fade: "false"}}\n') == []
+    assert agreeing('turn_detection: {needs: {glare: "false"}}\n') == [
+        "'glare' is false here, but the spec has the vocabulary 'toy'"
+    ]
+    assert agreeing('turn_detection: {needs: {fade: "true"}}\n') == [
+        "'fade' is true here, but the spec lacks the vocabulary 'dimmed'"
+    ]
