@@ -15,6 +15,7 @@ import attrs
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import NOWHERE, Place
 from fsm.language.vocabulary import EventWord, Vocabulary
+from fsm.language.yaml_nodes import Node
 
 Kind = Literal["go", "stay", "defer", "ignore", "refuse", "cannot_happen"]
 MAX_CHOICES = 8  # on the way of one step; a longer way is a circle
@@ -204,6 +205,7 @@ class TurnDetection:
     manual: bool = False
     needs: Mapping[str, str] = attrs.field(factory=dict)
     refuses: tuple[Refusal, ...] = ()
+    place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -233,10 +235,14 @@ class Spec:
     """What an operator may set, and the context variable whose value at the start of a call it is."""
     call_data: frozenset[str] = frozenset()
     """Of these settings: what the line may say about a call instead, by the same name."""
+    latches: frozenset[str] = frozenset()
+    """Variables of the context that are set once and never reset."""
     prompts: Mapping[str, OwnWord] = attrs.field(factory=dict)
     """Recordings of its own, by name; a file is relative to the file that names it (`place`)."""
     say: Mapping[str, OwnWord] = attrs.field(factory=dict)
     """Instructions of its own, by name."""
+    verify: Node | None = attrs.field(default=None, eq=False, repr=False)
+    """What it says about its own verification; read with its world (fsm.verify.environment)."""
 
     @cached_property
     def slots(self) -> tuple[Variable, ...]:

@@ -32,14 +32,15 @@ from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
     "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "context", "conditions",
-    "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say",
+    "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "verify",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
 ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
 STATE_KEYS = ("about", "groups", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
-CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "about")
+CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "latch", "about")
 DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "setting", "about")
+VERIFY_KEYS = ("worlds", "world", "properties", "ghosts", "actions", "after", "intents", "waive")
 GROUP_KEYS = ("about", "states", *ANSWERS)
 Naming = Literal["exact", "kin", "pattern"]
 """How an event was named: in full, by what it is first, by a pattern."""
@@ -54,6 +55,7 @@ class SpecReader(OperationReader):
         self.without_greeting: dict[str, str] = {}
         self.settings: dict[str, str] = {}
         self.call_data: set[str] = set()
+        self.latches: set[str] = set()
         self.state_names: tuple[str, ...] = ()
         self.targets: tuple[str, ...] = ()
         self.events: frozenset[str] = frozenset()
@@ -80,13 +82,16 @@ class SpecReader(OperationReader):
         self._join(states, [k.text or "" for k, _ in groups])
         read_groups = {k.text or "": self._group(k, n) for k, n in groups}
         read_choices = {k.text or "": self._choice(k, n) for k, n in choices}
+        read_states = {k.text or "": self._state(k, n) for k, n in states}
+        self._unused(sections)
         return Spec(
             self.text(sections["spec"]), self._optional(sections.get("about")), root.place.file,
             self.number(sections["version"], 1) if "version" in sections else 1, self.vocabulary, self.variables,
-            {k.text or "": self._state(k, n) for k, n in states}, read_choices, read_groups, self.deadlines, self.cells,
+            read_states, read_choices, read_groups, self.deadlines, self.cells,
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
-            self.without_greeting, self.settings, frozenset(self.call_data), self.own["prompts"], self.own["say"],
+            self.without_greeting, self.settings, frozenset(self.call_data), frozenset(self.latches),
+            self.own["prompts"], self.own["say"], sections.get("verify"),
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------
@@ -139,6 +144,8 @@ class SpecReader(OperationReader):
         if "call_data" in fields:
             self._setting(fields["call_data"], name)
             self.call_data.add(self.text(fields["call_data"]))
+        if "latch" in fields and self.one_of(fields["latch"], ("no", "yes")) == "yes":
+            self.latches.add(name)
         return Variable(name, domain, domain.index(initial), index, "context", overflow, numeric, key.place)
 
     def _own_words(self, node: Node | None) -> dict[str, OwnWord]:
@@ -184,6 +191,16 @@ class SpecReader(OperationReader):
             message = f"deadline '{name}' is written twice"
             self.problems.add(deadline.place, "two-meanings", message, f"first at {first}")
         self.deadlines[name] = deadline
+
+    def _unused(self, sections: dict[str, Node]) -> None:
+        """Names that nothing says: an action, a condition."""
+        named = {"action": self.used_actions, "condition": self.guard_words}
+        for what, used in named.items():
+            for key, _ in self.entries(sections.get(f"{what}s")):
+                if key.text not in used:
+                    self.problems.warn(
+                        key.place, "unused", f"{what} '{key.text}' is never used", "delete it, or use it"
+                    )
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -334,7 +351,7 @@ class SpecReader(OperationReader):
             value = self.text(part["value"]) if "value" in part else None
             key, reason = self._optional(part.get("key")), self._optional(part.get("reason"))
             refuses.append(Refusal(key, value, reason, item.place))
-        return TurnDetection(manual, needs, tuple(refuses))
+        return TurnDetection(manual, needs, tuple(refuses), node.place)
 
     def _optional(self, node: Node | None) -> str:
         return self.text(node) if node is not None else ""
