@@ -55,11 +55,15 @@ class Deriver:
             elif name not in KEYS:
                 hint = f"what extends another text says it under {', '.join(OPERATIONS)}"
                 self.problems.add(key.place, "unknown-key", f"'{name}' means nothing here", hint)
+        return self.changed(result, own)
+
+    def changed(self, base: Node, own: Node) -> Node:
+        """What the three operations of `own` make of the base."""
         for name in OPERATIONS:
             tree = own.get(name)
             if tree is not None and tree.text != "":
-                result = getattr(self, f"_{name}")(result, tree, ())
-        return result
+                base = getattr(self, f"_{name}")(base, tree, ())
+        return base
 
     def _named(self, base: Node, key: Node, value: Node) -> Pair:
         """A vocabulary stays what its base is, and has a name of its own, too: worlds ask for names."""

@@ -94,6 +94,8 @@ class Scope:
     def __init__(self, variables: Sequence[Variable]) -> None:
         self.variables = {v.name: v for v in variables}
         self.conditions: dict[str, Expr] = {}
+        self.figures: Mapping[str, int] = {}
+        """Numbers by name."""
 
     def name(self, condition: str, expr: Expr) -> None:
         """Lets later expressions use `expr` by a name."""
@@ -195,6 +197,8 @@ class Scope:
             name = str(node.value)
         if name is None:
             raise _WrongError(node, "a value or a variable is expected here", _GRAMMAR)
+        if numeric and name in self.figures:
+            name = str(self.figures[name])
         if name in domain:
             return _Term(str(domain.index(name)), frozenset(), domain, numeric)
         variable = self.variables.get(name)

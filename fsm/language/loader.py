@@ -14,6 +14,7 @@ from fsm.language.ledger import Ledgers
 from fsm.language.lints import lint
 from fsm.language.merging import VERIFY, merged
 from fsm.language.node_reader import Reader
+from fsm.language.parts import Part, changed_by_parts, report_conflicts
 from fsm.language.problem import Problem, Problems, SpecError
 from fsm.language.spec import Spec
 from fsm.language.spec_reader import SpecReader
@@ -116,6 +117,7 @@ def flattened(text: str, file: str, fetch: Fetch) -> Flat:
     """A spec as one text: what it extends and includes is in it. Raises SpecError."""
     problems = Problems()
     flat = _flat(read(text, file), problems, fetch)
+    report_conflicts(flat.parts, flat.specs, problems)
     problems.raise_if_any()
     return flat
 
@@ -128,34 +130,65 @@ class Flat:
     changes: tuple[Change, ...] = ()
     folders: Mapping[str, str] = attrs.field(factory=dict)
     """Of each base in another folder: its file, and that folder, where what it refers to is looked for first."""
+    parts: tuple[Part, ...] = ()
+    """All that it and its bases include."""
+    specs: frozenset[str] = frozenset()
+    """Its name and those of its bases."""
 
 
 def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
-    """Order: the base (with what that extends and includes), remove, override, add, then what the text includes."""
-    changes: tuple[Change, ...] = ()
-    folders: dict[str, str] = {}
-    extends, parts = root.get("extends"), root.get("include")
+    """Order: the base (with what that extends and includes), the parts, what they change, then one's own changes."""
+    flat, own, extends = Flat(_without_keys(root)), root, root.get("extends")
     if extends is not None and depth >= MAX_BASES:
         problems.add(extends.place, "recursion", f"more than {MAX_BASES} texts extend one another")
     elif extends is not None:
         for base, folder in _fetched_base(extends, Reader(problems), fetch):
-            within = _beside(folder, fetch)
-            deriver = Deriver(problems)
-            inner = _flat(base, problems, within, depth + 1)
-            beside, root = _set_apart(root)
-            root = merged(deriver.derived(inner.root, root), beside, problems, (), "the base says it at")
-            changes = (*inner.changes, *deriver.changes)
-            folders |= {file: f"{folder}/{inside}".strip("/") for file, inside in inner.folders.items()}
-            folders[base.place.file] = folder
-    if parts is not None and depth >= MAX_BASES:
-        problems.add(parts.place, "recursion", f"more than {MAX_BASES} parts include one another")
+            inner = _flat(base, problems, _beside(folder, fetch), depth + 1)
+            folders = {file: f"{folder}/{inside}".strip("/") for file, inside in inner.folders.items()}
+            flat = attrs.evolve(inner, folders={**folders, base.place.file: folder})
+    parts = tuple(_parts(root, problems, fetch, {part.file for part in flat.parts}))
+    whole = flat.root
+    for part in parts:
+        if extends is None:
+            whole = merged(part.plain, whole, problems)
+        else:  # in the order of the texts: what comes later may use what was there
+            whole = merged(whole, part.plain, problems, (), "it is said at")
+    whole, changes = changed_by_parts(whole, parts, problems)
+    deriver = Deriver(problems)
+    if extends is None:
+        whole = deriver.changed(whole, own)
     else:
-        for node in _fetched(parts, Reader(problems), fetch) if parts is not None else ():
-            part = _flat(node, problems, fetch, depth + 1)
-            root = merged(part.root, root, problems)
-            changes = (*changes, *part.changes)
-    pairs = tuple(pair for pair in root.pairs or () if pair[0].text not in KEYS)
-    return Flat(attrs.evolve(root, pairs=pairs), changes, folders)
+        beside, own = _set_apart(own)
+        whole = merged(deriver.derived(whole, own), beside, problems, (), "the base says it at")
+    name = root.get("spec")
+    specs = flat.specs | {name.text or ""} if name is not None else flat.specs
+    changes = (*flat.changes, *changes, *deriver.changes)
+    return Flat(_without_keys(whole), changes, flat.folders, (*flat.parts, *parts), specs)
+
+
+def _without_keys(root: Node) -> Node:
+    return attrs.evolve(root, pairs=tuple(pair for pair in root.pairs or () if pair[0].text not in KEYS))
+
+
+def _parts(root: Node, problems: Problems, fetch: Fetch, known: set[str], depth: int = 0) -> Iterator[Part]:
+    """What a text includes, each file once; what a part includes comes before it. A derived one is what it comes to."""
+    references = root.get("include")
+    if references is None:
+        return
+    if depth >= MAX_BASES:
+        problems.add(references.place, "recursion", f"more than {MAX_BASES} parts include one another")
+        return
+    reader = Reader(problems)
+    for reference in reader.listed(references):
+        for node in _fetched(reference, reader, fetch):
+            if node.place.file in known:
+                continue
+            if node.get("extends") is not None:
+                node = _flat(node, problems, fetch, depth + 1).root
+            else:
+                yield from _parts(node, problems, fetch, known, depth + 1)
+            known.add(node.place.file)
+            yield Part(node, reference.place)
 
 
 def _set_apart(root: Node) -> tuple[Node, Node]:
@@ -191,6 +224,7 @@ def _beside(folder: str, fetch: Fetch) -> Fetch:
 def _spec(root: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers) -> Spec | None:
     extends = root.get("extends") is not None
     flat = _flat(root, problems, fetch)
+    report_conflicts(flat.parts, flat.specs, problems)
     root = flat.root
     if extends and problems.errors:  # what is not there would only be missed once more
         return None

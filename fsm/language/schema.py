@@ -43,11 +43,13 @@ def spec_schema(specs: Iterable[Spec]) -> str:
         "$schema": DRAFT,
         "title": "turnspec lifecycle spec",
         "description": "A state machine of a call, or a part that specs include (a file without 'spec').",
-        **_keys({**_SPEC_SECTIONS, **_DERIVED}, (*SECTIONS, *_DERIVED)),
+        **_keys({**_SPEC_SECTIONS, **_DERIVED}, (*SECTIONS, "conflicts", *_DERIVED)),
         "if": {"required": ["spec"], "not": {"anyOf": [{"required": ["include"]}, {"required": ["extends"]}]}},
         "then": {"required": ["vocabulary", "initial", "states"]},
         "else": {
-            "anyOf": [{"required": [name]} for name in ("spec", "extends", "groups", "states", "choices", "actions")]
+            "anyOf": [
+                {"required": [name]} for name in ("spec", "extends", "groups", "states", "choices", "actions", "add")
+            ]
         },
         "$defs": {**_SPEC_PARTS, **_words(known)},
     }
@@ -104,6 +106,11 @@ def _number(least: int, description: str) -> dict[str, object]:
     return {"description": description, "anyOf": either}
 
 
+def _figure(description: str) -> dict[str, object]:
+    either = [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^([1-9][0-9]*|[A-Za-z_]\w*)$"}]
+    return {"description": description, "anyOf": either}
+
+
 def _ref(name: str, description: str = "") -> dict[str, object]:
     return {"$ref": f"#/$defs/{name}", **({"description": description} if description else {})}
 
@@ -144,7 +151,9 @@ _STATE_WORDS: Mapping[str, Schema] = {
     "slots": _map(_listed(TEXT), "The slot values that may be found in this state."),
     "entry": _ref("operations", "Done when the state is entered."),
     "exit": _ref("operations", "Done when the state is left."),
-    "after": _map(_number(1, "Milliseconds."), "Deadlines that run in this state; each is an event `timer.<name>`."),
+    "after": _map(
+        _figure("Milliseconds, or a figure."), "Deadlines that run in this state; each is an event `timer.<name>`."
+    ),
     "final": {**YES_NO, "description": "The call is over in this state."},
     **_ANSWER_WORDS,
 }
@@ -155,7 +164,7 @@ _GROUP_WORDS: Mapping[str, Schema] = {
 }
 _CONTEXT_WORDS: Mapping[str, Schema] = {
     "values": {"type": "array", "items": TEXT, "minItems": 1, "description": "Every value; the order is their rank."},
-    "range": {"type": "string", "pattern": r"^0\.\.[0-9]+$", "description": "A counter that stays within 0..n."},
+    "range": {"type": "string", "pattern": r"^0\.\.\w+$", "description": "A counter that stays within 0..n."},
     "initial": _said("The value at first; without it, the first."),
     "without_greeting": _said("The value at first in a call that has no greeting, if that is another."),
     "setting": _said("The key of 'turns:' by which an operator chooses the value at first."),
@@ -167,7 +176,7 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "about": ABOUT,
 }
 _DEADLINE_WORDS: Mapping[str, Schema] = {
-    "after_ms": _number(1, "Milliseconds until `timer.<name>`."),
+    "after_ms": _figure("Milliseconds (or a figure) until `timer.<name>`."),
     "while": _ref("condition", "It runs while this holds, and anew when what this reads changes."),
     "at_least": {
         "enum": list(STATED_WAITS),
@@ -243,6 +252,10 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
         "description": "What the spec demands of the provider's turn detection.",
         **_keys(_TURN_DETECTION_WORDS, _TURN_DETECTION_KEYS),
     },
+    "figures": _map(
+        _number(0, "A number."), "Numbers by name, for deadlines, ranges and conditions; others override them here."
+    ),
+    "conflicts": _map(TEXT, "Of a part: the parts and specs it does not go with, each with the reason."),
     "context": _map(_ref("context"), "Finite variables that rows may change."),
     "conditions": _map(_ref("condition"), "Conditions by name."),
     "deadlines": _map(_ref("deadline"), "Timers that run while a condition holds."),

@@ -31,7 +31,7 @@ from fsm.language.vocabulary import Vocabulary
 from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
-    "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "context", "conditions",
+    "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "figures", "context", "conditions",
     "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "verify",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
@@ -60,6 +60,7 @@ class SpecReader(OperationReader):
         self.targets: tuple[str, ...] = ()
         self.events: frozenset[str] = frozenset()
         self.cells: dict[tuple[str, str], Cell] = {}
+        self.figures: dict[str, int] = {}
         self.joined: dict[str, list[tuple[str, Place]]] = {}
 
     def read(self, root: Node) -> Spec | None:
@@ -72,6 +73,7 @@ class SpecReader(OperationReader):
             return None
         states, groups = self.entries(sections["states"]), self.entries(sections.get("groups"))
         choices = self.entries(sections.get("choices"))
+        self.figures = {k.text or "": self.number(n) for k, n in self.entries(sections.get("figures"))}
         self._names(sections, [k for k, _ in states], [k for k, _ in choices])
         self.own = {kind: self._own_words(sections.get(kind)) for kind in self.own}
         self.actions = self._named_actions(sections.get("actions"))
@@ -112,6 +114,10 @@ class SpecReader(OperationReader):
                 variables.append(self._context(key, node, len(variables)))
         self.variables = tuple(variables)
         self.scope = Scope(variables)
+        self.scope.figures = self.figures
+        for key, _ in self.entries(sections.get("figures")):
+            if key.text in self.scope.variables:
+                self.problems.add(key.place, "two-meanings", f"'{key.text}' is already the name of a variable")
         for key, node in self.entries(sections.get("conditions")):
             if key.text in self.scope.variables:
                 self.problems.add(key.place, "two-meanings", f"'{key.text}' is already the name of a variable")
@@ -123,6 +129,7 @@ class SpecReader(OperationReader):
         if "range" in fields:
             text = self.text(fields["range"])
             low, dots, high = text.partition("..")
+            high = str(self.figures.get(high, high))
             if not dots or low != "0" or not high.isdigit():
                 self.problems.add(fields["range"].place, "range", f"'{text}' is not a range", "e.g. range: 0..4")
                 high = "1"
@@ -176,13 +183,18 @@ class SpecReader(OperationReader):
             restarts = "restart" not in fields or self.one_of(fields["restart"], ("on_change", "never")) == "on_change"
             at_least = self.one_of(fields["at_least"], STATED_WAITS) if "at_least" in fields else None
             setting = self.text(fields["setting"]) if "setting" in fields else None
-            after_ms, condition = self.number(fields["after_ms"], 1), self._guard(fields["while"])
+            after_ms, condition = self._figure(fields["after_ms"]), self._guard(fields["while"])
             self._add_deadline(Deadline(key.text or "", after_ms, condition, restarts, at_least, setting, key.place))
         for state, body in states:
             after = next((v for k, v in body.pairs or () if k.text == "after"), None)
             for key, value in self.entries(after):
                 condition = self._guard(Node(key.place, f"state == {state.text}"))
-                self._add_deadline(Deadline(key.text or "", self.number(value, 1), condition, place=key.place))
+                self._add_deadline(Deadline(key.text or "", self._figure(value), condition, place=key.place))
+
+    def _figure(self, node: Node) -> int:
+        """A number of milliseconds, or the name of one."""
+        figure = self.figures.get(node.text or "")
+        return self.number(node, 1) if figure is None else self.number(attrs.evolve(node, text=str(figure)), 1)
 
     def _add_deadline(self, deadline: Deadline) -> None:
         name = deadline.name

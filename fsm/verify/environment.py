@@ -109,7 +109,7 @@ def _bind(spec: Spec, world: World, properties: Properties, own: Iterable[Claim]
         problems.adopt(error)
         return
     for claim in own:
-        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs):
+        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs) or not _concerns(claim, spec, world):
             continue
         try:
             joint.bound(attrs.evolve(claim, each=states_of(claim, spec)))
@@ -131,6 +131,12 @@ def _agreeing(spec: Spec, world: World, problems: Problems) -> None:
             message = f"'{setting.key}' is {value} here, but the spec {known} the vocabulary '{feature.vocabulary}'"
             hint = f"with that vocabulary, {feature.about}"
             problems.add(place, "turn-detection", message, hint)
+
+
+def _concerns(claim: Claim, spec: Spec, world: World) -> bool:
+    """Has the spec the features that it speaks of?"""
+    needed = ((world.features.get(need.name), need.negated) for need in claim.needs)
+    return all(each is None or (each.vocabulary in spec.vocabulary.names) != negated for each, negated in needed)
 
 
 def _without_about(text: Node) -> Node:
