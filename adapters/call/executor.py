@@ -192,6 +192,9 @@ class Executor:
     def _reassure(self, _args: Args) -> None:
         self._components.agent_audio.reassure()
 
+    def _fill_in(self, args: Args) -> None:
+        self._components.agent_audio.reassure(str(args["name"]))
+
     def _hang_up(self, _args: Args) -> None:
         async def tell_and_hang_up() -> None:
             await self._components.transfers.tell()
@@ -247,6 +250,7 @@ class Executor:
         "resume_playout": _resume_playout,
         "play_prompt": _play_prompt,
         "reassure": _reassure,
+        "fill_in": _fill_in,
         "run_tool": _run_tool,
         "forget_tools": _forget_tools,
         "hang_up": _hang_up,
