@@ -208,6 +208,10 @@ def _transfer(_effect: str, ledger: L, _literal: str | None, _data: Data) -> Mad
     return ({"key": ledger.target},), ledger.with_target("")
 
 
+def _target(_effect: str, ledger: L, literal: str | None, _data: Data) -> Made[L]:
+    return (), ledger.with_target(literal or "")
+
+
 def _given(_effect: str, ledger: L, _literal: str | None, data: Data) -> Made[L]:
     return ({"key": text(data, "key") or "", "value": text(data, "value") or ""},), ledger
 
@@ -217,6 +221,7 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     "flush": Recipe(("response_ids",), _flush),
     "run_tool": Recipe(("call_id", "name", "arguments"), _run_tool),
     "transfer": Recipe(("key",), _transfer),
+    "target": Recipe((), _target),
     "given": Recipe(("key", "value"), _given),
     "forget_tools": Recipe(("call_ids",), _forget_tools),
 }
