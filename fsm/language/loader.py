@@ -11,6 +11,7 @@ import attrs
 
 from fsm.language.derivation import KEYS, Change, Deriver
 from fsm.language.ledger import Ledgers
+from fsm.language.merging import VERIFY, merged
 from fsm.language.node_reader import Reader
 from fsm.language.parts import Part, changed_by_parts, report_conflicts
 from fsm.language.problem import Problem, Problems, SpecError
@@ -148,7 +149,11 @@ def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
         whole = merged(part.plain, whole, problems)
     whole, changes = changed_by_parts(whole, parts, problems)
     deriver = Deriver(problems)
-    whole = deriver.derived(whole, own) if extends is not None else deriver.changed(whole, own)
+    if extends is None:
+        whole = deriver.changed(whole, own)
+    else:
+        beside, own = _set_apart(own)
+        whole = merged(deriver.derived(whole, own), beside, problems, (), "the base says it at")
     name = root.get("spec")
     specs = flat.specs | {name.text or ""} if name is not None else flat.specs
     changes = (*flat.changes, *changes, *deriver.changes)
@@ -178,6 +183,13 @@ def _parts(root: Node, problems: Problems, fetch: Fetch, known: set[str], depth:
                 yield from _parts(node, problems, fetch, known, depth + 1)
             known.add(node.place.file)
             yield Part(node, reference.place)
+
+
+def _set_apart(root: Node) -> tuple[Node, Node]:
+    """What a derived text says about its verification stands beside its base's; and the rest of it."""
+    said = tuple(pair for pair in root.pairs or () if pair[0].text == VERIFY)
+    rest = tuple(pair for pair in root.pairs or () if pair[0].text != VERIFY)
+    return Node(root.place, pairs=said), attrs.evolve(root, pairs=rest)
 
 
 def _fetched_base(reference: Node, reader: Reader, fetch: Fetch) -> Iterator[tuple[Node, str]]:
@@ -244,19 +256,3 @@ def _fetched(references: Node, reader: Reader, fetch: Fetch) -> Iterator[Node]:
             reader.problems.add(reference.place, "no-file", message)
         except SpecError as error:
             reader.problems.adopt(error)
-
-
-def merged(part: Node, whole: Node, problems: Problems) -> Node:
-    """Two mappings as one, key by key; what both say is a problem, unless both are mappings."""
-    own = {key.text: (key, value) for key, value in whole.pairs or ()}
-    pairs = []
-    for key, value in part.pairs or ():  # what is shared keeps its order; the whole's own keys follow
-        mine = own.pop(key.text, None)
-        if mine is None:
-            pairs.append((key, value))
-        elif value.pairs is not None and mine[1].pairs is not None:
-            pairs.append((mine[0], merged(value, mine[1], problems)))
-        else:
-            hint = f"the included part says it at {key.place}"
-            problems.add(mine[0].place, "duplicate-key", f"'{key.text}' is written twice", hint)
-    return Node(whole.place, pairs=(*pairs, *own.values()))
