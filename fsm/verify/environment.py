@@ -18,7 +18,7 @@ from fsm.language.problem import Problems, SpecError, suggestion
 from fsm.language.spec import Spec
 from fsm.language.spec_reader import VERIFY_KEYS
 from fsm.language.yaml_nodes import Node, read
-from fsm.verify.property import INSTEAD, Intent, Joint, Properties, Waiver, states_of
+from fsm.verify.property import INSTEAD, Claim, Intent, Joint, Properties, Waiver, states_of
 from fsm.verify.property_reader import PropertyReader
 from fsm.verify.verify import Workbench
 from fsm.world.reader import WorldReader
@@ -84,12 +84,18 @@ def _bound(spec: Spec, world: World, properties: Properties, problems: Problems)
         problems.adopt(error)
         return
     for claim in properties.claims:
-        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs):
+        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs) or _is_of_others(claim, spec, world):
             continue
         try:
             joint.bound(attrs.evolve(claim, each=states_of(claim, spec)))
         except SpecError as error:
             problems.adopt(error)
+
+
+def _is_of_others(claim: Claim, spec: Spec, world: World) -> bool:
+    """Does it need a feature that the spec has not?"""
+    features = [(world.features[need.name], need.negated) for need in claim.needs if need.name in world.features]
+    return any((feature.vocabulary in spec.vocabulary.names) == negated for feature, negated in features)
 
 
 def _without_about(text: Node) -> Node:
