@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import yaml
 
+from adapters.active_call import ActiveCall
 from adapters.audio.prompt import load_prompts
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, CallServices
@@ -48,6 +49,7 @@ from fsm.scenario.scenario import Scenario, WirePlay
 
 MODEL = "gpt-realtime"
 TOOL_DEADLINE_MS = 20_000
+_TOOL_KEYS: Final = frozenset({"output", "after_ms", "deadline_ms", "requests", "then"})
 LINE_HZ = 8_000
 MAX_CALL_S = 600.0  # of virtual time: a scenario that does not end has failed
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
@@ -148,12 +150,16 @@ def _plain(value: object) -> object:
 
 
 def _tool(name: str, value: object) -> Tool:
-    if not isinstance(value, Mapping) or not set(value) <= {"output", "after_ms", "deadline_ms"}:
-        raise ValueError(f"tools.{name}: a tool is {{output: text, after_ms: n, deadline_ms: n}}")
+    if not isinstance(value, Mapping) or not set(value) <= _TOOL_KEYS:
+        raise ValueError(f"tools.{name}: a tool is {{output: text, after_ms: n, deadline_ms: n, requests: event, then: event}}")
     deadline_s = float(value.get("deadline_ms", TOOL_DEADLINE_MS)) / 1000
 
-    async def answer(**_arguments: object) -> object:
+    async def answer(call: ActiveCall, **_arguments: object) -> object:
+        if "requests" in value:
+            await call.requested(str(value["requests"]))
         await asyncio.sleep(float(value.get("after_ms", 0)) / 1000)
+        if "then" in value:
+            await call.requested(str(value["then"]))
         return value.get("output", "done")
 
     return Tool(name, answer, parameters={"type": "object"}, deadline_s=deadline_s)

@@ -146,7 +146,10 @@ def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
     parts = tuple(_parts(root, problems, fetch, {part.file for part in flat.parts}))
     whole = flat.root
     for part in parts:
-        whole = merged(part.plain, whole, problems)
+        if extends is None:
+            whole = merged(part.plain, whole, problems)
+        else:  # in the order of the texts: what comes later may use what was there
+            whole = merged(whole, part.plain, problems, (), "it is said at")
     whole, changes = changed_by_parts(whole, parts, problems)
     deriver = Deriver(problems)
     if extends is None:

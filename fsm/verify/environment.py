@@ -84,7 +84,7 @@ def _bound(spec: Spec, world: World, properties: Properties, problems: Problems)
         problems.adopt(error)
         return
     for claim in properties.claims:
-        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs) or _is_of_others(claim, spec, world):
+        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs) or not _concerns(claim, spec, world):
             continue
         try:
             joint.bound(attrs.evolve(claim, each=states_of(claim, spec)))
@@ -92,10 +92,10 @@ def _bound(spec: Spec, world: World, properties: Properties, problems: Problems)
             problems.adopt(error)
 
 
-def _is_of_others(claim: Claim, spec: Spec, world: World) -> bool:
-    """Does it need a feature that the spec has not?"""
-    features = [(world.features[need.name], need.negated) for need in claim.needs if need.name in world.features]
-    return any((feature.vocabulary in spec.vocabulary.names) == negated for feature, negated in features)
+def _concerns(claim: Claim, spec: Spec, world: World) -> bool:
+    """Has the spec the features that it speaks of?"""
+    needed = ((world.features.get(need.name), need.negated) for need in claim.needs)
+    return all(each is None or (each.vocabulary in spec.vocabulary.names) != negated for each, negated in needed)
 
 
 def _without_about(text: Node) -> Node:
