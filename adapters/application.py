@@ -128,7 +128,8 @@ def _without(secret: str, outcome: Outcome | None) -> Outcome | None:
     if outcome is None:
         return None
     if outcome.error is not None:
-        return Outcome(None, SecretError(f"{type(outcome.error).__name__}, with secret digits at hand"))
+        name = type(outcome.error).__name__
+        return Outcome(None, SecretError(f"what the caller has keyed in could not be taken: {name}"))
     if isinstance(outcome.result, Mapping):
         return Outcome({key: _hidden(value, secret) for key, value in outcome.result.items()})
     return Outcome(_hidden(outcome.result, secret))
