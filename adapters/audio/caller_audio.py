@@ -17,6 +17,7 @@ from typing import Final
 import attrs
 
 from adapters.audio import OnFact
+from adapters.audio.beep import BeepDetector
 from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder, converted
 from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.recorder import Recorder
@@ -61,12 +62,16 @@ class CallerAudioPath:
         self._half_duplex = half_duplex
         self._speech = speech
         self._is_hidden = False
+        self._beep: BeepDetector | None = None
         self._filler = SilenceFiller(transcoder.provider_in, self._send_up)
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """A frame of any length: up to the provider within this call."""
         if self._is_hidden:
             return
+        if self._beep is not None and self._beep.hear(pcm, rate_hz):
+            self._beep = None
+            self._on_fact("caller.beeped", {})
         payload = self._transcoder.to_provider(pcm, rate_hz)
         if self._half_duplex is not None and self._half_duplex.is_muted:
             self._send_up(self._half_duplex.silenced(payload))
@@ -194,6 +199,10 @@ class CallerAudioPath:
             self._unanswered.remember(payload)
             if before_ms < COMMITTABLE_MS <= self._unanswered.kept_ms:
                 self._on_fact("uplink.kept", {})
+
+    def listen_for_beep(self) -> None:
+        """The next one is reported: `caller.beeped` {}."""
+        self._beep = BeepDetector()
 
     # --- the local ear ------------------------------------------------------------------------------------------------
 

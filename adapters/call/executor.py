@@ -172,6 +172,9 @@ class Executor:
         self._components.keys.hide()
         self._components.caller_audio.hide()
 
+    def _listen_for_beep(self, _args: Args) -> None:
+        self._components.caller_audio.listen_for_beep()
+
     def _clear_keys(self, _args: Args) -> None:
         self._components.keys.clear()
 
@@ -265,6 +268,7 @@ class Executor:
         "play_prompt": _play_prompt,
         "reassure": _reassure,
         "fill_in": _fill_in,
+        "listen_for_beep": _listen_for_beep,
         "hide_keys": _hide_keys,
         "clear_keys": _clear_keys,
         "show_keys": _show_keys,
