@@ -16,10 +16,13 @@ from typing import Final
 import structlog
 
 from adapters.active_call import ActiveCall
-from adapters.tools import Tool, ToolRunner
+from adapters.tools import Outcome, Tool, ToolRunner
+from fsm.journal.scrub import HIDDEN
 from fsm.language.request_data import complaint
 from fsm.language.vocabulary import APPLICATION, EffectWord, Vocabulary, result_of
 
+SECRET: Final = "secure_digits"
+"""An argument that is what the caller has pressed secretly."""
 MOST_RUNNING: Final = 16
 """Of one call; what comes beyond it has failed."""
 _TEXT_CHARS: Final = 300
@@ -47,6 +50,10 @@ def mismatch(function: Callable[..., object], word: EffectWord, call_parameter: 
             f"the function does not take what the effect '{word.name}' gives ({', '.join(given) or 'nothing'}): {error}"
         )
     return ""
+
+
+class SecretError(Exception):
+    """A function has failed that knew a secret: what it raised may quote it."""
 
 
 class ApplicationEffects:
@@ -85,6 +92,8 @@ class ApplicationEffects:
             outcome = await self._runner.outcome(tool, args)
         finally:
             self._running -= 1
+        if secret := str(args.get(SECRET) or ""):
+            outcome = _without(secret, outcome)
         if outcome is None:
             self._failed(effect, "overdue", f"it did not return within {tool.deadline_s:g} s")
         elif outcome.error is not None:
@@ -112,6 +121,22 @@ class ApplicationEffects:
         name = result_of(effect, "failed")
         if name in self._vocabulary.said:
             self._report(name, {"reason": reason, "text": text[:_TEXT_CHARS]})
+
+
+def _without(secret: str, outcome: Outcome | None) -> Outcome | None:
+    """What a function returns or raises is written down: never what it was given in secret."""
+    if outcome is None:
+        return None
+    if outcome.error is not None:
+        name = type(outcome.error).__name__
+        return Outcome(None, SecretError(f"what the caller has keyed in could not be taken: {name}"))
+    if isinstance(outcome.result, Mapping):
+        return Outcome({key: _hidden(value, secret) for key, value in outcome.result.items()})
+    return Outcome(_hidden(outcome.result, secret))
+
+
+def _hidden(value: object, secret: str) -> object:
+    return str(value).replace(secret, HIDDEN) if secret in str(value) else value
 
 
 def _words_of(error: BaseException) -> str:

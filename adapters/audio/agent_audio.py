@@ -94,10 +94,10 @@ class AgentAudioPath:
     def play_prompt(self, name: str) -> None:
         self._prompts.play(name)
 
-    def reassure(self) -> None:
-        """The caller waits and hears nothing: a moment, please."""
+    def reassure(self, name: str | None = None) -> None:
+        """The caller waits and hears nothing: a moment, please; or what this prompt says."""
         if self._opening is None:
-            self._prompts.reassure()
+            self._prompts.reassure(name)
 
     def pause(self) -> None:
         """The agent is silent until `resume` or `flush`. A prompt stays behind what is queued."""

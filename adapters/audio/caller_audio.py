@@ -2,7 +2,8 @@
 
 A frame is transcoded, goes up (or is kept while there is no session), is remembered until the provider has its turn,
 ends a gap that is filled with silence, is listened to for silence and speech where that is asked for, and is recorded;
-where only one side is heard at a time, silence goes up in its place while the agent is audible. The clock
+where only one side is heard at a time, silence goes up in its place while the agent is audible; while the caller says
+what nobody is to know, he is neither heard nor recorded. The clock
 is the 20 ms tick of the call and not the caller's frames: a muted phone, hold, a pressed key and DTX send no frames at
 all (docs/facts/telephony.md section 2).
 """
@@ -16,6 +17,7 @@ from typing import Final
 import attrs
 
 from adapters.audio import OnFact
+from adapters.audio.beep import BeepDetector
 from adapters.audio.formats import FRAME_MS, AudioFormat, Transcoder, converted
 from adapters.audio.half_duplex import HalfDuplex
 from adapters.audio.recorder import Recorder
@@ -59,10 +61,17 @@ class CallerAudioPath:
         self._recorder = recorder
         self._half_duplex = half_duplex
         self._speech = speech
+        self._is_hidden = False
+        self._beep: BeepDetector | None = None
         self._filler = SilenceFiller(transcoder.provider_in, self._send_up)
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """A frame of any length: up to the provider within this call."""
+        if self._is_hidden:
+            return
+        if self._beep is not None and self._beep.hear(pcm, rate_hz):
+            self._beep = None
+            self._on_fact("caller.beeped", {})
         payload = self._transcoder.to_provider(pcm, rate_hz)
         if self._half_duplex is not None and self._half_duplex.is_muted:
             self._send_up(self._half_duplex.silenced(payload))
@@ -89,7 +98,17 @@ class CallerAudioPath:
         if self._silence.watching:
             self._silence.tick()
         if self._recorder is not None:
-            self._recorder.tick(agent_frame)
+            self._recorder.tick(None if self._is_hidden else agent_frame)
+
+    def hide(self) -> None:
+        """Until `show` nobody hears the caller, and nothing is recorded: silence stands in both places."""
+        self._is_hidden = True
+        if self._speech is not None:
+            self._speech.ignore()
+
+    def show(self) -> None:
+        """The caller is heard and the call is recorded again."""
+        self._is_hidden = False
 
     def close(self) -> None:
         """The call is over: the recording ends."""
@@ -180,6 +199,10 @@ class CallerAudioPath:
             self._unanswered.remember(payload)
             if before_ms < COMMITTABLE_MS <= self._unanswered.kept_ms:
                 self._on_fact("uplink.kept", {})
+
+    def listen_for_beep(self) -> None:
+        """The next one is reported: `caller.beeped` {}."""
+        self._beep = BeepDetector()
 
     # --- the local ear ------------------------------------------------------------------------------------------------
 

@@ -43,10 +43,10 @@ class PromptPlayer:
         """Starts a prompt; an unknown one is finished at once."""
         self._start(name, reports=True)
 
-    def reassure(self) -> None:
+    def reassure(self, name: str | None = None) -> None:
         """A word to a caller who waits: behind everything, cut by the agent's voice, and nothing waits for its end."""
         if self._name is None:
-            self._start(REASSURANCES[min(self._reassured, len(REASSURANCES) - 1)], reports=False)
+            self._start(name or REASSURANCES[min(self._reassured, len(REASSURANCES) - 1)], reports=False)
             self._reassured += 1
 
     @property

@@ -34,6 +34,7 @@ from adapters.call.mailbox import Envelope, Mailbox
 from adapters.call.observers import Observer, Observers
 from adapters.call.provider_listener import ProviderListener
 from adapters.call.result import CallResult
+from adapters.call.secret_keys import SecretKeys
 from adapters.call.settings import CallSettings, start_context
 from adapters.call.standing import Standing, StandingWatch
 from adapters.call.summary import Summary
@@ -118,6 +119,7 @@ class Call:
         self._began_s = self._loop.time()
         self._mailbox = Mailbox(services.settings.limits.mailbox_events)
         self._timers = Timers(self._mailbox)
+        self._keys = SecretKeys(self._mailbox)
         self._history = History()
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
@@ -235,7 +237,7 @@ class Call:
         components = CallComponents(
             self._services.provider, self._leg, self._caller_audio, self._agent_audio, tools, self._history,
             self._new_provider_listener, transfers, self._new_application(), self.result, self._wire_out,
-            self._unseen_response_ids,
+            self._unseen_response_ids, self._keys,
         )  # fmt: skip
         return Executor(settings, components, self.log)
 
@@ -327,7 +329,7 @@ class Call:
         self._caller_audio.hear(pcm, rate_hz)
 
     def on_key(self, digit: str) -> None:
-        self._mailbox.put(Event("caller.pressed_key", {"digit": digit}), "line")
+        self._keys.press(digit)
 
     def on_gone(self, reason: str) -> None:
         self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", never_drop=True)

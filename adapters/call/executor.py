@@ -18,6 +18,7 @@ from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.provider_listener import ProviderListener
 from adapters.call.result import MAX_KEYS, CallResult
+from adapters.call.secret_keys import SecretKeys
 from adapters.call.settings import CallSettings
 from adapters.call.transfers import Transfers
 from adapters.lines.line import CallLeg
@@ -46,6 +47,7 @@ class CallComponents:
     wire_out: Callable[[WireEvent], None]
     unseen_response_ids: Callable[[], frozenset[str]]
     """Of responses of which the machine has not heard yet: what it decides now is not about them."""
+    keys: SecretKeys
 
 
 def discard(_payload: bytes) -> None:
@@ -73,7 +75,8 @@ class Executor:
             if local is not None:
                 local(self, effect.args)
             elif self._components.application.takes(effect.name):
-                self._spawn(self._components.application.run(effect.name, effect.args), f"effect-{effect.name}")
+                args = self._components.keys.filled(effect.args)
+                self._spawn(self._components.application.run(effect.name, args), f"effect-{effect.name}")
             else:
                 self._send(effect)
         except Exception:
@@ -165,6 +168,20 @@ class Executor:
     def _resume_playout(self, _args: Args) -> None:
         self._components.agent_audio.resume()
 
+    def _hide_keys(self, _args: Args) -> None:
+        self._components.keys.hide()
+        self._components.caller_audio.hide()
+
+    def _listen_for_beep(self, _args: Args) -> None:
+        self._components.caller_audio.listen_for_beep()
+
+    def _clear_keys(self, _args: Args) -> None:
+        self._components.keys.clear()
+
+    def _show_keys(self, _args: Args) -> None:
+        self._components.keys.show()
+        self._components.caller_audio.show()
+
     def _open_uplink(self, _args: Args) -> None:
         self._components.caller_audio.open_uplink()
 
@@ -191,6 +208,9 @@ class Executor:
 
     def _reassure(self, _args: Args) -> None:
         self._components.agent_audio.reassure()
+
+    def _fill_in(self, args: Args) -> None:
+        self._components.agent_audio.reassure(str(args["name"]))
 
     def _hang_up(self, _args: Args) -> None:
         async def tell_and_hang_up() -> None:
@@ -247,6 +267,11 @@ class Executor:
         "resume_playout": _resume_playout,
         "play_prompt": _play_prompt,
         "reassure": _reassure,
+        "fill_in": _fill_in,
+        "listen_for_beep": _listen_for_beep,
+        "hide_keys": _hide_keys,
+        "clear_keys": _clear_keys,
+        "show_keys": _show_keys,
         "run_tool": _run_tool,
         "forget_tools": _forget_tools,
         "hang_up": _hang_up,

@@ -68,6 +68,12 @@ class Mailbox:
         """The events of this name that nobody has taken out yet."""
         return [envelope.event for envelope in self._envelopes if envelope.event.name == name]
 
+    def exchange(self, name: str, new: Callable[[Event], Event]) -> None:
+        """Puts another event in the place of each of this name that nobody has taken out yet."""
+        for index, envelope in enumerate(self._envelopes):
+            if envelope.event.name == name:
+                self._envelopes[index] = attrs.evolve(envelope, event=new(envelope.event))
+
     def close(self) -> None:
         """Nobody takes anything out any more: whoever waits for an answer is told."""
         while self._envelopes:

@@ -337,20 +337,23 @@ def told_apart(move: Move, vocabulary: Vocabulary) -> Iterator[Move]:
         if not said:
             yield move
             continue
-        acts = _saying(move.acts, said)
+        noted = {name for name, each in said.items() if vocabulary.events[each].noted}
+        acts = _saying(move.acts, said, noted)
         name = (
             f"{move.name} ({', '.join(said.values())})" if number else move.name
         )  # others may wait for it by its name
         yield attrs.evolve(move, name=name, acts=acts, origin=move.name)
 
 
-def _saying(acts: Sequence[Act], said: Mapping[str, str]) -> tuple[Act, ...]:
+def _saying(acts: Sequence[Act], said: Mapping[str, str], noted: set[str]) -> tuple[Act, ...]:
+    """What the ledger takes no note of is nothing of what it notes otherwise: a key that ends digits is not a digit."""
     found: list[Act] = []
     for act in acts:
         if isinstance(act, EmitEvent) and act.event in said:
-            found.append(EmitEvent(said[act.event], act.place, act.event))
+            found.append(EmitEvent(said[act.event], act.place, act.event if act.event in noted else ""))
         elif isinstance(act, Test):
-            found.append(attrs.evolve(act, then=_saying(act.then, said), otherwise=_saying(act.otherwise, said)))
+            then, otherwise = (_saying(branch, said, noted) for branch in (act.then, act.otherwise))
+            found.append(attrs.evolve(act, then=then, otherwise=otherwise))
         else:
             found.append(act)
     return tuple(found)

@@ -174,6 +174,7 @@ IDENTITIES: Mapping[str, Identity[Any]] = {
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "caller.hung_up": ("reason",),
     "caller.pressed_key": ("digit",),
+    "caller.pressed_secretly": ("key",),
     "prompt.finished": ("name",),
     "tool.returned": ("call_id", "output"),
     "transfer.completed": ("key",),

@@ -79,3 +79,14 @@ def test_whoever_interrupts_an_opening_hears_no_more_of_it(path: Path) -> None:
     path.pull(1)
     path.audio.flush([], [])
     assert path.pull(2) == [None, None]
+
+
+def test_a_filler_is_cut_by_the_agents_voice_and_nobody_is_told_of_its_end(path: Path) -> None:
+    path.audio.reassure("apology")
+    assert path.pull(1) == [PROMPT]
+    path.say(1)
+    assert path.pull(3) == [VOICE, None, None]
+    path.audio.play_prompt("one_moment")
+    path.audio.reassure("apology")
+    assert path.pull(3) == [PROMPT, PROMPT, None], "what is heard already is heard to its end"
+    assert path.facts.names().count("prompt.finished") == 1
