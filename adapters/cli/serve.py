@@ -200,7 +200,7 @@ def _facts(settings: Settings) -> dict[str, object]:
     """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
     call, audiosocket, spec, twilio = settings.call, settings.audiosocket, settings.spec, settings.twilio
     endpoint = settings.provider.endpoint
-    session = session_object(settings.provider.session, endpoint.dialect)
+    session = session_object(settings.provider.session, endpoint.server)
     has_key = any(name.lower() in ("authorization", "api-key") for name in endpoint.headers)
     return {
         "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
@@ -213,7 +213,7 @@ def _facts(settings: Settings) -> dict[str, object]:
         "rates": f"{', '.join(map(str, audiosocket.rates_hz))} Hz",
         "refuse": "by a reset" if audiosocket.refuse == "reset" else "politely, which TryExec takes for a served call",
         "provider": endpoint.shown,
-        "dialect": endpoint.dialect,
+        "server": f"{endpoint.server.name} ({endpoint.server.about or 'as the protocol has it'})",
         "key": "set" if has_key else "none",
         "model": settings.provider.session.model,
         "voice": settings.provider.session.voice or "the provider's default",
