@@ -27,6 +27,7 @@ from adapters.settings.server_fit import format_of
 from adapters.settings.words import unsaid, words_of
 from adapters.simulator.caller.script import Script, load_script
 from adapters.simulator.caller.voice import load_utterances
+from adapters.simulator.providers.realtime.likes import faults_like
 from adapters.simulator.providers.realtime.provider_scenario import (
     ProviderScenario,
     ScenarioError,
@@ -109,7 +110,8 @@ class DemoPlan:
             input_format=format_of(None, server.formats_in), output_format=format_of(None, server.formats_out),
         )  # fmt: skip
         simulated = attrs.evolve(self.simulated, server=server, dialect=server.names)
-        return attrs.evolve(self, session=session, simulated=simulated)
+        scenario = attrs.evolve(self.scenario, faults=(*self.scenario.faults, *faults_like(server.name)))
+        return attrs.evolve(self, session=session, simulated=simulated, scenario=scenario)
 
 
 def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSpec | None = None) -> DemoPlan:

@@ -189,7 +189,12 @@ class TurnspecServer:
             return
         names = [agent.name for agent in settings.agents]
         log.info(
-            "ready", spec=settings.spec.name, agents=names, provider=settings.provider.label, addresses=self.addresses
+            "ready",
+            spec=settings.spec.name,
+            agents=names,
+            provider=settings.provider.label,
+            server=settings.provider.endpoint.server.name,
+            addresses=self.addresses,
         )
 
     async def close(self, drain_s: float | None = None) -> None:

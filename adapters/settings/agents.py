@@ -60,9 +60,7 @@ def _laid_over(config: ConfigFile, agent: AgentSection) -> ConfigFile:
 def _provider(section: ProviderSection, agent: AgentSection, index: int) -> ProviderSection:
     """A voice that stands with a further provider stays: the agent's may be one that only the first has."""
     keys = tuple(key for key in _OF_THE_PROVIDER if index == 0 or key not in (*_OF_EACH, *section.written.pairs))
-    return attrs.evolve(
-        section, **_written_of(agent, keys), written=_merged(section.written, agent.written, keys)
-    )
+    return attrs.evolve(section, **_written_of(agent, keys), written=_merged(section.written, agent.written, keys))
 
 
 def _written_of(agent: AgentSection, keys: tuple[str, ...]) -> Mapping[str, Any]:

@@ -72,7 +72,9 @@ class ProviderReader:
         if url is None and (url := self._environment("OPENAI_REALTIME_BASE_URL")) is not None:
             source = "OPENAI_REALTIME_BASE_URL: "
         if url is None and not self._stands_alone:
-            self._report(self._written.place, "missing", "'url:' is missing here: only the first provider has a default")
+            self._report(
+                self._written.place, "missing", "'url:' is missing here: only the first provider has a default"
+            )
             return None
         url = OPENAI_URL if url is None else url
         try:
@@ -168,7 +170,9 @@ class ProviderReader:
             instructions=instructions if instructions and instructions.strip() else None,
             input_format=format_of(section.format, server.formats_in if server is not None else ()),
             output_format=format_of(section.format, server.formats_out if server is not None else ()),
-            turn_detection=read_turn_detection(self._reader, pair, spec, server.detections if server is not None else ()),
+            turn_detection=read_turn_detection(
+                self._reader, pair, spec, server.detections if server is not None else ()
+            ),
             transcription=transcription.as_sent() if transcription is not None else None,
             noise_reduction=_noise_reduction(section.noise_reduction),
             tools=[*(tool.definition for tool in tools), *(each.as_sent() for each in section.mcp)] or None,

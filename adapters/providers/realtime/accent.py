@@ -173,7 +173,9 @@ def packed(input_format: str) -> Callable[[bytes], bytes] | None:
 
 def _wav_header(size_bytes: int, rate_hz: int) -> bytes:
     """Of 16 bit mono PCM."""
-    form = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 36 + size_bytes, b"WAVE", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16)
+    form = struct.pack(
+        "<4sI4s4sIHHIIHH", b"RIFF", 36 + size_bytes, b"WAVE", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16
+    )
     return form + struct.pack("<4sI", b"data", size_bytes)
 
 
@@ -197,5 +199,3 @@ def _forget_oldest(known: dict[str, object] | dict[str, str] | dict[str, None]) 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-

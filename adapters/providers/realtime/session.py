@@ -15,6 +15,7 @@ import attrs
 from adapters.providers.provider import EncodingError
 from adapters.providers.realtime.realtime_server import Dialect, RealtimeServer
 
+
 class Unset(enum.Enum):
     """Says "leave it alone" where null already means "switch it off"."""
 

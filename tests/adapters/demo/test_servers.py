@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.settings.servers import bundled_servers
-from tests.adapters.demo.played_demo import PlayedDemo, play_plan, planned
+from tests.adapters.demo.played_demo import PlayedDemo, planned, play_plan
 
 ROWS = {name: row for name, row in bundled_servers().items() if not row.refused}
 
@@ -25,4 +25,6 @@ def test_a_whole_call_over_every_server(tmp_path: Path, name: str) -> None:
     numbers = call.numbers
     assert (numbers["turns"], numbers["tools"], numbers["barge_ins"]) == (6, 2, 1), told
     (session,) = call.sessions
-    assert session.rejections == {} and session.notes == [] and session.close_code == 1000, told
+    assert (
+        session.rejections == {} and session.violations == [] and session.notes == [] and session.close_code == 1000
+    ), told

@@ -113,7 +113,7 @@ class SimulatedAccent:
             for key in self._server.voice:
                 if not isinstance(said, dict) or key not in said:
                     raise errors.missing_parameter(f"session.{'.'.join(path)}.{key}")
-        if self._server.voice and said is not None or (isinstance(said, str) and said not in VOICES):
+        if (self._server.voice and said is not None) or (isinstance(said, str) and said not in VOICES):
             _put(session, path, VOICES[0])
 
     def _read_detection(self, session: Json) -> None:
@@ -230,7 +230,8 @@ def _unpacked(payload: bytes, rate_hz: int) -> bytes:
         with wave.open(io.BytesIO(payload)) as file:
             if (file.getnchannels(), file.getsampwidth(), file.getframerate()) != (1, 2, rate_hz):
                 raise WireError("invalid_value", f"The WAV is not 16 bit mono at {rate_hz} Hz.", "audio")
-            return file.readframes(file.getnframes())
+            frames: bytes = file.readframes(file.getnframes())
+            return frames
     except (wave.Error, EOFError):
         raise WireError("invalid_value", "Each chunk must be a WAV file.", "audio") from None
 
@@ -266,4 +267,3 @@ def _laid_over(session: Json, asked: Mapping[str, Any]) -> Json:
         here = session.get(key)
         session[key] = _laid_over(here, value) if isinstance(here, dict) and isinstance(value, dict) else value
     return session
-
