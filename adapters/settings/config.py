@@ -24,6 +24,7 @@ from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.twiml import DialTarget
 from adapters.logs import LogSettings, Redactor
+from adapters.providers.circuit import FAILURES
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
@@ -124,6 +125,8 @@ class Settings:
     journal_keep_days: float | None = None
     recording_keep_days: float | None = None
     serve: ServeSettings = attrs.field(factory=ServeSettings)
+    provider_failures: int = FAILURES
+    """Within 30 s, before new calls pass a provider over."""
     loop_lag_s: float | None = None
     """How late the loop may be before further calls are turned away; None: however late."""
     texts: Mapping[str, str] = attrs.field(factory=dict, repr=False, eq=False)
@@ -211,6 +214,7 @@ def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Setti
         twilio=twilio,
         http=http,
         serve=serve,
+        provider_failures=limits.provider_failures,
         loop_lag_s=limits.loop_lag_ms / 1000,
         cluster=cluster,
         dials=dials,

@@ -42,7 +42,7 @@ class ProviderReader:
     def __init__(
         self, reader: SettingsReader, section: ProviderSection, servers: Servers, *, stands_alone: bool = True
     ) -> None:
-        """`stands_alone`: the environment stands for what it does not say; else it is one more, with keys of its own."""
+        """`stands_alone`: the environment stands for what it does not say; else it is one more, with its own key."""
         self._reader = reader
         self._servers = servers
         self._stands_alone = stands_alone
@@ -55,7 +55,7 @@ class ProviderReader:
         parts = self._parts()
         server = self._server(parts)
         model = self._model(parts, server)
-        key = self._key(parts, server)
+        key = self._key(server)
         session = self._session(model, spec, tools, server)
         if server is not None:
             self._check_session(session, server)
@@ -123,7 +123,7 @@ class ProviderReader:
             self._report(self._written.place, "missing", message)
         return model or DEFAULT_MODEL
 
-    def _key(self, parts: SplitResult | None, server: RealtimeServer | None) -> str | None:
+    def _key(self, server: RealtimeServer | None) -> str | None:
         """The key, if any: a server on one's own network may need none, and `api_key:` left empty says so."""
         if "api_key" in self._written.rejected:
             return None
@@ -163,6 +163,7 @@ class ProviderReader:
         if instructions is None:
             instructions = self._environment("OPENAI_SYSTEM_PROMPT")
         transcription = section.transcription
+        kinds = server.detections if server is not None else ()
         pair = self._written.pairs.get("turn_detection")
         return SessionSettings(
             model=model,

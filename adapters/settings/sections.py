@@ -18,6 +18,7 @@ from adapters.call.settings import CallLimits, CallSettings
 from adapters.control.settings import ControlSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, RefuseBy
 from adapters.lines.networks import Network
+from adapters.providers.circuit import FAILURES
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.protocol import RestoredAnswers
 from adapters.settings import kinds
@@ -388,6 +389,7 @@ class LimitsSection(Section):
     ping_timeout_s: Annotated[float, Between(1.0, 600.0)] = _PROVIDER.ping_timeout_s
     message_bytes: Annotated[int, Between(65_536, 67_108_864)] = _PROVIDER.message_bytes
     provider_events_s: Annotated[int, Between(100, 100_000)] = _PROVIDER.events_per_s
+    provider_failures: Annotated[int, Between(1, 1_000)] = FAILURES
     loop_lag_ms: Annotated[float, Between(5.0, 60_000.0)] = 50.0
     tool_threads: Annotated[int, Between(1, 1_000)] = 32
     tool_processes: Annotated[int, Between(1, 256)] = MOST

@@ -96,9 +96,12 @@ def _row(reader: SettingsReader, name: str, node: Node, known: Servers) -> Realt
         kind = _TYPES[column]
         values[column] = _mapping(reader, value) if get_origin(kind) is Mapping else reader.read(value, kind)
     row = attrs.evolve(base, name=name, **values)
-    for column, complaint in _complaints(row):
+    wrong = list(_complaints(row))
+    for column, complaint in wrong:
         place = columns[column][1].place if column in columns else node.place
         reader.problems.add(place, "server", f"{name}.{column}: {complaint}")
+    if wrong:
+        raise RejectedError
     return row
 
 

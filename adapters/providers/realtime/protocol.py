@@ -35,7 +35,7 @@ from adapters.providers.provider import (
     WireEvent,
     WireNote,
 )
-from adapters.providers.realtime.endings import printable
+from adapters.providers.realtime.endings import fatal_error, printable
 from adapters.providers.realtime.realtime_server import Dialect, RealtimeServer
 from adapters.providers.realtime.session import SessionSettings, session_object
 
@@ -333,7 +333,7 @@ def _response_started(event: WireEvent) -> WireNote:
 
 def _response_ended(event: WireEvent) -> WireNote:
     response = _object(event.get("response"))
-    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed")
+    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed", fatal_error(event) or "")
 
 
 def _item_ended(event: WireEvent) -> WireNote | None:
@@ -360,7 +360,9 @@ def _caller_said(event: WireEvent) -> WireNote | None:
 def _complained(event: WireEvent) -> WireNote:
     error = event.get("error")
     body = error if isinstance(error, dict) else {}
-    return ProviderComplained(printable(_text(body.get("code"))), printable(_text(body.get("message"))))
+    return ProviderComplained(
+        printable(_text(body.get("code"))), printable(_text(body.get("message"))), fatal_error(event) is not None
+    )
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {

@@ -1,4 +1,4 @@
-"""What a server that speaks Realtime, or nearly, does otherwise: one row of servers.yaml as a value.  Never which server.
+"""What a server that speaks Realtime, or nearly, does otherwise: a row of servers.yaml as a value. Never which server.
 
 Whoever reads a row reads its columns; a name is for people (docs/servers.md says where each row is from). The values
 without a table are those of the protocol itself.

@@ -149,7 +149,7 @@ def _schemas(requests: Sequence[RequestForm]) -> Schema:
         "Ready": _object(
             ready={"const": True},
             reasons={"type": "array", "items": reason, "maxItems": 0},
-            degraded={"type": "array", "items": _object(reason={"enum": ["store_unreachable"]}, detail=_TEXT)},
+            degraded={"type": "array", "items": _object(reason={"enum": ["store_unreachable", "provider_passed_over"]}, detail=_TEXT)},
         ),
         "LiveCall": listed,
         "Calls": _object(calls={"type": "array", "items": _made("LiveCall")}, more={"type": "integer"}),

@@ -130,7 +130,8 @@ class Supervisor:
             await self.door.open()
         log.info(
             "ready", spec=self.settings.spec.name, agents=[each.name for each in self.settings.agents],
-            provider=self.settings.provider.label, server=self.settings.provider.endpoint.server.name, addresses=self.addresses, workers=len(self.ready),
+            provider=self.settings.provider.label, server=self.settings.provider.endpoint.server.name,
+            addresses=self.addresses, workers=len(self.ready),
         )  # fmt: skip
 
     def _lines(self) -> Iterator[tuple[str, tuple[str, int, int]]]:

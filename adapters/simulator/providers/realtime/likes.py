@@ -1,4 +1,4 @@
-"""`--like ROW`: a simulated provider that plays a row of servers.yaml, or the row as it could be otherwise (`--but`)."""
+"""`--like ROW`: a simulated provider that plays a row of servers.yaml, or what it could be otherwise (`--but`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LikeError(LocalError, ValueError):
 
 
 def row_like(name: str, but: Sequence[str] = (), servers: Servers | None = None) -> RealtimeServer:
-    """The row of that name, with other values in some columns: `COLUMN=VALUE`, as YAML. LikeError says what is wrong."""
+    """The row of that name, with other values in some columns: `COLUMN=VALUE`, as YAML. LikeError: what is wrong."""
     known = bundled_servers() if servers is None else servers
     row = known.get(name)
     if row is None:
