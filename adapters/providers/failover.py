@@ -60,7 +60,7 @@ class ProviderChoice:
             return ""
         return "; ".join(f"{each.provider.label}: {each.circuit.reason}" for each in self.candidates)
 
-    # --- a Provider, which is the one that a call would begin with -----------------------------------------------------
+    # --- a Provider: the one that a call would begin with -------------------------------------------------------------
 
     @property
     def label(self) -> str:
@@ -175,7 +175,7 @@ class CallProvider:
 
 
 class _Watch:
-    """The listener of one session: what it hears goes on to the call, and what it says of the provider to the circuit."""
+    """The listener of one session: what it hears goes to the call; what that says of the provider, to the circuit."""
 
     def __init__(
         self,

@@ -123,9 +123,7 @@ class TurnspecServer:
         self._local = LocalStore(now_s)
         self.store: CallStore = shared_over(self._local, settings.cluster) if employment is None else employment.store
         seen = employment.on_provider_seen if employment is not None else lambda _complaint: None
-        self._health = ProviderHealth(
-            now_s, settings.provider.endpoint.url, settings.provider.limits.system_proxy, seen
-        )
+        self._health = ProviderHealth(now_s, settings.provider_urls, settings.provider.limits.system_proxy, seen)
         self._reloads = Reloads(self._reload if config is not None else None)
         self.inside = ServerInside(
             self._calls, settings, self.store, self._health, self._reasons, self._keeps_out,
@@ -443,4 +441,4 @@ class TurnspecServer:
         settings = generation.settings
         self.secrets = merged_secrets(self.secrets, settings.secrets)
         self.inside.renew(attrs.evolve(settings, secrets=self.secrets))
-        self._health.renew(settings.provider.endpoint.url, settings.provider.limits.system_proxy)
+        self._health.renew(settings.provider_urls, settings.provider.limits.system_proxy)

@@ -55,7 +55,7 @@ class ServerInside:
         reloads: Reloads,
         passed_over: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
-        """`reasons`: why no call should come, beside the provider. `passed_over`: providers where new calls do not go."""
+        """`reasons`: why no call should come, beside the provider. `passed_over`: providers, by new calls."""
         self._calls = calls
         self.renew(settings)
         self._store = store

@@ -154,6 +154,11 @@ class Settings:
         return self.agents[0].provider
 
     @property
+    def provider_urls(self) -> tuple[str, ...]:
+        """Of the default agent, in the order in which they are tried."""
+        return tuple(each.endpoint.url for each in self.agents[0].providers)
+
+    @property
     def call(self) -> CallSettings:
         """Of the default agent."""
         return self.agents[0].call

@@ -171,9 +171,7 @@ class ProviderReader:
             instructions=instructions if instructions and instructions.strip() else None,
             input_format=format_of(section.format, server.formats_in if server is not None else ()),
             output_format=format_of(section.format, server.formats_out if server is not None else ()),
-            turn_detection=read_turn_detection(
-                self._reader, pair, spec, server.detections if server is not None else ()
-            ),
+            turn_detection=read_turn_detection(self._reader, pair, spec, kinds),
             transcription=transcription.as_sent() if transcription is not None else None,
             noise_reduction=_noise_reduction(section.noise_reduction),
             tools=[*(tool.definition for tool in tools), *(each.as_sent() for each in section.mcp)] or None,

@@ -360,9 +360,8 @@ def _caller_said(event: WireEvent) -> WireNote | None:
 def _complained(event: WireEvent) -> WireNote:
     error = event.get("error")
     body = error if isinstance(error, dict) else {}
-    return ProviderComplained(
-        printable(_text(body.get("code"))), printable(_text(body.get("message"))), fatal_error(event) is not None
-    )
+    code, message = printable(_text(body.get("code"))), printable(_text(body.get("message")))
+    return ProviderComplained(code, message, fatal_error(event) is not None)
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {

@@ -1,8 +1,8 @@
 """What the provider's session is to be, and how a server spells it. Never an event, a socket.
 
-One row per concept, one column per dialect (docs/facts/realtime_api.md section 2); what a server has elsewhere is in its
-own row (realtime_server.py). What is not set is not sent: the update is partial, and GA rejects the whole of it for one
-field it does not know.
+One row per concept, one column per dialect (docs/facts/realtime_api.md section 2); what a server has elsewhere is in
+its own row (realtime_server.py). What is not set is not sent: the update is partial, and GA rejects the whole of it for
+one field it does not know.
 """
 
 from __future__ import annotations
