@@ -49,7 +49,7 @@ walls: $(VENV)/.dev
 
 drift: $(VENV)/.run
 	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
-	@$(BIN)/python -m tools.pages verified --check && $(BIN)/python -m tools.pages readme --check && $(BIN)/python -m tools.mutants --check && $(BIN)/python -m bench --check
+	@$(BIN)/python -m tools.pages verified --check && $(BIN)/python -m tools.pages readme --check && $(BIN)/python -m tools.pages servers --check && $(BIN)/python -m tools.mutants --check && $(BIN)/python -m bench --check
 
 check: lint types walls drift  ## lint, types, walls between rooms, generated files
 

@@ -18,6 +18,7 @@ from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, loa
 from fsm.draw.page import pages
 from fsm.verify.verdict import Finding, SceneVerdict
 from tools.mutants.run import Kept, kept_result
+from tools.servers_page import servers_page
 
 VERIFIED: Final = """\
 # Verified
@@ -118,6 +119,7 @@ README: Final = Path("README.md")
 PAGES: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "verified": (Path("docs/verified.md"), verified),
     "readme": (README, readme),
+    "servers": (Path("docs/servers.md"), servers_page),
 }
 
 
@@ -125,7 +127,7 @@ PAGES: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
 @click.argument("page", type=click.Choice(list(PAGES)))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is not what would be written.")
 def command(page: str, check: bool) -> None:
-    """Write a page of this folder: docs/verified.md, or the README's picture of server_vad."""
+    """Write a page of this folder: docs/verified.md, docs/servers.md, or the README's picture of server_vad."""
     path, text = PAGES[page]
     wanted = {path: text()}
     sys.exit(report_stale(wanted, f"python -m tools.pages {page}") if check else write(wanted))

@@ -102,6 +102,8 @@ class Executor:
         self._listener = self._components.new_provider_listener()
         self._connection = self._components.provider.connection(self._listener)
         self._control = self._connection.take_control()
+        self._components.caller_audio.switch(self._components.provider.audio_in)
+        self._components.agent_audio.switch(self._components.provider.audio_out)
         self._components.caller_audio.send_to(self._connection.send_audio)
         self._connection.open()
 

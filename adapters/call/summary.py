@@ -40,6 +40,8 @@ _BARGE_INS = (
 )
 """By what an agent is cut whom the caller interrupts."""
 _SILENT = ("playout.silent.current", "timer.sound_overdue")
+_ASKED_FOR = (".ours", ".begun", ".unnamed")
+"""The variants of a response that is ours."""
 _TROUBLE = ("provider.", "timer.connect_overdue", "timer.created_overdue", "retries.overflowed")
 _FAILING = ("wire", "socket", "internal")
 """Sources of events that begin the end of a call against everybody's wish: a refusal, attempts that ran out."""
@@ -180,7 +182,7 @@ class Summary:
             self.turns += 1
         elif variant.startswith("response.created.") and step.outcome != "ignored":
             self._count_unended()
-            self._response = _Response(greeting=variant.endswith(".ours") and self._asked == "greeting")
+            self._response = _Response(greeting=variant.endswith(_ASKED_FOR) and self._asked == "greeting")
         elif variant == "playout.heard.current":
             self._response.heard = True
             self._count_heard()

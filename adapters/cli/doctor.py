@@ -74,8 +74,9 @@ async def _findings(settings: Settings, offline: bool) -> AsyncIterator[DoctorFi
     if offline:
         yield skipped("provider", "not asked for")
         return
-    for url, agent in {each.provider.endpoint.url: each for each in reversed(settings.agents)}.items():
-        async for finding in provider_findings(agent.provider, url):
+    providers = [provider for agent in settings.agents for provider in agent.providers]
+    for url, provider in {each.endpoint.url: each for each in reversed(providers)}.items():
+        async for finding in provider_findings(provider, url):
             yield finding
     if settings.control.ami is None:
         yield skipped("Asterisk", "no control.ami in the configuration")

@@ -18,6 +18,8 @@ import structlog
 from adapters import logs
 from adapters.cli.reloading import config_reader, with_workers
 from adapters.control.settings import ControlSettings
+from adapters.doctor.finding import DoctorFinding
+from adapters.doctor.provider import session_findings
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.server import descriptors
@@ -41,9 +43,10 @@ _THREADS: Final = ("tool", "asyncio")
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Read and check everything, print what would run, and take no calls.")
+@click.option("--probe", is_flag=True, help="With --check: open a session with each provider, and say what came back.")
 @click.option("--workers", metavar="N|cores", help="Processes that share the calls, whatever serve.workers says.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: print it as JSON, for programs.")
-def command(config: Path, check: bool, workers: str | None, as_json: bool) -> None:
+def command(config: Path, check: bool, probe: bool, workers: str | None, as_json: bool) -> None:
     """Take calls from Asterisk over AudioSocket, as the YAML file CONFIG says.
 
     Start from turnspec.example.yaml, which explains every key; with OPENAI_API_KEY set it works as it is. In Asterisk's
@@ -68,6 +71,8 @@ def command(config: Path, check: bool, workers: str | None, as_json: bool) -> No
     """
     if as_json and not check:
         raise click.UsageError("--json goes with --check")
+    if probe and not check:
+        raise click.UsageError("--probe goes with --check")
     wanted = _workers(workers) if workers is not None else None
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what a tool's module prints when it is imported
@@ -76,8 +81,9 @@ def command(config: Path, check: bool, workers: str | None, as_json: bool) -> No
         _report(error.problems, as_json)
         sys.exit(1)
     if check:
-        _print_check(settings, as_json)
-        return
+        probed = asyncio.run(_probed(settings)) if probe else []
+        _print_check(settings, as_json, probed)
+        sys.exit(int(any(each.status == "bad" for _, each in probed)))
     for problem in settings.warnings:
         click.echo(str(problem), err=True)
     sys.exit(_serve(settings, config, config_reader(config, wanted)))
@@ -161,12 +167,29 @@ def _report(problems: tuple[Problem, ...] | list[Problem], as_json: bool) -> Non
         click.echo(str(problem), err=True)
 
 
-def _print_check(settings: Settings, as_json: bool) -> None:
+Probed = list[tuple[str, DoctorFinding]]
+"""Of each provider, what came of a session with it."""
+
+
+async def _probed(settings: Settings) -> Probed:
+    redact = logs.Redactor(settings.secrets).text
+    found: Probed = []
+    providers = [provider for agent in settings.agents for provider in agent.providers]
+    with structlog.testing.capture_logs():  # what a connection logs is in the finding
+        for provider in {each.endpoint.url: each for each in reversed(providers)}.values():
+            async for each in session_findings(provider):
+                found.append((provider.label, DoctorFinding(each.what, each.status, redact(each.detail), each.cure)))
+    return found
+
+
+def _print_check(settings: Settings, as_json: bool, probed: Probed) -> None:
     facts = _facts(settings)
     if as_json:
-        click.echo(
-            json.dumps({"ok": True, **facts, "problems": [each.as_json() for each in settings.warnings]}, indent=2)
-        )
+        told = [{"provider": label, **each.as_json()} for label, each in probed]
+        problems = [each.as_json() for each in settings.warnings]
+        is_well = all(each.status != "bad" for _, each in probed)
+        said = {"ok": is_well, **facts, "problems": problems} | ({"probe": told} if told else {})
+        click.echo(json.dumps(said, indent=2))
         return
     for problem in settings.warnings:
         click.echo(str(problem))
@@ -174,6 +197,9 @@ def _print_check(settings: Settings, as_json: bool) -> None:
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         click.echo(f"  {key:<16} {text}")
+    for label, each in probed:
+        cure = f" (cure: {each.cure})" if each.cure else ""
+        click.echo(f"  probe: {label}: {each.what}: {each.status}: {each.detail}{cure}")
 
 
 def _channels_fact(channels: ChanWebSocketSettings | None) -> str:
@@ -200,7 +226,7 @@ def _facts(settings: Settings) -> dict[str, object]:
     """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
     call, audiosocket, spec, twilio = settings.call, settings.audiosocket, settings.spec, settings.twilio
     endpoint = settings.provider.endpoint
-    session = session_object(settings.provider.session, endpoint.dialect)
+    session = session_object(settings.provider.session, endpoint.server)
     has_key = any(name.lower() in ("authorization", "api-key") for name in endpoint.headers)
     return {
         "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
@@ -213,11 +239,12 @@ def _facts(settings: Settings) -> dict[str, object]:
         "rates": f"{', '.join(map(str, audiosocket.rates_hz))} Hz",
         "refuse": "by a reset" if audiosocket.refuse == "reset" else "politely, which TryExec takes for a served call",
         "provider": endpoint.shown,
-        "dialect": endpoint.dialect,
+        "fallbacks": [each.label for each in settings.agents[0].fallbacks] or "none",
+        "server": f"{endpoint.server.name} ({endpoint.server.about or 'as the protocol has it'})",
         "key": "set" if has_key else "none",
         "model": settings.provider.session.model,
         "voice": settings.provider.session.voice or "the provider's default",
-        "format": settings.provider.session.input_format,
+        "format": _formats(settings.provider.session),
         "instructions": _length(settings.provider.session.instructions),
         "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
         "noise_reduction": _noise_reduction(settings.provider.session),
@@ -236,6 +263,11 @@ def _facts(settings: Settings) -> dict[str, object]:
         "workers": _processes(settings),
         "log": f"{settings.log.format}, {settings.log.level}{', every wire event' if settings.log.wire else ''}",
     }
+
+
+def _formats(session: SessionSettings) -> str:
+    there, back = session.input_format, session.output_format
+    return there if there == back else f"{there} to it, {back} from it"
 
 
 def _control(control: ControlSettings) -> str:

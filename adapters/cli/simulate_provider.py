@@ -20,6 +20,7 @@ from adapters.cli.simulate_result import check_folder, failing_faults, write_res
 
 if TYPE_CHECKING:
     from adapters.kit.faults import CallFault
+    from adapters.providers.realtime.realtime_server import RealtimeServer
     from adapters.simulator.providers.realtime import ProviderScenario, ProviderServer, SessionStats
 
 POLL_S: Final = 0.1
@@ -33,6 +34,8 @@ class ProviderOptions:
     port: int
     scenario: Path | None
     dialect: Literal["ga", "beta"]
+    like: str | None
+    but: tuple[str, ...]
     seed: int
     api_key: tuple[str, ...]
     model: tuple[str, ...]
@@ -67,6 +70,17 @@ class ProviderOptions:
     default="ga",
     show_default=True,
     help="beta: the older wire, which some servers still speak.",
+)
+@click.option(
+    "--like",
+    metavar="SERVER",
+    help="Another vendor's server, or one of your own network: a row of docs/servers.md.",
+)
+@click.option(
+    "--but",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="With --like: the server as it could be otherwise, e.g. --but metadata=refused.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="For the ids: a seed repeats them.")
 @click.option("--api-key", multiple=True, metavar="KEY", help="A key that is accepted. [default: any]")
@@ -139,6 +153,7 @@ def provider(**given: Any) -> None:
         ScenarioError,
         load_scenario,
     )
+    from adapters.simulator.providers.realtime.likes import faults_like
 
     options = ProviderOptions(**given)
     configure(LogSettings(format="console", level="warning"))  # the events are shown here already
@@ -151,8 +166,15 @@ def provider(**given: Any) -> None:
     for path, option in ((options.wire_log, "--wire-log"), (options.junit, "--junit"), (options.tls_ca, "--tls-ca")):
         if path is not None:
             check_folder(path, option)
+    row = _row(options)
+    if row is not None:
+        script = attrs.evolve(script, faults=(*script.faults, *faults_like(row.name)))
     settings = ProviderSettings(
-        dialect=options.dialect, api_keys=options.api_key, models=options.model, seed=options.seed
+        dialect=options.dialect if row is None else row.names,
+        server=row,
+        api_keys=options.api_key,
+        models=options.model,
+        seed=options.seed,
     )
     server = ProviderServer(settings, script, options.host, options.port, _tls(options))
     began_s = time.monotonic()
@@ -170,6 +192,19 @@ def provider(**given: Any) -> None:
         took_s = time.monotonic() - began_s
         write_result(options.junit, "turnspec simulate provider", checks, faults, failing, took_s)
     sys.exit(int(any(each.kind in failing for each in faults)))
+
+
+def _row(options: ProviderOptions) -> RealtimeServer | None:
+    from adapters.simulator.providers.realtime.likes import LikeError, row_like
+
+    if options.like is None:
+        if options.but:
+            raise click.UsageError("--but goes with --like")
+        return None
+    try:
+        return row_like(options.like, options.but)
+    except LikeError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _faults(server: ProviderServer, script: ProviderScenario, failing: Collection[str]) -> list[CallFault]:
@@ -231,7 +266,10 @@ async def _serve(server: ProviderServer, options: ProviderOptions) -> None:
         await stack.enter_async_context(server)
         wire = stack.enter_context(WireFile(options.wire_log, loop.time())) if options.wire_log is not None else None
         began_s = loop.time()
-        click.echo(f"listening on {server.url}?model=... ({server.settings.dialect}); Ctrl-C ends it", err=options.json)
+        click.echo(
+            f"listening on {server.url}?model=... ({options.like or server.settings.dialect}); Ctrl-C ends it",
+            err=options.json,
+        )
         events = _EventPrinter(server, began_s, options.quiet, to_stderr=options.json)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):

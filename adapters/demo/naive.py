@@ -197,7 +197,7 @@ class NaiveBridge:
     def _on_event(self, kind: str, event: WireEvent) -> None:
         response: Any = event.get("response") or {}
         if kind == "session.created":
-            session = session_object(self._provider.session, self._provider.endpoint.dialect)
+            session = session_object(self._provider.session, self._provider.endpoint.server)
             self._send_event({"type": "session.update", "session": session})
         elif kind == "session.updated" and not self._flags.configured:
             self._flags.configured = True

@@ -20,11 +20,14 @@ from adapters.call.settings import CallSettings
 from adapters.demo.script import CallerPatience, demo_script, read_turns, spoken_texts
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
+from adapters.providers.realtime.realtime_server import RealtimeServer
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.compat import incompatibilities
+from adapters.settings.server_fit import format_of
 from adapters.settings.words import unsaid, words_of
 from adapters.simulator.caller.script import Script, load_script
 from adapters.simulator.caller.voice import load_utterances
+from adapters.simulator.providers.realtime.likes import faults_like
 from adapters.simulator.providers.realtime.provider_scenario import (
     ProviderScenario,
     ScenarioError,
@@ -99,6 +102,16 @@ class DemoPlan:
             say=words_of(self.spec).say,
         )  # fmt: skip
         return RealtimeProvider(endpoint=endpoint, session=session), call
+
+    def like(self, server: RealtimeServer) -> DemoPlan:
+        """The same call with a simulated server of this row, in the formats that it takes."""
+        session = attrs.evolve(
+            self.session,
+            input_format=format_of(None, server.formats_in), output_format=format_of(None, server.formats_out),
+        )  # fmt: skip
+        simulated = attrs.evolve(self.simulated, server=server, dialect=server.names)
+        scenario = attrs.evolve(self.scenario, faults=(*self.scenario.faults, *faults_like(server.name)))
+        return attrs.evolve(self, session=session, simulated=simulated, scenario=scenario)
 
 
 def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSpec | None = None) -> DemoPlan:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from adapters.audio.formats import AudioFormat
 from adapters.doctor.finding import DoctorFinding, bad, good, warning
 from adapters.providers.provider import (
     AudioDelta,
@@ -47,6 +48,12 @@ async def provider_findings(provider: Provider, url: str) -> AsyncIterator[Docto
         yield finding
         if finding.status == "bad":
             return
+    async for finding in _session(provider):
+        yield finding
+
+
+async def session_findings(provider: Provider) -> AsyncIterator[DoctorFinding]:
+    """A session with these settings, and what came back."""
     async for finding in _session(provider):
         yield finding
 
@@ -127,14 +134,23 @@ def _settings(provider: Provider, heard: _Heard, took_s: float) -> list[DoctorFi
     if confirmed.audio_in is None or confirmed.audio_out is None:
         cure = "provider.format: one that this server speaks"
         found.append(bad("audio format", "the server keeps a format that turnspec does not speak", cure))
+    else:
+        used = f"{_told(confirmed.audio_in)} to it, {_told(confirmed.audio_out)} from it"
+        found.append(good("audio format", used))
     for each in confirmed.differences:
         detail = f"{each.field}: asked {each.asked}, got {each.got}"
         found.append(warning("settings", detail, "the server does not take it; leave it out, or use another model"))
-    found.append(good("settings", "accepted") if not found else good("round trip", "an update was answered"))
+    found.append(
+        good("settings", "accepted") if not confirmed.differences else good("round trip", "an update was answered")
+    )
     slow = took_s > _SLOW_S
     text = f"{took_s * 1000:.0f} ms from a session.update to its answer"
     cure = "a region nearer to this machine; each answer of the agent waits for it once more"
     return [*found, warning("round trip", text, cure) if slow else good("round trip", text)]
+
+
+def _told(audio: AudioFormat) -> str:
+    return f"{audio.encoding} at {audio.rate_hz} Hz"
 
 
 def _refused(what: str, heard: _Heard, cure: str) -> DoctorFinding:

@@ -15,6 +15,8 @@ class CallRefusal(StrEnum):
     """The process is ending."""
     BUSY = "busy"
     """The loop is too late for one more (`limits.loop_lag_ms`), or too many have just begun (`limits.new_calls_s`)."""
+    NO_PROVIDER = "no_provider"
+    """No provider would hold a session: no key, no quota, no such model."""
     UNKNOWN_AGENT = "unknown_agent"
     LIVE_CALL = "live_call"
     """Its id is that of a call that goes on; nobody is told, for a result would be the other call's."""

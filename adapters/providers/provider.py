@@ -108,10 +108,12 @@ class ResponseStarted:
 
 @attrs.frozen
 class ResponseGenerated:
-    """A response has ended; its id, "" if it has none. `is_whole`: nothing of it was cut."""
+    """A response has ended; its id, "" if it has none. `is_whole`: nothing of it was cut. `fatal`: why no other one
+    would fare better (quota, key), or ""."""
 
     response_id: str
     is_whole: bool
+    fatal: str = ""
 
 
 @attrs.frozen
@@ -178,10 +180,14 @@ class SessionConfirmed:
 
 @attrs.frozen
 class ProviderComplained:
-    """An error of the provider in its own words, without secrets. `code` is "" where it has none."""
+    """An error of the provider in its own words, without secrets. `code` is "" where it has none.
+
+    `is_fatal`: another session would meet it again (key, quota, model).
+    """
 
     code: str
     message: str
+    is_fatal: bool = False
 
 
 WireNote: TypeAlias = (

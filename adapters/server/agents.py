@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from adapters.call.journal_writer import header_of
 from adapters.call.transfers import PutThrough, TellResult
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallData
+from adapters.server.circuits import Circuits
 from adapters.settings.config import AgentSettings
 from adapters.tool_processes import ToolProcesses
 from fsm.journal.journal import Header
@@ -34,17 +36,20 @@ class Agent:
         put_through: PutThrough | None,
         tell_result: TellResult | None = None,
         processes: ToolProcesses | None = None,
+        *,
+        circuits: Circuits,
     ) -> None:
         self.settings = settings
+        self.providers = circuits.choice(settings.providers)
         self._services = CallServices(
-            TurnSpecMachine(settings.spec), settings.provider, settings.call, {}, threads, recordings, settings.name,
+            TurnSpecMachine(settings.spec), self.providers, settings.call, {}, threads, recordings, settings.name,
             put_through, processes, tell_result,
         )  # fmt: skip
         self._prompts: dict[int, Mapping[str, bytes]] = {}
 
     def warm_up(self, rates_hz: Iterable[int]) -> None:
         """What would hold the loop during the first call. ValueError, OSError: a recording cannot be read."""
-        self.settings.provider.warm_up()
+        self.providers.warm_up()
         for rate_hz in rates_hz:
             self._prompts_at(rate_hz)
         if self.settings.call.tools:
@@ -78,9 +83,12 @@ class Agents:
         put_through: PutThrough | None = None,
         tell_result: TellResult | None = None,
         processes: ToolProcesses | None = None,
+        circuits: Circuits | None = None,
     ) -> None:
+        """`circuits`: of the process."""
+        known = circuits or Circuits(lambda: asyncio.get_running_loop().time())
         shared = (threads, recordings, put_through, tell_result, processes)
-        self._by_name = {each.name: Agent(each, *shared) for each in settings}
+        self._by_name = {each.name: Agent(each, *shared, circuits=known) for each in settings}
         self._by_number = {number: agent for agent in self._by_name.values() for number in agent.settings.numbers}
         self._default = next(iter(self._by_name.values()))
 
@@ -88,6 +96,11 @@ class Agents:
         """Of every agent, at the rates that lines have."""
         for agent in self._by_name.values():
             agent.warm_up(rates_hz)
+
+    def refusal(self) -> str:
+        """Why no call at all can be held: none of the agents has a provider that would. "": one has."""
+        found = [agent.providers.refusal() for agent in self._by_name.values()]
+        return found[0] if all(found) else ""
 
     def of(self, data: CallData) -> Agent | None:
         """By name, where the line gives one; else by the number that was dialled, else the default. None: no such."""

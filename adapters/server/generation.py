@@ -14,6 +14,7 @@ from adapters.call.journal_writer import JournalWriter
 from adapters.files import FileWriterThread, private_folder
 from adapters.lines.chan_websocket.protocol import FORMATS
 from adapters.server.agents import Agents
+from adapters.server.circuits import Circuits
 from adapters.server.transfers import ServerTransfers
 from adapters.settings.config import Settings
 from adapters.tool_processes import ToolProcesses
@@ -23,12 +24,23 @@ class Generation:
     """`warm_up` (which may block), then `start` in the loop; `began` and `ended` for each call; `close`."""
 
     def __init__(
-        self, settings: Settings, threads: ThreadPoolExecutor, recordings: FileWriterThread, processes: ToolProcesses
+        self,
+        settings: Settings,
+        threads: ThreadPoolExecutor,
+        recordings: FileWriterThread,
+        processes: ToolProcesses,
+        circuits: Circuits,
     ) -> None:
         self.settings = settings
         self.transfers = ServerTransfers(settings)
         self.agents = Agents(
-            settings.agents, threads, recordings, self.transfers.put_through, self.transfers.tell_result, processes
+            settings.agents,
+            threads,
+            recordings,
+            self.transfers.put_through,
+            self.transfers.tell_result,
+            processes,
+            circuits,
         )
         self.journals: JournalWriter | None = None
         self._live = 0

@@ -13,8 +13,10 @@ from typing import Final, Literal, Protocol, get_args
 import attrs
 
 Why = Literal["unknown", "elsewhere", "ended", "refused", "untyped", "no_such_request", "overdue", "busy"]
-Reason = Literal["not_listening", "draining", "busy", "worker_missing", "provider_unreachable"]
+Reason = Literal["not_listening", "draining", "busy", "worker_missing", "provider_unreachable", "no_provider"]
 REASONS: Final = get_args(Reason)
+Trouble = Literal["store_unreachable", "provider_passed_over"]
+TROUBLES: Final = get_args(Trouble)
 FieldType = Literal["text", "number", "flag"]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -124,7 +126,7 @@ class ReloadVerdict:
 class Degraded:
     """Something that does not work now. Calls go on and may come."""
 
-    reason: Literal["store_unreachable"]
+    reason: Trouble
     detail: str
 
 

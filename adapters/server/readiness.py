@@ -40,26 +40,28 @@ class ProviderHealth:
     def __init__(
         self,
         now_s: Callable[[], float],
-        url: str,
+        urls: Sequence[str],
         system_proxy: bool = True,
         on_seen: Callable[[str], None] = lambda _complaint: None,
     ) -> None:
-        """`system_proxy`: calls go through the proxy of the environment, where it names one; so does a probe.
+        """`urls`: of the providers; one that can be reached is enough.
+
+        `system_proxy`: calls go through the proxy of the environment, where it names one; so does a probe.
 
         `on_seen` hears what a call has seen as well: why it has got no session, or "".
         """
         self._on_seen = on_seen
         self._now_s = now_s
-        self._url = url
+        self._urls = tuple(urls)
         self._system_proxy = system_proxy
         self._seen: tuple[float, str] | None = None
         self._probed: tuple[float, str] | None = None
         self._probing: asyncio.Task[str] | None = None
 
-    def renew(self, url: str, system_proxy: bool) -> None:
-        """New calls go there: what was seen of another one says nothing."""
-        if (url, system_proxy) != (self._url, self._system_proxy):
-            self._url, self._system_proxy = url, system_proxy
+    def renew(self, urls: Sequence[str], system_proxy: bool) -> None:
+        """New calls go there: what was seen of others says nothing."""
+        if (tuple(urls), system_proxy) != (self._urls, self._system_proxy):
+            self._urls, self._system_proxy = tuple(urls), system_proxy
             self._seen = self._probed = None
 
     def stepped(self, step: Step, envelope: Envelope, at_ms: int) -> None:
@@ -98,8 +100,13 @@ class ProviderHealth:
             await asyncio.gather(self._probing, return_exceptions=True)
 
     async def _probe(self) -> str:
+        """Of the first provider, where none can be reached: why."""
+        found = await asyncio.gather(*(self._try(url) for url in self._urls))
+        return found[0] if all(found) else ""
+
+    async def _try(self, url: str) -> str:
         """Connects and leaves: the port answers, and its certificate is good. A key is not tried."""
-        host, port, is_secure = _first_hop(self._url, self._system_proxy)
+        host, port, is_secure = _first_hop(url, self._system_proxy)
         tls: ssl.SSLContext | None = tls_context() if is_secure else None
         try:
             async with asyncio.timeout(PROBE_S):

@@ -31,6 +31,7 @@ from adapters.lines.twilio.webhook import Webhook
 from adapters.server.admission import LoopWatch, NewCalls
 from adapters.server.agents import AGENT
 from adapters.server.announcements import joined
+from adapters.server.circuits import Circuits
 from adapters.server.generation import Generation, changed_beyond
 from adapters.server.inside import NotReady, ReloadVerdict
 from adapters.server.lines import ServedLeg, ServerLines
@@ -99,7 +100,12 @@ class TurnspecServer:
         self._recordings = FileWriterThread()
         self._threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
         self._processes = ToolProcesses(settings.tool_processes)
-        self._generation = Generation(settings, self._threads, self._recordings, self._processes)
+
+        def now_s() -> float:
+            return asyncio.get_running_loop().time()
+
+        self._circuits = Circuits(now_s, settings.provider_failures)
+        self._generation = Generation(settings, self._threads, self._recordings, self._processes, self._circuits)
         self._superseded: list[Generation] = []
         self._journals: JournalWriter | None = None
         self._retentions: list[Retention] = []
@@ -116,19 +122,15 @@ class TurnspecServer:
             settings, self._ticker, self._on_call, self.refused, self.watch.is_busy, self._keeps_out
         )
 
-        def now_s() -> float:
-            return asyncio.get_running_loop().time()
-
         self._local = LocalStore(now_s)
         self.store: CallStore = shared_over(self._local, settings.cluster) if employment is None else employment.store
         seen = employment.on_provider_seen if employment is not None else lambda _complaint: None
-        self._health = ProviderHealth(
-            now_s, settings.provider.endpoint.url, settings.provider.limits.system_proxy, seen
-        )
+        self._health = ProviderHealth(now_s, settings.provider_urls, settings.provider.limits.system_proxy, seen)
         self._reloads = Reloads(self._reload if config is not None else None)
         self.inside = ServerInside(
             self._calls, settings, self.store, self._health, self._reasons, self._keeps_out,
             lambda: self.metrics.render() if self.metrics else b"", self._reloads,
+            self._circuits.passed_over,
         )  # fmt: skip
         """What whoever is not a call may see and ask."""
         self._lag = LoopLag()
@@ -146,6 +148,7 @@ class TurnspecServer:
             metrics, self._ticker, self._lag, self._calls, self.settings.audiosocket.max_connections,
             lambda: bool(self.store.degraded()),
         )  # fmt: skip
+        self._circuits.measure(metrics)
         metrics.gauge("recordings_waiting_bytes", "Not yet on the disk.", lambda: self._recordings.waiting_bytes)
         metrics.gauge("journals_waiting_bytes", "Not yet on the disk.", self._journals_waiting)
         return metrics
@@ -191,7 +194,12 @@ class TurnspecServer:
             return
         names = [agent.name for agent in settings.agents]
         log.info(
-            "ready", spec=settings.spec.name, agents=names, provider=settings.provider.label, addresses=self.addresses
+            "ready",
+            spec=settings.spec.name,
+            agents=names,
+            provider=settings.provider.label,
+            server=settings.provider.endpoint.server.name,
+            addresses=self.addresses,
         )
 
     async def close(self, drain_s: float | None = None) -> None:
@@ -306,6 +314,8 @@ class TurnspecServer:
             found.append(NotReady("draining", "the server is about to close"))
         if self.watch.is_busy():
             found.append(NotReady("busy", _BUSY))
+        if why := self._generation.agents.refusal():
+            found.append(NotReady("no_provider", why))
         return found
 
     def _keeps_out(self) -> str | None:
@@ -347,6 +357,10 @@ class TurnspecServer:
             self.store.release(call_id, claim)
             name = printable(data.variables[AGENT])
             self._refuse(leg, CallRefusal.UNKNOWN_AGENT, f"there is no agent '{name}'")
+            return
+        if why := agent.providers.refusal():
+            self.store.release(call_id, claim)
+            self._refuse(leg, CallRefusal.NO_PROVIDER, f"no provider would take it: {why}")
             return
         keeps = agent.settings.call.journal_dir is not None
         journals = generation.journals if keeps else None
@@ -421,7 +435,7 @@ class TurnspecServer:
 
     async def prepared(self, settings: Settings) -> Generation:
         """What calls could begin with; nothing is changed. ValueError, OSError: it cannot be had."""
-        generation = Generation(settings, self._threads, self._recordings, self._processes)
+        generation = Generation(settings, self._threads, self._recordings, self._processes, self._circuits)
         await asyncio.to_thread(generation.warm_up)
         return generation
 
@@ -435,4 +449,4 @@ class TurnspecServer:
         settings = generation.settings
         self.secrets = merged_secrets(self.secrets, settings.secrets)
         self.inside.renew(attrs.evolve(settings, secrets=self.secrets))
-        self._health.renew(settings.provider.endpoint.url, settings.provider.limits.system_proxy)
+        self._health.renew(settings.provider_urls, settings.provider.limits.system_proxy)

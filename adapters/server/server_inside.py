@@ -53,8 +53,9 @@ class ServerInside:
         keeps_out: Callable[[], str | None],
         measured: Callable[[], bytes],
         reloads: Reloads,
+        passed_over: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
-        """`reasons`: why no call should come, beside the provider."""
+        """`reasons`: why no call should come, beside the provider. `passed_over`: providers, by new calls."""
         self._calls = calls
         self.renew(settings)
         self._store = store
@@ -63,6 +64,7 @@ class ServerInside:
         self._keeps_out = keeps_out
         self._measured = measured
         self._reloads = reloads
+        self._passed_over = passed_over
         self._asked: Counter[str] = Counter()
 
     def renew(self, settings: Settings) -> None:
@@ -71,7 +73,8 @@ class ServerInside:
         self._redactor = Redactor(settings.secrets)
 
     def degraded(self) -> Sequence[Degraded]:
-        return self._store.degraded()
+        passed_over = [Degraded("provider_passed_over", why) for why in self._passed_over()]
+        return [*self._store.degraded(), *passed_over]
 
     async def reload(self) -> ReloadVerdict:
         return await self._reloads.ask()

@@ -12,9 +12,11 @@ import attrs
 
 from adapters.call.words import unfilled
 from adapters.settings.reader import SettingsReader, Written
-from adapters.settings.sections import DEFAULT_AGENT, AgentSection, ConfigFile, PromptsSection
+from adapters.settings.sections import DEFAULT_AGENT, AgentSection, ConfigFile, PromptsSection, ProviderSection
 
 _OF_THE_PROVIDER: Final = ("instructions", "voice")
+_OF_EACH: Final = ("voice",)
+"""What a further provider has of its own, or not at all."""
 _OF_THE_CALL: Final = ("spec", "greeting", "talk_key", "turns", "tools", "call_tools")
 
 
@@ -33,10 +35,8 @@ def agent_files(reader: SettingsReader, config: ConfigFile) -> Iterator[tuple[st
 
 def warn_of_places(reader: SettingsReader, config: ConfigFile) -> None:
     """`{calller_id}` would be read out to the model as it stands."""
-    texts: tuple[tuple[str, Written, str], ...] = (
-        (config.greeting, config.written, "greeting"),
-        (config.provider.instructions or "", config.provider.written, "instructions"),
-    )
+    texts: tuple[tuple[str, Written, str], ...] = ((config.greeting, config.written, "greeting"),)
+    texts += tuple((each.instructions or "", each.written, "instructions") for each in config.provider)
     texts += tuple((text, config.written, "say") for text in config.say.values())
     for text, written, key in texts:
         for word in dict.fromkeys(unfilled(text)):
@@ -45,21 +45,22 @@ def warn_of_places(reader: SettingsReader, config: ConfigFile) -> None:
 
 
 def _laid_over(config: ConfigFile, agent: AgentSection) -> ConfigFile:
-    provider = config.provider
     return attrs.evolve(
         config,
         **_written_of(agent, _OF_THE_CALL),
-        provider=attrs.evolve(
-            provider,
-            **_written_of(agent, _OF_THE_PROVIDER),
-            written=_merged(provider.written, agent.written, _OF_THE_PROVIDER),
-        ),
+        provider=tuple(_provider(each, agent, index) for index, each in enumerate(config.provider)),
         prompts=_prompts(config.prompts, agent.prompts),
         say={**config.say, **agent.say},
         journal=config.journal if agent.journal else attrs.evolve(config.journal, dir=None),
         recording=config.recording if agent.recording else attrs.evolve(config.recording, dir=None),
         written=_merged(config.written, agent.written, _OF_THE_CALL),
     )
+
+
+def _provider(section: ProviderSection, agent: AgentSection, index: int) -> ProviderSection:
+    """A voice that stands with a further provider stays: the agent's may be one that only the first has."""
+    keys = tuple(key for key in _OF_THE_PROVIDER if index == 0 or key not in (*_OF_EACH, *section.written.pairs))
+    return attrs.evolve(section, **_written_of(agent, keys), written=_merged(section.written, agent.written, keys))
 
 
 def _written_of(agent: AgentSection, keys: tuple[str, ...]) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.twiml import DialTarget
 from adapters.logs import LogSettings, Redactor
+from adapters.providers.circuit import FAILURES
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
@@ -37,9 +38,17 @@ from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
 from adapters.settings.http import HttpSettings, read_http
 from adapters.settings.provider import ProviderReader, is_loopback
-from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import ConfigFile, JournalSection, LimitsSection, ListenSection, ToolSection
+from adapters.settings.reader import RejectedError, SettingsReader
+from adapters.settings.sections import (
+    ConfigFile,
+    JournalSection,
+    LimitsSection,
+    ListenSection,
+    ProviderSection,
+    ToolSection,
+)
 from adapters.settings.serve import ServeSettings, read_serve
+from adapters.settings.servers import Servers, bundled_servers, read_servers
 from adapters.settings.twilio import read_dials, read_twilio
 from adapters.settings.words import unsaid, warn_of_names, words_of
 from adapters.specs import BUNDLED, Texts, display_path, load_file, spec_hint, spec_path
@@ -77,6 +86,12 @@ class AgentSettings:
     call: CallSettings
     prompts: Mapping[str, Path]
     """Recordings in place of ours, by name."""
+    fallbacks: tuple[RealtimeProvider, ...] = ()
+    """Providers that are tried after it, in this order."""
+
+    @property
+    def providers(self) -> tuple[RealtimeProvider, ...]:
+        return (self.provider, *self.fallbacks)
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +125,8 @@ class Settings:
     journal_keep_days: float | None = None
     recording_keep_days: float | None = None
     serve: ServeSettings = attrs.field(factory=ServeSettings)
+    provider_failures: int = FAILURES
+    """Within 30 s, before new calls pass a provider over."""
     loop_lag_s: float | None = None
     """How late the loop may be before further calls are turned away; None: however late."""
     new_calls_s: float = 50.0
@@ -135,8 +152,13 @@ class Settings:
 
     @property
     def provider(self) -> RealtimeProvider:
-        """Of the default agent."""
+        """The first of the default agent."""
         return self.agents[0].provider
+
+    @property
+    def provider_urls(self) -> tuple[str, ...]:
+        """Of the default agent, in the order in which they are tried."""
+        return tuple(each.endpoint.url for each in self.agents[0].providers)
 
     @property
     def call(self) -> CallSettings:
@@ -177,7 +199,8 @@ def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Setti
     """None where a problem was found that leaves none."""
     read = functools.partial(load_file, typestate=texts.is_on_disk, on_disk=texts)
     load = functools.cache(read)  # agents may share a spec
-    agents = [_agent(reader, load, *each) for each in agent_files(reader, config)]
+    servers = _servers(reader, config)
+    agents = [_agent(reader, load, servers, *each) for each in agent_files(reader, config)]
     specs = {each.name: each.spec for each in agents if each is not None}
     warn_of_names(reader, config, specs)
     check_effect_names(reader, config, specs.values())
@@ -198,6 +221,7 @@ def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Setti
         twilio=twilio,
         http=http,
         serve=serve,
+        provider_failures=limits.provider_failures,
         loop_lag_s=limits.loop_lag_ms / 1000,
         new_calls_s=limits.new_calls_s,
         cluster=cluster,
@@ -241,27 +265,53 @@ def _scrubber(journal: JournalSection) -> Scrubber:
     )
 
 
+def _servers(reader: SettingsReader, config: ConfigFile) -> Servers:
+    try:
+        return read_servers(reader, config.servers)
+    except RejectedError:
+        return bundled_servers()
+
+
 def _agent(
-    reader: SettingsReader, load: Load, name: str, numbers: tuple[str, ...], config: ConfigFile
+    reader: SettingsReader, load: Load, servers: Servers, name: str, numbers: tuple[str, ...], config: ConfigFile
 ) -> AgentSettings | None:
     """None where a problem was found that leaves none."""
     spec, spec_digest = _spec(reader, load, config)
     tools = _tools(reader, config.tools) | _call_tools(reader, config)
-    provider = ProviderReader(reader, config.provider).read(spec, list(tools.values()))
+    read = [
+        ProviderReader(reader, section, servers, stands_alone=index == 0).read(spec, list(tools.values()))
+        for index, section in enumerate(config.provider)
+    ]
+    providers = _with_words_of_the_first([each for each in read if each is not None])
     turns = _turns(reader, config.turns, spec) if spec is not None else {}
     spec = _with_limits(reader, config.limits, spec) if spec is not None else None
     warn_of_places(reader, config)
-    if spec is None or provider is None:
+    if spec is None or len(providers) < len(read):
         return None
-    _warn_of_short_hold(reader, config.limits, provider[1])
+    for _, session in providers:
+        _warn_of_short_hold(reader, config.limits, session)
+    first, *further = (
+        _provider(config, section, spec, *each) for section, each in zip(config.provider, providers, strict=True)
+    )
     ours = {name: path for name in PROMPT_NAMES if (path := getattr(config.prompts, name)) is not None}
     words = words_of(spec, ours | dict(config.prompts.more), config.say)
     reader.problems.extend(unsaid(spec, words))
     return AgentSettings(
-        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=_provider(config, spec, *provider),
+        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=first, fallbacks=tuple(further),
         call=attrs.evolve(_call(config, tools, turns), say=words.say, effects=read_effects(reader, config, spec)),
         prompts=words.prompts,
     )  # fmt: skip
+
+
+def _with_words_of_the_first(
+    providers: Sequence[tuple[Endpoint, SessionSettings]],
+) -> Sequence[tuple[Endpoint, SessionSettings]]:
+    """Whoever takes over a call is told what the first one is, unless it is told something of its own."""
+    words = providers[0][1].instructions if providers else None
+    return [
+        (endpoint, session if session.instructions is not None else attrs.evolve(session, instructions=words))
+        for endpoint, session in providers
+    ]
 
 
 def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str]) -> CallSettings:
@@ -316,7 +366,9 @@ def _with_limits(reader: SettingsReader, limits: LimitsSection, spec: Spec) -> S
     return spec.with_limits({name: limit_s for name, limit_s in chosen.items() if limit_s is not None})
 
 
-def _provider(config: ConfigFile, spec: Spec, endpoint: Endpoint, session: SessionSettings) -> RealtimeProvider:
+def _provider(
+    config: ConfigFile, section: ProviderSection, spec: Spec, endpoint: Endpoint, session: SessionSettings
+) -> RealtimeProvider:
     limits = ConnectionLimits(
         ping_interval_s=config.limits.ping_interval_s,
         ping_timeout_s=config.limits.ping_timeout_s,
@@ -326,7 +378,7 @@ def _provider(config: ConfigFile, spec: Spec, endpoint: Endpoint, session: Sessi
     of_spec_s = (each.after_ms / 1000 for each in spec.deadlines.values() if each.setting == "connect_s")
     if (open_s := next(of_spec_s, config.limits.connect_s)) is not None:
         limits = attrs.evolve(limits, open_s=open_s)
-    restored = config.provider.restored_answers
+    restored = section.restored_answers
     return RealtimeProvider(endpoint=endpoint, session=session, limits=limits, restored_answers=restored)
 
 

@@ -20,9 +20,7 @@ from adapters.tools import Tool, ToolError, checked, imported
 from fsm.language.yaml_nodes import Node
 
 Filled = Annotated[str, SettingsReader.filled]
-Flavour = Literal["ga", "beta", "azure", "azure_preview"]
-"""The dialects, and Azure's spellings of them."""
-Format = Literal["pcmu", "pcma", "pcm16"]
+Format = Literal["pcmu", "pcma", "pcm16", "pcm16_16k", "pcm16_8k", "wav_16k"]
 Effort = Literal["minimal", "low", "medium", "high"]
 NoiseReduction = Literal["near_field", "far_field", "none"]
 TalkKey = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "A", "B", "C", "D"]

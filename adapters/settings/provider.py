@@ -13,42 +13,39 @@ from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import attrs
 
-from adapters.providers.realtime.endpoint import (
-    AZURE_PREVIEW_VERSION,
-    OPENAI_URL,
-    Endpoint,
-    EndpointError,
-    azure_endpoint,
-    azure_preview_endpoint,
-    openai_endpoint,
-)
+from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, endpoint_of, openai_endpoint
+from adapters.providers.realtime.realtime_server import RealtimeServer
 from adapters.providers.realtime.session import (
     UNSET,
-    Dialect,
     SessionSettings,
     SettingsError,
     Unset,
     known_in,
     session_object,
 )
-from adapters.settings.kinds import Flavour, NoiseReduction
+from adapters.settings.kinds import NoiseReduction
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
+from adapters.settings.server_fit import check_fit, format_of
+from adapters.settings.servers import Servers, server_at
 from adapters.settings.turns import read_turn_detection
 from adapters.tools import Tool
-from fsm.language.problem import Place
+from fsm.language.problem import Place, suggestion
 from fsm.language.spec import Spec
 
 DEFAULT_MODEL: Final = "gpt-realtime"
-_AZURE_HOSTS: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
-_AZURE_PATHS: Final = {"azure": "/openai/v1/realtime", "azure_preview": "/openai/realtime"}
 
 
 class ProviderReader:
     """One use: `read()` gives both, or None where a problem was found that leaves none."""
 
-    def __init__(self, reader: SettingsReader, section: ProviderSection) -> None:
+    def __init__(
+        self, reader: SettingsReader, section: ProviderSection, servers: Servers, *, stands_alone: bool = True
+    ) -> None:
+        """`stands_alone`: the environment stands for what it does not say; else it is one more, with its own key."""
         self._reader = reader
+        self._servers = servers
+        self._stands_alone = stands_alone
         self._section = section
         self._written = section.written
         self._failed = bool(section.written.rejected)
@@ -56,13 +53,13 @@ class ProviderReader:
 
     def read(self, spec: Spec | None, tools: Sequence[Tool]) -> tuple[Endpoint, SessionSettings] | None:
         parts = self._parts()
-        flavour = self._flavour(parts)
-        model = self._model(parts, flavour)
-        key = self._key(parts, flavour)
-        session = self._session(model, spec, tools)
-        if flavour is not None:
-            self._check_dialect(session, "beta" if flavour in ("beta", "azure_preview") else "ga")
-        endpoint = self._endpoint(parts, flavour, model, key)
+        server = self._server(parts)
+        model = self._model(parts, server)
+        key = self._key(server)
+        session = self._session(model, spec, tools, server)
+        if server is not None:
+            self._check_session(session, server)
+        endpoint = self._endpoint(parts, server, model, key)
         return (endpoint, session) if endpoint is not None else None
 
     # --- address and key ----------------------------------------------------------------------------------------------
@@ -74,6 +71,11 @@ class ProviderReader:
         url, source = self._section.url, ""
         if url is None and (url := self._environment("OPENAI_REALTIME_BASE_URL")) is not None:
             source = "OPENAI_REALTIME_BASE_URL: "
+        if url is None and not self._stands_alone:
+            self._report(
+                self._written.place, "missing", "'url:' is missing here: only the first provider has a default"
+            )
+            return None
         url = OPENAI_URL if url is None else url
         try:
             openai_endpoint(None, None, base_url=url)
@@ -84,17 +86,31 @@ class ProviderReader:
             return None
         return urlsplit(url)
 
-    def _flavour(self, parts: SplitResult | None) -> Flavour | None:
-        chosen = self._section.dialect
-        if chosen is None:
-            return flavour_of(parts) if parts is not None else None
-        if chosen == "azure" and parts is not None and "api-version" in parse_qs(parts.query):
-            hint = "leave it out, or say dialect: azure_preview"
-            place = self._written.place_of("url")
-            self._report(place, "url", "url: Azure's GA answers 401 to a URL with an api-version", hint)
-        return chosen
+    def _server(self, parts: SplitResult | None) -> RealtimeServer | None:
+        """The row that is named, else the one whose URL this is. None: it cannot carry a call, or is not known."""
+        name = self._section.server
+        if name is None and (parts is None or "server" in self._written.rejected):
+            return None
+        row = self._servers.get(name) if name is not None else server_at(self._servers, parts or SplitResult(*[""] * 5))
+        if row is None:
+            known = [each for each, one in self._servers.items() if not one.refused]
+            hint = suggestion(str(name), known) or f"known are {', '.join(known)}, and rows of your own (servers:)"
+            self._report(self._written.place_of("server"), "unknown-name", f"'{name}' is not a server known here", hint)
+        elif row.refused:
+            place = self._written.place_of("url" if name is None else "server")
+            self._report(place, "server", f"no call can be held with {row.about or row.name}: {row.refused}")
+            return None
+        else:
+            self._check_query(parts, row)
+        return row
 
-    def _model(self, parts: SplitResult | None, flavour: Flavour | None) -> str:
+    def _check_query(self, parts: SplitResult | None, row: RealtimeServer) -> None:
+        for key in parse_qs(parts.query) if parts is not None else ():
+            if key in row.no_query:
+                message = f"url: {row.about or row.name} answers 401 to a URL with '{key}'"
+                self._report(self._written.place_of("url"), "url", message, "leave it out, or name another server")
+
+    def _model(self, parts: SplitResult | None, server: RealtimeServer | None) -> str:
         if "model" in self._written.pairs:
             return self._section.model or DEFAULT_MODEL
         query = parse_qs(parts.query) if parts is not None else {}
@@ -102,33 +118,34 @@ class ProviderReader:
         if named:
             return named[0]
         model = self._environment("OPENAI_MODEL")
-        if model is None and flavour in ("azure", "azure_preview"):
-            message = "'model:' is missing here: with Azure it is the name of the deployment"
+        if model is None and server is not None and server.model:
+            message = f"'model:' is missing here: with {server.about} it is {server.model}"
             self._report(self._written.place, "missing", message)
         return model or DEFAULT_MODEL
 
-    def _key(self, parts: SplitResult | None, flavour: Flavour | None) -> str | None:
+    def _key(self, server: RealtimeServer | None) -> str | None:
         """The key, if any: a server on one's own network may need none, and `api_key:` left empty says so."""
         if "api_key" in self._written.rejected:
             return None
         text = self._section.api_key
         key = (self._environment("OPENAI_API_KEY") or "" if text is None else text).strip()
-        if not key and parts is not None and _needs_key(parts, flavour):
-            why = "is missing, and OPENAI_API_KEY is not set" if text is None else "is empty"
+        if not key and server is not None and server.needs_key:
+            missing = "is missing, and OPENAI_API_KEY is not set" if self._stands_alone else "is missing"
+            why = missing if text is None else "is empty"
             place = self._written.place_of("api_key")
             self._report(place, "missing", f"'api_key' {why}", "api_key: ${OPENAI_API_KEY}")
         return key or None
 
     def _endpoint(
-        self, parts: SplitResult | None, flavour: Flavour | None, model: str, key: str | None
+        self, parts: SplitResult | None, server: RealtimeServer | None, model: str, key: str | None
     ) -> Endpoint | None:
-        if self._failed or parts is None or flavour is None:
+        if self._failed or parts is None or server is None:
             return None
         if key is not None and parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
             message = "the key goes over the network unencrypted: use wss://"
             self._reader.problems.warn(self._written.place_of("url"), "clear-text", message)
         try:
-            return _made(parts, flavour, model, key)
+            return endpoint_of(server, urlunsplit(parts), model, key)
         except EndpointError as error:
             guilty = str(error).partition(":")[0]
             guilty = {"headers": "api_key", "deployment": "model"}.get(guilty, guilty)
@@ -137,23 +154,27 @@ class ProviderReader:
 
     # --- session ------------------------------------------------------------------------------------------------------
 
-    def _session(self, model: str, spec: Spec | None, tools: Sequence[Tool]) -> SessionSettings:
+    def _session(
+        self, model: str, spec: Spec | None, tools: Sequence[Tool], server: RealtimeServer | None
+    ) -> SessionSettings:
         section = self._section
         voice = self._environment("OPENAI_VOICE") if section.voice is None else section.voice
         instructions = section.instructions
         if instructions is None:
             instructions = self._environment("OPENAI_SYSTEM_PROMPT")
         transcription = section.transcription
+        kinds = server.detections if server is not None else ()
+        pair = self._written.pairs.get("turn_detection")
         return SessionSettings(
             model=model,
             voice={"id": voice.id} if isinstance(voice, VoiceSection) else (voice or "").strip() or None,
             instructions=instructions if instructions and instructions.strip() else None,
-            input_format=section.format,
-            output_format=section.format,
-            turn_detection=read_turn_detection(self._reader, self._written.pairs.get("turn_detection"), spec),
+            input_format=format_of(section.format, server.formats_in if server is not None else ()),
+            output_format=format_of(section.format, server.formats_out if server is not None else ()),
+            turn_detection=read_turn_detection(self._reader, pair, spec, kinds),
             transcription=transcription.as_sent() if transcription is not None else None,
             noise_reduction=_noise_reduction(section.noise_reduction),
-            tools=[tool.definition for tool in tools] or None,
+            tools=[*(tool.definition for tool in tools), *(each.as_sent() for each in section.mcp)] or None,
             speed=section.speed,
             max_output_tokens=section.max_output_tokens,
             reasoning={"effort": section.reasoning} if section.reasoning is not None else None,
@@ -165,19 +186,23 @@ class ProviderReader:
             extra=section.extra or {},
         )
 
-    def _check_dialect(self, session: SessionSettings, dialect: Dialect) -> None:
+    def _check_session(self, session: SessionSettings, server: RealtimeServer) -> None:
+        for key, message, hint in check_fit(self._reader, self._section, session, server):
+            self._report(self._written.place_of(key), "provider", message, hint)
         try:
-            session_object(session, dialect)
+            session_object(session, server)
         except SettingsError as error:
-            self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
-        for field in known_in(session.extra, dialect):
+            guilty = str(error).partition(":")[0]
+            guilty = "format" if guilty.endswith("_format") else guilty
+            self._report(self._written.place_of(guilty), "provider", str(error))
+        for field in known_in(session.extra, server):
             hint = "turnspec says that itself" if field not in self._keys else f"provider.{field} is its key"
             self._report(self._written.place_of("extra"), "two-meanings", f"extra: '{field}' is known", hint)
 
     # --- both ---------------------------------------------------------------------------------------------------------
 
     def _environment(self, name: str) -> str | None:
-        text = self._reader.environment.get(name, "")
+        text = self._reader.environment.get(name, "") if self._stands_alone else ""
         return text if text.strip() else None
 
     def _report(self, place: Place, code: str, message: str, hint: str = "") -> None:
@@ -190,30 +215,6 @@ def _noise_reduction(kind: NoiseReduction | None) -> Mapping[str, object] | Unse
     if kind is None:
         return UNSET
     return None if kind == "none" else {"type": kind}
-
-
-def flavour_of(parts: SplitResult) -> Flavour:
-    """By the form of the URL: Azure's host, then its path or an api-version (docs/facts/realtime_api.md section 2)."""
-    host = (parts.hostname or "").lower()
-    if not host.endswith(_AZURE_HOSTS) or not (parts.path in ("", "/") or parts.path.startswith("/openai/")):
-        return "ga"
-    is_preview = parts.path.rstrip("/") == "/openai/realtime" or "api-version" in parse_qs(parts.query)
-    return "azure_preview" if is_preview else "azure"
-
-
-def _made(parts: SplitResult, flavour: Flavour, model: str, key: str | None) -> Endpoint:
-    if flavour in ("ga", "beta"):
-        return openai_endpoint(model, key, base_url=urlunsplit(parts), dialect="beta" if flavour == "beta" else "ga")
-    bare = parts.path in ("", "/")
-    base_url = urlunsplit(parts._replace(path=_AZURE_PATHS[flavour] if bare else parts.path))
-    if flavour == "azure":
-        return azure_endpoint("", model, key or "", base_url=base_url)
-    version = parse_qs(parts.query).get("api-version", [AZURE_PREVIEW_VERSION])[0]
-    return azure_preview_endpoint("", model, key or "", api_version=version, base_url=base_url)
-
-
-def _needs_key(parts: SplitResult, flavour: Flavour | None) -> bool:
-    return flavour in ("azure", "azure_preview") or (parts.hostname or "").endswith("openai.com")
 
 
 def is_loopback(host: str) -> bool:

@@ -80,6 +80,8 @@ class Section:
     there with a warning. `example` is a hint for whoever writes something else than a mapping."""
 
     example: ClassVar[str] = ""
+    moved: ClassVar[Mapping[str, str]] = {}
+    """Keys of older files, and what to write in their place."""
     written: Written = attrs.field(factory=Written, repr=False, eq=False)
 
 
@@ -193,7 +195,7 @@ class SettingsReader:
             else:
                 section = self._paths.get(node.place)
                 what = f"'{section}'" if section else "a configuration"
-                hint = suggestion(name, names)
+                hint = kind.moved.get(name) or suggestion(name, names)
                 self.problems.add(key.place, "unknown-key", f"'{name}' is not a key of {what}", hint)
         return {str(key.text): (key, item) for key, item in node.pairs or () if key.text in names}
 

@@ -18,6 +18,7 @@ from adapters.call.settings import CallLimits, CallSettings
 from adapters.control.settings import ControlSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, RefuseBy
 from adapters.lines.networks import Network
+from adapters.providers.circuit import FAILURES
 from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.protocol import RestoredAnswers
 from adapters.settings import kinds
@@ -61,6 +62,17 @@ def _effects(reader: SettingsReader, node: Node) -> Mapping[str, EffectSection]:
     )
     whole = attrs.evolve(node, pairs=pairs) if node.pairs is not None else node
     return reader.named(whole, EffectSection, kinds.WORD, "effects")
+
+
+def _providers(reader: SettingsReader, node: Node) -> tuple[ProviderSection, ...]:
+    """One, or a list of them."""
+    if node.items is None:
+        return (reader.read(node, ProviderSection),)
+    kind: Any = tuple[ProviderSection, ...]
+    found: tuple[ProviderSection, ...] = reader.read(node, kind)
+    if not found:
+        raise reader.rejected(node, "empty", "a provider is expected here, this list is empty")
+    return found
 
 
 def _say(reader: SettingsReader, node: Node) -> Mapping[str, str]:
@@ -178,16 +190,42 @@ class TranscriptionSection(Section):
 
 
 @attrs.frozen(kw_only=True)
+class McpSection(Section):
+    """An MCP server whose tools the provider calls. Nobody here can approve a call, so it is told to ask nobody."""
+
+    example = "e.g. mcp: [{server_label: shop, server_url: https://tools.example.com/mcp}]"
+
+    server_label: kinds.Filled
+    server_url: kinds.Filled | None = None
+    connector_id: kinds.Filled | None = None
+    server_description: kinds.Filled | None = None
+    authorization: kinds.Secret | None = attrs.field(default=None, repr=False)
+    headers: Annotated[Mapping[str, object], kinds.json_object] | None = attrs.field(default=None, repr=False)
+    allowed_tools: tuple[kinds.Filled, ...] | None = None
+
+    def as_sent(self) -> dict[str, object]:
+        said = attrs.asdict(self, filter=lambda field, value: field.name != "written" and value is not None)
+        return {"type": "mcp", **said, "require_approval": "never"}
+
+
+@attrs.frozen(kw_only=True)
 class ProviderSection(Section):
     """Where the model is, with which key, and what its session is to be (provider.py, turns.py)."""
+
+    moved = {  # noqa: RUF012 (typed where it is declared)
+        "dialect": "the form of the protocol goes with the server: write server: NAME (docs/servers.md), or nothing"
+        " where the URL says it; server: beta is any other server with the beta names"
+    }
 
     url: str | None = None
     model: kinds.Filled | None = None
     api_key: kinds.Secret | None = attrs.field(default=None, repr=False)
-    dialect: kinds.Flavour | None = None
+    server: kinds.Filled | None = None
+    """A row of the table of servers (servers.py); None: by the URL."""
     voice: Annotated[str | VoiceSection | None, _voice] = None
     instructions: str | None = None
-    format: kinds.Format = "pcmu"
+    format: kinds.Format | None = None
+    """None: pcmu, or what the server takes."""
     turn_detection: Node | None = None
     transcription: TranscriptionSection | None = None
     restored_answers: RestoredAnswers = "messages"
@@ -200,6 +238,7 @@ class ProviderSection(Section):
     prompt: Annotated[Mapping[str, object], kinds.json_object] | None = None
     include: tuple[kinds.Filled, ...] | None = None
     tracing: Annotated[str | Mapping[str, object], kinds.text_or_object] | None = None
+    mcp: tuple[McpSection, ...] = ()
     extra: Annotated[Mapping[str, object], kinds.json_object] | None = None
     """Laid over the session as it is: what turnspec does not know."""
 
@@ -350,6 +389,7 @@ class LimitsSection(Section):
     ping_timeout_s: Annotated[float, Between(1.0, 600.0)] = _PROVIDER.ping_timeout_s
     message_bytes: Annotated[int, Between(65_536, 67_108_864)] = _PROVIDER.message_bytes
     provider_events_s: Annotated[int, Between(100, 100_000)] = _PROVIDER.events_per_s
+    provider_failures: Annotated[int, Between(1, 1_000)] = FAILURES
     loop_lag_ms: Annotated[float, Between(5.0, 60_000.0)] = 50.0
     new_calls_s: Annotated[float, Between(1.0, 10_000.0)] = 50.0
     tool_threads: Annotated[int, Between(1, 1_000)] = 32
@@ -385,7 +425,10 @@ class ConfigFile(Section):
     twilio: TwilioSection = attrs.field(factory=TwilioSection)
     http: HttpSection = attrs.field(factory=HttpSection)
     cluster: ClusterSection = attrs.field(factory=ClusterSection)
-    provider: ProviderSection = attrs.field(factory=ProviderSection)
+    provider: Annotated[tuple[ProviderSection, ...], _providers] = attrs.field(factory=lambda: (ProviderSection(),))
+    """In the order in which they are tried; nearly always one."""
+    servers: Node | None = None
+    """Rows for the table of servers, or a file of them (servers.py)."""
     audio: AudioSection = attrs.field(factory=AudioSection)
     greeting: str = ""
     talk_key: kinds.TalkKey = "*"

@@ -5,7 +5,7 @@ A setting that contradicts the spec is a problem here, at its own line, and not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Final, Literal
 
 import attrs
@@ -31,7 +31,7 @@ class ServerVad(Section):
     silence_duration_ms: Milliseconds | None = None
     create_response: bool | None = None
     interrupt_response: bool | None = None
-    idle_timeout_ms: Milliseconds | None = None
+    idle_timeout_ms: Annotated[int, Between(5_000, 30_000)] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -47,8 +47,13 @@ class SemanticVad(Section):
 _KINDS: Final[Mapping[str, type[Section]]] = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
 
 
-def read_turn_detection(reader: SettingsReader, pair: tuple[Node, Node] | None, spec: Spec | None) -> TurnDetection:
-    """UNSET where nobody says anything, None for manual turns. `pair`: key and value as configured, if they were."""
+def read_turn_detection(
+    reader: SettingsReader, pair: tuple[Node, Node] | None, spec: Spec | None, kinds: Collection[str] = ()
+) -> TurnDetection:
+    """UNSET where nobody says anything, None for manual turns. `pair`: key and value as configured, if they were.
+
+    `kinds`: those of the provider, where they are known.
+    """
     if pair is None:
         return _combined({}, spec)
     key, node = pair
@@ -61,7 +66,7 @@ def read_turn_detection(reader: SettingsReader, pair: tuple[Node, Node] | None, 
     contradicted = _contradictions(reader, spec, value, key.place, node) if spec is not None else set()
     if value is None:
         return None
-    _check_fields(reader, node, contradicted)
+    _check_fields(reader, node, contradicted, kinds)
     return _combined(value, spec)
 
 
@@ -127,7 +132,7 @@ def _as_spec(value: object) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check_fields(reader: SettingsReader, node: Node, contradicted: set[str]) -> None:
+def _check_fields(reader: SettingsReader, node: Node, contradicted: set[str], kinds: Collection[str]) -> None:
     """What is left, by the class of its kind; of a kind that is not known the provider decides."""
     rest = attrs.evolve(node, pairs=tuple(pair for pair in node.pairs or () if pair[0].text not in contradicted))
     named = node.get("type")
@@ -135,7 +140,7 @@ def _check_fields(reader: SettingsReader, node: Node, contradicted: set[str]) ->
         kind = reader.text(named) if named is not None else "server_vad"
         if kind in _KINDS:
             reader.read(rest, _KINDS[kind])
-        elif named is not None:
+        elif named is not None and kind not in kinds:
             message = f"'{named.text}' is not a kind known here; a provider that does not know it rejects the session"
             reader.problems.warn(named.place, "unknown-name", message, suggestion(str(named.text), _KINDS))
     except RejectedError:

@@ -23,7 +23,7 @@ _G711: Final[Mapping[str, Encoding]] = {
     "audio/pcmu": "pcmu", "g711_ulaw": "pcmu", "pcmu": "pcmu",
     "audio/pcma": "pcma", "g711_alaw": "pcma", "pcma": "pcma",
 }  # fmt: skip
-_PCM: Final = re.compile(r"(?:audio/)?(?:pcm|pcm16|pcm24)(?:_(\d+)hz)?")  # pcm24 is 24 kHz, not 24 bits (Qwen)
+_PCM: Final = re.compile(r"(?:audio/)?(?:pcm|pcm16|wav|(?P<khz>pcm24))(?:_(?P<hz>\d+)hz)?")  # pcm24 is 24 kHz (Qwen)
 _OFF: Final = frozenset({"", "none", "client_vad"})
 _DETECTION: Final = {"create_response": True, "interrupt_response": True}  # where nothing is asked, what the API does
 _SHOWN_CHARS: Final = 120
@@ -38,14 +38,30 @@ def differences(asked: Session, got: Session) -> tuple[Difference, ...]:
     return (*_formats(asked, got), *_turn_detection(asked, got), *_tools(asked, got), *_voice(asked, got))
 
 
-def confirmation(asked: Session, got: Session) -> SessionConfirmed:
-    """The formats in use (what is not shown is as asked; None: not one of ours), and what else differs."""
-    audio_in, audio_out = (audio_format(_either(field, got, asked)) for field in _FORMATS)
-    return SessionConfirmed(audio_in, audio_out, differences(asked, got))
+def confirmation(
+    asked: Session, got: Session, audio_in: AudioFormat = PCM_24K, audio_out: AudioFormat = PCM_24K
+) -> SessionConfirmed:
+    """The formats in use (what is not shown is as asked; None: not one of ours), and what else differs.
+
+    `audio_in`, `audio_out`: what we asked for, since a server may have words of its own for that ("pcm", "wav").
+    """
+    used_in = _in_use("input_format", asked, got, audio_in)
+    return SessionConfirmed(used_in, _in_use("output_format", asked, got, audio_out), differences(asked, got))
 
 
-def audio_format(wire: object) -> AudioFormat | None:
-    """A format as a wire spells it, in either dialect; None for one that we cannot decode."""
+def _in_use(field: str, asked: Session, got: Session, ours: AudioFormat) -> AudioFormat | None:
+    wanted, shown = _at(field, asked), _at(field, got)
+    if shown is _MISSING or shown == wanted:
+        return ours
+    says_rate = isinstance(wanted, str) and wanted.endswith("hz")
+    return audio_format(shown, ours.rate_hz if ours.encoding == "pcm16" and not says_rate else PCM_24K.rate_hz)
+
+
+def audio_format(wire: object, plain_hz: int = PCM_24K.rate_hz) -> AudioFormat | None:
+    """A format as a wire spells it, in either dialect; None for one that we cannot decode.
+
+    `plain_hz`: the rate of PCM that says none.
+    """
     name, rate = (wire.get("type"), wire.get("rate")) if isinstance(wire, Mapping) else (wire, None)
     if not isinstance(name, str):
         return None
@@ -55,7 +71,8 @@ def audio_format(wire: object) -> AudioFormat | None:
     pcm = _PCM.fullmatch(name.lower())
     if pcm is None:
         return None
-    rate_hz = rate if isinstance(rate, int) else int(pcm[1] or PCM_24K.rate_hz)
+    said_hz = int(pcm["hz"] or (PCM_24K.rate_hz if pcm["khz"] else plain_hz))
+    rate_hz = rate if isinstance(rate, int) else said_hz
     return AudioFormat("pcm16", rate_hz) if rate_hz in RATES_HZ else None
 
 
@@ -136,11 +153,6 @@ def _at(field: str, session: Session) -> object:
         if value is not _MISSING and not (value is None and field in (*_FORMATS, "voice")):
             return value
     return _MISSING
-
-
-def _either(field: str, first: Session, second: Session) -> object:
-    found = _at(field, first)
-    return found if found is not _MISSING else _at(field, second)
 
 
 def _text(value: object) -> str:

@@ -23,8 +23,9 @@ from websockets.exceptions import InvalidState
 from adapters.providers.control import ControlSide
 from adapters.providers.provider import AudioDelta, ConnectionEnding, ConnectionListener, DecodeFailure, WireEvent
 from adapters.providers.realtime import endings
+from adapters.providers.realtime.accent import accent_of
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import append_event, decode, wire_text
+from adapters.providers.realtime.protocol import Decoded, append_event, decode, parsed, wire_text, with_audio
 from adapters.providers.websocket import WRITE_LIMIT_BYTES, Opening, WebSocket
 from adapters.websocket.client_socket import tls_context
 
@@ -82,12 +83,19 @@ class RealtimeConnection:
     """
 
     def __init__(
-        self, endpoint: Endpoint, listener: ConnectionListener, limits: ConnectionLimits | None = None
+        self,
+        endpoint: Endpoint,
+        listener: ConnectionListener,
+        limits: ConnectionLimits | None = None,
+        pack: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        """`pack`: what a chunk of caller audio is put into."""
         self.endpoint = endpoint
         self.counters = Counters()
         self._listener = listener
         self._limits = limits or ConnectionLimits()
+        self._pack = pack
+        self._accent = accent_of(endpoint.server)
         self._loop = asyncio.get_running_loop()
         self._log = log.bind(endpoint=endpoint.shown)
         self._opening: asyncio.Task[None] | None = None
@@ -132,7 +140,7 @@ class RealtimeConnection:
         limits, secure = self._limits, self.endpoint.url.startswith("wss:")
         try:
             wire = await Opening(
-                self.endpoint.url,
+                self.endpoint.url_of_session(),
                 additional_headers=dict(self.endpoint.headers),
                 compression=None,
                 proxy=True if limits.system_proxy else None,
@@ -156,6 +164,8 @@ class RealtimeConnection:
         self._wire = cast(WebSocket, wire)
         self._log.debug("provider_opened")
         self._report(self._listener.on_open)
+        for event in self._accent.opened() if self._accent is not None else ():
+            self._tell(event)
         self._wire.attach(self)
 
     def _make_wire(self, protocol: ClientProtocol, **options: object) -> WebSocket:
@@ -178,6 +188,8 @@ class RealtimeConnection:
         if wire is None:
             counters.frames_dropped_closed += 1
             return False
+        if self._pack is not None:
+            payload = self._pack(payload)
         try:
             if wire.offer_text(append_event(payload), self._limits.audio_unsent_bytes):
                 counters.frames_sent += 1
@@ -209,10 +221,14 @@ class RealtimeConnection:
             self._log.warning("control_refused", control=kind, why="stalled", unsent_bytes=wire.unsent_bytes)
             self._give_up(wire, "the provider takes nothing any more")
             return False
-        if not self._write(wire, wire_text(event)):
-            self.counters.controls_refused += 1
-            return False
-        self.counters.controls_sent += 1
+        said = [event] if self._accent is None else self._accent.said(dict(event))
+        if not said:
+            self._log.debug("control_withheld", control=kind, why="the server does not take it")
+        for each in said:
+            if not self._write(wire, wire_text(each)):
+                self.counters.controls_refused += 1
+                return False
+            self.counters.controls_sent += 1
         return True
 
     def _write(self, wire: WebSocket, text: bytes) -> bool:
@@ -240,7 +256,16 @@ class RealtimeConnection:
     def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None:
         if self._cause is not None or self._ending is not None:
             return
-        decoded = decode(payload, binary=binary)
+        if self._accent is None:
+            self._tell(decode(payload, binary=binary))
+            return
+        value = parsed(payload, binary=binary)
+        for event in (value,) if isinstance(value, DecodeFailure) else self._accent.heard(value):
+            self._tell(event if isinstance(event, DecodeFailure) else with_audio(event, len(payload)))
+
+    def _tell(self, decoded: Decoded) -> None:
+        if self._cause is not None or self._ending is not None:  # since the event before it
+            return
         if isinstance(decoded, AudioDelta):
             self.counters.audio_deltas += 1
             self.counters.audio_bytes += len(decoded.payload)

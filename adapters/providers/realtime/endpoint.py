@@ -7,20 +7,19 @@ Source: docs/facts/realtime_api.md section 2, "Selecting" and "Azure OpenAI".
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
 
-from adapters.providers.realtime.session import Dialect
+from adapters.providers.realtime.realtime_server import BETA, GA, Dialect, RealtimeServer
 from fsm.errors import LocalError
 
 OPENAI_URL: Final = "wss://api.openai.com/v1/realtime"
-AZURE_PREVIEW_VERSION: Final = "2025-04-01-preview"
 # A base URL may carry a key in its query; only these are ever printed.
 _PRINTABLE_QUERY: Final = frozenset({"model", "deployment", "api-version", "call_id", "intent"})
-_RESOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -30,11 +29,11 @@ class EndpointError(LocalError, ValueError):
 
 @attrs.frozen
 class Endpoint:
-    """One address with its headers; printing it shows `shown` and `dialect` only."""
+    """One address with its headers; printing it shows `shown` and the server's row only."""
 
     url: str = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)
-    dialect: Dialect
+    server: RealtimeServer = attrs.field(default=GA, repr=lambda row: row.name)
     shown: str = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -43,6 +42,16 @@ class Endpoint:
             _check_header(name, value)
         query = [(key, value) for key, value in parse_qsl(parts.query) if key in _PRINTABLE_QUERY]
         object.__setattr__(self, "shown", urlunsplit(parts._replace(query=urlencode(query))))
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.server.names
+
+    def url_of_session(self) -> str:
+        """Of one more session: some servers want each to have an id of its own."""
+        if not self.server.session_query:
+            return self.url
+        return _with_query(self.url, {self.server.session_query: f"ts_{uuid.uuid4().hex}"})
 
 
 def openai_endpoint(
@@ -53,37 +62,32 @@ def openai_endpoint(
     dialect: Dialect = "ga",
     extra_headers: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """OpenAI, or whoever speaks like it at `base_url` (kept with its own query; a `model` in it gives way to ours).
+    """Whoever speaks as the protocol says, at `base_url` (kept with its own query; a `model` in it gives way to ours).
 
     `api_key` None is for a server on one's own network; `model` None for a sideband (`?call_id=` in the base URL).
     With dialect "beta" the old header goes along: OpenAI answers it with a close that says what is wrong (4000).
     """
-    headers = dict(extra_headers or {})
+    made = endpoint_of(GA if dialect == "ga" else BETA, base_url, model, api_key)
+    return attrs.evolve(made, headers={**(extra_headers or {}), **made.headers})
+
+
+def endpoint_of(server: RealtimeServer, base_url: str, model: str | None, api_key: str | None) -> Endpoint:
+    """The server of a row at `base_url`, whose own query is kept but for the model; a bare host gets the row's path."""
+    headers = {str(name): str(value) for name, value in server.headers.items()}
     if api_key is not None:
-        headers["Authorization"] = f"Bearer {_checked_key(api_key)}"
-    if dialect == "beta":
-        headers["OpenAI-Beta"] = "realtime=v1"
-    return Endpoint(_with_query(base_url, {} if model is None else {"model": model}), headers, dialect)
-
-
-def azure_endpoint(resource: str, deployment: str, api_key: str, *, base_url: str | None = None) -> Endpoint:
-    """Azure OpenAI, GA. No api-version: with one it answers 401. `base_url` overrides what `resource` makes."""
-    base = base_url or f"wss://{_checked_resource(resource)}.openai.azure.com/openai/v1/realtime"
-    return Endpoint(_with_query(base, {"model": deployment}), {"api-key": _checked_key(api_key)}, "ga")
-
-
-def azure_preview_endpoint(
-    resource: str,
-    deployment: str,
-    api_key: str,
-    *,
-    api_version: str = AZURE_PREVIEW_VERSION,
-    base_url: str | None = None,
-) -> Endpoint:
-    """Azure OpenAI's preview: the beta dialect, behind an api-version and a deployment."""
-    base = base_url or f"wss://{_checked_resource(resource)}.openai.azure.com/openai/realtime"
-    query = {"api-version": api_version, "deployment": deployment}
-    return Endpoint(_with_query(base, query), {"api-key": _checked_key(api_key)}, "beta")
+        headers[server.key_header] = server.key_form.format(key=_checked_key(api_key))
+    parts = _checked(base_url)
+    if parts.path in ("", "/") and server.url:
+        parts = parts._replace(path=urlsplit(server.url).path)
+    said = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query = {}
+    for key, value in server.query.items():
+        if "{model}" in str(value):
+            if model is not None:
+                query[key] = str(value).format(model=model)
+        elif not said.get(key):
+            query[key] = str(value)
+    return Endpoint(_with_query(urlunsplit(parts), query), headers, server)
 
 
 def _with_query(base_url: str, query: Mapping[str, str]) -> str:
@@ -113,12 +117,6 @@ def _checked(url: str) -> SplitResult:
     if parts.fragment:
         raise EndpointError("url: carries a fragment (#...)")
     return parts
-
-
-def _checked_resource(resource: str) -> str:
-    if not _RESOURCE.fullmatch(resource):
-        raise EndpointError(f"resource: expected the bare name of an Azure resource, got {resource[:60]!r}")
-    return resource
 
 
 def _checked_key(api_key: str) -> str:

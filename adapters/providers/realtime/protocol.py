@@ -35,8 +35,9 @@ from adapters.providers.provider import (
     WireEvent,
     WireNote,
 )
-from adapters.providers.realtime.endings import printable
-from adapters.providers.realtime.session import Dialect, SessionSettings, session_object
+from adapters.providers.realtime.endings import fatal_error, printable
+from adapters.providers.realtime.realtime_server import Dialect, RealtimeServer
+from adapters.providers.realtime.session import SessionSettings, session_object
 
 Payload = bytes | bytearray | memoryview | str
 
@@ -57,7 +58,7 @@ class _Request:
     effect: str
     args: Mapping[str, object]
     settings: SessionSettings
-    dialect: Dialect
+    server: RealtimeServer
 
     def text(self, key: str) -> str:
         value = self.args.get(key)
@@ -76,12 +77,12 @@ class _Request:
 
 
 def _update_session(request: _Request) -> WireEvent:
-    return {"type": "session.update", "session": session_object(request.settings, request.dialect)}
+    return {"type": "session.update", "session": session_object(request.settings, request.server)}
 
 
 def _probe_session(request: _Request) -> WireEvent:
     # What holds already and may be said again at any time: a voice may not, once the agent has spoken (section 2).
-    session = session_object(request.settings, request.dialect)
+    session = session_object(request.settings, request.server)
     return {"type": "session.update", "session": {k: session[k] for k in ("type", "instructions") if k in session}}
 
 
@@ -161,7 +162,9 @@ ENCODERS: Final[Mapping[str, Encoder]] = {
 }
 
 
-def encode(effect_name: str, args: Mapping[str, object], settings: SessionSettings, dialect: Dialect) -> WireEvent:
+def encode(
+    effect_name: str, args: Mapping[str, object], settings: SessionSettings, server: RealtimeServer
+) -> WireEvent:
     """The one wire event of a provider effect (ENCODERS), with its `event_id`, which an error of the provider echoes.
 
     Raises EncodingError for an unknown effect or a missing or mistyped argument, SettingsError for the session's own.
@@ -169,7 +172,7 @@ def encode(effect_name: str, args: Mapping[str, object], settings: SessionSettin
     encoder = ENCODERS.get(effect_name)
     if encoder is None:
         raise EncodingError(f"{effect_name}: not an effect of the provider's control side")
-    request = _Request(effect_name, args, settings, dialect)
+    request = _Request(effect_name, args, settings, server)
     return {**encoder.event(request), "event_id": request.text("event_id")}
 
 
@@ -252,6 +255,12 @@ Decoded = WireEvent | AudioDelta | DecodeFailure
 
 def decode(payload: Payload, *, binary: bool = False) -> Decoded:
     """One message: an AudioDelta, any other event as its object, or a DecodeFailure. Never raises."""
+    value = parsed(payload, binary=binary)
+    return value if isinstance(value, DecodeFailure) else with_audio(value, len(payload))
+
+
+def parsed(payload: Payload, *, binary: bool = False) -> WireEvent | DecodeFailure:
+    """One message as its object, audio as the text that it is."""
     if binary:
         return DecodeFailure("binary_frame", "the wire is JSON in text frames", len(payload))
     try:
@@ -263,9 +272,12 @@ def decode(payload: Payload, *, binary: bool = False) -> Decoded:
     kind = value.get("type")
     if not isinstance(kind, str) or not kind:
         return DecodeFailure("no_type", f"type is {type(kind).__name__}", len(payload))
-    if kind in AUDIO_DELTAS:
-        return _audio_delta(value, len(payload))
     return value
+
+
+def with_audio(value: WireEvent, size_bytes: int) -> Decoded:
+    """An event as it is, and one of audio as that audio."""
+    return _audio_delta(value, size_bytes) if value["type"] in AUDIO_DELTAS else value
 
 
 def _audio_delta(value: Mapping[str, object], size_bytes: int) -> AudioDelta | DecodeFailure:
@@ -317,7 +329,7 @@ def _response_started(event: WireEvent) -> WireNote:
 
 def _response_ended(event: WireEvent) -> WireNote:
     response = _object(event.get("response"))
-    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed")
+    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed", fatal_error(event) or "")
 
 
 def _item_ended(event: WireEvent) -> WireNote | None:
@@ -344,7 +356,8 @@ def _caller_said(event: WireEvent) -> WireNote | None:
 def _complained(event: WireEvent) -> WireNote:
     error = event.get("error")
     body = error if isinstance(error, dict) else {}
-    return ProviderComplained(printable(_text(body.get("code"))), printable(_text(body.get("message"))))
+    code, message = printable(_text(body.get("code"))), printable(_text(body.get("message")))
+    return ProviderComplained(code, message, fatal_error(event) is not None)
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {

@@ -7,16 +7,17 @@ from typing import Final
 
 import attrs
 
-from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
+from adapters.audio.formats import AudioFormat
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
+from adapters.providers.realtime.accent import packed
 from adapters.providers.realtime.confirmation import confirmation
 from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
 from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
+from adapters.providers.realtime.realtime_server import FORMATS
 from adapters.providers.realtime.session import SessionSettings, session_object
 from adapters.websocket.client_socket import tls_context
 
-WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
 _HISTORY_IDS: Final = "ts_history"
 
 
@@ -35,11 +36,11 @@ class RealtimeProvider:
 
     @property
     def audio_in(self) -> AudioFormat:
-        return WIRE_FORMATS[self.session.input_format]
+        return FORMATS[self.session.input_format]
 
     @property
     def audio_out(self) -> AudioFormat:
-        return WIRE_FORMATS[self.session.output_format]
+        return FORMATS[self.session.output_format]
 
     def with_words(self, fill: Callable[[str], str]) -> RealtimeProvider:
         told = self.session.instructions
@@ -53,10 +54,11 @@ class RealtimeProvider:
             tls_context()
 
     def connection(self, listener: ConnectionListener) -> RealtimeConnection:
-        return RealtimeConnection(self.endpoint, listener, self.limits)
+        pack = packed(self.session.input_format)
+        return RealtimeConnection(self.endpoint, listener, self.limits, pack)
 
     def encode(self, effect_name: str, args: Mapping[str, object]) -> WireEvent:
-        return encode(effect_name, args, self.session, self.endpoint.dialect)
+        return encode(effect_name, args, self.session, self.endpoint.server)
 
     def encode_history(self, items: Iterable[HistoryItem]) -> list[WireEvent]:
         return encode_history(items, self.endpoint.dialect, _HISTORY_IDS, self.restored_answers)
@@ -64,5 +66,6 @@ class RealtimeProvider:
     def note(self, event: WireEvent) -> WireNote | None:
         session = event.get("session")
         if event.get("type") == "session.updated" and isinstance(session, Mapping):
-            return confirmation(session_object(self.session, self.endpoint.dialect), session)
+            asked = session_object(self.session, self.endpoint.server)
+            return confirmation(asked, session, self.audio_in, self.audio_out)
         return note_of(event)

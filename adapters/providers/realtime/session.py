@@ -1,7 +1,8 @@
-"""What the provider's session is to be, and how either dialect spells it. Never an event, a socket.
+"""What the provider's session is to be, and how a server spells it. Never an event, a socket.
 
-One row per concept, one column per dialect (docs/facts/realtime_api.md section 2). What is not set is not sent: the
-update is partial, and GA rejects the whole of it for one field it does not know.
+One row per concept, one column per dialect (docs/facts/realtime_api.md section 2); what a server has elsewhere is in
+its own row (realtime_server.py). What is not set is not sent: the update is partial, and GA rejects the whole of it for
+one field it does not know.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from typing import Final, Literal
 import attrs
 
 from adapters.providers.provider import EncodingError
-
-Dialect = Literal["ga", "beta"]
+from adapters.providers.realtime.realtime_server import Dialect, RealtimeServer
 
 
 class Unset(enum.Enum):
@@ -34,9 +34,9 @@ class SettingsError(EncodingError):
 class SessionSettings:
     """The session as configured. A field at its default is not sent, but for the two formats.
 
-    Formats are "pcm16" (24 kHz), "pcmu" or "pcma" (8 kHz); another name goes as it is to a beta server and is an
-    error in GA. `turn_detection` is UNSET (the server's default), None (off: the client commits) or a mapping;
-    `noise_reduction` UNSET, None (off) or `{"type": "near_field" | "far_field"}`.
+    Formats are names of realtime_server.FORMATS that the server's row has. `turn_detection` is UNSET (the server's
+    default), None (off: the client commits) or a mapping; `noise_reduction` UNSET, None (off) or
+    `{"type": "near_field" | "far_field"}`.
     `tools` are the wire's own objects (`{"type": "function", "name", "description", "parameters"}`); () clears them.
     `temperature` exists in beta only, `truncation`, `reasoning` and `parallel_tool_calls` in GA only. `model` belongs
     to the endpoint and is never in the session object. `extra` is laid over all of it as it is, mapping by mapping.
@@ -94,34 +94,55 @@ PATHS: Final[Mapping[str, Mapping[Dialect, tuple[str, ...] | None]]] = {
 
 _NULLABLE: Final = ("turn_detection", "noise_reduction")  # null switches them off
 
-FORMATS: Final[Mapping[str, Mapping[Dialect, object]]] = {
-    "pcm16": {"ga": {"type": "audio/pcm", "rate": 24000}, "beta": "pcm16"},
-    "pcmu": {"ga": {"type": "audio/pcmu"}, "beta": "g711_ulaw"},
-    "pcma": {"ga": {"type": "audio/pcma"}, "beta": "g711_alaw"},
-}
 
-
-def session_object(settings: SessionSettings, dialect: Dialect) -> dict[str, object]:
-    """The `session` of a session.update. Raises SettingsError for what the dialect has no word for."""
-    session: dict[str, object] = dict(FIXED[dialect])
-    for field, path_by_dialect in PATHS.items():
+def session_object(settings: SessionSettings, server: RealtimeServer) -> dict[str, object]:
+    """The `session` of a session.update. Raises SettingsError for what the server has no word for."""
+    fixed = _plain(server.fixed or FIXED[server.names])
+    assert isinstance(fixed, dict)
+    session: dict[str, object] = fixed
+    for field in (*PATHS, *(each for each in server.paths if each not in PATHS)):
         value = getattr(settings, field)
-        if not _is_set(field, value):
+        if not _is_set(field, value) and not (field == "turn_detection" and server.detection):
             continue
-        path = path_by_dialect[dialect]
+        path = path_of(field, server)
         if path is None:
-            raise SettingsError(f"{field}: the {dialect} dialect has no such field")
-        _put(session, path, _format(field, value, dialect) if field.endswith("_format") else _plain(value))
+            raise SettingsError(f"{field}: the {server.names} dialect has no such field")
+        _put(session, path, _said(field, value, server))
     _lay_over(session, settings.extra)
     return session
 
 
-def known_in(extra: Mapping[str, object], dialect: Dialect) -> tuple[str, ...]:
+def path_of(field: str, server: RealtimeServer) -> tuple[str, ...] | None:
+    """Where a field is in the server's session; None: it has no such field."""
+    if field in server.paths:
+        return tuple(str(server.paths[field]).split(".")) if server.paths[field] else None
+    return PATHS[field][server.names]
+
+
+def _said(field: str, value: object, server: RealtimeServer) -> object:
+    """The value as the server has it."""
+    if field.endswith("_format"):
+        return _format(field, str(value), server)
+    if field == "turn_detection" and value is UNSET:
+        return {"type": server.detection}
+    if field == "voice" and isinstance(value, str) and server.voice:
+        return {key: str(text).format(voice=value) for key, text in server.voice.items()}
+    if field == "tools" and server.tools == "nested" and isinstance(value, Sequence):
+        return [_nested(tool) for tool in value]
+    return _plain(value)
+
+
+def _nested(tool: Mapping[str, object]) -> object:
+    if tool.get("type") != "function":
+        return _plain(tool)
+    return {"type": "function", "function": {key: _plain(each) for key, each in tool.items() if key != "type"}}
+
+
+def known_in(extra: Mapping[str, object], server: RealtimeServer) -> tuple[str, ...]:
     """The fields that `extra` says and that have a key of their own, or are fixed."""
-    paths = {field: path for field, by_dialect in PATHS.items() if (path := by_dialect[dialect]) is not None}
-    return tuple(
-        field for field, path in ({key: (key,) for key in FIXED[dialect]} | paths).items() if _has(extra, path)
-    )
+    paths = {field: path for field in PATHS if (path := path_of(field, server)) is not None}
+    fixed = {key: (key,) for key in server.fixed or FIXED[server.names]}
+    return tuple(field for field, path in (fixed | paths).items() if _has(extra, path))
 
 
 def _has(extra: Mapping[str, object], path: tuple[str, ...]) -> bool:
@@ -146,13 +167,11 @@ def _is_set(field: str, value: object) -> bool:
     return value is not UNSET and (value is not None or field in _NULLABLE)
 
 
-def _format(field: str, name: str, dialect: Dialect) -> object:
-    known = FORMATS.get(name)
-    if known is not None:
-        return _plain(known[dialect])
-    if dialect == "beta":
-        return name
-    raise SettingsError(f"{field}: {name!r} is not one of {', '.join(FORMATS)}")
+def _format(field: str, name: str, server: RealtimeServer) -> object:
+    known = server.formats_in if field == "input_format" else server.formats_out
+    if name in known:
+        return _plain(known[name])
+    raise SettingsError(f"{field}: {name!r} is not one of {', '.join(known)}")
 
 
 def _put(session: dict[str, object], path: tuple[str, ...], value: object) -> None:

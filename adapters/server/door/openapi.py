@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from adapters.server.inside import MAX_VARIABLES, REASONS, RequestForm
+from adapters.server.inside import MAX_VARIABLES, REASONS, TROUBLES, RequestForm
 from adapters.settings.http import HttpSettings
 
 Schema = dict[str, Any]
@@ -149,7 +149,7 @@ def _schemas(requests: Sequence[RequestForm]) -> Schema:
         "Ready": _object(
             ready={"const": True},
             reasons={"type": "array", "items": reason, "maxItems": 0},
-            degraded={"type": "array", "items": _object(reason={"enum": ["store_unreachable"]}, detail=_TEXT)},
+            degraded={"type": "array", "items": _object(reason={"enum": list(TROUBLES)}, detail=_TEXT)},
         ),
         "LiveCall": listed,
         "Calls": _object(calls={"type": "array", "items": _made("LiveCall")}, more={"type": "integer"}),

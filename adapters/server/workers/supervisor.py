@@ -72,7 +72,7 @@ class Supervisor:
         audiosocket = settings.audiosocket
         most, most_of_peer = audiosocket.max_connections, audiosocket.max_calls_per_peer
         self.store = SharedStore(now_s, most, most_of_peer, settings.cluster)
-        self._health = ProviderHealth(now_s, settings.provider.endpoint.url, settings.provider.limits.system_proxy)
+        self._health = ProviderHealth(now_s, settings.provider_urls, settings.provider.limits.system_proxy)
         self._workers: dict[int, WorkerProcess] = {}
         self._numbers = 0
         self._chosen = 0
@@ -130,7 +130,8 @@ class Supervisor:
             await self.door.open()
         log.info(
             "ready", spec=self.settings.spec.name, agents=[each.name for each in self.settings.agents],
-            provider=self.settings.provider.label, addresses=self.addresses, workers=len(self.ready),
+            provider=self.settings.provider.label, server=self.settings.provider.endpoint.server.name,
+            addresses=self.addresses, workers=len(self.ready),
         )  # fmt: skip
 
     def _lines(self) -> Iterator[tuple[str, tuple[str, int, int]]]:
@@ -385,7 +386,7 @@ class Supervisor:
         await asyncio.gather(*(self._commit(each, read.texts) for each in workers))
         self._secrets = merged_secrets(self._secrets, read.secrets)
         self._config.configure_logs(attrs.evolve(read, secrets=self._secrets))
-        self._health.renew(read.provider.endpoint.url, read.provider.limits.system_proxy)
+        self._health.renew(read.provider_urls, read.provider.limits.system_proxy)
         return ReloadVerdict(
             agents=[each.name for each in read.agents],
             problems=[str(each) for each in read.warnings],

@@ -545,7 +545,7 @@ async def test_no_secret_in_any_output_of_calls_good_and_bad(tmp_path: Path) -> 
     spoken: list[Mapping[str, Any]] = [ONE_TURN, LISTEN]
     for scenario, script in zip((says, FAULTS["http_401"]), spoken, strict=True):
         async with ProviderServer(None, _scenario(scenario)) as provider:
-            url = f"{provider.url}', model: m, dialect: azure, api_key: '${{AZURE_KEY}}"
+            url = f"{provider.url}', model: m, server: azure, api_key: '${{AZURE_KEY}}"
             settings = settings_for(tmp_path, url, tools, AZURE_KEY=azure)
             logs.configure(settings.log, settings.secrets, stream)
             async with serving(settings) as server:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.providers.realtime.realtime_server import GA
 from adapters.providers.realtime.session import UNSET, session_object
 from adapters.settings import config as settings_config
 from adapters.settings.config import Settings, load_settings
@@ -67,7 +68,7 @@ def test_every_key(tmp_path: Path) -> None:
           url: ws://127.0.0.1:8000/v1/realtime
           model: m
           api_key: secret-key-1
-          dialect: beta
+          server: beta
           voice: {id: voice_1}
           instructions: Be kind.
           format: pcm16
@@ -210,10 +211,10 @@ def test_quoted_scalars_stay_texts_in_free_forms(tmp_path: Path) -> None:
         (f"{{url: '{AZURE}/openai/v1/realtime?model=d'}}", f"{AZURE}/openai/v1/realtime?model=d", "ga", "api-key"),
         (f"{{url: '{AZURE}/openai/realtime?api-version=v9&deployment=d'}}",
          f"{AZURE}/openai/realtime?api-version=v9&deployment=d", "beta", "api-key"),
-        (f"{{url: '{AZURE}', dialect: azure_preview, model: d}}",
+        (f"{{url: '{AZURE}', server: azure_preview, model: d}}",
          f"{AZURE}/openai/realtime?api-version=2025-04-01-preview&deployment=d", "beta", "api-key"),
-        ("{url: 'wss://gate.example/x', dialect: azure, model: d}", "wss://gate.example/x?model=d", "ga", "api-key"),
-        (f"{{url: '{AZURE}', dialect: ga, model: d}}", f"{AZURE}?model=d", "ga", "Authorization"),
+        ("{url: 'wss://gate.example/x', server: azure, model: d}", "wss://gate.example/x?model=d", "ga", "api-key"),
+        (f"{{url: '{AZURE}', server: ga, model: d}}", f"{AZURE}?model=d", "ga", "Authorization"),
         ("{url: 'wss://x.example/v1?model=in-url'}", "wss://x.example/v1?model=in-url", "ga", "Authorization"),
         ("{url: 'ws://localhost:1/', api_key: }", "ws://localhost:1/?model=gpt-realtime", "ga", ""),
     ],
@@ -248,7 +249,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
     tmp_path: Path, spec: str, said: str, sent: object
 ) -> None:
     settings = loaded(tmp_path, f"spec: {spec}\nprovider:\n  voice: alloy\n  {said}\n")
-    session = session_object(settings.provider.session, settings.provider.endpoint.dialect)
+    session = session_object(settings.provider.session, settings.provider.endpoint.server)
     audio = session["audio"]
     assert isinstance(audio, dict)
     assert audio["input"].get("turn_detection", "nothing") == sent
@@ -337,7 +338,7 @@ def test_more_of_the_session_goes_where_the_dialect_has_it(tmp_path: Path) -> No
         "  truncation: {type: retention_ratio, retention_ratio: 0.8}\n  prompt: {id: pmpt_1}\n  include: [a.b]\n"
         "  tracing: auto\n  extra: {audio: {input: {x: 1}}, y: [2]}\n"
     )
-    sent = session_object(loaded(tmp_path, more).provider.session, "ga")
+    sent = session_object(loaded(tmp_path, more).provider.session, GA)
     wanted = {
         "max_output_tokens": "inf", "reasoning": {"effort": "low"}, "parallel_tool_calls": False,
         "truncation": {"type": "retention_ratio", "retention_ratio": 0.8}, "prompt": {"id": "pmpt_1"},

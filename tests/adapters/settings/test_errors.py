@@ -81,8 +81,11 @@ CASES = [
     ("log: {wire: yes}", "1:13", "type", "write true"),
     ("log: {level: verbose}", "1:14", "unknown-name", "'verbose' is not known here"),
     ("log: {format: jsn}", "1:15", "unknown-name", "did you mean 'json'?"),
-    ("provider: {format: g711_ulaw}", "1:20", "unknown-name", "known: pcm16, pcma, pcmu"),
-    ("provider: {dialect: azzure}", "1:21", "unknown-name", "did you mean 'azure'?"),
+    ("provider: {format: g711_ulaw}", "1:20", "unknown-name", "known: pcm16, pcm16_16k, pcm16_8k, pcma, pcmu, wav_16k"),
+    ("provider: {server: azzure}", "1:20", "unknown-name", "did you mean 'azure'?"),
+    ("provider: {dialect: beta}", "1:12", "unknown-key", "write server: NAME"),
+    ("provider: {server: vllm}", "1:20", "server", "no call can be held with vLLM: its /v1/realtime transcribes"),
+    ("provider: {url: 'wss://x/?intent=transcription'}", "1:17", "server", "a transcription session"),
     ("provider: {transcription: whisper-1}", "1:27", "type", "a mapping is expected here, this is a text"),
     ("provider: {turn_detection: [a]}", "1:28", "type", "a mapping or 'none'"),
     ("provider: {model: ' '}", "1:19", "empty", "a text is expected here, this is empty"),
@@ -97,7 +100,7 @@ CASES = [
     ("provider: {api_key: 0x10}", "1:21", "type", "provider.api_key: a text is expected here, this is a number"),
     ("provider: {instructions: true}", "1:26", "type", "provider.instructions: a text is expected here, this is a b"),
     ("provider: {url: 1}", "1:17", "type", "provider.url: a text is expected here, this is a number"),
-    ("provider: {dialect: false}", "1:21", "type", "provider.dialect: a text is expected here, this is a boolean"),
+    ("provider: {server: false}", "1:20", "type", "provider.server: a text is expected here, this is a boolean"),
     ("provider: {format: 8000}", "1:20", "type", "provider.format: a text is expected here, this is a number"),
     ("provider: {voice: [a]}", "1:19", "type", "provider.voice: a text or {id: ...} is expected here, this is a list"),
     ("provider: {voice: {id: 5}}", "1:24", "type", "provider.voice.id: a text is expected here, this is a number"),
@@ -156,7 +159,7 @@ CASES = [
     ("provider: {url: 'wss://'}", "1:17", "url", "has no host"),
     ("provider: {url: 'wss://u:p@x/'}", "1:17", "url", "a user or a password"),
     ("provider: {url: 'wss://x.example:99999/'}", "1:17", "url", "cannot be read"),
-    ("provider: {dialect: azure, model: d, url: 'wss://x/?api-version=1'}", "1:43", "url", "answers 401"),
+    ("provider: {server: azure, model: d, url: 'wss://x/?api-version=1'}", "1:42", "url", "answers 401"),
     ("provider: {url: 'wss://r.openai.azure.com'}", "1:11", "missing", "the name of the deployment"),
     # the environment
     ("provider:\n  model: ${NO_SUCH}", "2:10", "environment", "variable NO_SUCH is not set"),
@@ -201,7 +204,7 @@ CASES = [
     ("provider: {reasoning: hard}", "1:23", "unknown-name", "'hard' is not known here"),
     ("provider: {truncation: never}", "1:24", "unknown-name", "'never' is not known here"),
     ("provider: {prompt: p1}", "1:20", "type", "a mapping"),
-    ("provider: {dialect: beta, truncation: auto}", "1:39", "provider", "the beta dialect has no such field"),
+    ("provider: {server: beta, truncation: auto}", "1:38", "provider", "the beta dialect has no such field"),
     ("provider: {extra: {audio: {output: {voice: x}}}}", "1:19", "two-meanings", "'voice' is known"),
     ("provider: {extra: {type: transcription}}", "1:19", "two-meanings", "'type' is known"),
     # journals
@@ -286,7 +289,7 @@ def test_all_problems_of_a_file_at_once(tmp_path: Path) -> None:
           url: http://x
           model: ${A}
           api_key: ${B}
-          dialect: x
+          server: x
           voice: ${C}
           instructions: ${D}
           turn_detection: {create_response: true}
@@ -333,7 +336,7 @@ def test_problems_of_the_spec_come_with_the_others(tmp_path: Path) -> None:
         f"provider: {KEY}",
         "provider: {url: 'https://${MY_KEY}/'}",
         "provider: {url: 'wss://x/', format: '${MY_KEY}'}",
-        "provider: {dialect: '${MY_KEY}', api_key: '${MY_KEY}'}",
+        "provider: {server: '${MY_KEY}', api_key: '${MY_KEY}'}",
         'provider: {api_key: "${MY_KEY}\\n\\x07"}',
         "limits: {calls: '${MY_KEY}'}",
         "tools: [{name: a, function: '${MY_KEY}'}]",

@@ -11,10 +11,11 @@ import pytest
 
 from adapters.lines.audiosocket.protocol import DIGITS
 from adapters.providers.realtime.endpoint import OPENAI_URL
-from adapters.providers.realtime.provider import WIRE_FORMATS
+from adapters.providers.realtime.realtime_server import FORMATS
 from adapters.settings import kinds, sections
 from adapters.settings.provider import DEFAULT_MODEL
 from adapters.settings.reader import Section, SettingsReader
+from adapters.settings.server_fit import TELEPHONE
 from adapters.settings.turns import SemanticVad, ServerVad
 from fsm.language.problem import Problems
 from fsm.language.yaml_nodes import Node, read
@@ -70,7 +71,7 @@ def test_every_section_is_compared() -> None:
         "LimitsSection", "LogSection", "ToolSection", "PromptsSection", "AgentSection", "AmiSection", "AriSection",
         "ControlSection",
         "TransferSection", "EffectSection",
-        "VoiceSection", "TranscriptionSection", "ChanWebSocketSection", "TwilioSection",
+        "VoiceSection", "TranscriptionSection", "McpSection", "ChanWebSocketSection", "TwilioSection",
         "HttpSection", "TlsSection", "ServeSection", "ClusterSection",
     }  # fmt: skip
 
@@ -122,7 +123,7 @@ def test_the_other_defaults_that_it_shows() -> None:
     assert (at("provider.url").text, at("provider.model").text) == (OPENAI_URL, DEFAULT_MODEL)
     listen = SettingsReader(Problems(), {}, Path()).read(at("listen"), sections.ListenSection)
     assert (listen.rates, listen.refuse) == (sections.ListenSection().rates, sections.ListenSection().refuse)
-    assert at("provider.format").text == sections.ProviderSection().format
+    assert at("provider.format").text == TELEPHONE
     assert (at("spec").text, at("talk_key").text) == (sections.ConfigFile().spec, sections.ConfigFile().talk_key)
     shown = tools[1].get("deadline_s")
     assert shown is not None
@@ -157,4 +158,4 @@ def test_the_figures_of_the_door_that_it_shows_are_the_defaults() -> None:
 
 def test_names_in_types_are_those_of_the_parts_that_they_configure() -> None:
     assert set(get_args(kinds.TalkKey)) == DIGITS
-    assert set(get_args(kinds.Format)) == set(WIRE_FORMATS)
+    assert set(get_args(kinds.Format)) == set(FORMATS)

@@ -28,6 +28,7 @@ from adapters.simulator.providers.realtime.responses import SimulatedResponses
 from adapters.simulator.providers.realtime.scripted_model import ScriptedModel
 from adapters.simulator.providers.realtime.session import SimulatedSession
 from adapters.simulator.providers.realtime.session_context import Seen, SessionContext, SessionStats
+from adapters.simulator.providers.realtime.simulated_accent import SimulatedAccent
 from adapters.simulator.providers.schedule import Schedule
 
 Handler = Callable[[Json, float], None]
@@ -51,7 +52,8 @@ class ProviderCore:
     ) -> None:
         settings, scenario = settings or ProviderSettings(), scenario or ProviderScenario()
         self._began_s = now_s
-        self._context = _assemble(settings, scenario, None if transcribes else model, connection)
+        self._accent = None if settings.server is None else SimulatedAccent(settings.server)
+        self._context = _assemble(settings, scenario, None if transcribes else model, connection, self._accent)
         self._schedule, self._outbox, self.stats = self._context.schedule, self._context.outbox, self._context.stats
         self._mcp = McpServers(self._context)
         self._responses = SimulatedResponses(self._context, self._mcp)
@@ -112,6 +114,11 @@ class ProviderCore:
     def receive(self, event: Any, now_s: float) -> list[Outgoing]:
         """One decoded client event."""
         self._schedule.run_until(now_s)
+        if self.closing is None and self._accent is not None and isinstance(event, dict):
+            try:
+                event = self._accent.heard(event)
+            except WireError as problem:
+                return self._refuse(event, problem, now_s)
         if self.closing is None:
             self._arrive(event, max(now_s + self._context.latency.uplink_s, self._reading_from_s), now_s)
         return self.advance(now_s)
@@ -153,6 +160,13 @@ class ProviderCore:
     def _refuse_frame(self, problem: WireError, now_s: float) -> list[Outgoing]:
         self._schedule.run_until(now_s)
         self._context.reject(now_s, problem, None)
+        return self.advance(now_s)
+
+    def _refuse(self, event: Json, problem: WireError, now_s: float) -> list[Outgoing]:
+        """What this server does not take."""
+        self._note(event, now_s)
+        event_id = event.get("event_id")
+        self._context.reject(now_s, problem, event_id if isinstance(event_id, str) else None)
         return self.advance(now_s)
 
     def _arrive(self, event: Any, due_s: float, now_s: float) -> None:
@@ -303,7 +317,11 @@ class ProviderCore:
 
 
 def _assemble(
-    settings: ProviderSettings, scenario: ProviderScenario, model: str | None, connection: int
+    settings: ProviderSettings,
+    scenario: ProviderScenario,
+    model: str | None,
+    connection: int,
+    accent: SimulatedAccent | None,
 ) -> SessionContext:
     """The shared things of one session. No model: it transcribes."""
     ids = Ids(settings.seed, connection)
@@ -312,6 +330,12 @@ def _assemble(
     scripted = {name: getattr(scenario, name) for name in ("session_max_s", "skew_ms", "truncation_tolerance_ms")}
     settings = attrs.evolve(settings, **{name: value for name, value in scripted.items() if value is not None})
     expires_at_s = (settings.epoch_s or _EPOCH_S) + int(settings.session_max_s)
+    outbox = Outbox(ids, plan, beta=settings.dialect == "beta", downlink_s=latency.downlink_s)
+    if accent is not None:
+        outbox.accent = accent.said
+    session = SimulatedSession(ids.session(), model or "", expires_at_s, transcribes=model is None)
+    if settings.server is not None and settings.server.detection:  # off, until somebody asks for it
+        session.config["audio"]["input"]["turn_detection"] = None
     return SessionContext(
         settings=settings,
         scenario=scenario,
@@ -319,8 +343,8 @@ def _assemble(
         ids=ids,
         schedule=Schedule(),
         plan=plan,
-        outbox=Outbox(ids, plan, beta=settings.dialect == "beta", downlink_s=latency.downlink_s),
-        session=SimulatedSession(ids.session(), model or "", expires_at_s, transcribes=model is None),
+        outbox=outbox,
+        session=session,
         conversation=SimulatedConversation(ids.conversation()),
         model=ScriptedModel(scenario),
         stats=SessionStats(connection),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -61,6 +61,7 @@ class Outbox:
 
     def __init__(self, ids: Ids, plan: FaultPlan, *, beta: bool, downlink_s: float) -> None:
         self._ids, self._plan, self._beta, self._downlink_s = ids, plan, beta, downlink_s
+        self.accent: Callable[[Json], Iterable[Json]] = lambda event: (event,)  # how the server tells an event
         self._heap: list[tuple[float, int, Outgoing]] = []
         self._count = 0
         self._passing: list[tuple[int, Outgoing]] = []
@@ -73,8 +74,10 @@ class Outbox:
         event: Json | None = {"type": type, "event_id": self._ids.event(), **fields}
         if self._beta and event is not None:
             event = event_to_beta(event)
-        if event is None:
-            return
+        for told in self.accent(event) if event is not None else ():
+            self._emit(told, now_s)
+
+    def _emit(self, event: Json, now_s: float) -> None:
         treatment = self._plan.on_server_event(event)
         if not treatment.lost:
             self._queue(now_s, treatment)

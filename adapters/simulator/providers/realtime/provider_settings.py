@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
+from adapters.providers.realtime.realtime_server import RealtimeServer
 from adapters.simulator.providers.realtime import errors
 from adapters.simulator.providers.realtime.errors import WireError
 
@@ -64,6 +65,8 @@ class ProviderSettings:
     """
 
     dialect: Dialect = "ga"
+    server: RealtimeServer | None = None
+    """The row that is played (simulated_accent.py); its names are those of `dialect`."""
     api_keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     seed: int = 1
@@ -97,11 +100,33 @@ def transcribes(path: str, settings: ProviderSettings) -> bool:
     return settings.dialect == "ga" and parse_qs(urlsplit(path).query).get("intent") == ["transcription"]
 
 
+def _key(headers: Mapping[str, str], server: RealtimeServer | None) -> str:
+    """The key that was said, in the form in which this server takes it; "": none."""
+    if server is None:
+        return headers.get("authorization", "").removeprefix("Bearer ").strip() or headers.get("api-key", "").strip()
+    before, _, after = server.key_form.partition("{key}")
+    said = headers.get(server.key_header.lower(), "")
+    if not said and not server.needs_key:
+        return "none is needed"
+    fits = said.startswith(before) and said.endswith(after)
+    return said.removeprefix(before).removesuffix(after).strip() if fits else ""
+
+
+def _check_query(path: str, server: RealtimeServer) -> UpgradeRefusal | None:
+    query = parse_qs(urlsplit(path).query)
+    wanted = (*server.query, *filter(None, (server.session_query,)))
+    if any(not query.get(key) for key in wanted) or any(key in query for key in server.no_query):
+        return UpgradeRefusal(errors.missing_model(), 4000)
+    return None
+
+
 def check_upgrade(path: str, headers: Mapping[str, str], settings: ProviderSettings) -> UpgradeRefusal | None:
     """What is wrong with the request, if anything. `headers`: names in lower case."""
-    key = headers.get("authorization", "").removeprefix("Bearer ").strip() or headers.get("api-key", "").strip()
+    key = _key(headers, settings.server)
     if not key or (settings.api_keys and key not in settings.api_keys):
         return UpgradeRefusal(errors.invalid_api_key(), 3000)
+    if settings.server is not None:
+        return _check_query(path, settings.server)
     if settings.dialect == "ga" and "realtime=v1" in headers.get("openai-beta", ""):
         return UpgradeRefusal(errors.beta_disabled(), 4000)
     model = model_of(path)

@@ -12,7 +12,8 @@ from adapters.providers.provider import Difference, SessionBegan, SessionConfirm
 from adapters.providers.realtime.confirmation import audio_format, differences
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
-from adapters.providers.realtime.session import UNSET, Dialect, SessionSettings, session_object
+from adapters.providers.realtime.realtime_server import BETA, GA, Dialect
+from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.simulator.providers.realtime.session import SimulatedSession
 
 TOOL = {"type": "function", "name": "get_weather", "description": "", "parameters": {"type": "object"}}
@@ -26,7 +27,7 @@ ASKED = SessionSettings(
 
 
 def found(got: dict[str, Any], dialect: Dialect = "ga", **asked: Any) -> list[tuple[str, str, str]]:
-    session = session_object(attrs.evolve(ASKED, **asked), dialect)
+    session = session_object(attrs.evolve(ASKED, **asked), GA if dialect == "ga" else BETA)
     return [attrs.astuple(each) for each in differences(session, got)]
 
 
@@ -87,7 +88,7 @@ def test_where_nothing_is_asked_the_provider_detects_and_answers() -> None:
 @pytest.mark.parametrize("dialect", ["ga", "beta"])
 def test_a_server_that_does_as_it_was_asked_differs_in_nothing(dialect: Dialect) -> None:
     session = SimulatedSession("sess_1", "gpt-realtime", 0)
-    session.update(session_object(ASKED, dialect), beta=dialect == "beta", voice_locked=False)
+    session.update(session_object(ASKED, GA if dialect == "ga" else BETA), beta=dialect == "beta", voice_locked=False)
     assert found(session.config, dialect) == []
 
 

@@ -8,10 +8,10 @@ import structlog
 from adapters.providers.realtime.endpoint import (
     Endpoint,
     EndpointError,
-    azure_endpoint,
-    azure_preview_endpoint,
+    endpoint_of,
     openai_endpoint,
 )
+from adapters.providers.realtime.realtime_server import RealtimeServer
 
 KEY = "sk-proj-VERYSECRET"
 
@@ -47,16 +47,18 @@ def test_a_beta_server_gets_the_header() -> None:
     assert endpoint.headers == {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "realtime=v1", "X-Tenant": "7"}
 
 
-def test_azure_ga_and_preview() -> None:
-    ga = azure_endpoint("contoso", "my-deployment", KEY)
-    assert ga.url == "wss://contoso.openai.azure.com/openai/v1/realtime?model=my-deployment"
-    assert (ga.headers, ga.dialect) == ({"api-key": KEY}, "ga")
-    preview = azure_preview_endpoint("contoso", "my-deployment", KEY)
-    assert preview.url == (
-        "wss://contoso.openai.azure.com/openai/realtime?api-version=2025-04-01-preview&deployment=my-deployment"
-    )
-    assert (preview.headers, preview.dialect) == ({"api-key": KEY}, "beta")
-    assert azure_endpoint("", "d", KEY, base_url="ws://127.0.0.1:1/x").url == "ws://127.0.0.1:1/x?model=d"
+def test_an_address_is_made_by_the_row_of_its_server() -> None:
+    row = RealtimeServer(
+        url="wss://RESOURCE.example/openai/realtime", query={"api-version": "7", "deployment": "{model}"},
+        key_header="api-key", key_form="{key}", session_query="session", names="beta",
+    )  # fmt: skip
+    bare = endpoint_of(row, "wss://contoso.example", "d", KEY)
+    assert bare.url == "wss://contoso.example/openai/realtime?api-version=7&deployment=d"
+    assert (bare.headers, bare.dialect) == ({"api-key": KEY}, "beta")
+    own = endpoint_of(row, "ws://127.0.0.1:1/x?api-version=8&deployment=old", "d", KEY)
+    assert own.url == "ws://127.0.0.1:1/x?api-version=8&deployment=d"
+    first, second = own.url_of_session(), own.url_of_session()
+    assert first != second and first.startswith(f"{own.url}&session=ts_") and "session" not in own.shown
 
 
 def test_a_key_from_a_file_ends_with_a_newline() -> None:
@@ -91,9 +93,6 @@ def test_what_cannot_be_a_key_or_a_name_is_refused_and_not_shown() -> None:
         with pytest.raises(EndpointError) as caught:
             openai_endpoint("m", key)
         assert KEY not in str(caught.value)
-    for resource in ("", "contoso.openai.azure.com", "https://contoso", "a/b"):
-        with pytest.raises(EndpointError, match="resource"):
-            azure_endpoint(resource, "d", KEY)
     with pytest.raises(EndpointError, match="model: is empty"):
         openai_endpoint("", KEY)
     with pytest.raises(EndpointError, match="headers: a name"):

@@ -43,7 +43,8 @@ from adapters.providers.realtime.protocol import (
     note_of,
     wire_text,
 )
-from adapters.providers.realtime.session import Dialect, SessionSettings
+from adapters.providers.realtime.realtime_server import BETA, GA, Dialect
+from adapters.providers.realtime.session import SessionSettings
 from tests.adapters.providers.realtime.test_session import FULL
 
 CLIENT_EVENT: TypeAdapter[object] = TypeAdapter(RealtimeClientEvent)
@@ -130,17 +131,17 @@ def dumped(event: object) -> object:
 @pytest.mark.parametrize(("effect", "args", "wire"), ENCODED, ids=lambda value: value if isinstance(value, str) else "")
 def test_each_effect_is_one_event_with_its_id(effect: str, args: Mapping[str, object], wire: WireEvent) -> None:
     expected = {**wire, "event_id": "e1"}
-    assert encode(effect, args, BARE, "ga") == expected
-    assert encode(effect, args, BARE, "beta") == expected
+    assert encode(effect, args, BARE, GA) == expected
+    assert encode(effect, args, BARE, BETA) == expected
     assert dumped(expected) == expected
 
 
 @pytest.mark.parametrize("settings", [BARE, FULL, SessionSettings(model="m", turn_detection=None, tools=())])
 def test_the_session_update_is_one_the_sdk_knows(settings: SessionSettings) -> None:
-    event = encode("update_session", {"event_id": "e0"}, settings, "ga")
+    event = encode("update_session", {"event_id": "e0"}, settings, GA)
     assert event["event_id"] == "e0" and event["type"] == "session.update"
     assert dumped(event) == event
-    beta = encode("update_session", {"event_id": "e0"}, settings, "beta")["session"]
+    beta = encode("update_session", {"event_id": "e0"}, settings, BETA)["session"]
     assert isinstance(beta, dict) and "type" not in beta and "modalities" in beta
 
 
@@ -149,7 +150,7 @@ def test_the_session_update_is_one_the_sdk_knows(settings: SessionSettings) -> N
     [("ga", {"type": "realtime", "instructions": FULL.instructions}), ("beta", {"instructions": FULL.instructions})],
 )
 def test_a_probe_says_only_what_may_be_said_again_at_any_time(dialect: Dialect, kept: dict[str, str]) -> None:
-    event = encode("probe_session", {"event_id": "e1"}, FULL, dialect)
+    event = encode("probe_session", {"event_id": "e1"}, FULL, GA if dialect == "ga" else BETA)
     assert event == {"type": "session.update", "session": kept, "event_id": "e1"}
 
 
@@ -179,7 +180,7 @@ def test_every_encoder_is_tested() -> None:
 )
 def test_what_cannot_be_encoded_names_the_guilty_argument(effect: str, args: dict[str, object], message: str) -> None:
     with pytest.raises(EncodingError, match=message):
-        encode(effect, args, BARE, "ga")
+        encode(effect, args, BARE, GA)
 
 
 @pytest.mark.parametrize(("dialect", "assistant"), [("ga", "output_text"), ("beta", "text")])
@@ -425,10 +426,10 @@ def test_a_greeting_is_said_as_the_session_was_instructed() -> None:
     """Instructions of a response replace the session's; those of an application are its own."""
     args = {"event_id": "e1", "cause": "greeting", "added": "Greet."}
     kind = SessionSettings(model="m", instructions="Be kind.")
-    assert response_of(encode("create_response", args, kind, "ga"))["instructions"] == "Be kind.\n\nGreet."
-    assert response_of(encode("create_response", args, SessionSettings(model="m"), "ga"))["instructions"] == "Greet."
+    assert response_of(encode("create_response", args, kind, GA))["instructions"] == "Be kind.\n\nGreet."
+    assert response_of(encode("create_response", args, SessionSettings(model="m"), GA))["instructions"] == "Greet."
     said = {"event_id": "e1", "cause": "say", "instructions": "Say no."}
-    assert response_of(encode("create_response", said, kind, "ga"))["instructions"] == "Say no."
+    assert response_of(encode("create_response", said, kind, GA))["instructions"] == "Say no."
 
 
 def response_of(event: WireEvent) -> dict[str, object]:
