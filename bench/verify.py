@@ -14,10 +14,11 @@ import attrs
 import click
 
 from adapters.specs import load_spec
-from adapters.verify.run import Environment, SearchProgress, VerifyOptions, all_searched, load_environment
+from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from bench.report import console, machine_lines
 from bench.targets import shown, verify_lines
 from fsm.language.spec import Spec
+from fsm.verify.environment import Environment
 
 LONGEST = ("turns",)
 """The scene a rate is promised for: long enough to be about looking up."""
@@ -40,9 +41,9 @@ class SearchRate:
 
 def measure() -> Iterator[SearchRate]:
     """The quick scenes of each bundled spec, as on every save, and a long one."""
-    environment = load_environment()
     for name in ("server_vad", "owned_turns", "push_to_talk"):
         spec = load_spec(name).spec
+        environment = load_environment(spec)
         yield _searched(spec, environment, VerifyOptions(), "quick")
         yield _searched(spec, environment, VerifyOptions("full", LONGEST), "long")
 

@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 import yaml
 
+from adapters.specs import fetcher, specs_folder
+from adapters.verify.run import load_environment
 from fsm.language.loader import load
 from fsm.language.problem import SpecError
 from fsm.machine.ledgers import LEDGERS
 from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
+from fsm.verify.verify import SearchLimits, Verification
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "language.md"
 BLOCK = re.compile(r"<!-- (\w+) -->\n```yaml\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
 BLOCKS = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
 FILES = {"tiny.yaml": "vocabulary", "part.yaml": "part"}
 EXAMPLES = [(kind, spec, printed) for kind, spec, printed in BLOCKS if kind in ("example", "derived")]
+VERIFIED = [(spec, printed) for kind, spec, printed in BLOCKS if kind == "verified"]
 
 
 def block(kind: str) -> str:
@@ -100,9 +104,31 @@ def test_an_example_does_what_the_page_says(kind: str, example: str, printed: st
     assert found == lines
 
 
+@pytest.mark.parametrize(("example", "printed"), VERIFIED)
+def test_of_an_example_is_proved_what_the_page_says(example: str, printed: str) -> None:
+    assert list(proved(example)) == printed.splitlines()
+
+
+def proved(example: str) -> Iterator[str]:
+    """The findings about what a spec says of its own, in the scene of turns."""
+    spec = load(example, "limited.yaml", fetcher(specs_folder()), LEDGERS).spec
+    try:
+        around = load_environment(spec)
+    except SpecError as error:
+        yield from (f"error[{problem.code}]: {problem.message}" for problem in error.problems)
+        return
+    verdict = Verification(spec, around.world, around.properties, SearchLimits("turns")).run(lambda: 0.0)
+    status = {finding.name: finding.status for finding in verdict.findings}
+    own = [claim.name for claim in around.properties.claims if claim.place.file == "limited.yaml"]
+    yield from (f"{name} {status[name]}" for name in own)
+    for name, waiver in around.properties.waived.items():
+        yield f"{name} is waived ({waiver.reason}), and {status[name]}"
+    assert not verdict.violated and not verdict.problems
+
+
 def test_every_yaml_block_of_the_page_is_run() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text.count("```yaml") == len(BLOCKS) == len(EXAMPLES) + 3
+    assert text.count("```yaml") == len(BLOCKS) == len(EXAMPLES) + len(VERIFIED) + 3
     assert len(EXAMPLES) > 15
 
 

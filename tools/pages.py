@@ -31,9 +31,10 @@ model of everything around a call ([specs/worlds](../specs/worlds)), within the 
 
 def verified(names: Sequence[str] = BUNDLED, scenes: Sequence[str] = ()) -> str:
     """What must hold, by spec. Raises SpecError; KeyboardInterrupt where Ctrl-C left something open."""
-    environment, progress = load_environment(), SearchProgress()
+    progress, options, specs = SearchProgress(), VerifyOptions(scenes=scenes), [load_spec(name).spec for name in names]
     found = {
-        name: all_searched(load_spec(name).spec, environment, VerifyOptions(scenes=scenes), progress) for name in names
+        name: all_searched(spec, load_environment(spec), options, progress)
+        for name, spec in zip(names, specs, strict=True)
     }
     if progress.stopped:
         raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import click
 
 from adapters.specs import BUNDLED, load_spec, source_files
 from fsm.language.problem import Problem, SpecError
+from fsm.language.spec import Spec
 
 
 @click.command()
@@ -64,7 +65,7 @@ def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
     spec = loaded.spec
     from adapters.settings.words import unsaid  # audio: not for the help of a command
 
-    if found := tuple(unsaid(spec)):
+    if found := (*unsaid(spec), *_verification(spec)):
         return (*found, *loaded.warnings)
     if not quiet:
         click.echo(
@@ -72,3 +73,16 @@ def _check(name: str, quiet: bool) -> tuple[Problem, ...]:
             f"{len(spec.cells)} answered cells, {len(spec.deadlines)} deadlines, {loaded.situations} slot situations"
         )
     return loaded.warnings
+
+
+def _verification(spec: Spec) -> tuple[Problem, ...]:
+    """What is wrong with what it says about its own verification; nothing is searched."""
+    if spec.verify is None:
+        return ()
+    from adapters.verify.run import load_environment  # the world: only where a spec says something of it
+
+    try:
+        load_environment(spec)
+    except SpecError as error:
+        return error.problems
+    return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,6 @@ import click
 
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import (
-    Environment,
     SearchProgress,
     VerifyOptions,
     all_searched,
@@ -21,7 +20,10 @@ from adapters.verify.run import (
 )
 from fsm.language.problem import SpecError, suggestion
 from fsm.language.spec import Spec
+from fsm.verify.environment import Environment
 from fsm.verify.verdict import SceneVerdict
+from fsm.verify.verify import SearchLimits
+from fsm.world.world import World
 
 
 @attrs.frozen
@@ -30,7 +32,8 @@ class SearchRequest:
 
     names: Sequence[str]
     specs: Sequence[Spec]
-    environment: Environment
+    environments: Mapping[str, Environment]
+    """What each spec is searched in, by its name."""
     options: VerifyOptions
     progress: SearchProgress
     typestate: bool
@@ -38,11 +41,18 @@ class SearchRequest:
     def searched(self) -> dict[str, tuple[SceneVerdict, ...]]:
         """Full bounds are searched by several processes; quick ones are done before those have begun."""
         options, progress = self.options, self.progress
-        if options.size == "full" and len(options.limits(self.specs[0], self.environment.world)) > 1:
+        if options.size == "full" and len(self.limits(self.specs[0])) > 1:
             from adapters.verify.parallel import spread  # processes: only where somebody asks for them
 
             return spread(self.names, self.specs, options, progress, self.typestate)
-        return {spec.name: all_searched(spec, self.environment, options, progress) for spec in self.specs}
+        return {spec.name: all_searched(spec, self.around(spec), options, progress) for spec in self.specs}
+
+    def around(self, spec: Spec) -> Environment:
+        return self.environments[spec.name]
+
+    def limits(self, spec: Spec) -> Sequence[SearchLimits]:
+        """One for each scene that is to be searched."""
+        return self.options.limits(spec, self.around(spec).world)
 
 
 def search_options(function: Callable[..., int]) -> Callable[..., None]:
@@ -81,10 +91,10 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
         names, progress = specs or BUNDLED, SearchProgress(quiet=more.get("as_json", False))
         try:
             with without_collector():
-                environment = load_environment()
-                options = _options(environment, full, scenes, assume, bound)
                 loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
-            status = function(SearchRequest(names, loaded, environment, options, progress, not allow_broken), **more)
+                environments = {spec.name: load_environment(spec) for spec in loaded}
+                options = _options(list(environments.values()), full, scenes, assume, bound)
+            status = function(SearchRequest(names, loaded, environments, options, progress, not allow_broken), **more)
         except SpecError as error:
             click.echo(str(error), err=True)
             sys.exit(2)
@@ -94,10 +104,17 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
 
 
 def _options(
-    environment: Environment, full: bool, scenes: Sequence[str], assume: Sequence[str], bound: Sequence[str]
+    environments: Sequence[Environment], full: bool, scenes: Sequence[str], assume: Sequence[str], bound: Sequence[str]
 ) -> VerifyOptions:
-    """The options, checked against the world; UsageError with the nearest name."""
-    world = environment.world
+    """The options, checked against each world; UsageError with the nearest name."""
+    for each in environments:
+        found = _checked(each.world, full, scenes, assume, bound)
+    return found
+
+
+def _checked(
+    world: World, full: bool, scenes: Sequence[str], assume: Sequence[str], bound: Sequence[str]
+) -> VerifyOptions:
     for name in scenes:
         known("scene", name, world.scenes)
     assumed = {}

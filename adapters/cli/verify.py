@@ -26,6 +26,7 @@ from fsm.language.spec import Spec
 from fsm.verify import verdict_text
 from fsm.verify.counterexample import Counterexample
 from fsm.verify.exercise import NotExercised, not_exercised
+from fsm.verify.property import Waiver
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import unused_rows
 
@@ -156,10 +157,10 @@ def explain(request: SearchRequest, state: str, event: str, diagram: Path | None
 def _shortest(request: SearchRequest, spec: Spec, state: str, event: str) -> tuple[str, Counterexample | None]:
     """The scene with the shortest run to a cell, and that run."""
     shortest: tuple[str, Counterexample | None] = "", None
-    for limits in request.options.limits(spec, request.environment.world):
+    for limits in request.limits(spec):
         if request.progress.stopped:
             break
-        run = searched(spec, request.environment, limits, request.progress)[0].explain(state, event)
+        run = searched(spec, request.around(spec), limits, request.progress)[0].explain(state, event)
         if run and (shortest[1] is None or len(run.steps) < len(shortest[1].steps)):
             shortest = limits.scene, run
     return shortest
@@ -172,9 +173,11 @@ def assumptions(request: SearchRequest) -> int:
 
     Exit code: 0 everything was searched, 1 interrupted, 2 wrong use.
     """
-    world = request.environment.world
+    world = request.around(request.specs[0]).world
     for scene in request.options.scenes or tuple(world.scenes)[:1]:
-        runs = [switched(spec, request.environment, request.options, scene, request.progress) for spec in request.specs]
+        runs = [
+            switched(spec, request.around(spec), request.options, scene, request.progress) for spec in request.specs
+        ]
         names = [name for name in runs[0] if name and all(name in found for found in runs)]
         flipped = {name: [found[name] for found in runs] for name in names}
         click.echo(f"scene '{scene}': {world.scenes[scene].about} One assumption switched at a time:\n")
@@ -192,23 +195,29 @@ COMMANDS: Final[dict[str, click.Command]] = {"explain": explain, "assumptions": 
 
 
 def _print(request: SearchRequest, found: Verdicts) -> None:
-    world, options = request.environment.world, request.options
+    options = request.options
     for spec in request.specs:
         if found[spec.name]:
             _print_one(spec, found[spec.name], options.size == "full")
+            _print_waived(request.around(spec).properties.waived, found[spec.name])
     everything = [v for verdicts in found.values() for v in verdicts]
     if everything:
-        click.echo("Taken for granted:\n" + verdict_text.assumptions(world, everything))
+        known = {a.name: a for spec in request.specs for a in request.around(spec).world.assumptions.values()}
+        click.echo("Taken for granted:\n" + verdict_text.assumptions(known.values(), everything))
         further = "" if options.size == "full" else " (`--full` searches further)"
         click.echo(f"\nHow far each scene goes{further}:\n{verdict_text.bounded(everything)}\n")
     if request.progress.stopped:
         click.echo("Interrupted: this result is PARTIAL. What is not judged may hold or not.\n")
     for spec in request.specs:
         verdicts = found[spec.name]
-        outcome = verdict_text.outcome(verdicts, len(options.limits(spec, world)))
+        outcome = verdict_text.outcome(verdicts, len(request.limits(spec)))
         states, seconds = sum(v.states for v in verdicts), sum(v.seconds for v in verdicts)
+        count = len(request.around(spec).properties.waived)
+        waived = f"; {count} waived" if count else ""
         left_out = f"; not exercised: {missing}" if (missing := _not_exercised(spec, verdicts, request)) else ""
-        click.echo(f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s{left_out})")
+        click.echo(
+            f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s{waived}{left_out})"
+        )
 
 
 def _not_exercised(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> str:
@@ -231,6 +240,11 @@ def _print_one(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None
     in_vain = list(dict.fromkeys(name for v in verdicts for name in v.in_vain))
     if in_vain:
         click.echo("deadlines that fire and leave the wait as it is: " + ", ".join(in_vain) + "\n")
+
+
+def _print_waived(waived: Mapping[str, Waiver], verdicts: Sequence[SceneVerdict]) -> None:
+    if waived:
+        click.echo(f"Waived, as the spec says:\n{verdict_text.waivers(waived, verdicts)}\n")
 
 
 def _print_not_exercised(found: NotExercised, full: bool) -> None:
@@ -257,12 +271,13 @@ def _indented(text: str) -> str:
 
 
 def _print_json(request: SearchRequest, found: Verdicts) -> None:
-    assumptions = request.environment.world.assumptions.values()
+    assumptions = {a.name: a for spec in request.specs for a in request.around(spec).world.assumptions.values()}
     printed = {
         "partial": request.progress.stopped,
         "verdicts": [_as_json(v) for verdicts in found.values() for v in verdicts],
         "not_exercised": {spec.name: _not_exercised_json(spec, found[spec.name]) for spec in request.specs},
-        "assumptions": {a.name: {"about": a.about, "evidence": a.evidence} for a in assumptions},
+        "waived": {spec.name: _waived_json(request.around(spec).properties.waived) for spec in request.specs},
+        "assumptions": {a.name: {"about": a.about, "evidence": a.evidence} for a in assumptions.values()},
     }
     click.echo(json.dumps(printed, indent=2))
 
@@ -270,6 +285,10 @@ def _print_json(request: SearchRequest, found: Verdicts) -> None:
 def _not_exercised_json(spec: Spec, verdicts: Sequence[SceneVerdict]) -> dict[str, list[str]]:
     found = not_exercised(spec, verdicts)
     return {key: [str(each) for each in value] for key, value in attrs.asdict(found, recurse=False).items()}
+
+
+def _waived_json(waived: Mapping[str, Waiver]) -> dict[str, dict[str, str]]:
+    return {name: {"reason": each.reason, "place": str(each.place)} for name, each in waived.items()}
 
 
 def _as_json(verdict: SceneVerdict) -> dict[str, object]:

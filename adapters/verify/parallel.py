@@ -26,11 +26,10 @@ def spread(
     names: Sequence[str], loaded: Sequence[Spec], options: VerifyOptions, progress: SearchProgress, typestate: bool
 ) -> dict[str, tuple[SceneVerdict, ...]]:
     """The verdicts of every scene of every spec, by the spec's name; scenes that Ctrl-C left out are missing."""
-    world = load_environment().world
     tasks: list[Task] = [
         (name, limits.scene, typestate, options)
         for name, spec in zip(names, loaded, strict=True)
-        for limits in options.limits(spec, world)
+        for limits in options.limits(spec, load_environment(spec).world)
     ]
     tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
     found: dict[tuple[str, str], SceneVerdict] = {}
@@ -47,7 +46,7 @@ def spread(
 def _in_order(
     name: str, spec: Spec, options: VerifyOptions, found: Mapping[tuple[str, str], SceneVerdict]
 ) -> tuple[SceneVerdict, ...]:
-    limits = options.limits(spec, load_environment().world)
+    limits = options.limits(spec, load_environment(spec).world)
     return tuple(found[name, each.scene] for each in limits if (name, each.scene) in found)
 
 
@@ -59,7 +58,8 @@ def _quietly() -> None:
 @functools.cache
 def _loaded(name: str, typestate: bool) -> Workbench:
     """A process searches many scenes of a spec."""
-    return load_environment().workbench(load_spec(name, typestate=typestate).spec)
+    spec = load_spec(name, typestate=typestate).spec
+    return load_environment(spec).workbench(spec)
 
 
 def _searched(task: Task) -> tuple[str, SceneVerdict]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from adapters.specs import display_path, specs_folder
+from adapters.specs import display_path, fetcher, specs_folder
 from fsm.language.spec import Spec
+from fsm.language.yaml_nodes import Node, read
+from fsm.verify.environment import Bundled, Environment, environment_of
 from fsm.verify.explore import MAX_STATES, Tick
-from fsm.verify.property import Properties
-from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification, Workbench, scenes, verify_stable
-from fsm.world.reader import load_world
 from fsm.world.world import World
 
 if TYPE_CHECKING:
@@ -35,37 +36,30 @@ ROOMY, MOST = 16, 32
 PROPERTIES: Final = ("worlds/properties.yaml", "worlds/conduct.yaml", "worlds/bookkeeping.yaml")
 
 
-@attrs.frozen
-class Environment:
-    """What every spec is verified in."""
-
-    world: World
-    properties: Properties
-
-    def workbench(self, spec: Spec) -> Workbench:
-        """For the searches of a spec."""
-        return Workbench(spec, self.world, self.properties)
+def load_environment(spec: Spec | None = None) -> Environment:
+    """The bundled world and properties, with what a spec says of its own. Raises SpecError."""
+    own = spec if spec is not None and spec.verify is not None else None
+    return environment_of(_bundled(), own, _beside) if own is not None else _of_all()
 
 
-def load_environment() -> Environment:
-    """The bundled world and properties. Raises SpecError."""
-    path = specs_folder() / WORLD
-    world = load_world(path.read_text(encoding="utf-8"), display_path(path))
-    properties: Properties | None = None
-    for name in PROPERTIES:
-        path = specs_folder() / name
-        properties = _more(properties, path.read_text(encoding="utf-8"), display_path(path), world)
-    assert properties is not None
-    return Environment(world, properties)
+@functools.cache
+def _of_all() -> Environment:
+    return environment_of(_bundled(), None, _beside)
 
 
-def _more(first: Properties | None, text: str, file: str, world: World) -> Properties:
-    """The properties of a file beside those of another, whose ghosts it may read."""
-    if first is None:
-        return load_properties(text, file, world)
-    more = load_properties(text, file, attrs.evolve(world, variables=(*world.variables, *first.ghosts)))
-    hooks = {key: (*first.hooks.get(key, ()), *more.hooks.get(key, ())) for key in {**first.hooks, **more.hooks}}
-    return Properties(first.file, (*first.ghosts, *more.ghosts), hooks, (*first.claims, *more.claims))
+@functools.cache
+def _bundled() -> Bundled:
+    world, *properties = (_read(specs_folder() / name) for name in (WORLD, *PROPERTIES))
+    return Bundled(world, properties)
+
+
+def _read(path: Path) -> Node:
+    return read(path.read_text(encoding="utf-8"), display_path(path))
+
+
+def _beside(reference: str, file: str) -> tuple[str, str]:
+    """What a text names is looked for in its own folder, then among what is bundled."""
+    return fetcher(Path(file).parent)(reference)
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ import attrs
 
 from fsm.language.derivation import KEYS, Change, Deriver
 from fsm.language.ledger import Ledgers
+from fsm.language.merging import VERIFY, merged
 from fsm.language.node_reader import Reader
 from fsm.language.problem import Problem, Problems, SpecError
 from fsm.language.spec import Spec
@@ -138,7 +139,8 @@ def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
             within = _beside(folder, fetch)
             deriver = Deriver(problems)
             inner = _flat(base, problems, within, depth + 1)
-            root = deriver.derived(inner.root, root)
+            beside, root = _set_apart(root)
+            root = merged(deriver.derived(inner.root, root), beside, problems, (), "the base says it at")
             changes = (*inner.changes, *deriver.changes)
             folders |= {file: f"{folder}/{inside}".strip("/") for file, inside in inner.folders.items()}
             folders[base.place.file] = folder
@@ -151,6 +153,13 @@ def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
             changes = (*changes, *part.changes)
     pairs = tuple(pair for pair in root.pairs or () if pair[0].text not in KEYS)
     return Flat(attrs.evolve(root, pairs=pairs), changes, folders)
+
+
+def _set_apart(root: Node) -> tuple[Node, Node]:
+    """What a derived text says about its verification stands beside its base's; and the rest of it."""
+    said = tuple(pair for pair in root.pairs or () if pair[0].text == VERIFY)
+    rest = tuple(pair for pair in root.pairs or () if pair[0].text != VERIFY)
+    return Node(root.place, pairs=said), attrs.evolve(root, pairs=rest)
 
 
 def _fetched_base(reference: Node, reader: Reader, fetch: Fetch) -> Iterator[tuple[Node, str]]:
@@ -216,19 +225,3 @@ def _fetched(references: Node, reader: Reader, fetch: Fetch) -> Iterator[Node]:
             reader.problems.add(reference.place, "no-file", message)
         except SpecError as error:
             reader.problems.adopt(error)
-
-
-def merged(part: Node, whole: Node, problems: Problems) -> Node:
-    """Two mappings as one, key by key; what both say is a problem, unless both are mappings."""
-    own = {key.text: (key, value) for key, value in whole.pairs or ()}
-    pairs = []
-    for key, value in part.pairs or ():  # what is shared keeps its order; the whole's own keys follow
-        mine = own.pop(key.text, None)
-        if mine is None:
-            pairs.append((key, value))
-        elif value.pairs is not None and mine[1].pairs is not None:
-            pairs.append((mine[0], merged(value, mine[1], problems)))
-        else:
-            hint = f"the included part says it at {key.place}"
-            problems.add(mine[0].place, "duplicate-key", f"'{key.text}' is written twice", hint)
-    return Node(whole.place, pairs=(*pairs, *own.values()))

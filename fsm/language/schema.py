@@ -21,6 +21,7 @@ from fsm.language.spec_reader import (
     ROW_KEYS,
     SECTIONS,
     STATE_KEYS,
+    VERIFY_KEYS,
 )
 from fsm.language.vocabulary import PLAIN
 from fsm.language.vocabulary_reader import DOERS, EFFECT_KEYS, EVENT_KEYS, SLOT_KEYS, SOURCES, VARIANT_KEYS
@@ -199,6 +200,37 @@ _DERIVED: Mapping[str, Schema] = {
         "description": "What is new; `KEY+` adds to the end of a list of the base, `+KEY` before.",
     },
 }
+_CLAIM_WORDS: Mapping[str, Schema] = {
+    "about": ABOUT,
+    "never": _listed(TEXT, "Conditions of which none may ever hold."),
+    "always": _listed(TEXT, "Conditions that must hold all the time."),
+    "leads_to": {
+        "description": "Where `from` holds, `to` holds at last.",
+        **_keys({"from": TEXT, "to": TEXT}, ("from", "to"), "from", "to"),
+    },
+    "each": _listed(TEXT, "States for each of which it is said (`each`); `not TAG`: all but these and final ones."),
+    "over": _listed(TEXT, "Variables of the spec that it speaks of: without them it does not apply."),
+    "specs": _listed(TEXT, "The specs that it is said of, if not of all."),
+    "needs": _listed(TEXT, "Assumptions and features without which it does not apply."),
+}
+_CLAIM: Schema = {
+    **_keys(_CLAIM_WORDS, tuple(_CLAIM_WORDS)),
+    "oneOf": [{"required": [kind]} for kind in ("never", "always", "leads_to")],
+}
+_ANYTHING: Schema = {"type": ["object", "null"]}
+_VERIFY_WORDS: Mapping[str, Schema] = {
+    "worlds": _listed(TEXT, "Files that are laid beside the world; one that says `world: NAME` takes its place."),
+    "world": {**_ANYTHING, "description": "The same, written here: variables, bounds, moves, effects, scenes ..."},
+    "properties": _listed({"anyOf": [TEXT, _map(_CLAIM)]}, "Files of properties, or properties by name."),
+    "ghosts": _map(_ANYTHING, "Variables that remember what has happened."),
+    "actions": _map(_listed({"anyOf": [TEXT, _ANYTHING]}), "Operations on ghosts by name."),
+    "after": _map(
+        _listed({"anyOf": [TEXT, _ANYTHING]}),
+        "What ghosts do after `event NAME`, `effect NAME`, `effect NAME(argument)`, `move NAME`, `sent NAME`.",
+    ),
+    "intents": _map(_listed(TEXT), "What its own words are meant as."),
+    "waive": _map(TEXT, "Properties that it does not keep to, each with the reason."),
+}
 _SPEC_SECTIONS: Mapping[str, Schema] = {
     "spec": _said("The name of the spec."),
     "about": ABOUT,
@@ -226,6 +258,10 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
         {"anyOf": [TEXT, {"type": "null"}]},
         "Instructions to the model by name, for a response of our own; empty: the configuration has it.",
     ),
+    "verify": {
+        "description": "What it says about its own verification.",
+        **_keys(_VERIFY_WORDS, VERIFY_KEYS),
+    },
 }
 _OPERATION_PATTERN = r"^\s*(\w+\s*(\+=|-=|=)\s*.+|\w+(\(\s*\w+\s*\))?\s*)$"
 _BRANCH_KEYS = ("if", "do", "else")

@@ -15,6 +15,7 @@ import attrs
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import NOWHERE, Place
 from fsm.language.vocabulary import EventWord, Vocabulary
+from fsm.language.yaml_nodes import Node
 
 Kind = Literal["go", "stay", "defer", "ignore", "refuse", "cannot_happen"]
 MAX_CHOICES = 8  # on the way of one step; a longer way is a circle
@@ -237,6 +238,8 @@ class Spec:
     """Recordings of its own, by name; a file is relative to the file that names it (`place`)."""
     say: Mapping[str, OwnWord] = attrs.field(factory=dict)
     """Instructions of its own, by name."""
+    verify: Node | None = attrs.field(default=None, eq=False, repr=False)
+    """What it says about its own verification; read with its world (fsm.verify.environment)."""
 
     @cached_property
     def slots(self) -> tuple[Variable, ...]:

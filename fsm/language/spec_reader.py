@@ -32,7 +32,7 @@ from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
     "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "context", "conditions",
-    "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say",
+    "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "verify",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
@@ -40,6 +40,7 @@ ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
 STATE_KEYS = ("about", "groups", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
 CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "about")
 DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "setting", "about")
+VERIFY_KEYS = ("worlds", "world", "properties", "ghosts", "actions", "after", "intents", "waive")
 GROUP_KEYS = ("about", "states", *ANSWERS)
 Naming = Literal["exact", "kin", "pattern"]
 """How an event was named: in full, by what it is first, by a pattern."""
@@ -87,6 +88,7 @@ class SpecReader(OperationReader):
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
             self.without_greeting, self.settings, frozenset(self.call_data), self.own["prompts"], self.own["say"],
+            sections.get("verify"),
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------

@@ -23,15 +23,17 @@ import ast
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
 from fsm.language.expression import Expr, Scope, Variable
 from fsm.language.problem import NOWHERE, Place, Problem, SpecError
+from fsm.language.spec import Spec
 from fsm.world.world import Act, Need
 
 Kind = Literal["never", "always", "leads_to"]
+NOT: Final = "not "
 
 
 @attrs.frozen
@@ -183,10 +185,56 @@ def _shifted(python: str, split: int) -> str:
 
 
 @attrs.frozen
+class Intent:
+    """What a spec may say that it means by something of its own: what follows each thing that it names so.
+
+    `after`: what is followed, with `each` for the name. `instead`: nothing else follows it.
+    """
+
+    name: str
+    about: str
+    after: str
+    acts: tuple[Act, ...]
+    instead: bool
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
+class Waiver:
+    """Why a spec does not keep to a property, in its own words."""
+
+    name: str
+    reason: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+INSTEAD = "instead"
+"""Of a hook: what it follows is followed by nothing else."""
+
+
+@attrs.frozen
 class Properties:
-    """A file of properties: ghost variables (indexed after the world's), what moves them, and claims."""
+    """Files of properties: ghost variables (indexed after the world's), what moves them, and claims."""
 
     file: str
     ghosts: tuple[Variable, ...]
     hooks: Mapping[tuple[str, str], tuple[Act, ...]]
     claims: tuple[Claim, ...]
+    intents: Mapping[str, Intent] = attrs.field(factory=dict)
+    waived: Mapping[str, Waiver] = attrs.field(factory=dict)
+    """By the name of the property, or of one of the promises that it stands for: `name[state]`."""
+
+    def waiver(self, name: str) -> Waiver | None:
+        return self.waived.get(name) or self.waived.get(name.partition("[")[0])
+
+
+def states_of(claim: Claim, spec: Spec) -> tuple[str, ...]:
+    """The states of a claim about each of several; `not TAG`: all that have not this tag, and are not final."""
+    found: list[str] = []
+    for each in claim.each:
+        if each.startswith(NOT):
+            tagged = spec.tagged(each.removeprefix(NOT).strip())
+            found += [name for name, state in spec.states.items() if not state.final and name not in tagged]
+        else:
+            found.append(each)
+    return tuple(dict.fromkeys(found))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from fsm.language.expression import Scope
-from fsm.language.problem import Place, Problems
+from fsm.language.problem import Place, Problems, suggestion
+from fsm.language.spec import Spec
 from fsm.language.yaml_nodes import Node, read
-from fsm.verify.property import Claim, Properties
+from fsm.verify.property import Claim, Intent, Properties
 from fsm.world.binding import emitted
 from fsm.world.reader import ActReader, WorldReader
 from fsm.world.world import Act, World
 
-SECTIONS = ("about", "ghosts", "after", "actions", "properties")
+SECTIONS = ("about", "ghosts", "after", "actions", "intents", "properties")
+INTENT_KEYS = ("about", "after", "do", "instead")
 CLAIM_KEYS = ("about", "never", "always", "leads_to", "each", "over", "specs", "needs")
 TRIGGERS = ("move", "event", "effect", "sent")
 
@@ -24,14 +28,14 @@ def load_properties(text: str, file: str, world: World) -> Properties:
 
 
 class PropertyReader(ActReader):
-    """One use: `PropertyReader(problems, world).read(root)`."""
+    """One use: `PropertyReader(problems, world, spec).read(root)`. `spec`: whose words may be used, too."""
 
-    def __init__(self, problems: Problems, world: World) -> None:
+    def __init__(self, problems: Problems, world: World, spec: Spec | None = None) -> None:
         super().__init__(problems)
-        self.world = world
+        self.world, self.spec = world, spec
         self.channels, self.messages = world.channels, dict(world.messages)
         self.assignable = ("ghost",)
-        self._events = tuple(dict.fromkeys(tell.event for move in world.moves for tell in emitted(move.acts)))
+        self._words = self._known()
         self._needs = WorldReader(problems)
         self._needs.features, self._needs.assumptions = dict(world.features), dict(world.assumptions)
 
@@ -47,31 +51,66 @@ class PropertyReader(ActReader):
             if ghost.name in known:
                 self.problems.add(ghost.place, "two-meanings", f"'{ghost.name}' is already a variable of the world")
         self.scope = Scope([*self.world.variables, *ghosts])
-        self.actions = {k.text or "": n for k, n in self.entries(sections.get("actions"))}
+        self.actions = {**self.actions, **{k.text or "": n for k, n in self.entries(sections.get("actions"))}}
         hooks: dict[tuple[str, str], tuple[Act, ...]] = {}
         for key, node in self.entries(sections.get("after")):
-            self._hook(key, self.acts(node), hooks)
+            acts = self.acts(node)
+            for trigger in self.triggers(key):
+                hooks[trigger] = (*hooks.get(trigger, ()), *acts)
         claims = tuple(self._claim(k, n) for k, n in self.entries(sections.get("properties")))
-        return Properties(root.place.file, ghosts, hooks, claims)
+        intents = {k.text or "": self._intent(k, n) for k, n in self.entries(sections.get("intents"))}
+        return Properties(root.place.file, ghosts, hooks, claims, intents)
 
-    def _hook(self, key: Node, acts: tuple[Act, ...], hooks: dict[tuple[str, str], tuple[Act, ...]]) -> None:
-        """`move a, b`, `event e`, `effect f`, `effect f(literal)`, `sent m`: what the operations follow.
+    def _known(self) -> Mapping[str, tuple[str, ...]]:
+        """What can be followed, by its kind: words of the world, and those of the spec that it says or answers."""
+        events = dict.fromkeys(tell.event for move in self.world.moves for tell in emitted(move.acts))
+        effects = dict.fromkeys(self.world.effects)
+        if self.spec is not None:
+            words = self.spec.vocabulary.alphabet
+            events |= dict.fromkeys(w.name for w in words if w.is_said or w.of in events)
+            effects |= dict.fromkeys(self.spec.vocabulary.effects)
+        moves, sent = tuple(m.name for m in self.world.moves), tuple(self.messages)
+        return {"move": moves, "effect": tuple(effects), "sent": sent, "event": tuple(events)}
+
+    def triggers(self, key: Node) -> Iterator[tuple[str, str]]:
+        """`move a, b`, `event e`, `effect f`, `effect f(literal)`, `sent m`: what operations may follow.
 
         An event is what the world emits, before the machine sees something else `instead`.
         """
         kind, _, names = (key.text or "").partition(" ")
-        moves = tuple(m.name for m in self.world.moves)
-        words = {
-            "move": moves,
-            "effect": tuple(self.world.effects),
-            "sent": tuple(self.messages),
-            "event": self._events,
-        }
         kind = self.one_of(Node(key.place, kind), TRIGGERS)
         for name in (part.strip() for part in names.split(",")):
-            if kind != "event" or not name.startswith("timer."):  # deadlines are the spec's
-                self.one_of(Node(key.place, name.partition("(")[0]), words[kind])
-            hooks[kind, name] = (*hooks.get((kind, name), ()), *acts)
+            word, _, literal = name.rstrip(")").partition("(")
+            if kind == "event" and name.startswith("timer."):
+                self._deadline(key, name)
+            elif self.one_of(Node(key.place, word), self._words[kind]) == word and literal:
+                self._argument(key, word, literal)
+            yield kind, name
+
+    def _deadline(self, key: Node, name: str) -> None:
+        """Deadlines are a spec's; what is said of all specs may name those of any."""
+        known = [each.event for each in self.spec.deadlines.values()] if self.spec is not None else [name]
+        if name not in known:
+            self.problems.add(key.place, "unknown-name", f"there is no deadline '{name}'", suggestion(name, known))
+
+    def _argument(self, key: Node, effect: str, literal: str) -> None:
+        """What a spec says of its own argument must be one."""
+        if self.spec is None or effect not in self.spec.vocabulary.effects:
+            return
+        own = {"prompts": self.spec.prompts, "say": self.spec.say}.get(self.spec.vocabulary.own_words(effect), {})
+        known = [*self.spec.vocabulary.effects[effect].choices, *own]
+        if literal not in known:
+            hint = suggestion(literal, known)
+            self.problems.add(key.place, "argument", f"'{literal}' is not an argument of '{effect}'", hint)
+
+    def _intent(self, key: Node, node: Node) -> Intent:
+        fields = self.mapping(node, INTENT_KEYS)
+        for name in ("about", "after"):
+            if name not in fields:
+                self.problems.add(key.place, "missing", f"intent '{key.text}' needs '{name}:'")
+        about, after = (self.text(fields[name]) if name in fields else "" for name in ("about", "after"))
+        instead = "instead" in fields and self.one_of(fields["instead"], ("no", "yes")) == "yes"
+        return Intent(key.text or "", about, after, self.acts(fields.get("do")), instead, key.place)
 
     def _claim(self, key: Node, node: Node) -> Claim:
         fields = self.mapping(node, CLAIM_KEYS)

@@ -10,12 +10,15 @@ import attrs
 from fsm.language.problem import Place, Problem
 from fsm.verify.counterexample import Counterexample
 
-Status = Literal["holds", "violated", "unjudged", "not applicable"]
+Status = Literal["holds", "violated", "waived", "unjudged", "not applicable"]
 
 
 @attrs.frozen
 class Finding:
-    """A property's status. `reason` says why it does not apply or was not judged."""
+    """A property's status. `reason` says why it does not apply or was not judged.
+
+    `waived`: it is violated, and the spec says why it may be.
+    """
 
     name: str
     about: str
@@ -73,6 +76,11 @@ class SceneVerdict:
     @property
     def violated(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.status == "violated")
+
+    @property
+    def waived(self) -> tuple[Finding, ...]:
+        """What is violated, and the spec says why it may be."""
+        return tuple(f for f in self.findings if f.status == "waived")
 
     @property
     def assumptions_used(self) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fsm.language.problem import Place
 from fsm.verify.counterexample import Counterexample
+from fsm.verify.property import Waiver
 from fsm.verify.verdict import SceneVerdict, matrix
-from fsm.world.world import World
+from fsm.world.world import Assumption
 
-MARKS = {"holds": "holds", "violated": "FAILS", "unjudged": "?", "not applicable": "-", "-": "-"}
+MARKS = {"holds": "holds", "violated": "FAILS", "waived": "waived", "unjudged": "?", "not applicable": "-", "-": "-"}
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
@@ -83,6 +84,17 @@ def failures(verdicts: Iterable[SceneVerdict]) -> list[tuple[str, Counterexample
     return found
 
 
+def waivers(waived: Mapping[str, Waiver], verdicts: Sequence[SceneVerdict]) -> str:
+    """What a spec does not keep to, with its reason and the scenes in which it is so; or that it is never so."""
+    lines = []
+    for name, waiver in waived.items():
+        findings = [(v.scene, f.name) for v in verdicts for f in v.waived if name in (f.name, f.name.partition("[")[0])]
+        scenes = dict.fromkeys(scene for scene, _ in findings)
+        said = f"in {', '.join(scenes)}" if scenes else "it holds wherever it was looked at: this waiver is not needed"
+        lines.append(f"  {name}: {waiver.reason}  ({waiver.place})\n      {said}")
+    return "\n".join(lines)
+
+
 def impossible(verdicts: Iterable[SceneVerdict]) -> dict[str, str]:
     """Each reached cell that 'cannot happen' once, with the way to it."""
     found: dict[str, str] = {}
@@ -92,12 +104,12 @@ def impossible(verdicts: Iterable[SceneVerdict]) -> dict[str, str]:
     return found
 
 
-def assumptions(world: World, verdicts: Sequence[SceneVerdict]) -> str:
+def assumptions(known: Iterable[Assumption], verdicts: Sequence[SceneVerdict]) -> str:
     """What the verdicts took for granted, each once, with where, what it says and its evidence."""
     lines = []
-    for each in world.assumptions.values():
+    for each in known:
         values: dict[str, list[str]] = {}
-        for v in verdicts:
+        for v in (v for v in verdicts if each.name in v.assumed):
             values.setdefault(v.assumed[each.name], []).append(v.scene)
         for value, scenes in values.items():
             if value == "no":

@@ -16,7 +16,7 @@ from fsm.machine.table import TurnMachine
 from fsm.verify.counterexample import Counterexample, Narrator
 from fsm.verify.cycles import Cycles, Lasso
 from fsm.verify.explore import MAX_STATES, Explorer, Tick
-from fsm.verify.property import Claim, Joint, Properties, Property, PropertyJudge
+from fsm.verify.property import Claim, Joint, Properties, Property, PropertyJudge, states_of
 from fsm.verify.tables import BITS, MASK, Reactions, Tables
 from fsm.verify.verdict import CellUse, Finding, SceneVerdict
 from fsm.world.binding import Binding, WorldSettings
@@ -70,7 +70,7 @@ class Workbench:
     def bound(self, claim: Claim) -> tuple[Property, ...]:
         """The properties a claim stands for; SpecError where an expression does not fit."""
         if claim.name not in self._bound:
-            self._bound[claim.name] = self.joint.bound(claim)
+            self._bound[claim.name] = self.joint.bound(attrs.evolve(claim, each=states_of(claim, self.spec)))
         return self._bound[claim.name]
 
 
@@ -85,7 +85,7 @@ class Verification:
         bench = bench or Workbench(spec, world, properties)
         self.binding = Binding(spec, world, self.settings, properties.ghosts, bench.codes)
         self.skipped = {c.name: reason for c in properties.claims if (reason := self._reason(c, bench.joint.lacks(c)))}
-        self.claims = properties.claims
+        self.claims, self.waiver = properties.claims, properties.waiver
         self.properties = [p for c in properties.claims if c.name not in self.skipped for p in bench.bound(c)]
         self.judgement = PropertyJudge(self.properties, bench.joint.padding)
         self.tables = Tables(bench.machine, self.binding, self.judgement, bench.reactions)
@@ -144,6 +144,8 @@ class Verification:
                 yield Finding(claim.name, claim.about, "not applicable", claim.place, None, reason)
 
     def _finding(self, p: Property, status: str, run: Counterexample | None = None, reason: str = "") -> Finding:
+        waiver = self.waiver(p.name) if status == "violated" else None
+        status, reason = ("waived", waiver.reason) if waiver is not None else (status, reason)
         return Finding(p.name, p.claim.about, status, p.claim.place, run, reason)  # type: ignore[arg-type]
 
     def _lasting(self, p: Property, cycles: Cycles | None) -> Finding:

@@ -200,10 +200,10 @@ class Binding:
         return found != need.negated
 
     def _of_application(self) -> Iterator[Move]:
-        """What an application may say at any time, and nothing in this world says."""
+        """What an application may say or ask for at any time, and nothing in this world says."""
         emits = {act.event for move in self.world.moves for act in emitted(move.acts)}
         for word in self.spec.vocabulary.alphabet:
-            if word.source == APPLICATION and emits.isdisjoint((word.name, word.of)):
+            if word.is_said and emits.isdisjoint((word.name, word.of)):
                 acts = (EmitEvent(word.name, word.place, word.of),)
                 yield Move(word.name, "request", False, ALWAYS, None, acts, (), place=word.place)
 
@@ -303,11 +303,16 @@ class Binding:
         if ready is None:
             acts: list[Act] = []
             for name, literal in effects:
-                acts += (*self.world.effects.get(name, ()), *self.hooks.get(("effect", name), ()))
-                if literal is not None:
-                    acts += self.hooks.get(("effect", f"{name}({self._counted(name, literal)})"), ())
+                acts += (*self.world.effects.get(name, ()), *self._following(name, literal))
             ready = self._sequences[effects] = _Ready(self, "effects", acts, key=effects)
         return ready.options(values)
+
+    def _following(self, effect: str, literal: str | None) -> Sequence[Act]:
+        """What ghosts make of it: of any of its kind, of one with this argument; or what is said to follow instead."""
+        said = [] if literal is None else list(dict.fromkeys([self._counted(effect, literal), literal]))
+        names = [effect, *(f"{effect}({each})" for each in said)]
+        instead = [self.hooks["instead", name] for name in names if ("instead", name) in self.hooks]
+        return instead[-1] if instead else [act for name in names for act in self.hooks.get(("effect", name), ())]
 
     def _counted(self, effect: str, literal: str) -> str:
         """The argument that the world knows: an instruction of a spec's own is something that is to be said."""

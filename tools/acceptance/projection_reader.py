@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from fsm.language.loader import Fetch, load_vocabulary, merged
+from fsm.language.loader import Fetch, load_vocabulary
+from fsm.language.merging import merged
 from fsm.language.node_reader import Reader
 from fsm.language.problem import Problems, SpecError
 from fsm.language.vocabulary import Vocabulary

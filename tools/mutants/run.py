@@ -20,10 +20,11 @@ import yaml
 
 from adapters.specs import display_path, fetcher, load_spec, spec_path
 from adapters.verify.processes import results
-from adapters.verify.run import PROPERTIES, WORLD, Environment, SearchProgress, load_environment
+from adapters.verify.run import PROPERTIES, WORLD, SearchProgress, load_environment
 from fsm.language.loader import load
 from fsm.language.spec import Spec
 from fsm.machine.ledgers import LEDGERS
+from fsm.verify.environment import Environment
 from fsm.verify.verdict_text import columns
 from fsm.verify.verify import SearchLimits, scenes
 from tools.mutants.known import Reason, drifted, load_known, unexplained
@@ -155,7 +156,7 @@ def _prepare(name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     spec = load_spec(name).spec
     gc.disable()  # a search makes millions of tuples and no circles; what a batch leaves is collected after it
-    _bench = jury_of(spec, load_environment()), mutants(spec)
+    _bench = jury_of(spec, load_environment(spec)), mutants(spec)
     gc.freeze()
 
 

@@ -18,9 +18,11 @@ def command(request: SearchRequest, file: Path) -> int:
     if len(request.specs) != 1 or len(request.options.scenes) != 1:
         example = f"python -m tools.promela {file} --scene turns server_vad"
         raise click.UsageError(f"the model is of one spec in one scene; name both, e.g. {example}")
-    spec, world = request.specs[0], request.environment.world
+    spec = request.specs[0]
+    around = request.around(spec)
+    world = around.world
     settings = request.options.limits(spec, world)[0].settings(world)
-    given = (spec, world, request.environment.properties, settings)
+    given = (spec, world, around.properties, settings)
     lasting = file.with_name(f"{file.stem}.leads_to{file.suffix}")
     file.write_text(to_promela(*given), encoding="utf-8")
     lasting.write_text(to_lasting_promela(*given)[0], encoding="utf-8")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
-from fsm.verify.property import Claim, Joint, Properties
+from fsm.verify.property import Claim, Joint, Properties, states_of
 from fsm.world.binding import WorldSettings
 from fsm.world.world import World
 from tools.promela.controller import SpecText
@@ -66,7 +66,7 @@ class PromelaModel:
 
     def _promises(self, claim: Claim) -> list[Promise]:
         found = []
-        for state in claim.each or ("",):
+        for state in states_of(claim, self.spec) or ("",):
             start, goal = (self._truth(text.replace("each", state) if state else text, at) for text, at in claim.texts)
             found.append(Promise(f"{claim.name}[{state}]" if state else claim.name, start, goal))
         return found

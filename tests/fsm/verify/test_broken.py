@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from adapters.specs import load_spec
-from adapters.verify.run import Environment, load_environment
+from adapters.verify.run import load_environment
 from fsm.language.problem import SpecError
+from fsm.verify.environment import Environment
 from fsm.verify.sequence_diagram import mermaid
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification

@@ -1,0 +1,186 @@
+"""What a spec is verified in: a world, what must hold, and what the spec says of both under `verify:`. Pure.
+
+A spec's own world is laid beside the one there is, section by section; a text that names itself (`world:`) is another
+world altogether, and then nothing is asked of the spec but what it names. Own properties come after all others: they
+may read and move the ghosts of those, and use their actions.
+Never here: opening files (the caller's function fetches), searching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+
+from fsm.language.merging import VERIFY, merged
+from fsm.language.node_reader import Reader
+from fsm.language.problem import Problems, SpecError, suggestion
+from fsm.language.spec import Spec
+from fsm.language.spec_reader import VERIFY_KEYS
+from fsm.language.yaml_nodes import Node, read
+from fsm.verify.property import INSTEAD, Intent, Joint, Properties, Waiver, states_of
+from fsm.verify.property_reader import PropertyReader
+from fsm.verify.verify import Workbench
+from fsm.world.reader import WorldReader
+from fsm.world.world import Act, World
+
+_INLINE = ("ghosts", "actions", "after")
+FetchFrom = Callable[[str, str], tuple[str, str]]
+"""`fetch(reference, file)` gives the text behind a name that is written in a file, and its own file; raises OSError."""
+
+
+@attrs.frozen
+class Bundled:
+    """The world and the properties that there are for every spec, as read."""
+
+    world: Node
+    properties: Sequence[Node]
+
+
+@attrs.frozen
+class Environment:
+    """What a spec is verified in."""
+
+    world: World
+    properties: Properties
+
+    def workbench(self, spec: Spec) -> Workbench:
+        """For the searches of a spec."""
+        return Workbench(spec, self.world, self.properties)
+
+
+def environment_of(bundled: Bundled, spec: Spec | None, fetch: FetchFrom) -> Environment:
+    """The world and the properties of a spec; without one, those of all. Raises SpecError with every problem."""
+    problems = Problems()
+    own = OwnVerification(spec, problems, fetch)
+    whole, *more = own.worlds(bundled.world)
+    root = whole
+    for text in more:
+        root = merged(root, _without_about(text), problems, (VERIFY, "world"), "the world says it at")
+    world = WorldReader(problems).read(root)
+    problems.raise_if_any()
+    shared = bundled.properties if whole is bundled.world else ()
+    properties = Properties(root.place.file, (), {}, ())
+    actions: dict[str, Node] = {}
+    for text, teller in (*((each, None) for each in shared), *((each, spec) for each in own.properties())):
+        reader = PropertyReader(problems, attrs.evolve(world, variables=(*world.variables, *properties.ghosts)), teller)
+        reader.actions = actions if teller is not None else {}
+        properties = _joined(properties, reader.read(text), problems)
+        actions |= reader.actions
+    if spec is not None:
+        properties = own.meant(properties, world)
+    problems.raise_if_any()
+    if spec is not None:
+        _bound(spec, world, properties, problems)
+    problems.raise_if_any()
+    return Environment(world, properties)
+
+
+def _bound(spec: Spec, world: World, properties: Properties, problems: Problems) -> None:
+    """Each expression must fit the spec; else it would be noticed only where a scene asks for it."""
+    try:
+        joint = Joint(spec.variables, (*world.variables, *properties.ghosts))
+    except SpecError as error:
+        problems.adopt(error)
+        return
+    for claim in properties.claims:
+        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs):
+            continue
+        try:
+            joint.bound(attrs.evolve(claim, each=states_of(claim, spec)))
+        except SpecError as error:
+            problems.adopt(error)
+
+
+def _without_about(text: Node) -> Node:
+    return attrs.evolve(text, pairs=tuple(pair for pair in text.pairs or () if pair[0].text != "about"))
+
+
+def _joined(first: Properties, more: Properties, problems: Problems) -> Properties:
+    hooks = {key: (*first.hooks.get(key, ()), *more.hooks.get(key, ())) for key in {**first.hooks, **more.hooks}}
+    known = {claim.name: claim.place for claim in first.claims}
+    for claim in more.claims:
+        if claim.name in known:
+            hint = f"the other one is at {known[claim.name]}"
+            problems.add(claim.place, "two-meanings", f"there is a property '{claim.name}' already", hint)
+    ghosts, claims = (*first.ghosts, *more.ghosts), (*first.claims, *more.claims)
+    return Properties(first.file, ghosts, hooks, claims, {**first.intents, **more.intents})
+
+
+class OwnVerification(Reader):
+    """What a spec says under `verify:`, by what it is for."""
+
+    def __init__(self, spec: Spec | None, problems: Problems, fetch: FetchFrom) -> None:
+        super().__init__(problems)
+        self._spec, self._fetch = spec, fetch
+        self._node = spec.verify if spec is not None else None
+        self._said = self.mapping(self._node, VERIFY_KEYS) if self._node is not None else {}
+
+    def worlds(self, bundled: Node) -> Sequence[Node]:
+        """The world that is the spec's, then what is laid beside it."""
+        named = [text for item in self._listed("worlds") for text in self._fetched(item)]
+        named += [self._said["world"]] if "world" in self._said else []
+        whole = [text for text in named if text.get("world") is not None]
+        for text in whole[1:]:
+            place = whole[0].place
+            self.problems.add(text.place, "two-meanings", "a spec has one world", f"there is another one at {place}")
+        return (whole[0] if whole else bundled, *(text for text in named if text not in whole))
+
+    def properties(self) -> Iterator[Node]:
+        """Files of properties, then what stands in the spec and its parts, as a text of its own."""
+        pairs = [(key, value) for key, value in (self._node.pairs or () if self._node else ()) if key.text in _INLINE]
+        claims: Node | None = None
+        for item in self._listed("properties"):
+            if item.pairs is None:
+                yield from self._fetched(item)
+            elif claims is None:
+                claims = item
+            else:
+                claims = merged(claims, item, self.problems, (), "the other one is at")
+        if claims is not None:
+            pairs.append((attrs.evolve(claims, text="properties", pairs=None), claims))
+        if pairs and self._node is not None:
+            yield Node(self._node.place, pairs=tuple(pairs))
+
+    def meant(self, properties: Properties, world: World) -> Properties:
+        """The properties with what the spec means by its own words, and what it waives."""
+        assert self._spec is not None
+        hooks = dict(properties.hooks)
+        for key, node in self.entries(self._said.get("intents")):
+            name = self.one_of(key, tuple(properties.intents))
+            for item in self.listed(node) if name == key.text else ():
+                self._mean(item, properties.intents[name], world, hooks)
+        return attrs.evolve(properties, hooks=hooks, waived=dict(self._waivers(properties)))
+
+    # --- small pieces -------------------------------------------------------------------------------------------------
+
+    def _listed(self, key: str) -> Sequence[Node]:
+        return self.listed(self._said[key]) if key in self._said else ()
+
+    def _fetched(self, reference: Node) -> Iterator[Node]:
+        try:
+            yield read(*self._fetch(self.text(reference), reference.place.file))
+        except OSError as error:
+            message = f"'{reference.text}' cannot be read: {error.strerror or error}"
+            self.problems.add(reference.place, "no-file", message)
+        except SpecError as error:
+            self.problems.adopt(error)
+
+    def _mean(self, item: Node, intent: Intent, world: World, hooks: dict[tuple[str, str], tuple[Act, ...]]) -> None:
+        reader = PropertyReader(self.problems, world, self._spec)
+        for kind, name in reader.triggers(attrs.evolve(item, text=intent.after.replace("each", self.text(item)))):
+            key = (INSTEAD if intent.instead else kind, name)
+            hooks[key] = (*hooks.get(key, ()), *intent.acts)
+
+    def _waivers(self, properties: Properties) -> Iterator[tuple[str, Waiver]]:
+        assert self._spec is not None
+        claims = [claim.name for claim in properties.claims]
+        known = {*claims, *(f"{c.name}[{state}]" for c in properties.claims for state in states_of(c, self._spec))}
+        for key, node in self.entries(self._said.get("waive")):
+            name, reason = key.text or "", self.text(node).strip()
+            if name not in known:
+                hint = suggestion(name, known if "[" in name else claims)
+                self.problems.add(key.place, "unknown-name", f"there is no property '{name}'", hint)
+            if not reason:
+                self.problems.add(node.place, "reason", f"why is '{name}' waived?", f"{name}: the reason")
+            yield name, Waiver(name, reason, key.place)
