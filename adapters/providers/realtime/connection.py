@@ -24,7 +24,7 @@ from adapters.providers.control import ControlSide
 from adapters.providers.provider import AudioDelta, ConnectionEnding, ConnectionListener, DecodeFailure, WireEvent
 from adapters.providers.realtime import endings
 from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import append_event, decode, wire_text
+from adapters.providers.realtime.protocol import Decoded, append_event, decode, wire_text
 from adapters.providers.websocket import WRITE_LIMIT_BYTES, Opening, WebSocket
 from adapters.websocket.client_socket import tls_context
 
@@ -99,6 +99,8 @@ class RealtimeConnection:
         self._control_taken = False
         self._second_began_s = self._loop.time()
         self._events_before = 0  # that second
+
+    _append = staticmethod(append_event)
 
     # --- life
 
@@ -179,7 +181,7 @@ class RealtimeConnection:
             counters.frames_dropped_closed += 1
             return False
         try:
-            if wire.offer_text(append_event(payload), self._limits.audio_unsent_bytes):
+            if wire.offer_text(self._append(payload), self._limits.audio_unsent_bytes):
                 counters.frames_sent += 1
                 return True
             counters.frames_dropped_stalled += 1
@@ -240,7 +242,9 @@ class RealtimeConnection:
     def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None:
         if self._cause is not None or self._ending is not None:
             return
-        decoded = decode(payload, binary=binary)
+        self._tell(decode(payload, binary=binary))
+
+    def _tell(self, decoded: Decoded) -> None:
         if isinstance(decoded, AudioDelta):
             self.counters.audio_deltas += 1
             self.counters.audio_bytes += len(decoded.payload)
