@@ -15,7 +15,7 @@ from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError, suggestion
 from fsm.machine.ledgers import LEDGERS
 
-BUNDLED: Final = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
+BUNDLED: Final = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk", "full_duplex")
 
 
 def specs_folder() -> Path:

@@ -30,6 +30,7 @@ WITHIN = frozenset(
     (
         "session", "audio", "input", "output", "turn_detection", "format", "transcription",
         "input_audio_transcription", "item", "content", "part", "response", "error", "status_details", "tools",
+        "delegation",
     )
 )  # fmt: skip
 """What is looked into."""
@@ -38,7 +39,7 @@ KEPT = frozenset(
         "type", "object", "status", "reason", "code", "param", "role", "phase", "content_index", "output_index",
         "audio_start_ms", "audio_end_ms", "create_response", "interrupt_response", "idle_timeout_ms",
         "prefix_padding_ms", "silence_duration_ms", "output_modalities", "modalities", "rate", "model",
-        "tool_choice",
+        "tool_choice", "target",
     )
 )  # fmt: skip
 """What is kept as it is: words of the protocol, positions, durations of turns."""
@@ -46,10 +47,26 @@ TEXTS = frozenset(("text", "transcript", "arguments", "output"))
 """What is kept is whether it is empty, null or a text."""
 TEXT = "text"
 
-PREFIXES = {"r": "resp_", "i": "item_", "c": "call_", "s": "sess_", "u": "sess_u0_", "v": "conv_", "x": "evt_"}
-KINDS = {"response_id": "r", "item_id": "i", "previous_item_id": "i", "call_id": "c", "conversation_id": "v"}
+PREFIXES = {
+    "r": "resp_",
+    "i": "item_",
+    "c": "call_",
+    "s": "sess_",
+    "u": "sess_u0_",
+    "v": "conv_",
+    "x": "evt_",
+    "d": "item_d",
+}
+KINDS = {
+    "response_id": "r",
+    "item_id": "i",
+    "previous_item_id": "i",
+    "call_id": "c",
+    "conversation_id": "v",
+    "delegation_id": "d",
+}
 """Kinds of ids; u: the session that a sideband is beside, x: the client's own event ids."""
-OWNERS = {"response": "r", "item": "i", "output": "i", "session": "s"}
+OWNERS = {"response": "r", "item": "i", "output": "i", "session": "s", "delegation": "d"}
 
 OPENINGS = (
     "Conversation already has an active response",

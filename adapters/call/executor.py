@@ -122,7 +122,7 @@ class Executor:
     def _send(self, effect: Effect) -> None:
         """A control event of the provider. What cannot be written is reported by the connection's own end."""
         args = dict(effect.args)
-        if effect.name == "create_response":
+        if "cause" in args:  # something is to be said: in which words is the configuration's
             cause = str(args.get("cause"))
             args["added"] = self._settings.greeting if cause == "greeting" else self._settings.say.get(cause)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from adapters.call.executor import Executor
-from adapters.providers.realtime.protocol import ENCODERS
+from adapters.settings.protocols import ENCODED
 from fsm.language.problem import Place, Problem, suggestion
 from fsm.language.spec import Spec
 from fsm.language.vocabulary import APPLICATION
@@ -30,11 +30,12 @@ def incompatibilities(spec: Spec, has_greeting: bool, place: Place) -> Iterator[
 
 def unexecutable(spec: Spec) -> Iterator[Problem]:
     """The effects of its vocabulary that nothing here can execute: no encoder of the provider, no local action."""
+    protocol = spec.vocabulary.ledger.name
+    known = (*ENCODED.get(protocol, ()), *Executor.LOCAL)
     for word in spec.vocabulary.effects.values():
         name = word.sends or word.name
         if word.recipe != "plain" and word.to == "local" and not word.args:
             continue  # what changes the ledger alone is made and never executed
-        known = (*ENCODERS, *Executor.LOCAL)
         if word.to == APPLICATION:
             if name in known:
                 message = f"the effect '{name}' is one of ours: it cannot be for the application"
@@ -48,7 +49,7 @@ def unexecutable(spec: Spec) -> Iterator[Problem]:
             word.place,
             "spec-fit",
             f"its effect '{name}' cannot be executed here: {who}",
-            f"{cure}add it to ENCODERS (adapters/providers/realtime/protocol.py) or Executor.LOCAL"
+            f"{cure}add it to ENCODERS (adapters/providers/{protocol}/protocol.py) or Executor.LOCAL"
             " (adapters/call/executor.py)",
         )
 

@@ -83,9 +83,10 @@ class VocabularyReader(Reader):
                 self.noise[self.text(item)] = key.text or ""
 
     def finish(self) -> Vocabulary:
+        known = {*self.identities, *self.events, *(word.base for word in self.events.values())}
         for name, place in self.references:
-            if name not in self.identities and name not in self.events:
-                hint = suggestion(name, (*self.identities, *self.events))
+            if name not in known:
+                hint = suggestion(name, sorted(known))
                 self.problems.add(place, "unknown-event", f"'{name}' is not an event of the vocabulary", hint)
         ledger = self.ledger or NO_LEDGER
         failures = self._failures()

@@ -108,6 +108,8 @@ class RealtimeConnection:
         self._second_began_s = self._loop.time()
         self._events_before = 0  # that second
 
+    _append = staticmethod(append_event)
+
     # --- life
 
     def open(self) -> None:
@@ -191,7 +193,7 @@ class RealtimeConnection:
         if self._pack is not None:
             payload = self._pack(payload)
         try:
-            if wire.offer_text(append_event(payload), self._limits.audio_unsent_bytes):
+            if wire.offer_text(self._append(payload), self._limits.audio_unsent_bytes):
                 counters.frames_sent += 1
                 return True
             counters.frames_dropped_stalled += 1

@@ -5,31 +5,46 @@ from __future__ import annotations
 import pytest
 
 from adapters.call.executor import Executor
-from adapters.providers.realtime.protocol import ENCODERS
 from adapters.settings.compat import unexecutable
-from fsm.language.vocabulary import PLAIN, EffectWord
+from adapters.settings.protocols import EFFECT_ARGS
+from fsm.language.vocabulary import APPLICATION, PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, load_changed, loaded
 
-LEDGER_ALONE = {"confirm_turn", "forget_echoes", "note_wish", "settle_turn"}
+LEDGER_ALONE = {
+    "confirm_turn", "forget_delegations", "forget_echoes", "keep_output", "keep_overdue", "keep_refusal", "note_wish",
+    "settle_turn", "take_turn",
+}  # fmt: skip
 """Recipes that change the ledger and make no effect."""
 
 
-def effects() -> list[EffectWord]:
-    return [word for name in NAMES for word in loaded(name).spec.vocabulary.effects.values()]
+def effects(protocol: str) -> list[EffectWord]:
+    specs = [spec for name in NAMES if (spec := loaded(name).spec).vocabulary.ledger.name == protocol]
+    return [word for spec in specs for word in spec.vocabulary.effects.values() if word.to != APPLICATION]
+
+
+def test_every_ledger_is_of_a_protocol_that_can_be_spoken() -> None:
+    assert EFFECT_ARGS.keys() == LEDGERS.keys()
 
 
 def test_an_effect_is_either_encoded_or_a_local_action() -> None:
-    assert not ENCODERS.keys() & Executor.LOCAL.keys()
-    words = {word.sends or word.name for word in effects() if word.recipe not in LEDGER_ALONE}
-    assert words == ENCODERS.keys() | Executor.LOCAL.keys()
+    done = set()
+    for protocol, encoders in EFFECT_ARGS.items():
+        assert not encoders.keys() & Executor.LOCAL.keys()
+        words = {word.sends or word.name for word in effects(protocol) if word.recipe not in LEDGER_ALONE}
+        assert words <= encoders.keys() | Executor.LOCAL.keys()
+        assert encoders.keys() <= words
+        done |= words
+    assert done >= Executor.LOCAL.keys()
 
 
-def test_what_an_encoder_is_given_is_what_the_vocabulary_declares() -> None:
-    for word in effects():
+@pytest.mark.parametrize("protocol", EFFECT_ARGS)
+def test_what_an_encoder_is_given_is_what_the_vocabulary_declares(protocol: str) -> None:
+    encoders = EFFECT_ARGS[protocol]
+    for word in effects(protocol):
         name = word.sends or word.name
-        if name in ENCODERS:
-            assert (name, ENCODERS[name].args, word.to) == (name, word.args, "provider")
+        if name in encoders:
+            assert (name, encoders[name], word.to) == (name, word.args, "provider")
 
 
 def test_a_vocabulary_names_every_identity_and_recipe_of_its_ledger() -> None:

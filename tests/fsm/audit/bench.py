@@ -12,7 +12,8 @@ from fsm.audit.record import CLOSED, Record
 from fsm.audit.report.report import FindingGroup, LogReport
 from fsm.machine.machine import TurnSpecMachine
 from tests.fsm.audit.logbook import Row
-from tests.fsm.bundle import NAMES, loaded
+from tests.fsm.bundle import REALTIME as NAMES
+from tests.fsm.bundle import loaded
 
 
 @cache

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from fsm.machine.wire import at_path
-from tests.fsm.bundle import NAMES
+from tests.fsm.bundle import REALTIME as NAMES
 from tests.fsm.machine.wire_forms import Json
 from tests.fsm.stories.story import Story
 from tests.recordings import CALLS, Recorded, sent_by

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsm.machine.machine import Event
-from tests.fsm.bundle import NAMES
+from tests.fsm.bundle import REALTIME as NAMES
 from tests.fsm.machine import wire_forms as wire
 from tests.fsm.stories.places import LIVE, SESSION, STATES, in_state
 from tests.fsm.stories.story import Story

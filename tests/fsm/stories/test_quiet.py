@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fsm.bundle import NAMES
+from tests.fsm.bundle import REALTIME as NAMES
 from tests.fsm.stories.story import Story
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsm.machine.ledgers.realtime.recipes import TOO_MANY_TOOLS, TOOL_OVERDUE
-from tests.fsm.bundle import NAMES
+from tests.fsm.bundle import REALTIME as NAMES
 from tests.fsm.stories.story import Story
 
 ASKED = {

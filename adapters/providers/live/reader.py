@@ -1,0 +1,67 @@
+"""One session as it is read: messages in, audio with ids and events out. Pure: the time is an argument.
+
+The wire's audio has no ids and its words no turns; both are found here. What the model says is an utterance with an id,
+`voice.began` and `voice.ended` stand for where it begins and ends, as if the provider had sent them. The caller's words
+since the model last spoke are one turn; it goes along with each of its fragments (`turn`), and with work that is
+delegated (`said`), which carries no task text of its own (docs/facts/gpt_live.md section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from adapters.audio.formats import AudioFormat
+from adapters.providers.live.protocol import Payload, decode
+from adapters.providers.live.utterances import Utterances
+from adapters.providers.provider import AudioDelta, DecodeFailure, WireEvent
+
+_MOST_ID: Final = 100
+_MOST_WORDS: Final = 4_000  # characters of a turn that are kept
+
+
+class LiveReader:
+    """Of one session. Its ids begin with the session's: those of another one are others."""
+
+    def __init__(self, audio: AudioFormat) -> None:
+        self._utterances = Utterances(audio)
+        self._prefix = "speech"
+        self._turn = 1
+        self._words = ""
+        self._is_answered = False
+
+    def read(
+        self, payload: Payload, now_s: float, *, binary: bool = False
+    ) -> Iterator[WireEvent | AudioDelta | DecodeFailure]:
+        """Never raises for what comes in."""
+        decoded = decode(payload, binary=binary)
+        if isinstance(decoded, bytes):
+            yield from self._heard(decoded, now_s)
+        elif isinstance(decoded, DecodeFailure):
+            yield decoded
+        else:
+            yield self._with_words(decoded)
+
+    def _heard(self, audio: bytes, now_s: float) -> Iterator[WireEvent | AudioDelta]:
+        for what, number, payload in self._utterances.push(audio, now_s):
+            speech = f"{self._prefix}_{number}"
+            if what == "audio":
+                yield AudioDelta(speech, speech, 0, payload)
+            else:
+                self._is_answered |= what == "began"
+                yield {"type": f"voice.{what}", "speech_id": speech}
+
+    def _with_words(self, event: WireEvent) -> WireEvent:
+        kind = event["type"]
+        session = event.get("session")
+        if kind == "session.started" and isinstance(session, dict) and isinstance(session.get("id"), str):
+            self._prefix = session["id"][:_MOST_ID]
+        if kind == "session.input_transcript.delta":
+            delta = event.get("delta")
+            if self._is_answered:
+                self._turn, self._words, self._is_answered = self._turn + 1, "", False
+            self._words = (self._words + (delta if isinstance(delta, str) else ""))[-_MOST_WORDS:]
+            return {**event, "turn": {"id": f"{self._prefix}_turn_{self._turn}", "text": self._words}}
+        if kind == "session.delegation.created":
+            return {**event, "said": self._words.strip()}
+        return event
