@@ -159,8 +159,8 @@ def main(workers: int, calls: int, cost_calls: int, burst: int, lag: float, new_
             f"two cores hold {2 * one / two:.2f} of what one holds (target 1.9)"
         )
     if burst:
-        found = json.dumps(overload(burst, lag, new_calls, seconds))
-        out.print(f"a burst of {burst}, limits.loop_lag_ms {lag:g}, new_calls_s {new_calls:g}: {found}")
+        burst_found = json.dumps(overload(burst, lag, new_calls, seconds))
+        out.print(f"a burst of {burst}, limits.loop_lag_ms {lag:g}, new_calls_s {new_calls:g}: {burst_found}")
 
 
 if __name__ == "__main__":
