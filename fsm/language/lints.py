@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import Place, Problems
-from fsm.language.spec import Assign, Branch, Operation, Row, Spec, word_for
 from fsm.language.region import Slots
+from fsm.language.spec import Assign, Branch, Operation, Row, Spec, word_for
 from fsm.language.typestate import Flow
 
 Possible = Mapping[int, frozenset[int]]
