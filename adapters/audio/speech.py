@@ -125,16 +125,27 @@ class VoiceActivityDetector:
     def _judge(self) -> None:
         """All that waits, in its order."""
         waiting, self._waiting = self._waiting, []
-        powers = mean_squares([each if isinstance(each, bytes) else each[0] for each in waiting if each is not None])
-        power = iter(powers).__next__
+        powers = iter(
+            mean_squares([each[0] if isinstance(each, tuple) else each for each in waiting if each is not None])
+        )
+        echo, loud_power = self._echo, self._loud_power
         for each in waiting:
             if each is None:
-                self._tick(0.0)
+                self._tick(echo, 0.0)
             elif isinstance(each, tuple):
                 self._played_ms = self._now_ms + FRAME_MS
-                self._tick(power())
+                self._tick(echo, next(powers))
             else:
-                self._hear(power(), len(each))
+                self._missing_ms = 0
+                power = next(powers)
+                if power > echo.peak:
+                    echo.peak = power
+                if power < self._noise:
+                    self._noise = power
+                if power < loud_power or power < _OVER_NOISE * min(self._noise, self._learned_noise):
+                    continue
+                if power >= _OVER_ECHO * echo.expected():
+                    self._hear_speech(len(each) * 500 / self._rate_hz)
         self._due_ms = self._next_due_ms()
 
     def _next_due_ms(self) -> float:
@@ -145,24 +156,14 @@ class VoiceActivityDetector:
             return self._began_ms + self._min_speech_ms - FRAME_MS
         return self._now_ms + self._min_speech_ms - FRAME_MS  # it has to begin first
 
-    def _hear(self, power: float, size_bytes: int) -> None:
-        self._missing_ms = 0
-        echo = self._echo
-        if power > echo.peak:
-            echo.peak = power
-        if power < self._noise:
-            self._noise = power
-        if power < self._loud_power or power < _OVER_NOISE * min(self._noise, self._learned_noise):
-            return
-        if power >= _OVER_ECHO * echo.expected():
-            self._hear_speech(size_bytes * 500 / self._rate_hz)
-
-    def _tick(self, played: float) -> None:
+    def _tick(self, echo: _Echo, played: float) -> None:
         self._now_ms = now_ms = self._now_ms + FRAME_MS
-        self._missing_ms = missing_ms = self._missing_ms + FRAME_MS
-        if missing_ms >= MISSING_MS:
+        self._missing_ms += FRAME_MS
+        if self._missing_ms >= MISSING_MS:
             self._noise = 0.0
-        self._echo.tick(played)
+        echo.heard.append(echo.peak)
+        echo.peak = 0.0
+        echo.played.append(played)
         if self._in_sound and now_ms - self._last_ms > self._pause_ms:
             self._in_sound = False
             self._on_fact(SOUND_ENDED, {})
@@ -204,47 +205,44 @@ class _Echo:
     Late as much as the two courses of loudness are most alike; while none is alike, any delay is possible.
     """
 
-    __slots__ = ("_blocks", "_delays", "_heard", "_played", "_ratio", "_ratios", "peak")
+    __slots__ = ("_blocks", "_delays", "_ratio", "_ratios", "heard", "peak", "played")
 
     def __init__(self) -> None:
+        self.played = array("d", (0.0,))
+        """In each tick, the newest last."""
+        self.heard = array("d")
+        """The loudest of the caller in each tick but the newest."""
         self.peak = 0.0
-        """The loudest frame of the caller in this tick."""
-        self._played = array("d", (0.0,))  # in each tick, the newest last
-        self._heard = array("d")  # the same without the newest
+        """The same in the newest."""
         self._ratios: deque[float] = deque(maxlen=8)
         self._ratio = _WORST_ECHO
         self._blocks = 0
         self._delays = slice(-_MOST_DELAY_TICKS - 1, None)
 
-    def tick(self, played: float) -> None:
-        self._heard.append(self.peak)
-        self.peak = 0.0
-        self._played.append(played)
-
     def expected(self) -> float:
         """The most that may come back now."""
-        return self._ratio * max(self._played[self._delays], default=0.0)
+        return self._ratio * max(self.played[self._delays], default=0.0)
 
     def learn(self) -> None:
         """Of the ticks since the last time; where nothing was played, there is nothing to learn."""
-        del self._played[: -_COMPARED_TICKS - _MOST_DELAY_TICKS - 1]
-        del self._heard[:-_COMPARED_TICKS]
-        before = self._played[-_MOST_DELAY_TICKS - BLOCK_TICKS - 1 : -_MOST_DELAY_TICKS - 1]
+        del self.played[: -_COMPARED_TICKS - _MOST_DELAY_TICKS - 1]
+        del self.heard[:-_COMPARED_TICKS]
+        before = self.played[-_MOST_DELAY_TICKS - BLOCK_TICKS - 1 : -_MOST_DELAY_TICKS - 1]
         if max(before, default=0.0) < _PLAYED:
             return
         # All of its echo has come by now, and perhaps that of something louder: not less than the true ratio. The
         # median is unmoved by a caller who speaks at the same time.
-        self._ratios.append(max(self._heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before))
+        self._ratios.append(max(self.heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before))
         self._ratio = median(self._ratios)
         self._blocks += 1
         if self._blocks % _BLOCKS_TO_A_DELAY:  # it changes seldom, and is what costs most
             return
-        if len(self._heard) == _COMPARED_TICKS and len(self._played) > _COMPARED_TICKS + _MOST_DELAY_TICKS:
+        if len(self.heard) == _COMPARED_TICKS and len(self.played) > _COMPARED_TICKS + _MOST_DELAY_TICKS:
             self._delays = self._likely_delays()
 
     def _likely_delays(self) -> slice:
         """Where the correlation coefficient of what was played, moved by a delay, and what was heard is greatest."""
-        heard, power = np.sqrt(self._heard), np.array(self._played[:-1])
+        heard, power = np.sqrt(self.heard), np.array(self.played[:-1])
         heard -= heard.mean()
         played = np.sqrt(power)
         sums = np.zeros((2, len(played) + 1))

@@ -237,7 +237,7 @@ def test_what_is_remembered_is_bounded() -> None:
     for _ in range(2000):
         ear.tick(tone(300, HZ, 20))
         ear.hear(tone(300, HZ, 20), HZ)
-    assert len(ear._echo._played) <= 100 and len(ear._echo._heard) <= 100 and len(ear._noises) <= 8
+    assert len(ear._echo.played) <= 100 and len(ear._echo.heard) <= 100 and len(ear._noises) <= 8
 
 
 def test_frames_that_the_provider_does_not_hear_are_neither_speech_nor_silence(line: Line) -> None:
