@@ -48,9 +48,11 @@ class AgentAudioPath:
             self._opening = None
         frame = self._playout.pull()
         if frame is None:
-            frame = None if self._playout.holds_back else self._prompts.pull()
+            if not self._prompts.is_playing or self._playout.holds_back:
+                return None
+            frame = self._prompts.pull()
             return None if frame is None else self._sent(frame)
-        if self._prompts.has_reassured:
+        if self._prompts.reassured:
             self._prompts.end_reassurance()
         return frame
 
