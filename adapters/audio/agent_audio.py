@@ -68,7 +68,9 @@ class AgentAudioPath:
 
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
-        self._playout.push(response_id, item_id, content_index, self._transcoder.from_provider(payload))
+        decode = self._transcoder.late_decode
+        audio = payload if decode is not None else self._transcoder.from_provider(payload)
+        self._playout.push(response_id, item_id, content_index, audio, decode)
 
     def duration_ms(self, payload: bytes) -> float:
         """Of audio of the provider, in its format."""

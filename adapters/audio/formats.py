@@ -87,7 +87,8 @@ class Transcoder:
     """
 
     __slots__ = (
-        "_decode", "_down", "_encode", "_half_sample", "_in_hz", "_ups", "leg_rate_hz", "provider_in", "provider_out",
+        "_decode", "_down", "_encode", "_half_sample", "_in_hz", "_ups", "late_decode", "leg_rate_hz", "provider_in",
+        "provider_out",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +112,9 @@ class Transcoder:
         self._decode = _TO_PCM.get(provider_out.encoding)
         self._down = Resampler(provider_out.rate_hz, self.leg_rate_hz)
         self._half_sample = b""
+        self.late_decode = self._decode if provider_out.rate_hz == self.leg_rate_hz else None
+        """All that is to be done with what comes, where that is a table look-up: it may be done at any time, in place
+        of `from_provider`. None: it has to be done as it comes."""
 
     @property
     def delay_ms(self) -> float:
