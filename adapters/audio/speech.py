@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import deque
 from statistics import median
 from typing import Final, TypeAlias
 
@@ -50,6 +49,7 @@ _MOST_DELAY_TICKS: Final = 2 * BLOCK_TICKS
 ECHO_AT_MOST_MS: Final = _MOST_DELAY_TICKS * FRAME_MS  # what comes later is not known for one
 _COMPARED_TICKS: Final = 4 * BLOCK_TICKS
 _BLOCKS_TO_A_DELAY: Final = 4
+_RATIOS: Final = 8
 _ALIKE: Final = 0.8
 
 
@@ -88,7 +88,7 @@ class VoiceActivityDetector:
         self._now_ms = 0  # what has been judged; all below is as of then
         self._missing_ms = 0
         self._noise = math.inf  # the quietest frame of this block
-        self._noises: deque[float] = deque(maxlen=_NOISE_BLOCKS)
+        self._noises: list[float] = []  # a deque would take ten times as much
         self._learned_noise = math.inf
         self._began_ms = self._last_ms = -hang_ms
         self._said_ms = 0.0
@@ -193,7 +193,7 @@ class VoiceActivityDetector:
 
     def _learn(self) -> None:
         if self._noise < math.inf:
-            self._noises.append(self._noise)
+            self._noises = [*self._noises[1 - _NOISE_BLOCKS :], self._noise]
             self._learned_noise = min(self._noises)
         self._noise = math.inf
         self._echo.learn()
@@ -214,7 +214,7 @@ class _Echo:
         """The loudest of the caller in each tick but the newest."""
         self.peak = 0.0
         """The same in the newest."""
-        self._ratios: deque[float] = deque(maxlen=8)
+        self._ratios: list[float] = []
         self._ratio = _WORST_ECHO
         self._blocks = 0
         self._delays = slice(-_MOST_DELAY_TICKS - 1, None)
@@ -232,7 +232,8 @@ class _Echo:
             return
         # All of its echo has come by now, and perhaps that of something louder: not less than the true ratio. The
         # median is unmoved by a caller who speaks at the same time.
-        self._ratios.append(max(self.heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before))
+        ratio = max(self.heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before)
+        self._ratios = [*self._ratios[1 - _RATIOS :], ratio]
         self._ratio = median(self._ratios)
         self._blocks += 1
         if self._blocks % _BLOCKS_TO_A_DELAY:  # it changes seldom, and is what costs most
