@@ -57,6 +57,7 @@ class Playout:
         """For facts about what the caller has heard; the others are known at once."""
         self._leaving: list[tuple[Piece, bytes]] = []  # what the next frame is made of
         self._hearing = Hearing(self._on_heard, threshold_dbfs=sound_dbfs)
+        self._judged_id: str | None = None
         self._ended: dict[str, None] = {}  # responses that have ended and whose audio is not played out
         self._on_fact = on_fact
         self._counted = Counts()
@@ -304,15 +305,22 @@ class Playout:
             self._count_heard(item, frame)
         else:
             frame = self._assembled(wanted)
-        if self._hearing.awaits(item.response_id):
-            self._hearing.hear(item.response_id, frame)
-            if self._ended:  # for the first frames of a response at most: then it has been judged
-                self._judge_ended()
+        if item.response_id != self._judged_id:
+            self._judge(item.response_id, frame)
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
             self._progress_ms = 0
             self._on_heard("playout.progressed", {})
         return frame
+
+    def _judge(self, response_id: str, frame: bytes) -> None:
+        """Of the first frames of a response: then it has been judged."""
+        if not self._hearing.awaits(response_id):
+            self._judged_id = response_id
+            return
+        self._hearing.hear(response_id, frame)
+        if self._ended:
+            self._judge_ended()
 
     def _judge_ended(self) -> None:
         """What has ended and is played out has been heard, or there was nothing to hear."""
