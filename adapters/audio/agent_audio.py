@@ -48,9 +48,11 @@ class AgentAudioPath:
             self._opening = None
         frame = self._playout.pull()
         if frame is None:
-            frame = None if self._playout.holds_back else self._prompts.pull()
+            if not self._prompts.is_playing or self._playout.holds_back:
+                return None
+            frame = self._prompts.pull()
             return None if frame is None else self._sent(frame)
-        if self._prompts.has_reassured:
+        if self._prompts.reassured:
             self._prompts.end_reassurance()
         return frame
 
@@ -66,7 +68,9 @@ class AgentAudioPath:
 
     def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None:
         """Audio of the provider, in its format, cut anywhere."""
-        self._playout.push(response_id, item_id, content_index, self._transcoder.from_provider(payload))
+        decode = self._transcoder.late_decode
+        audio = payload if decode is not None else self._transcoder.from_provider(payload)
+        self._playout.push(response_id, item_id, content_index, audio, decode)
 
     def duration_ms(self, payload: bytes) -> float:
         """Of audio of the provider, in its format."""

@@ -10,7 +10,6 @@ all (docs/facts/telephony.md section 2).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -27,6 +26,7 @@ from adapters.audio.uplink import COMMITTABLE_MS, Uplink
 
 GAP_MS: Final = 200  # later than this no frame is only late
 ONSET_MS: Final = 1000  # a provider reports speech when it is sure, and counts from before that
+_SLACK_MS: Final = 200
 _REMEMBERED: Final = 16  # turns, and responses that began
 
 
@@ -83,7 +83,7 @@ class CallerAudioPath:
                 self._silence.hear(pcm)
             if self._speech is not None:
                 self._speech.hear(pcm, rate_hz)
-        self._filler.heard()
+        self._filler.missing = 0
         if self._recorder is not None:
             self._recorder.hear(pcm, rate_hz)
 
@@ -214,25 +214,23 @@ class CallerAudioPath:
 
 
 class SilenceFiller:
-    """Silence toward the provider where the phone sends nothing: `heard` with every frame, `tick` every 20 ms.
+    """Silence toward the provider where the phone sends nothing. `missing` is 0 at every frame, `tick` every 20 ms.
 
     The provider's VAD counts the audio it is sent, not seconds: without this it would wait without end for the end of a
     turn. What is missing after 200 ms goes out as silence.
     """
 
-    __slots__ = ("_frame", "_missing", "_send", "_wait")
+    __slots__ = ("_frame", "_send", "_wait", "missing")
 
     def __init__(self, payload_format: AudioFormat, send: Callable[[bytes], None]) -> None:
         self._send = send
         self._frame = payload_format.silence()
         self._wait = GAP_MS // FRAME_MS
-        self._missing = 0
-
-    def heard(self) -> None:
-        self._missing = 0
+        self.missing = 0
+        """So many ticks without a frame."""
 
     def tick(self) -> None:
-        self._missing = missing = self._missing + 1
+        self.missing = missing = self.missing + 1
         if missing >= self._wait:
             self._send(self._frame * self._wait if missing == self._wait else self._frame)
 
@@ -260,17 +258,19 @@ class UnansweredAudio:
         self.is_open = False
         self._answers: set[str] = set()
         self._committed: list[_Turn] = []
-        self._begun: deque[str] = deque(maxlen=_REMEMBERED)
+        self._begun: list[str] = []  # a deque would take ten times as much
         self._measure(payload_format)
 
     def _measure(self, payload_format: AudioFormat) -> None:
         self._format = payload_format
         self._turn_bytes = payload_format.bytes_in(self._keep_ms)
         self._onset_bytes = payload_format.bytes_in(min(ONSET_MS, self._keep_ms))
+        self._slack_bytes = payload_format.bytes_in(min(_SLACK_MS, self._keep_ms))
         self._most_bytes = self._turn_bytes if self.is_open else self._onset_bytes
 
     def switch(self, payload_format: AudioFormat) -> None:
         """Another format from here on, also of what is remembered."""
+        self._trim()
         self._said = bytearray(converted(bytes(self._said), self._format, payload_format))
         for turn in self._committed:
             turn.said = converted(turn.said, self._format, payload_format)
@@ -279,16 +279,21 @@ class UnansweredAudio:
     def remember(self, payload: bytes) -> None:
         """Went up to the provider."""
         self._said += payload
-        excess_bytes = len(self._said) - self._most_bytes
-        if excess_bytes > 0:
-            del self._said[:excess_bytes]
+        if len(self._said) > self._most_bytes + self._slack_bytes:
+            self._trim()
+
+    def _trim(self) -> None:
+        """Not with every frame: whoever reads `_said` does it before."""
+        del self._said[: max(len(self._said) - self._most_bytes, 0)]
 
     def open(self) -> None:
         """A turn begins, a little before now."""
+        self._trim()
         self.is_open, self._most_bytes = True, self._turn_bytes
 
     def commit(self, item_id: str) -> None:
         """The provider's conversation holds the turn, as this item if it has an id."""
+        self._trim()
         if self.is_open:
             self._committed.append(_Turn(item_id, bytes(self._said), self._answers))
         elif item_id and self._committed and not self._committed[-1].item_id:
@@ -302,7 +307,7 @@ class UnansweredAudio:
         """A response begins: it answers what was said by now. Once for each response that has an id."""
         if response_id in self._begun:
             return
-        self._begun.append(response_id)
+        self._begun = [*self._begun[1 - _REMEMBERED :], response_id]
         for turn in self._committed:
             turn.answers.add(response_id)
         if self.is_open:  # it talks over the caller, or the commit was lost

@@ -86,7 +86,10 @@ class Transcoder:
     keep their state between messages, one per rate, made when the rate is first seen.
     """
 
-    __slots__ = ("_decode", "_down", "_encode", "_half_sample", "_ups", "leg_rate_hz", "provider_in", "provider_out")
+    __slots__ = (
+        "_decode", "_down", "_encode", "_half_sample", "_in_hz", "_ups", "late_decode", "leg_rate_hz", "provider_in",
+        "provider_out",
+    )  # fmt: skip
 
     def __init__(
         self, provider_in: AudioFormat, provider_out: AudioFormat | None = None, leg_rate_hz: int = 8000
@@ -99,6 +102,7 @@ class Transcoder:
     def send_as(self, provider_in: AudioFormat) -> None:
         """What the provider is sent from here on."""
         self.provider_in = provider_in
+        self._in_hz = provider_in.rate_hz
         self._encode = _FROM_PCM.get(provider_in.encoding)
         self._ups: dict[int, Resampler] = {}
 
@@ -108,6 +112,9 @@ class Transcoder:
         self._decode = _TO_PCM.get(provider_out.encoding)
         self._down = Resampler(provider_out.rate_hz, self.leg_rate_hz)
         self._half_sample = b""
+        self.late_decode = self._decode if provider_out.rate_hz == self.leg_rate_hz else None
+        """All that is to be done with what comes, where that is a table look-up: it may be done at any time, in place
+        of `from_provider`. None: it has to be done as it comes."""
 
     @property
     def delay_ms(self) -> float:
@@ -119,7 +126,7 @@ class Transcoder:
         if len(pcm) & 1:
             pcm = pcm[:-1]
         rate_hz = rate_hz or self.leg_rate_hz
-        if rate_hz != self.provider_in.rate_hz:
+        if rate_hz != self._in_hz:
             pcm = self._up(rate_hz).process(pcm)
         return self._encode(pcm) if self._encode else pcm
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,17 @@ def mean_square(pcm: bytes) -> float:
         return 0.0
     samples = np.frombuffer(pcm, _INT16).astype(_FLOAT32)
     return float(samples.dot(samples)) / len(samples)
+
+
+def mean_squares(frames: Sequence[bytes]) -> list[float]:
+    """Of each of them. Together they cost little more than one alone, if they are of one length."""
+    sizes = set(map(len, frames))
+    size = sizes.pop() if len(sizes) == 1 else 0
+    if len(frames) < 2 or not size or size & 1:
+        return [mean_square(frame) for frame in frames]
+    samples = np.frombuffer(b"".join(frames), _INT16).astype(_FLOAT32).reshape(len(frames), 1, -1)
+    found: list[float] = ((samples @ samples.transpose(0, 2, 1)).ravel() / (size // 2)).tolist()
+    return found
 
 
 def mean_square_at(dbfs: float) -> float:

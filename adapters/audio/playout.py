@@ -23,7 +23,7 @@ from adapters.audio import OnFact
 from adapters.audio.declick import faded_in, faded_in_front_of
 from adapters.audio.formats import FRAME_MS, AudioFormat
 from adapters.audio.hearing import Hearing
-from adapters.audio.playout_counts import Counts, Gap, Piece, PlayoutStats
+from adapters.audio.playout_counts import Counts, Decode, Gap, Piece, PlayoutStats, Queued, pcm_bytes
 from adapters.audio.under_way import UnderWay
 
 DRAINED_AFTER_MS: Final = 400  # an empty queue this long is the end, also if the provider never said so
@@ -57,12 +57,13 @@ class Playout:
         """For facts about what the caller has heard; the others are known at once."""
         self._leaving: list[tuple[Piece, bytes]] = []  # what the next frame is made of
         self._hearing = Hearing(self._on_heard, threshold_dbfs=sound_dbfs)
+        self._judged_id: str | None = None
         self._ended: dict[str, None] = {}  # responses that have ended and whose audio is not played out
         self._on_fact = on_fact
         self._counted = Counts()
         self._frame_bytes = self.format.frame_bytes
         self._max_queued_bytes = max_queued_ms * self.format.bytes_per_second // 1000
-        self._queue: deque[tuple[Piece, bytes]] = deque()
+        self._queue: deque[Queued] = deque()
         self._offset = 0  # bytes already pulled of the chunk at the head
         self._is_idle = False  # nothing is queued, nothing is awaited: only push() can change that
         self._queued_bytes = 0
@@ -110,9 +111,14 @@ class Playout:
     def stats(self) -> PlayoutStats:
         return self._counted.stats(self.format)
 
-    def push(self, response_id: str, item_id: str, content_index: int, pcm: bytes) -> bool:
-        """Queue 16-bit PCM at the leg's rate, any length. False: dropped, as late or as too much."""
-        size = len(pcm) & ~1
+    def push(
+        self, response_id: str, item_id: str, content_index: int, audio: bytes, decode: Decode | None = None
+    ) -> bool:
+        """Queue 16-bit PCM at the leg's rate, any length. False: dropped, as late or as too much.
+
+        With `decode` it is G.711, and stays so until it is its turn: an answer that waits takes half the memory.
+        """
+        size = len(audio) & ~1 if decode is None else 2 * len(audio)
         if response_id in self._late:
             self._counted.late_dropped_bytes += size
             self._report_dropped(response_id, item_id, content_index)
@@ -126,7 +132,7 @@ class Playout:
         item = self._item(response_id, item_id, content_index)
         item.received_bytes += size
         self._open[response_id] = item
-        self._queue.append((item, pcm if size == len(pcm) else pcm[:size]))
+        self._queue.append((item, audio if decode is not None or size == len(audio) else audio[:size], decode))
         self._queued_bytes += size
         self._counted.generated_bytes += size
         return True
@@ -230,28 +236,28 @@ class Playout:
         """
         parts, void = under_way.take_back()
         self._last_frame = under_way.last_heard
-        again = []
+        again: list[Queued] = []
         for item, chunk in parts:
             item.heard_bytes -= len(chunk)
             self._counted.played_bytes -= len(chunk)
             if item.response_id in spare:
-                again.append((item, chunk))
+                again.append((item, chunk, None))
         for item in dict.fromkeys(item for item, _ in reversed(parts)):  # in order of playing: in front of all others
             self._items = {item.key: item} | self._items
         if again:
             self._queue = deque([*again, *self._rest_of_queue()])
             self._offset = 0
-            self._queued_bytes += sum(len(chunk) for _, chunk in again)
+            self._queued_bytes += sum(map(pcm_bytes, again))
         for name, data in void:
             is_verdict = data.get("response_id") in spare and name != "playout.started"
             if is_verdict or not name.startswith("playout."):  # what has been judged is not judged twice
                 self._on_fact(name, data)
         return bool(parts) and parts[0][0].response_id in spare
 
-    def _rest_of_queue(self) -> list[tuple[Piece, bytes]]:
+    def _rest_of_queue(self) -> list[Queued]:
         queue = list(self._queue)
-        if queue and self._offset:
-            queue[0] = (queue[0][0], queue[0][1][self._offset :])
+        if queue and self._offset:  # so it has been decoded
+            queue[0] = (queue[0][0], queue[0][1][self._offset :], None)
         return [entry for entry in queue if entry[1]]
 
     def _keep_queued(self, spare: Collection[str]) -> bool:
@@ -260,7 +266,7 @@ class Playout:
         self._queue = deque(entry for entry in self._queue if entry[0].response_id in spare)
         if not goes_on:
             self._offset = 0
-        self._queued_bytes = sum(len(chunk) for _, chunk in self._queue) - self._offset
+        self._queued_bytes = sum(map(pcm_bytes, self._queue)) - self._offset
         return goes_on
 
     def _report_dropped(self, response_id: str, item_id: str, content_index: int) -> None:
@@ -286,7 +292,9 @@ class Playout:
         wanted = self._frame_bytes
         if self._queued_bytes < wanted and self._stays_silent():
             return None
-        item, chunk = self._queue[0]
+        item, chunk, decode = self._queue[0]
+        if decode is not None:
+            chunk = self._decode_head()
         self._wait_ms = self._tail_ms = 0
         if self._gap.heard_before:
             self._end_gap(item.response_id)
@@ -297,31 +305,46 @@ class Playout:
             self._count_heard(item, frame)
         else:
             frame = self._assembled(wanted)
-        if self._hearing.awaits(item.response_id):
-            self._hearing.hear(item.response_id, frame)
-            if self._ended:  # for the first frames of a response at most: then it has been judged
-                self._judge_ended()
+        if item.response_id != self._judged_id:
+            self._judge(item.response_id, frame)
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
             self._progress_ms = 0
             self._on_heard("playout.progressed", {})
         return frame
 
+    def _judge(self, response_id: str, frame: bytes) -> None:
+        """Of the first frames of a response: then it has been judged."""
+        if not self._hearing.awaits(response_id):
+            self._judged_id = response_id
+            return
+        self._hearing.hear(response_id, frame)
+        if self._ended:
+            self._judge_ended()
+
     def _judge_ended(self) -> None:
         """What has ended and is played out has been heard, or there was nothing to hear."""
-        queued = {item.response_id for item, _ in self._queue}
+        queued = {item.response_id for item, _, _ in self._queue}
         for response_id in list(self._ended):
             if response_id not in queued:
                 self._hearing.end(response_id)
             if not self._hearing.awaits(response_id):
                 del self._ended[response_id]
 
+    def _decode_head(self) -> bytes:
+        """It is its turn."""
+        item, chunk, decode = self._queue[0]
+        if decode is not None:
+            chunk = decode(chunk)
+            self._queue[0] = (item, chunk, None)
+        return chunk
+
     def _assembled(self, wanted: int) -> bytes:
         """A frame from several chunks, padded when the queue ends."""
         parts = []
         missing = wanted
         while missing and self._queue:
-            item, chunk = self._queue[0]
+            item, chunk = self._queue[0][0], self._decode_head()
             part = chunk[self._offset : self._offset + missing]
             self._offset += len(part)
             if self._offset == len(chunk):

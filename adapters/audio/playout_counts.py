@@ -1,8 +1,9 @@
-"""What the playout counts: what came and was heard of each piece of content, gaps, and the totals of a call."""
+"""What the playout queues and counts: what came and was heard of each piece of content, gaps, totals of a call."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -32,6 +33,18 @@ class Piece:
             "heard_ms": pcm.ms(self.heard_bytes),
             "received_ms": pcm.ms(self.received_bytes),
         }
+
+
+Decode: TypeAlias = Callable[[bytes], bytes]
+"""G.711 to 16-bit PCM: a table, with no memory of what came before."""
+
+Queued: TypeAlias = tuple[Piece, bytes, Decode | None]
+"""Audio of a piece: PCM, or what becomes PCM by that table."""
+
+
+def pcm_bytes(queued: Queued) -> int:
+    """Of the PCM it is, or becomes."""
+    return len(queued[1]) if queued[2] is None else 2 * len(queued[1])
 
 
 @attrs.frozen

@@ -37,7 +37,8 @@ class PromptPlayer:
         self._pcm = b""
         self._offset = 0
         self._reports = True
-        self._reassured = 0
+        self.reassured = 0
+        """So many times the caller has been asked to wait since the agent spoke last."""
 
     def play(self, name: str) -> None:
         """Starts a prompt; an unknown one is finished at once."""
@@ -46,17 +47,16 @@ class PromptPlayer:
     def reassure(self, name: str | None = None) -> None:
         """A word to a caller who waits: behind everything, cut by the agent's voice, and nothing waits for its end."""
         if self._name is None:
-            self._start(name or REASSURANCES[min(self._reassured, len(REASSURANCES) - 1)], reports=False)
-            self._reassured += 1
+            self._start(name or REASSURANCES[min(self.reassured, len(REASSURANCES) - 1)], reports=False)
+            self.reassured += 1
 
     @property
-    def has_reassured(self) -> bool:
-        """Has the caller been asked to wait since the agent spoke last?"""
-        return self._reassured > 0
+    def is_playing(self) -> bool:
+        return self._name is not None
 
     def end_reassurance(self) -> None:
         """The wait is over."""
-        self._reassured = 0
+        self.reassured = 0
         if not self._reports:
             self.cut()
 

@@ -4,21 +4,23 @@ A voice activity detector beside the provider's own: for a provider that says no
 for the caller. A frame is speech if it is louder than the line's noise, and louder than what comes back of what the
 caller hears. The noise is the quietest of the last two seconds (minimum statistics: speech has pauses). The clock is
 the call's 20 ms tick, as of the silence watch.
+
+Frames are kept and judged together, several ticks' at once: sooner only where something may have to be reported. What
+is found, and when it is reported, is what it would be if each were judged as it comes, for a small part of the cost.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from adapters.audio import OnFact
 from adapters.audio.formats import FRAME_MS
-from adapters.audio.level import mean_square, mean_square_at
+from adapters.audio.level import mean_square_at, mean_squares
 
 LOCAL_SPEECH: Final = "caller.spoke"
 SOUND_BEGAN: Final = "caller.sound_began"
@@ -33,6 +35,11 @@ MISSING_MS: Final = 200  # no frame for so long is silence: DTX, hold, a muted p
 BLOCK_TICKS: Final = 12
 """Noise and echo are learned four times a second."""
 
+_BLOCK_MS: Final = BLOCK_TICKS * FRAME_MS
+_WAITING_AT_MOST: Final = 4 * BLOCK_TICKS  # a flood of short frames
+_Waiting: TypeAlias = bytes | tuple[bytes] | None
+"""The caller's frame; or a tick, with the agent's frame or without."""
+
 _NOISE_BLOCKS: Final = 8
 _OVER_NOISE: Final = 10 ** (9 / 10)
 _OVER_ECHO: Final = 10 ** (6 / 10)
@@ -42,6 +49,7 @@ _MOST_DELAY_TICKS: Final = 2 * BLOCK_TICKS
 ECHO_AT_MOST_MS: Final = _MOST_DELAY_TICKS * FRAME_MS  # what comes later is not known for one
 _COMPARED_TICKS: Final = 4 * BLOCK_TICKS
 _BLOCKS_TO_A_DELAY: Final = 4
+_RATIOS: Final = 8
 _ALIKE: Final = 0.8
 
 
@@ -54,9 +62,9 @@ class VoiceActivityDetector:
     """
 
     __slots__ = (
-        "_began_ms", "_echo", "_hang_ms", "_in_sound", "_is_reported", "_last_ms", "_learned_noise", "_loud_power",
-        "_min_speech_ms", "_missing_ms", "_noise", "_noises", "_now_ms", "_on_fact", "_pause_ms", "_played_ms",
-        "_reports_sounds", "_run_ms", "_said_ms",
+        "_began_ms", "_clock_ms", "_due_ms", "_echo", "_hang_ms", "_in_sound", "_is_patient", "_is_reported",
+        "_last_ms", "_learned_noise", "_loud_power", "_min_speech_ms", "_missing_ms", "_noise", "_noises", "_now_ms",
+        "_on_fact", "_pause_ms", "_played_ms", "_rate_hz", "_reports_sounds", "_run_ms", "_said_ms", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -73,51 +81,93 @@ class VoiceActivityDetector:
         self._hang_ms = hang_ms
         self._loud_power = mean_square_at(threshold_dbfs)
         self._echo = _Echo()
-        self._now_ms = 0
+        self._clock_ms = 0
+        self._waiting: list[_Waiting] = []
+        self._rate_hz = 0  # of the caller's frames among them
+        self._due_ms = 0.0  # from here on something may have to be reported
+        self._now_ms = 0  # what has been judged; all below is as of then
         self._missing_ms = 0
         self._noise = math.inf  # the quietest frame of this block
-        self._noises: deque[float] = deque(maxlen=_NOISE_BLOCKS)
+        self._noises: list[float] = []  # a deque would take ten times as much
         self._learned_noise = math.inf
         self._began_ms = self._last_ms = -hang_ms
         self._said_ms = 0.0
         self._is_reported = False
         self._reports_sounds = reports_sounds
         self._pause_ms = PATIENT_PAUSE_MS if reports_sounds else PAUSE_MS
+        # Whoever holds the agent back meanwhile wants to know at once.
+        self._is_patient = not reports_sounds and hang_ms > self._pause_ms
         self._in_sound = False
         self._run_ms = 0.0  # what is like speech, without a gap
         self._played_ms = -PLAYS_MS - FRAME_MS
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
         """A caller's frame: PCM of any length."""
-        power = mean_square(pcm)
-        self._missing_ms = 0
-        self._echo.hear(power)
-        if power < self._noise:
-            self._noise = power
-        if power < self._loud_power or power < _OVER_NOISE * min(self._noise, self._learned_noise):
-            return
-        if power >= _OVER_ECHO * self._echo.expected():
-            self._hear_speech(len(pcm) * 500 / rate_hz)
+        if rate_hz != self._rate_hz:
+            self._judge()
+            self._rate_hz = rate_hz
+        self._waiting.append(pcm)
+        if self._clock_ms >= self._due_ms or len(self._waiting) >= _WAITING_AT_MOST:
+            self._judge()
 
     def ignore(self) -> None:
         """A frame came in that the provider is not to hear."""
+        self._judge()
         self._missing_ms = 0
 
     def tick(self, agent_frame: bytes | None) -> None:
         """20 ms begin, in which the caller hears this frame, or silence."""
+        self._clock_ms = clock_ms = self._clock_ms + FRAME_MS
+        self._waiting.append(None if agent_frame is None else (agent_frame,))
+        if clock_ms >= self._due_ms or not clock_ms % _BLOCK_MS:
+            self._judge()
+
+    def _judge(self) -> None:
+        """All that waits, in its order."""
+        waiting, self._waiting = self._waiting, []
+        powers = iter(
+            mean_squares([each[0] if isinstance(each, tuple) else each for each in waiting if each is not None])
+        )
+        echo, loud_power = self._echo, self._loud_power
+        for each in waiting:
+            if each is None:
+                self._tick(echo, 0.0)
+            elif isinstance(each, tuple):
+                self._played_ms = self._now_ms + FRAME_MS
+                self._tick(echo, next(powers))
+            else:
+                self._missing_ms = 0
+                power = next(powers)
+                if power > echo.peak:
+                    echo.peak = power
+                if power < self._noise:
+                    self._noise = power
+                if power < loud_power or power < _OVER_NOISE * min(self._noise, self._learned_noise):
+                    continue
+                if power >= _OVER_ECHO * echo.expected():
+                    self._hear_speech(len(each) * 500 / self._rate_hz)
+        self._due_ms = self._next_due_ms()
+
+    def _next_due_ms(self) -> float:
+        """Nothing is reported before this, whatever comes."""
+        if not self._is_patient:
+            return 0.0
+        if not self._is_reported and self._now_ms - self._last_ms <= self._pause_ms:
+            return self._began_ms + self._min_speech_ms - FRAME_MS
+        return self._now_ms + self._min_speech_ms - FRAME_MS  # it has to begin first
+
+    def _tick(self, echo: _Echo, played: float) -> None:
         self._now_ms = now_ms = self._now_ms + FRAME_MS
-        self._missing_ms = missing_ms = self._missing_ms + FRAME_MS
-        if missing_ms >= MISSING_MS:
+        self._missing_ms += FRAME_MS
+        if self._missing_ms >= MISSING_MS:
             self._noise = 0.0
-        if agent_frame is None:
-            self._echo.tick(0.0)
-        else:
-            self._played_ms = now_ms
-            self._echo.tick(mean_square(agent_frame))
+        echo.heard.append(echo.peak)
+        echo.peak = 0.0
+        echo.played.append(played)
         if self._in_sound and now_ms - self._last_ms > self._pause_ms:
             self._in_sound = False
             self._on_fact(SOUND_ENDED, {})
-        if not now_ms % (BLOCK_TICKS * FRAME_MS):
+        if not now_ms % _BLOCK_MS:
             self._learn()
 
     def _hear_speech(self, duration_ms: float) -> None:
@@ -143,7 +193,7 @@ class VoiceActivityDetector:
 
     def _learn(self) -> None:
         if self._noise < math.inf:
-            self._noises.append(self._noise)
+            self._noises = [*self._noises[1 - _NOISE_BLOCKS :], self._noise]
             self._learned_noise = min(self._noises)
         self._noise = math.inf
         self._echo.learn()
@@ -155,53 +205,53 @@ class _Echo:
     Late as much as the two courses of loudness are most alike; while none is alike, any delay is possible.
     """
 
-    __slots__ = ("_blocks", "_delays", "_heard", "_peak", "_played", "_ratio", "_ratios")
+    __slots__ = ("_blocks", "_delays", "_ratio", "_ratios", "heard", "peak", "played")
 
     def __init__(self) -> None:
-        self._played = [0.0]  # in each tick, the newest last
-        self._heard: list[float] = []  # the same without the newest
-        self._peak = 0.0  # what the newest will be
-        self._ratios: deque[float] = deque(maxlen=8)
+        self.played = array("d", (0.0,))
+        """In each tick, the newest last."""
+        self.heard = array("d")
+        """The loudest of the caller in each tick but the newest."""
+        self.peak = 0.0
+        """The same in the newest."""
+        self._ratios: list[float] = []
         self._ratio = _WORST_ECHO
         self._blocks = 0
         self._delays = slice(-_MOST_DELAY_TICKS - 1, None)
 
-    def hear(self, power: float) -> None:
-        if power > self._peak:
-            self._peak = power
-
-    def tick(self, played: float) -> None:
-        self._heard.append(self._peak)
-        self._peak = 0.0
-        self._played.append(played)
-
     def expected(self) -> float:
         """The most that may come back now."""
-        return self._ratio * max(self._played[self._delays], default=0.0)
+        return self._ratio * max(self.played[self._delays], default=0.0)
 
     def learn(self) -> None:
         """Of the ticks since the last time; where nothing was played, there is nothing to learn."""
-        del self._played[: -_COMPARED_TICKS - _MOST_DELAY_TICKS - 1]
-        del self._heard[:-_COMPARED_TICKS]
-        before = self._played[-_MOST_DELAY_TICKS - BLOCK_TICKS - 1 : -_MOST_DELAY_TICKS - 1]
+        del self.played[: -_COMPARED_TICKS - _MOST_DELAY_TICKS - 1]
+        del self.heard[:-_COMPARED_TICKS]
+        before = self.played[-_MOST_DELAY_TICKS - BLOCK_TICKS - 1 : -_MOST_DELAY_TICKS - 1]
         if max(before, default=0.0) < _PLAYED:
             return
         # All of its echo has come by now, and perhaps that of something louder: not less than the true ratio. The
         # median is unmoved by a caller who speaks at the same time.
-        self._ratios.append(max(self._heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before))
+        ratio = max(self.heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before)
+        self._ratios = [*self._ratios[1 - _RATIOS :], ratio]
         self._ratio = median(self._ratios)
         self._blocks += 1
         if self._blocks % _BLOCKS_TO_A_DELAY:  # it changes seldom, and is what costs most
             return
-        if len(self._heard) == _COMPARED_TICKS and len(self._played) > _COMPARED_TICKS + _MOST_DELAY_TICKS:
+        if len(self.heard) == _COMPARED_TICKS and len(self.played) > _COMPARED_TICKS + _MOST_DELAY_TICKS:
             self._delays = self._likely_delays()
 
     def _likely_delays(self) -> slice:
-        heard = np.sqrt(self._heard)
+        """Where the correlation coefficient of what was played, moved by a delay, and what was heard is greatest."""
+        heard, power = np.sqrt(self.heard), np.array(self.played[:-1])
         heard -= heard.mean()
-        played = sliding_window_view(np.sqrt(self._played[:-1]), _COMPARED_TICKS)
-        sizes = played.std(axis=1) * heard.std() * _COMPARED_TICKS
-        alike = played @ heard / np.maximum(sizes, 1e-9)
+        played = np.sqrt(power)
+        sums = np.zeros((2, len(played) + 1))
+        sums[0, 1:], sums[1, 1:] = played, power
+        sums = sums.cumsum(axis=1)
+        total, total_power = sums[:, _COMPARED_TICKS:] - sums[:, :-_COMPARED_TICKS]  # of each delay's ticks
+        spread = np.maximum(total_power - total * total / _COMPARED_TICKS, 0.0)
+        alike = np.correlate(played, heard) / np.maximum(np.sqrt(spread * heard.dot(heard)), 1e-9)
         best = int(alike.argmax())
         if alike[best] < _ALIKE:
             return slice(-_MOST_DELAY_TICKS - 1, None)

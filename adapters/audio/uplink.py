@@ -38,7 +38,7 @@ class Uplink:
         self._keep_ms = keep_ms
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
-        self._sent_bytes = 0  # since it was last opened
+        self._sent_bytes = 0  # since it was last opened, as long as it is too little to be committed
         self.is_open = False
         self._measure(payload_format)
 
@@ -74,10 +74,10 @@ class Uplink:
             self._keep(payload)
             return
         self._send(payload)
-        before = self._sent_bytes
-        self._sent_bytes = sent_bytes = before + len(payload)
-        if before < self._committable_bytes <= sent_bytes:
-            self._on_fact("uplink.committable", {})
+        if self._sent_bytes < self._committable_bytes:
+            self._sent_bytes += len(payload)
+            if self._sent_bytes >= self._committable_bytes:
+                self._on_fact("uplink.committable", {})
 
     def open(self) -> bytes:
         """Send what was kept, in order, and let through what follows; returns what was sent. When open: nothing."""

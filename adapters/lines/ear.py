@@ -19,7 +19,7 @@ class CallerEar:
         self.early_dropped = 0
         self._note_failure = note_failure
         self._listener: LegListener | None = None
-        self._early: deque[Callable[[LegListener], None]] = deque(maxlen=early_max_messages)
+        self._early: deque[Callable[[LegListener], None]] | None = deque(maxlen=early_max_messages)
         self._end: str | None = None
 
     def listen(self, listener: LegListener) -> None:
@@ -27,6 +27,7 @@ class CallerEar:
         self._listener = listener
         while self._early:
             self._tell(self._early.popleft(), listener)
+        self._early = None  # nothing is early any more
         self._tell_end()
 
     def hear(self, pcm: bytes, rate_hz: int) -> None:
@@ -51,8 +52,9 @@ class CallerEar:
             self._tell_end()
 
     def _keep(self, what: Callable[[LegListener], None]) -> None:
-        self.early_dropped += len(self._early) == self._early.maxlen
-        self._early.append(what)
+        if self._early is not None:
+            self.early_dropped += len(self._early) == self._early.maxlen
+            self._early.append(what)
 
     def _tell_end(self) -> None:
         listener = self._listener

@@ -77,22 +77,14 @@ _MASKED: Final = 0x80
 _apply_mask = cast(Callable[[bytes, bytes], bytes], vars(frames)["apply_mask"])
 
 
-class _Keys:
-    """Masking keys, each used once. The kernel is asked for a thousand at a time."""
-
-    def __init__(self) -> None:
-        self._fresh = b""
-        self._used_bytes = 0
-
-    def next(self) -> bytes:
-        start = self._used_bytes
-        if start == len(self._fresh):
-            self._fresh, start = os.urandom(4096), 0
-        self._used_bytes = start + 4
-        return self._fresh[start : start + 4]
+_fresh_keys: list[bytes] = []
 
 
-_keys = _Keys()
+def _new_key() -> bytes:
+    """A masking key, and a thousand more for the next frames, each used once: the kernel is seldom asked."""
+    fresh = os.urandom(4096)
+    _fresh_keys.extend(fresh[start : start + 4] for start in range(0, len(fresh), 4))
+    return _fresh_keys.pop()
 
 
 def _header(first: int, size: int, mask: int) -> bytes:
@@ -105,8 +97,11 @@ def _header(first: int, size: int, mask: int) -> bytes:
 
 def masked_frame(first: int, payload: bytes) -> bytes:
     """A whole message of a client as one frame (RFC 6455 section 5.2)."""
-    key = _keys.next()
-    return b"".join((_header(first, len(payload), _MASKED), key, _apply_mask(payload, key)))
+    key = _fresh_keys.pop() if _fresh_keys else _new_key()
+    size = len(payload)
+    is_medium = 126 <= size < 65_536  # a caller's frame, fifty times a second
+    header = _MEDIUM.pack(first, _MASKED | 126, size) if is_medium else _header(first, size, _MASKED)
+    return header + key + _apply_mask(payload, key)
 
 
 def plain_frame(first: int, payload: bytes) -> bytes:

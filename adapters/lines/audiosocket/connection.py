@@ -202,11 +202,11 @@ class Connection(asyncio.Protocol):
         self._arm(late, lambda: self.turn_away(CallRefusal.NO_UUID, "not within the deadline"))
 
     def data_received(self, data: bytes) -> None:
-        if self._phase in _OVER:
-            return
-        if (pcm := self._decoder.usual_payload(data)) is not None:
+        if (pcm := self._decoder.usual_payload(data)) is not None:  # of a live call: else nothing is usual
             self.stats.messages_received += 1
             self._ear.hear(pcm, self._usual_hz)
+            return
+        if self._phase in _OVER:
             return
         if self._phase is Phase.UNIDENTIFIED and self._is_not_asterisk(data):
             return
@@ -278,6 +278,7 @@ class Connection(asyncio.Protocol):
                 self._disarm()
             return False
         self._phase, self._reason = phase, reason
+        self._decoder.expect(b"")
         self._disarm()
         self._output.stop()
         self._owner.departing(self)

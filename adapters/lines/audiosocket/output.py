@@ -74,28 +74,29 @@ class PacedOutput:
         return skipped + self._stats.frames_dropped
 
     def tick(self, frames_due: int) -> None:
+        transport, stats = self._transport, self._stats
         for _ in range(frames_due):
-            if self._place is None or self._transport.is_closing():
+            if self._place is None or transport.is_closing():
                 return
-            pcm = None
-            if self.source is not None:
+            pcm, source = None, self.source
+            if source is not None:
                 try:
-                    self.source.tick()
-                    pcm = self.source.pull()
+                    source.tick()
+                    pcm = source.pull()
                 except Exception:
                     self._note_failure("source")
             if pcm is None:
-                self._stats.frames_silent += 1
+                stats.frames_silent += 1
                 message = self._silence
             else:
                 message = self._header + (pcm if len(pcm) == self._frame_bytes else self._shaped(pcm))
-            if self._transport.get_write_buffer_size() >= self._backlog_bytes:
+            if transport.get_write_buffer_size() >= self._backlog_bytes:
                 self._drop_frame()
                 continue
             if self._dropped_surplus:
                 self._dropped_surplus -= 1
-            self._stats.frames_sent += 1
-            self._transport.write(message)
+            stats.frames_sent += 1
+            transport.write(message)
 
     def _shaped(self, pcm: bytes) -> bytes:
         self._stats.frames_misshaped += 1

@@ -7,7 +7,10 @@ import random
 import numpy as np
 import pytest
 
+from adapters.audio.g711 import mulaw_to_pcm16
 from adapters.audio.playout import DRAINED_AFTER_MS, PAUSE_AT_MOST_MS, Playout
+from adapters.audio.playout_counts import Piece
+from adapters.audio.under_way import UnderWay
 from tests.adapters.audio.sound import Facts, to_pcm, to_wave, tone
 
 FRAME = 320
@@ -550,3 +553,49 @@ def test_the_bound_of_the_queue_holds_in_a_pause(facts: Facts) -> None:
     playout.pause()
     assert playout.push("r1", "i1", 0, pcm(100))
     assert not playout.push("r1", "i1", 0, pcm(20))
+
+
+@pytest.mark.parametrize("lead_ms", [0, 40])
+@pytest.mark.parametrize("seed", range(20))
+def test_audio_that_is_decoded_when_it_is_due_is_heard_and_counted_as_audio_that_was_decoded_at_once(
+    seed: int, lead_ms: int
+) -> None:
+    chance = random.Random(seed)
+    late_facts, facts = Facts(), Facts()
+    ways: list[UnderWay[Piece] | None] = [UnderWay(each) if lead_ms else None for each in (late_facts, facts)]
+    late = Playout(late_facts, max_queued_ms=2000, under_way=ways[0])
+    at_once = Playout(facts, max_queued_ms=2000, under_way=ways[1])
+    for number in range(200):
+        response = f"r{number // 40}{chance.randrange(3)}"  # what is flushed stays so
+        match chance.randrange(8):
+            case 0 | 1:
+                codes = chance.randbytes(chance.choice((0, 1, 7, 159, 160, 161, 400, 2000)))
+                pushed = late.push(response, "i", 0, codes, mulaw_to_pcm16)
+                assert pushed == at_once.push(response, "i", 0, mulaw_to_pcm16(codes))
+            case 2:
+                for each in (late, at_once):
+                    each.mark_response_ended(response)
+            case 3 if chance.random() < 0.3:
+                ids, spare = chance.choice((([], []), ([response], []), ([], [response])))
+                assert late.flush(ids, spare) == at_once.flush(ids, spare)
+            case 4 if chance.random() < 0.3:
+                for each in (late, at_once):
+                    each.pause()
+            case 5:
+                for each in (late, at_once):
+                    each.resume()
+            case _:
+                frames = chance.randrange(1, 12)
+                assert pull(late, frames) == pull(at_once, frames)
+                for way in ways:
+                    if way is not None:
+                        way.advance(lead_ms)
+        assert (late.queued_ms, late.unheard(), late.stats) == (at_once.queued_ms, at_once.unheard(), at_once.stats)
+    assert late_facts == facts and late.stats.played_ms > 0
+
+
+def test_audio_that_waits_is_kept_as_it_came(playout: Playout) -> None:
+    playout.push("r1", "i1", 0, bytes(8 * 250), mulaw_to_pcm16)
+    playout.push("r1", "i1", 0, bytes(8 * 250), mulaw_to_pcm16)
+    playout.pull()
+    assert playout.queued_ms == 480 and [len(chunk) for _, chunk, _ in playout._queue] == [4000, 2000]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import attrs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.audio import speech
-from adapters.audio.speech import VoiceActivityDetector
+from adapters.audio.speech import BLOCK_TICKS, VoiceActivityDetector
 from adapters.simulator.speech.library import lines, read_samples, wav_path
 from tests.adapters.audio.sound import Facts, Wave, to_pcm, tone
 
@@ -234,7 +237,7 @@ def test_what_is_remembered_is_bounded() -> None:
     for _ in range(2000):
         ear.tick(tone(300, HZ, 20))
         ear.hear(tone(300, HZ, 20), HZ)
-    assert len(ear._echo._played) <= 100 and len(ear._echo._heard) <= 100 and len(ear._noises) <= 8
+    assert len(ear._echo.played) <= 100 and len(ear._echo.heard) <= 100 and len(ear._noises) <= 8
 
 
 def test_frames_that_the_provider_does_not_hear_are_neither_speech_nor_silence(line: Line) -> None:
@@ -252,19 +255,61 @@ def test_frames_that_the_provider_does_not_hear_are_neither_speech_nor_silence(l
     assert line.facts == [], "the noise of the line is still known"
 
 
-def test_a_frame_costs_one_look_at_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_are_looked_at_together_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
-    def look(pcm: bytes) -> float:
-        looks.append(len(pcm))
+    def look(frames: Sequence[bytes]) -> list[float]:
+        looks.append(len(frames))
+        return [0.0] * len(frames)
+
+    monkeypatch.setattr(speech, "mean_squares", look)
+    ear = VoiceActivityDetector(Facts())
+    for _ in range(10 * BLOCK_TICKS):
+        ear.tick(bytes(320))
+        ear.hear(bytes(320), HZ)
+    assert sum(looks) == 2 * 10 * BLOCK_TICKS - 1, "the last of the caller's waits for its block"
+    assert len(looks) <= 12, "four times a second, and at the beginning"
+
+
+class AtOnce(VoiceActivityDetector):
+    """Judges each frame as it comes."""
+
+    def _next_due_ms(self) -> float:
         return 0.0
 
-    monkeypatch.setattr(speech, "mean_square", look)
-    ear = VoiceActivityDetector(Facts())
-    for _ in range(10):
-        ear.tick(None)
-        ear.hear(bytes(320), HZ)
-    assert looks == [320] * 10
+
+_LEVELS = (0, 100, 400, 2_000, 4_000, 9_000)
+_ticks = st.lists(
+    st.tuples(
+        st.sampled_from((None, *_LEVELS)),  # the agent's frame
+        st.lists(st.tuples(st.sampled_from((20, 20, 10, 60)), st.sampled_from(_LEVELS)), max_size=3),  # the caller's
+        st.integers(1, 30),  # so many times
+    ),
+    max_size=60,
+)  # fmt: skip
+
+
+@given(_ticks, st.sampled_from((20, 60, 120, 300, 700)), st.sampled_from((40, 200, 500)), st.booleans())
+def test_to_judge_frames_together_changes_nothing(
+    ticks: Sequence[tuple[int | None, Sequence[tuple[int, int]], int]], min_ms: int, hang_ms: int, reports: bool
+) -> None:
+    facts, at_once = Facts(), Facts()
+    options = {"min_speech_ms": min_ms, "hang_ms": hang_ms, "reports_sounds": reports}
+    ears = (VoiceActivityDetector(facts, **options), AtOnce(at_once, **options))  # type: ignore[arg-type]
+    for played, heard, times in ticks:
+        for _ in range(times):
+            for ear in ears:
+                ear.tick(None if played is None else square(played, 20))
+            assert facts == at_once
+            for duration_ms, level in heard:
+                for ear in ears:
+                    ear.hear(square(level, duration_ms), HZ)
+                assert facts == at_once
+
+
+@functools.cache
+def square(level: int, duration_ms: int) -> bytes:
+    return np.full(duration_ms * HZ // 1000, level, np.int16).tobytes()
 
 
 # --- sounds, for a guard ----------------------------------------------------------------------------------------------
