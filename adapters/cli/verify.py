@@ -66,6 +66,11 @@ printed with it.
                                                     a counterexample as a scenario, to keep as a test
 
 \b
+What is a spec's own stands in it, under `verify:` (docs/language.md): properties, ghosts, a world, what its words are
+meant as, and properties that it does not keep to, each with the reason. PASS is followed by what was waived and by what
+no run came to.
+
+\b
 How to read a counterexample: one step a line, what moved first (the caller, the provider, a timer), `<-` what it
 received, `->` what it sent; under it what the spec answered and the line that decided. `--- from here on, again and
 again` begins a cycle; what is above it is the shortest way there.

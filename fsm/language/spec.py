@@ -182,10 +182,14 @@ class Group:
 
 @attrs.frozen
 class OwnWord:
-    """What a spec says by a name of its own: a file of audio, an instruction; "" where the configuration has it."""
+    """What a spec says by a name of its own: a file of audio, an instruction; "" where the configuration has it.
+
+    `said`: the words of which somebody makes the file.
+    """
 
     text: str
     place: Place = attrs.field(default=NOWHERE, eq=False)
+    said: str = ""
 
 
 @attrs.frozen

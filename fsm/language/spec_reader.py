@@ -39,6 +39,7 @@ REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
 ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
 STATE_KEYS = ("about", "groups", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
 CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "latch", "about")
+PROMPT_KEYS = ("text", "wav")
 DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "setting", "about")
 VERIFY_KEYS = ("worlds", "world", "properties", "ghosts", "actions", "after", "intents", "waive")
 GROUP_KEYS = ("about", "states", *ANSWERS)
@@ -76,6 +77,9 @@ class SpecReader(OperationReader):
         self.figures = {k.text or "": self.number(n) for k, n in self.entries(sections.get("figures"))}
         self._names(sections, [k for k, _ in states], [k for k, _ in choices])
         self.own = {kind: self._own_words(sections.get(kind)) for kind in self.own}
+        for name, word in self.own["say"].items():
+            if word.said:
+                self.problems.add(word.place, "type", f"'{name}' is an instruction: a text, and no recording")
         self.actions = self._named_actions(sections.get("actions"))
         self._deadlines(sections.get("deadlines"), states)
         self.events = frozenset(e.name for e in self.vocabulary.alphabet) | {d.event for d in self.deadlines.values()}
@@ -164,8 +168,19 @@ class SpecReader(OperationReader):
                 self.problems.add(key.place, "name", f"'{name}' is not a name: letters, digits and _")
             elif name in self.scope.variables:
                 self.problems.add(key.place, "two-meanings", f"'{name}' is already the name of a variable")
-            found[name] = OwnWord(self.text(value).strip(), value.place)
+            found[name] = self._own_word(name, value)
         return found
+
+    def _own_word(self, name: str, node: Node) -> OwnWord:
+        """A file, an instruction; or the words of a recording and the file that is made of them."""
+        if node.pairs is None:
+            return OwnWord(self.text(node).strip(), node.place)
+        fields = self.mapping(node, PROMPT_KEYS)
+        if "text" not in fields:
+            self.problems.add(node.place, "missing", f"'{name}' needs 'text:', what is said")
+        said = self._optional(fields.get("text")).strip()
+        file = self._optional(fields.get("wav")).strip() or f"{name}.wav"
+        return OwnWord(file, fields.get("wav", node).place, said)
 
     def _setting(self, node: Node, variable: str) -> None:
         setting = self.text(node)
