@@ -66,7 +66,7 @@ def test_a_part_goes_with_each_spec_that_it_does_not_refuse(part: str, base: str
             including(base, part)
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(cookbook_parts(), 2))
+@pytest.mark.parametrize(("one", "other"), [*combinations(cookbook_parts(), 2)])
 def test_a_pair_goes_together_or_check_says_why_not(one: str, other: str) -> None:
     reason = why_not(one, other)
     if reason is None:
