@@ -41,7 +41,7 @@ def laid_over(base: Any, example: Any) -> Any:
 def machine(example: str, kind: str = "example") -> TurnSpecMachine:
     if kind == "derived":  # it extends the page's spec, whose vocabulary has the same name
         base = block("spec").replace("[tiny.yaml]", "[words.yaml]")
-        texts = {"tiny.yaml": base, "words.yaml": block("vocabulary")}
+        texts = {"tiny.yaml": base, "words.yaml": block("vocabulary"), "patience.yaml": block("patience")}
         return TurnSpecMachine(load(example, "mine.yaml", lambda name: (texts[name], name), LEDGERS).spec)
     read = yaml.BaseLoader
     whole = laid_over(yaml.load(block("spec"), read), yaml.load(example, read))
@@ -128,7 +128,7 @@ def proved(example: str) -> Iterator[str]:
 
 def test_every_yaml_block_of_the_page_is_run() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text.count("```yaml") == len(BLOCKS) == len(EXAMPLES) + len(VERIFIED) + 3
+    assert text.count("```yaml") == len(BLOCKS) == len(EXAMPLES) + len(VERIFIED) + 4
     assert len(EXAMPLES) > 15
 
 

@@ -151,7 +151,9 @@ def _plain(value: object) -> object:
 
 def _tool(name: str, value: object) -> Tool:
     if not isinstance(value, Mapping) or not set(value) <= _TOOL_KEYS:
-        raise ValueError(f"tools.{name}: a tool is {{output: text, after_ms: n, deadline_ms: n, requests: event, then: event}}")
+        raise ValueError(
+            f"tools.{name}: a tool is {{output: text, after_ms: n, deadline_ms: n, requests: event, then: event}}"
+        )
     deadline_s = float(value.get("deadline_ms", TOOL_DEADLINE_MS)) / 1000
 
     async def answer(call: ActiveCall, **_arguments: object) -> object:

@@ -47,7 +47,9 @@ def spec_schema(specs: Iterable[Spec]) -> str:
         "if": {"required": ["spec"], "not": {"anyOf": [{"required": ["include"]}, {"required": ["extends"]}]}},
         "then": {"required": ["vocabulary", "initial", "states"]},
         "else": {
-            "anyOf": [{"required": [name]} for name in ("spec", "extends", "groups", "states", "choices", "actions", "add")]
+            "anyOf": [
+                {"required": [name]} for name in ("spec", "extends", "groups", "states", "choices", "actions", "add")
+            ]
         },
         "$defs": {**_SPEC_PARTS, **_words(known)},
     }
@@ -149,7 +151,9 @@ _STATE_WORDS: Mapping[str, Schema] = {
     "slots": _map(_listed(TEXT), "The slot values that may be found in this state."),
     "entry": _ref("operations", "Done when the state is entered."),
     "exit": _ref("operations", "Done when the state is left."),
-    "after": _map(_figure("Milliseconds, or a figure."), "Deadlines that run in this state; each is an event `timer.<name>`."),
+    "after": _map(
+        _figure("Milliseconds, or a figure."), "Deadlines that run in this state; each is an event `timer.<name>`."
+    ),
     "final": {**YES_NO, "description": "The call is over in this state."},
     **_ANSWER_WORDS,
 }
@@ -247,7 +251,9 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
         "description": "What the spec demands of the provider's turn detection.",
         **_keys(_TURN_DETECTION_WORDS, _TURN_DETECTION_KEYS),
     },
-    "figures": _map(_number(0, "A number."), "Numbers by name, for deadlines, ranges and conditions; others override them here."),
+    "figures": _map(
+        _number(0, "A number."), "Numbers by name, for deadlines, ranges and conditions; others override them here."
+    ),
     "conflicts": _map(TEXT, "Of a part: the parts and specs it does not go with, each with the reason."),
     "context": _map(_ref("context"), "Finite variables that rows may change."),
     "conditions": _map(_ref("condition"), "Conditions by name."),

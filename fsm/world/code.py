@@ -116,7 +116,8 @@ class Code:
             elif isinstance(act, EmitEvent):
                 path = Path(path.changes, act.event, path.lost, path.sends)
                 first = self.hooks.get(("event", act.of), ()) if act.of else ()
-                acts = (*acts, *first, *self.hooks.get(("event", act.event), ()))
+                follows = (*first, *self.hooks.get(("event", act.event), ()))
+                acts = (*acts, *self.hooks.get(("instead", act.event), follows))
             elif isinstance(act, Clear):
                 path = path.changing(QueueChange("clear", act.channel))
             elif isinstance(act, Rename):
