@@ -48,8 +48,8 @@ walls: $(VENV)/.dev
 	@$(BIN)/lint-imports
 
 drift: $(VENV)/.run
-	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
-	@$(BIN)/python -m tools.pages verified --check && $(BIN)/python -m tools.pages readme --check && $(BIN)/python -m tools.mutants --check && $(BIN)/python -m bench --check
+	@$(BIN)/turnspec diagram --check && $(BIN)/turnspec diagram --check --out diagrams/cookbook specs/cookbook/*.yaml && $(BIN)/turnspec schema --check && $(BIN)/turnspec test --generate specs/scenarios/generated --check
+	@$(BIN)/python -m tools.pages verified --check && $(BIN)/python -m tools.pages readme --check && $(BIN)/python -m tools.pages cookbook --check && $(BIN)/python -m tools.mutants --check && $(BIN)/python -m bench --check
 
 check: lint types walls drift  ## lint, types, walls between rooms, generated files
 

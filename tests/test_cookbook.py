@@ -1,4 +1,4 @@
-"""docs/cookbook: its examples are specs that check and calls that run; its table says what the parts say of one another."""
+"""docs/cookbook: its examples are specs that check and calls that run; its table is what the parts say."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from adapters.scenario.files import Suite, read_files
 from adapters.scenario.wire import play_scenario
 from adapters.specs import BUNDLED, load_spec, specs_folder
 from fsm.language.problem import SpecError
+from tools.cookbook import bases, conflicts, cookbook_parts, including, why_not
+from tools.pages import cookbook
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cookbook.md"
 PAGES = sorted((PAGE.parent / "cookbook").glob("*.md"))
@@ -24,19 +25,6 @@ EXAMPLES = specs_folder() / "cookbook"
 
 def blocks(page: Path) -> list[tuple[str, str]]:
     return BLOCK.findall(page.read_text(encoding="utf-8"))
-
-
-def including(folder: Path, base: str, *parts: str) -> Path:
-    """A spec that includes parts and says nothing else."""
-    path = folder / f"{base}_{'_'.join(parts)}.yaml"
-    names = ", ".join(f"parts/{name}.yaml" for name in parts)
-    path.write_text(f"spec: {path.stem}\nextends: {base}\ninclude: [{names}]\n", encoding="utf-8")
-    return path
-
-
-def conflicts(name: str) -> dict[str, str]:
-    text = (specs_folder() / "parts" / f"{name}.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, yaml.BaseLoader).get("conflicts") or {}
 
 
 def failures(suite: Suite, over_wire: bool = True) -> list[str]:
@@ -69,26 +57,31 @@ def test_an_example_of_a_part_is_short_and_its_scenarios_hold(path: Path) -> Non
 
 
 @pytest.mark.parametrize("base", BUNDLED)
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_goes_with_each_spec_that_it_does_not_refuse(part: str, base: str, tmp_path: Path) -> None:
-    path = including(tmp_path, base, part)
-    if base in conflicts(part):
+@pytest.mark.parametrize("part", cookbook_parts())
+def test_a_part_goes_with_each_spec_that_it_does_not_refuse(part: str, base: str) -> None:
+    if base in bases(part):
+        assert including(base, part).spec.deadlines
+    else:
         with pytest.raises(SpecError, match="does not go with"):
-            load_spec(path)
-    else:
-        assert load_spec(path).spec.deadlines
+            including(base, part)
 
 
-@pytest.mark.parametrize("pair", list(combinations(PARTS, 2)), ids="+".join)
-def test_a_pair_goes_together_or_says_why_not_as_the_table_has_it(pair: tuple[str, str], tmp_path: Path) -> None:
-    one, other = pair
-    reason = conflicts(one).get(other) or conflicts(other).get(one)
-    base = next(name for name in BUNDLED if name not in {**conflicts(one), **conflicts(other)})
-    path = including(tmp_path, base, one, other)
+@pytest.mark.parametrize(("one", "other"), combinations(cookbook_parts(), 2))
+def test_a_pair_goes_together_or_check_says_why_not(one: str, other: str) -> None:
+    reason = why_not(one, other)
     if reason is None:
-        assert load_spec(path, typestate=False).spec.deadlines
-    else:
-        with pytest.raises(SpecError, match="does not go with") as caught:
-            load_spec(path)
-        assert reason in str(caught.value)
-    assert (reason is not None) == (f"| {one} | {other} |" in PAGE.read_text(encoding="utf-8")), "in the table"
+        assert including(bases(one, other)[0], one, other, typestate=False).spec.deadlines
+        return
+    with pytest.raises(SpecError, match="does not go with") as caught:
+        including((bases(one) or BUNDLED)[0], one, other)
+    assert reason in str(caught.value) or not bases(one, other)
+
+
+def test_what_a_part_does_not_go_with_is_there() -> None:
+    for part in cookbook_parts():
+        assert set(conflicts(part)) <= {*cookbook_parts(), *BUNDLED}
+
+
+def test_the_table_of_the_page_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PAGE.parents[1])
+    assert PAGE.read_text(encoding="utf-8") == cookbook(), "run `python -m tools.pages cookbook`"

@@ -17,6 +17,7 @@ from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.draw.page import pages
 from fsm.verify.verdict import Finding, SceneVerdict
+from tools.cookbook import table
 from tools.mutants.run import Kept, kept_result
 
 VERIFIED: Final = """\
@@ -105,19 +106,31 @@ def _noticed(kept: Kept) -> str:
 
 def readme(name: str = "server_vad") -> str:
     """The README of this folder with its picture of a spec as it should be."""
-    begin, end = f"<!-- diagram {name}: written by `python -m tools.pages readme` -->\n", "<!-- end diagram -->"
-    before, found, rest = README.read_text(encoding="utf-8").partition(begin)
+    picture = pages(load_spec(name), "../")[f"{name}.mmd"].rstrip()
+    return _replaced(README, f"diagram {name}", "readme", f"```mermaid\n{picture}\n```")
+
+
+def cookbook() -> str:
+    """The cookbook's page with its table of what goes with what as it should be."""
+    return _replaced(COOKBOOK, "table", "cookbook", table())
+
+
+def _replaced(page: Path, what: str, command: str, text: str) -> str:
+    """The page with this text between its two marks."""
+    begin, end = f"<!-- {what}: written by `python -m tools.pages {command}` -->\n", f"<!-- end {what.split()[0]} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise click.UsageError(f"{README} has no place for the picture of {name}: {begin.strip()} {end}")
-    picture = pages(load_spec(name), "../")[f"{name}.mmd"].rstrip()
-    return f"{before}{begin}```mermaid\n{picture}\n```\n{end}{after}"
+        raise click.UsageError(f"{page} has no place for the {what}: {begin.strip()} {end}")
+    return f"{before}{begin}{text}\n{end}{after}"
 
 
+COOKBOOK: Final = Path("docs/cookbook.md")
 README: Final = Path("README.md")
 PAGES: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
     "verified": (Path("docs/verified.md"), verified),
     "readme": (README, readme),
+    "cookbook": (COOKBOOK, cookbook),
 }
 
 
@@ -125,7 +138,7 @@ PAGES: Final[dict[str, tuple[Path, Callable[[], str]]]] = {
 @click.argument("page", type=click.Choice(list(PAGES)))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is not what would be written.")
 def command(page: str, check: bool) -> None:
-    """Write a page of this folder: docs/verified.md, or the README's picture of server_vad."""
+    """Write a page of this folder: docs/verified.md, the README's picture of server_vad, the cookbook's table."""
     path, text = PAGES[page]
     wanted = {path: text()}
     sys.exit(report_stale(wanted, f"python -m tools.pages {page}") if check else write(wanted))

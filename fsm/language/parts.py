@@ -1,4 +1,4 @@
-"""The parts of a text: each once, those that a part needs before it; what a part says of itself. No meaning, no file."""
+"""The parts of a text: each once, those that a part needs first; what a part says of itself. No meaning, no file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def changed_by_parts(root: Node, parts: Sequence[Part], problems: Problems) -> t
             other = next((each for each in found if _clash(each, change)), None)
             if other is not None:
                 what = " ".join(change.path)
-                hint = f"the other does at {other.place}; 'conflicts: {{NAME: why}}' in a part says that two do not go together"
+                hint = (
+                    f"the other does at {other.place}; a part says what it does not go with: 'conflicts: {{NAME: why}}'"
+                )
                 problems.add(change.place, "two-meanings", f"two parts change '{what}'", hint)
         found = (*found, *deriver.changes)
     return root, found

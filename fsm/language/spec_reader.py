@@ -31,8 +31,8 @@ from fsm.language.vocabulary import Vocabulary
 from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
-    "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "figures", "context", "conditions",
-    "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "verify",
+    "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "figures", "context",
+    "conditions", "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "verify",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")

@@ -1,0 +1,125 @@
+"""Which parts of the cookbook go together, by what they say of one another: the table of docs/cookbook.md.
+
+A part of the cookbook is one in specs/parts that no bundled spec includes. `python -m tools.cookbook NAME...` verifies
+parts and pairs of them, within quick bounds, with each spec they go with (minutes each).
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import click
+
+from adapters.specs import BUNDLED, load_spec, specs_folder
+from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
+from fsm.language.loader import Loaded
+from fsm.language.problem import SpecError
+from fsm.language.yaml_nodes import Node, plain, read
+
+
+def _root(name: str) -> Node:
+    path = specs_folder() / f"{name}.yaml"
+    return read(path.read_text(encoding="utf-8"), str(path))
+
+
+def _includes(root: Node) -> set[str]:
+    said = root.get("include")
+    return {Path(item.text or "").stem for item in (said if said is not None and said.items is not None else ())}
+
+
+def cookbook_parts() -> tuple[str, ...]:
+    """By name, in order."""
+    basic = {name for spec in BUNDLED for name in _includes(_root(spec))}
+    names = {path.stem for path in (specs_folder() / "parts").glob("*.yaml")}
+    return tuple(sorted(name for name in names if not {name} <= basic))
+
+
+def conflicts(name: str) -> dict[str, str]:
+    """The parts and specs that a part does not go with, each with the reason."""
+    said = _root(f"parts/{name}").get("conflicts")
+    found = plain(said) if said is not None else {}
+    assert isinstance(found, dict)
+    return found
+
+
+def bases(*parts: str) -> tuple[str, ...]:
+    """The bundled specs that all these parts go with."""
+    return tuple(base for base in BUNDLED if not any(base in conflicts(part) for part in parts))
+
+
+def why_not(one: str, other: str) -> str | None:
+    """Why two parts do not go together; None where they do."""
+    said = conflicts(one).get(other) or conflicts(other).get(one)
+    if said is None and not bases(one, other):
+        return "there is no bundled spec that both go with"
+    return said
+
+
+def including(base: str, *parts: str, typestate: bool = True) -> Loaded:
+    """A bundled spec with these parts and nothing else. Raises SpecError."""
+    names = ", ".join(f"parts/{name}.yaml" for name in parts)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.yaml"
+        path.write_text(f"spec: {'_'.join((base, *parts))}\nextends: {base}\ninclude: [{names}]\n", encoding="utf-8")
+        return load_spec(path, typestate=typestate)
+
+
+def table() -> str:
+    """What goes with what, in Markdown: a part by specs and parts, then each reason."""
+    parts = cookbook_parts()
+    lines = [["", *BUNDLED, *parts], ["---", *(":-:" for _ in (*BUNDLED, *parts))]]
+    reasons: list[str] = []
+    for part in parts:
+        lines.append(
+            [f"**{part}**", *("yes" if base in bases(part) else "-" for base in BUNDLED), *_pairs(part, parts)]
+        )
+        reasons += [f"- {part}, {other}: {reason}" for other, reason in conflicts(part).items() if other in BUNDLED]
+    pairs = ((one, other, why_not(one, other)) for one, other in combinations(parts, 2))
+    reasons += [f"- {one}, {other}: {reason}" for one, other, reason in pairs if reason is not None]
+    return "\n".join("| " + " | ".join(row) + " |" for row in lines) + "\n\n" + "\n".join(reasons)
+
+
+def _pairs(part: str, parts: Sequence[str]) -> Iterator[str]:
+    for other in parts:
+        yield "" if part == other else "yes" if why_not(*sorted((part, other))) is None else "-"
+
+
+def verified(base: str, *parts: str) -> str:
+    """One line: what a search within quick bounds finds."""
+    progress = SearchProgress(quiet=True)
+    try:
+        spec = including(base, *parts).spec
+        found = all_searched(spec, load_environment(spec), VerifyOptions(), progress)
+    except SpecError as error:
+        return f"{base} with {', '.join(parts)}: {error}"
+    bad = [finding.name for verdict in found for finding in verdict.findings if finding.status == "violated"]
+    word = f"FAIL ({', '.join(dict.fromkeys(bad))})" if bad else "PASS"
+    return f"{base} with {', '.join(parts)}: {word}, {sum(verdict.states for verdict in found):,} states"
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--base", "only", type=click.Choice(BUNDLED), help="Only with this spec.")
+@click.option("--pairs", is_flag=True, help="Each pair of them that goes together, not each alone.")
+def command(names: tuple[str, ...], only: str | None, pairs: bool) -> None:
+    """Verify parts of the cookbook, within quick bounds. Exit code: 0 all hold, 1 something does not."""
+    parts = names or cookbook_parts()
+    wanted = (
+        [each for each in combinations(parts, 2) if why_not(*each) is None] if pairs else [(each,) for each in parts]
+    )
+    bad = False
+    for each in wanted:
+        for base in bases(*each):
+            if only in (None, base):
+                line = verified(base, *each)
+                click.echo(line)
+                bad = bad or ": PASS" not in line
+    sys.exit(bad)
+
+
+if __name__ == "__main__":
+    command()
