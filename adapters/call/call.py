@@ -35,7 +35,7 @@ from adapters.call.observers import Observer, Observers
 from adapters.call.provider_listener import ProviderListener
 from adapters.call.result import CallResult
 from adapters.call.secret_keys import SecretKeys
-from adapters.call.settings import CallSettings, start_context
+from adapters.call.settings import CallSettings, min_speech_ms, start_context
 from adapters.call.standing import Standing, StandingWatch
 from adapters.call.summary import Summary
 from adapters.call.timers import Timers
@@ -199,7 +199,7 @@ class Call:
         words = self._machine.spec.vocabulary.events
         if LOCAL_SPEECH in words:  # whoever does not ask for it does not pay for it
             speech = VoiceActivityDetector(
-                self._fact, min_speech_ms=limits.min_speech_ms, threshold_dbfs=threshold_dbfs,
+                self._fact, min_speech_ms=min_speech_ms(self._machine.spec, limits), threshold_dbfs=threshold_dbfs,
                 reports_sounds=SOUND_BEGAN in words,
             )  # fmt: skip
         return CallerAudioPath(

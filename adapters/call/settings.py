@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -22,9 +23,18 @@ class CallLimits:
     silence_hold_ms: int = 2000
     """Local silence after which the caller's turn is presumed to be over; longer than the provider's own wait."""
     silence_threshold_dbfs: float = -45.0
-    min_speech_ms: int = 300
-    """Local speech from which the caller is taken to speak, whatever the provider says."""
+    min_speech_ms: int | None = None
+    """Local speech from which the caller is taken to speak, whatever the provider says; None: as the spec says."""
     hang_up_s: float = 5.0
+
+
+MIN_SPEECH_MS: Final = 300
+"""Where nobody says: neither an operator nor a figure of the spec's by this name."""
+
+
+def min_speech_ms(spec: Spec, limits: CallLimits) -> int:
+    """The operator's, else the spec's, else ours."""
+    return limits.min_speech_ms or spec.figures.get("min_speech_ms", MIN_SPEECH_MS)
 
 
 @attrs.frozen(kw_only=True)

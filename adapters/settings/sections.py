@@ -248,7 +248,7 @@ class AudioSection(Section):
     """How the caller is listened to."""
 
     half_duplex: bool = CallSettings().half_duplex
-    min_speech_ms: Annotated[int, Between(40, 5_000)] = _CALL.min_speech_ms
+    min_speech_ms: Annotated[int, Between(40, 5_000)] | None = _CALL.min_speech_ms
 
 
 @attrs.frozen(kw_only=True)

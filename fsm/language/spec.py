@@ -247,6 +247,8 @@ class Spec:
     """Instructions of its own, by name."""
     verify: Node | None = attrs.field(default=None, eq=False, repr=False)
     """What it says about its own verification; read with its world (fsm.verify.environment)."""
+    figures: Mapping[str, int] = attrs.field(factory=dict)
+    """Its numbers by name."""
 
     @cached_property
     def slots(self) -> tuple[Variable, ...]:

@@ -97,7 +97,7 @@ class SpecReader(OperationReader):
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
             self.without_greeting, self.settings, frozenset(self.call_data), frozenset(self.latches),
-            self.own["prompts"], self.own["say"], sections.get("verify"),
+            self.own["prompts"], self.own["say"], sections.get("verify"), self.figures,
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------
