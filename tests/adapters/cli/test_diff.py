@@ -59,7 +59,9 @@ def test_the_same_is_0_and_different_is_1(here: Path) -> None:
 
 
 def test_parts_come_from_the_revision_too(here: Path) -> None:
-    edit(here / "specs/parts/conversation/session.yaml", "session.created:", "session.created :")  # so that a mix would show
+    edit(
+        here / "specs/parts/conversation/session.yaml", "session.created:", "session.created :"
+    )  # so that a mix would show
     (here / "specs/parts/conversation/session.yaml").write_text("not a part\n", encoding="utf-8")
     assert run("HEAD", "HEAD", "--spec", "server_vad", "--structure").exit_code == 0
     assert run("HEAD", "specs/server_vad.yaml", "--structure").exit_code == 2
