@@ -83,7 +83,8 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
             with without_collector():
                 environment = load_environment()
                 options = _options(environment, full, scenes, assume, bound)
-                loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
+                found = () if more.get("stays") else names  # a watch loads them again and again
+                loaded = [load_spec(name, typestate=not allow_broken).spec for name in found]
             status = function(SearchRequest(names, loaded, environment, options, progress, not allow_broken), **more)
         except SpecError as error:
             click.echo(str(error), err=True)
