@@ -23,6 +23,7 @@ MODULES = {
     "cluster": ("redis",),
     "kit": ("trustme",),
     "fast": ("uvloop",),
+    "editor": ("pygls", "lsprotocol"),
 }
 """What the distributions of each extra are imported as."""
 PLAIN = "provider: {url: 'ws://127.0.0.1:1'}\nlisten: {audiosocket: '127.0.0.1:0', chan_websocket: '127.0.0.1:0'}\n"
@@ -106,6 +107,7 @@ def test_a_configuration_that_needs_an_extra_is_refused_by_its_name_at_its_line(
 @pytest.mark.parametrize(
     ("extra", "arguments"),
     [
+        ("editor", ("lsp",)),
         ("draw", ("diagram", "server_vad", "--svg", "--out", "FOLDER")),
         ("twilio", ("simulate", "caller", "127.0.0.1:1", "--twilio", "https://a.example.com/twiml")),
     ],

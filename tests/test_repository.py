@@ -58,7 +58,7 @@ def declared() -> tuple[set[str], set[str]]:
 
 def test_the_product_imports_what_it_declares() -> None:
     least, everything = declared()
-    # turnspec[draw], [twilio] and [ari], [http], [metrics], [kit], [fast], [cluster]
+    # turnspec[draw], [twilio] and [ari], [http], [metrics], [kit], [fast], [editor], [cluster]
     optional = {
         "pygraphviz",
         "httpx2",
@@ -69,6 +69,8 @@ def test_the_product_imports_what_it_declares() -> None:
         "trustme",
         "uvloop",
         "redis",
+        "pygls",
+        "lsprotocol",
     }
     missing = [(file, name) for file, name in imported(PRODUCT) if name not in least | (optional & everything)]
     assert missing == []

@@ -30,6 +30,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "test": "Run scenarios: given events, expected states, effects and deadlines; coverage.",
         "diff": "Compare two versions of a spec: text, behaviour, recorded calls.",
         "diagram": "Draw specs: diagrams and tables, or check that they are fresh.",
+        "lsp": "Serve an editor: problems, completion, meanings, definitions, as you type.",
         "schema": "Write the JSON Schemas by which editors complete specs.",
     },
     "Look into calls": {

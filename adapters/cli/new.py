@@ -19,7 +19,7 @@ from adapters.specs import BUNDLED, display_path, load_file, spec_hint, spec_pat
 from fsm.language.problem import SpecError, suggestion
 
 if TYPE_CHECKING:
-    from adapters.cli.starter import Recipe
+    from adapters.cli.starter import IncludablePart
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 SCENARIOS, CONFIG = "scenarios.yaml", "turnspec.yaml"
@@ -78,7 +78,7 @@ def command(name: Path | None, base: str, parts: str, lists: bool) -> None:
     click.echo(f"turnspec serve --check {shown}/{CONFIG}")
 
 
-def _chosen(names: Sequence[str], folder: Path) -> list[Recipe]:
+def _chosen(names: Sequence[str], folder: Path) -> list[IncludablePart]:
     """The parts, by name or by file; one that is not there is wrong use that names those that are."""
     from adapters.cli.starter import PARTS, recipes
 
@@ -95,7 +95,7 @@ def _chosen(names: Sequence[str], folder: Path) -> list[Recipe]:
     return found
 
 
-def _recipe(path: Path, reference: str) -> Recipe:
+def _recipe(path: Path, reference: str) -> IncludablePart:
     from adapters.cli.starter import recipe
 
     try:
@@ -109,7 +109,7 @@ def _reference(name: str, folder: Path, bundled: Sequence[str]) -> str:
     return name if name in bundled else Path(os.path.relpath(name, folder)).as_posix()
 
 
-def _write(folder: Path, base: str, chosen: Sequence[Recipe]) -> None:
+def _write(folder: Path, base: str, chosen: Sequence[IncludablePart]) -> None:
     """Raises SpecError, with the folder half full."""
     from adapters.cli.starter import config_text, left_to_say, scenarios_text, spec_text
     from adapters.settings.config import load_settings
@@ -127,7 +127,7 @@ def _write(folder: Path, base: str, chosen: Sequence[Recipe]) -> None:
     _put(folder / SCENARIOS, scenarios_text(loaded, path.name, parts))
 
 
-def _place(folder: Path, part: Recipe) -> str:
+def _place(folder: Path, part: IncludablePart) -> str:
     """A part's file, as problems and rows name it."""
     from adapters.cli.starter import recipes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -91,9 +91,9 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
         names, progress = specs or BUNDLED, SearchProgress(quiet=more.get("as_json", False))
         try:
             with without_collector():
-                loaded = [load_spec(name, typestate=not allow_broken).spec for name in names]
+                loaded = list(_loaded(names, not allow_broken, more.get("stays", False)))
                 environments = {spec.name: load_environment(spec) for spec in loaded}
-                options = _options(list(environments.values()), full, scenes, assume, bound)
+                options = _options(list(environments.values()) or [load_environment()], full, scenes, assume, bound)
             status = function(SearchRequest(names, loaded, environments, options, progress, not allow_broken), **more)
         except SpecError as error:
             click.echo(str(error), err=True)
@@ -101,6 +101,16 @@ def search_options(function: Callable[..., int]) -> Callable[..., None]:
         sys.exit(status)
 
     return command
+
+
+def _loaded(names: Iterable[str], typestate: bool, leniently: bool) -> Iterator[Spec]:
+    """`leniently`: not those that cannot be loaded; a watch waits until they can be. Else SpecError."""
+    for name in names:
+        try:
+            yield load_spec(name, typestate=typestate).spec
+        except SpecError:
+            if not leniently:
+                raise
 
 
 def _options(

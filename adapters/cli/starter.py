@@ -24,7 +24,7 @@ MOST_SCENARIOS, MOST_SEARCHED = 12, 1000
 
 
 @attrs.frozen
-class Recipe:
+class IncludablePart:
     """A part that a spec may include. `figures` are those that it names, with what it says they are."""
 
     reference: str
@@ -39,13 +39,13 @@ def recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml")) if path.resolve() not in within}
 
 
-def recipe(path: Path, reference: str) -> Recipe:
+def recipe(path: Path, reference: str) -> IncludablePart:
     """What stands in a part about itself. Raises SpecError, OSError, UnicodeDecodeError."""
     text = path.read_text(encoding="utf-8")
     root = read(text, str(path))
     about, figures = root.get("about"), root.get("figures")
     said = about.text if about is not None and about.text else _head(text)
-    return Recipe(reference, " ".join(said.split()).partition(". ")[0].rstrip("."), _figures(figures))
+    return IncludablePart(reference, " ".join(said.split()).partition(". ")[0].rstrip("."), _figures(figures))
 
 
 def _head(text: str) -> str:
@@ -59,7 +59,7 @@ def _figures(node: Node | None) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def spec_text(name: str, base: str, chosen: Sequence[Recipe]) -> str:
+def spec_text(name: str, base: str, chosen: Sequence[IncludablePart]) -> str:
     """The spec: what it extends, what it includes, and how one goes on."""
     figures = {key: value for each in chosen for key, value in each.figures.items()}
     names = ", ".join(Path(each.reference).stem for each in chosen)

@@ -75,7 +75,7 @@ How to read a counterexample: one step a line, what moved first (the caller, the
 received, `->` what it sent; under it what the spec answered and the line that decided. `--- from here on, again and
 again` begins a cycle; what is above it is the shortest way there.
 
-Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong use.
+Exit code: 0 all hold, 1 something does not (or Ctrl-C left it open), 2 wrong use; 0 of --watch.
 """
 
 
@@ -115,11 +115,21 @@ class VerifyCommand(click.Command):
     help="Write it as a scenario, too, that `turnspec test` replays.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
-def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool) -> int:
+@click.option(
+    "--watch", "stays", is_flag=True, help="Search again whenever a file of these specs is saved, until Ctrl-C."
+)
+def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool, stays: bool) -> int:
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and report what holds.
 
     A property that fails is shown with a shortest run that breaks it, each step with the line of the spec that decided.
     """
+    if stays:
+        if as_json or diagram or scenario:
+            raise click.UsageError("--watch goes with none of --json, --diagram and --scenario")
+        from adapters.cli.verify_watch import VerifyWatch
+
+        VerifyWatch(request).run()
+        return 0
     found = request.searched()
     if as_json:
         _print_json(request, found)

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 LOOKED_EVERY_S: Final = 0.1
-_Times = dict[Path, tuple[int, int] | None]
+Times = dict[Path, tuple[int, int] | None]
 
 
 def watch(
@@ -24,18 +24,19 @@ def watch(
     sleep = pause or time.sleep
     try:
         while True:
-            before = _times(files())
+            before = times(files())
             began = time.perf_counter()
             act()
             spent_ms = 1000 * (time.perf_counter() - began)
             click.echo(f"({spent_ms:.0f} ms; waiting for a change, Ctrl-C ends)\n", err=True)
-            while _times(before) == before:
+            while times(before) == before:
                 sleep(LOOKED_EVERY_S)
     except KeyboardInterrupt:
         click.echo(err=True)
 
 
-def _times(files: Iterable[Path]) -> _Times:
+def times(files: Iterable[Path]) -> Times:
+    """When each was last written; None of one that is not there."""
     return {path: _time(path) for path in files}
 
 

@@ -94,6 +94,16 @@ def load(
     return Loaded(spec, tuple(problems), verdict.situations, flow)
 
 
+def sketch(text: str, file: str, fetch: Fetch, ledgers: Ledgers) -> tuple[Spec | None, tuple[Problem, ...]]:
+    """A spec as far as it can be read, and what is wrong with it so far: for editors. The type check is not asked."""
+    problems = Problems()
+    try:
+        spec = _spec(read(text, file), problems, fetch, ledgers)
+    except SpecError as error:
+        return None, error.problems
+    return spec, tuple(problems)
+
+
 def _grouped(found: Iterable[Problem], flow: Flow, spec: Spec) -> tuple[Problem, ...]:
     """A state that answers hardly anything is one problem, however many events there are."""
     problems = list(found)

@@ -1,4 +1,4 @@
-"""`turnspec check --watch`: again after each save, until Ctrl-C."""
+"""`turnspec check --watch` and `verify --watch`: again after each save, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -85,3 +85,47 @@ def test_the_command_shows_what_each_save_made_of_it(tmp_path: Path, monkeypatch
     assert result.exit_code == 0
     assert result.output.count("is sound") == 2 and result.output.count("'nowhere' is not known here") == 1
     assert result.output.count("waiting for a change, Ctrl-C ends") == 3
+
+
+VERIFY = ("verify", "--watch", "--scene", "turns", "--bound", "turns=1")
+
+
+def test_verify_shows_what_each_save_broke_and_that_it_holds_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = spec_path("owned_turns").read_text(encoding="utf-8")
+    answers = "{do: [commits = told, owed = turn], to: next_floor}"
+    assert good.count(answers) == 1
+    mine = tmp_path / "mine.yaml"
+    saved(mine, good, 1)()
+    broken, unsound = good.replace(answers, "{do: [commits = told], to: next_floor}"), good.replace("next_floor", "nix")
+    desk = Desk(saved(mine, unsound, 2), saved(mine, broken, 3), saved(mine, good, 4))
+    monkeypatch.setattr("adapters.cli.watch.time.sleep", desk.pause)
+    result = CliRunner().invoke(main, [*VERIFY, str(mine)])
+    assert result.exit_code == 0, result.output
+    rounds = result.output.split("waiting for a change")
+    assert [("PASS" in each, "'nix' is not known here" in each, "FAIL" in each) for each in rounds[:4]] == [
+        (True, False, False), (False, True, False), (False, False, True), (True, False, False),
+    ]  # fmt: skip
+    assert " fails in scene 'turns'" in rounds[2]
+
+
+def test_a_save_ends_the_search_that_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "mine.yaml"
+    text = spec_path("owned_turns").read_text(encoding="utf-8")
+    saved(mine, text, 1)()
+    looks: list[None] = []
+
+    def stale(_self: object) -> bool:
+        looks.append(None)
+        return len(looks) < 4
+
+    monkeypatch.setattr("adapters.cli.verify_watch.WatchedProgress.is_stale", property(stale))
+    monkeypatch.setattr("adapters.cli.watch.time.sleep", Desk(saved(mine, text, 2)).pause)
+    result = CliRunner().invoke(main, ["verify", "--watch", "--scene", "turns", "--scene", "tools", str(mine)])
+    assert "mine.yaml" not in result.output and "saved meanwhile; begun anew" in result.output
+
+
+def test_verify_watch_goes_with_no_file_of_a_run() -> None:
+    result = CliRunner().invoke(main, [*VERIFY, "--json", "owned_turns"])
+    assert result.exit_code == 2 and "--watch goes with none of" in result.output
