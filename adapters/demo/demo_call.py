@@ -23,7 +23,6 @@ from adapters.demo.lines import LINES
 from adapters.demo.narrator import CallNarrator
 from adapters.demo.plan import TALK_KEY, DemoPlan
 from adapters.providers.realtime.endpoint import Endpoint, endpoint_of
-from adapters.providers.realtime.realtime_server import GA
 from adapters.simulator.caller.caller import run_call
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings
@@ -90,7 +89,7 @@ class DemoCall:
             return
         async with ProviderServer(plan.simulated, plan.scenario) as provider:
             narrator.on_lost_session = lambda: _continue_script(provider, plan)
-            yield endpoint_of(plan.simulated.server or GA, provider.url, plan.session.model, "sk-demo"), provider
+            yield endpoint_of(plan.server, provider.url, plan.session.model, "sk-demo"), provider
 
     async def _call(self, bridge: DemoBridge, narrator: CallNarrator) -> tuple[Numbers, CallerReport]:
         await bridge.start()

@@ -20,7 +20,7 @@ from adapters.call.settings import CallSettings
 from adapters.demo.script import CallerPatience, demo_script, read_turns, spoken_texts
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
-from adapters.providers.realtime.realtime_server import RealtimeServer
+from adapters.providers.realtime.realtime_server import GA, RealtimeServer
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.compat import incompatibilities
 from adapters.settings.server_fit import format_of
@@ -87,6 +87,8 @@ class DemoPlan:
     endpoint: Endpoint | None
     script: Script
     call_id: uuid.UUID
+    server: RealtimeServer = GA
+    """What the simulated provider is taken for."""
 
     @property
     def holds_turns(self) -> bool:
@@ -103,15 +105,16 @@ class DemoPlan:
         )  # fmt: skip
         return RealtimeProvider(endpoint=endpoint, session=session), call
 
-    def like(self, server: RealtimeServer) -> DemoPlan:
-        """The same call with a simulated server of this row, in the formats that it takes."""
+    def like(self, server: RealtimeServer, played: RealtimeServer | None = None) -> DemoPlan:
+        """The same call with a simulated server of this row, in the formats that it takes. `played`: what the row says
+        is not what the server does."""
         session = attrs.evolve(
             self.session,
             input_format=format_of(None, server.formats_in), output_format=format_of(None, server.formats_out),
         )  # fmt: skip
-        simulated = attrs.evolve(self.simulated, server=server, dialect=server.names)
+        simulated = attrs.evolve(self.simulated, server=played or server, dialect=server.names)
         scenario = attrs.evolve(self.scenario, faults=(*self.scenario.faults, *faults_like(server.name)))
-        return attrs.evolve(self, session=session, simulated=simulated, scenario=scenario)
+        return attrs.evolve(self, session=session, simulated=simulated, scenario=scenario, server=server)
 
 
 def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSpec | None = None) -> DemoPlan:

@@ -1,8 +1,8 @@
 """A provider that does not answer is passed over for a while: the circuit of one of them. Pure: time is an argument.
 
-closed: calls go there. open: after `failures` of them within `window_s` nobody does, for `window_s`. half open: then
-one call tries it, and what becomes of that decides. A failure that a retry cannot repair (key, quota, model) opens it
-at once.
+works (a closed circuit): calls go there. passed_over (an open one): after `failures` of them within `window_s` nobody
+does, for `window_s`. half_open: then one call tries it, and what becomes of that decides. A failure that a retry cannot
+repair (key, quota, model) opens it at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import attrs
 
-State = Literal["closed", "open", "half_open"]
+State = Literal["works", "passed_over", "half_open"]
 
 WINDOW_S: Final = 30.0
 FAILURES: Final = 3
@@ -36,15 +36,15 @@ class Circuit:
 
     def state(self, now_s: float) -> State:
         if self._opened_s is None:
-            return "closed"
-        return "open" if now_s - self._opened_s < self.window_s else "half_open"
+            return "works"
+        return "passed_over" if now_s - self._opened_s < self.window_s else "half_open"
 
     def allows(self, now_s: float) -> bool:
         """Whether a call may go there. Nothing is changed."""
         match self.state(now_s):
-            case "closed":
+            case "works":
                 return True
-            case "open":
+            case "passed_over":
                 return False
             case "half_open":
                 return self._tried_s is None or now_s - self._tried_s >= TRIAL_S

@@ -14,7 +14,7 @@ from adapters.providers.realtime.provider import RealtimeProvider
 if TYPE_CHECKING:
     from adapters.metrics.metrics import Metrics
 
-_MEASURED: Final = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+_MEASURED: Final = {"works": 0.0, "half_open": 1.0, "passed_over": 2.0}
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -34,7 +34,7 @@ class Circuits:
     def passed_over(self) -> list[str]:
         """Providers that new calls do not go to now, and why."""
         now_s = self.now_s()
-        return [f"{label}: {each.reason}" for label, each in self._known.values() if each.state(now_s) != "closed"]
+        return [f"{label}: {each.reason}" for label, each in self._known.values() if each.state(now_s) != "works"]
 
     def measure(self, metrics: Metrics) -> None:
         """Each of them, and those to come."""

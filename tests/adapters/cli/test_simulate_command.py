@@ -120,6 +120,19 @@ def test_a_name_that_is_none_is_wrong_use_and_the_bundled_ones_are_named() -> No
     assert "no scenario and no file is called 'crossin'; bundled: closed_in_mid_call, crossing" in result.output
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--like", "xia"], "did you mean 'xai'"), (["--like", "vllm"], "no call can be held with vLLM"),
+        (["--but", "metadata=refused"], "--but goes with --like"),
+        (["--like", "xai", "--but", "metdata=refused"], "'metdata' is not a column of a server"),
+    ],
+)  # fmt: skip
+def test_a_server_that_cannot_be_played_is_wrong_use(options: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, ["simulate", "provider", *options])
+    assert result.exit_code == 2 and said in result.output
+
+
 async def test_a_port_that_is_taken_is_said() -> None:
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     async with server:

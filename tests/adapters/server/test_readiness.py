@@ -25,7 +25,7 @@ def seen(health: ProviderHealth, variant: str, outcome: str = "taken") -> None:
 
 async def test_what_the_last_call_has_seen_stands_for_a_while_then_the_port_is_tried() -> None:
     now = [0.0]
-    health = ProviderHealth(lambda: now[0], "ws://127.0.0.1:1/v1")
+    health = ProviderHealth(lambda: now[0], ["ws://127.0.0.1:1/v1"])
     seen(health, "session.created")
     assert await health.complaint() == ""
     seen(health, "provider.unreachable.retryable")
@@ -47,7 +47,7 @@ async def test_a_probe_is_shared_and_stands_for_a_while() -> None:
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    health = ProviderHealth(lambda: now[0], f"ws://127.0.0.1:{port}/v1?key=secret")
+    health = ProviderHealth(lambda: now[0], [f"ws://127.0.0.1:{port}/v1?key=secret"])
     assert await asyncio.gather(*(health.complaint() for _ in range(20))) == [""] * 20
     server.close()
     await server.wait_closed()
@@ -67,7 +67,7 @@ async def test_a_provider_that_shakes_no_hands_is_given_up_in_time() -> None:
         held.append(writer)
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    health = ProviderHealth(loop.time, f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    health = ProviderHealth(loop.time, [f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"])
     since_s = loop.time()
     assert await health.complaint() == "its port does not answer within 3 s"
     assert loop.time() - since_s == pytest.approx(3.0, abs=0.1)
@@ -82,10 +82,10 @@ async def test_a_certificate_of_nobodys_is_named_without_the_address(tmp_path: P
         writer.close()
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=make_certificate(tmp_path).serving)
-    health = ProviderHealth(lambda: 0.0, f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    health = ProviderHealth(lambda: 0.0, [f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"])
     said = await health.complaint()
     assert said.startswith("its port cannot be reached: TLS: CERTIFICATE_VERIFY_FAILED") and "127.0.0.1" not in said
-    assert await ProviderHealth(lambda: 0.0, "ws://no.such.invalid/v1").complaint() == (
+    assert await ProviderHealth(lambda: 0.0, ["ws://no.such.invalid/v1"]).complaint() == (
         "its port cannot be reached: its name is not known"
     )
     await health.close()
@@ -93,17 +93,17 @@ async def test_a_certificate_of_nobodys_is_named_without_the_address(tmp_path: P
 
 
 async def test_what_was_seen_of_one_provider_says_nothing_of_another() -> None:
-    health = ProviderHealth(lambda: 0.0, "ws://127.0.0.1:1/v1")
+    health = ProviderHealth(lambda: 0.0, ["ws://127.0.0.1:1/v1"])
     health.note("broken")
-    health.renew("ws://127.0.0.1:1/v1", system_proxy=True)
+    health.renew(["ws://127.0.0.1:1/v1"], system_proxy=True)
     assert await health.complaint() == "broken"
-    health.renew("ws://127.0.0.1:2/v1", system_proxy=True)
+    health.renew(["ws://127.0.0.1:2/v1"], system_proxy=True)
     assert (await health.complaint()).startswith("its port cannot be reached")
     await health.close()
 
 
 async def test_a_line_that_does_not_listen_and_a_drain_are_reasons_of_their_own() -> None:
-    health = ProviderHealth(lambda: 0.0, "ws://127.0.0.1:1/v1")
+    health = ProviderHealth(lambda: 0.0, ["ws://127.0.0.1:1/v1"])
     found = [NotReady("not_listening", "Twilio is not listening"), NotReady("draining", "the server is closing")]
     assert await not_ready(found, health) == found
     assert [each.reason for each in await not_ready([], health)] == ["provider_unreachable"]
@@ -134,3 +134,14 @@ def test_a_probe_goes_the_way_that_calls_go(
         monkeypatch.setenv(name, value)
     assert readiness._first_hop(url, True) == hop
     assert readiness._first_hop(url, False) in (("api.example.com", 443, True), ("api.example.com", 8080, False))
+
+
+@pytest.mark.parametrize(("urls", "is_reached"), [(2, True), (1, False)])
+async def test_one_provider_that_can_be_reached_is_enough(urls: int, is_reached: bool) -> None:
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    health = ProviderHealth(lambda: 0.0, ["ws://127.0.0.1:1/v1", f"ws://127.0.0.1:{port}/v1"][:urls])
+    assert (await health.complaint() == "") is is_reached
+    server.close()
+    await server.wait_closed()
+    await health.close()

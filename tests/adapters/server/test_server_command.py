@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from adapters.audio.prompt import FOLDER as PROMPTS
 from adapters.cli import main, serve
+from adapters.kit.realtime_simulator import RealtimeSimulator
 from tests.adapters.settings.test_example import COMMENTED_KEY
 from tests.tls import Certificate
 
@@ -39,6 +40,20 @@ def test_the_shipped_example_works_as_it_is() -> None:
     assert "wss://api.openai.com/v1/realtime?model=gpt-realtime" in result.output
     assert "server_vad" in result.output and "current_time (20 s)" in result.output
     assert KEY not in result.output and "warning[" not in result.output
+
+
+def test_a_probe_opens_a_session_with_each_provider_and_says_what_came_back(tmp_path: Path) -> None:
+    path = tmp_path / "turnspec.yaml"
+    refuses = "faults: [{fault: http_status, status: 401}]"
+    with RealtimeSimulator() as provider, RealtimeSimulator(scenario=refuses) as other:
+        path.write_text(f"provider: [{{url: '{provider.url}'}}, {{url: '{other.url}', api_key: {KEY}}}]\n")
+        result = turnspec(str(path), "--check", "--probe", OPENAI_API_KEY=KEY)
+        as_json = json.loads(turnspec(str(path), "--check", "--probe", "--json", OPENAI_API_KEY=KEY).stdout)
+    assert result.exit_code == 1 and KEY not in result.output
+    assert "session: good: created by" in result.output and "audio format: good: pcmu at 8000 Hz" in result.output
+    assert "session: bad: http 401" in result.output
+    assert not as_json["ok"] and {each["status"] for each in as_json["probe"]} >= {"good", "bad"}
+    assert turnspec(str(path), "--probe").exit_code == 2
 
 
 def test_the_example_without_a_key_says_which_is_missing() -> None:

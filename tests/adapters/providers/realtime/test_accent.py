@@ -42,7 +42,12 @@ def test_a_session_that_begins_otherwise_begins_once() -> None:
 def test_a_call_in_its_arguments_alone_is_an_item_and_an_answer() -> None:
     glm = accent(calls_by="arguments", ids="missing")
     glm.heard({"type": "response.created", "response": {"id": "r1"}})
-    done = {"type": "response.function_call_arguments.done", "call_id": "c1", "name": "f", "arguments": "{}"}
+    done: dict[str, object] = {
+        "type": "response.function_call_arguments.done",
+        "call_id": "c1",
+        "name": "f",
+        "arguments": "{}",
+    }
     told = glm.heard(done)
     assert kinds(told) == ["response.function_call_arguments.done", "response.output_item.done"]
     assert told[1]["item"] == {
@@ -102,7 +107,10 @@ def test_foreign_errors_are_known_by_their_words() -> None:
 
 
 def test_what_is_not_taken_is_not_said() -> None:
-    create = {"type": "response.create", "response": {"metadata": {"turnspec": "e"}, "instructions": "Greet."}}
+    create: dict[str, object] = {
+        "type": "response.create",
+        "response": {"metadata": {"turnspec": "e"}, "instructions": "Greet."},
+    }
     assert accent(never_sent=("conversation.item.truncate",)).said({"type": "conversation.item.truncate"}) == []
     (plain,) = accent(metadata="refused").said(create)
     assert plain["response"] == {"instructions": "Greet."}
