@@ -19,6 +19,8 @@ from adapters import logs
 from adapters.cli.reloading import config_reader, with_workers
 from adapters.control.settings import ControlSettings
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
+from adapters.providers.live.provider import LiveProvider
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.server import descriptors
 from adapters.server.loops import new_loop
@@ -200,7 +202,6 @@ def _facts(settings: Settings) -> dict[str, object]:
     """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
     call, audiosocket, spec, twilio = settings.call, settings.audiosocket, settings.spec, settings.twilio
     endpoint = settings.provider.endpoint
-    session = session_object(settings.provider.session, endpoint.dialect)
     has_key = any(name.lower() in ("authorization", "api-key") for name in endpoint.headers)
     return {
         "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
@@ -213,17 +214,10 @@ def _facts(settings: Settings) -> dict[str, object]:
         "rates": f"{', '.join(map(str, audiosocket.rates_hz))} Hz",
         "refuse": "by a reset" if audiosocket.refuse == "reset" else "politely, which TryExec takes for a served call",
         "provider": endpoint.shown,
-        "dialect": endpoint.dialect,
         "key": "set" if has_key else "none",
-        "model": settings.provider.session.model,
-        "voice": settings.provider.session.voice or "the provider's default",
-        "format": settings.provider.session.input_format,
-        "instructions": _length(settings.provider.session.instructions),
-        "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
-        "noise_reduction": _noise_reduction(settings.provider.session),
+        **_session_facts(settings.provider),
         "half_duplex": "yes: nobody can interrupt the agent" if call.half_duplex else "no",
         "turns": {name: _setting(settings, name) for name in spec.settings} or "nothing to set",
-        "transcription": settings.provider.session.transcription or "off",
         "greeting": _length(call.greeting),
         "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
         "effects": [f"{effect.name} ({effect.deadline_s:g} s)" for effect in call.effects.values()] or "none",
@@ -235,6 +229,28 @@ def _facts(settings: Settings) -> dict[str, object]:
         "calls at most": audiosocket.max_connections,
         "workers": _processes(settings),
         "log": f"{settings.log.format}, {settings.log.level}{', every wire event' if settings.log.wire else ''}",
+    }
+
+
+def _session_facts(provider: RealtimeProvider | LiveProvider) -> dict[str, object]:
+    """What a session is to be, by protocol."""
+    said = {
+        "model": provider.session.model,
+        "voice": provider.session.voice or "the provider's default",
+        "instructions": _length(provider.session.instructions),
+    }
+    if isinstance(provider, LiveProvider):
+        work = f"{provider.session.delegates} {provider.session.delegate_model or ''}".strip()
+        return {"protocol": "live", **said, "format": provider.session.format, "delegation": work}
+    settings, dialect = provider.session, provider.endpoint.dialect
+    session = session_object(settings, dialect)
+    return {
+        "dialect": dialect,
+        **said,
+        "format": settings.input_format,
+        "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
+        "noise_reduction": _noise_reduction(settings),
+        "transcription": settings.transcription or "off",
     }
 
 

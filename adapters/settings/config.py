@@ -24,8 +24,8 @@ from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.twiml import DialTarget
 from adapters.logs import LogSettings, Redactor
+from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.connection import ConnectionLimits
-from adapters.providers.realtime.endpoint import Endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.agents import agent_files, warn_of_places
@@ -36,6 +36,7 @@ from adapters.settings.control import control_settings
 from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
 from adapters.settings.http import HttpSettings, read_http
+from adapters.settings.live import LiveProviderReader, check_protocol, protocol_of
 from adapters.settings.provider import ProviderReader, is_loopback
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ConfigFile, JournalSection, LimitsSection, ListenSection, ToolSection
@@ -73,7 +74,7 @@ class AgentSettings:
     spec: Spec
     spec_digest: str
     """As fsm.journal.journal.digest makes it: which text of the spec a journal belongs to."""
-    provider: RealtimeProvider
+    provider: RealtimeProvider | LiveProvider
     call: CallSettings
     prompts: Mapping[str, Path]
     """Recordings in place of ours, by name."""
@@ -132,7 +133,7 @@ class Settings:
         return self.agents[0].spec_digest
 
     @property
-    def provider(self) -> RealtimeProvider:
+    def provider(self) -> RealtimeProvider | LiveProvider:
         """Of the default agent."""
         return self.agents[0].provider
 
@@ -244,18 +245,18 @@ def _agent(
     """None where a problem was found that leaves none."""
     spec, spec_digest = _spec(reader, load, config)
     tools = _tools(reader, config.tools) | _call_tools(reader, config)
-    provider = ProviderReader(reader, config.provider).read(spec, list(tools.values()))
+    provider = _read_provider(reader, config, spec, list(tools.values()))
     turns = _turns(reader, config.turns, spec) if spec is not None else {}
     spec = _with_limits(reader, config.limits, spec) if spec is not None else None
     warn_of_places(reader, config)
     if spec is None or provider is None:
         return None
-    _warn_of_short_hold(reader, config.limits, provider[1])
     ours = {name: path for name in PROMPT_NAMES if (path := getattr(config.prompts, name)) is not None}
     words = words_of(spec, ours | dict(config.prompts.more), config.say)
     reader.problems.extend(unsaid(spec, words))
     return AgentSettings(
-        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=_provider(config, spec, *provider),
+        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest,
+        provider=attrs.evolve(provider, limits=_connection_limits(config, spec)),
         call=attrs.evolve(_call(config, tools, turns), say=words.say, effects=read_effects(reader, config, spec)),
         prompts=words.prompts,
     )  # fmt: skip
@@ -313,7 +314,24 @@ def _with_limits(reader: SettingsReader, limits: LimitsSection, spec: Spec) -> S
     return spec.with_limits({name: limit_s for name, limit_s in chosen.items() if limit_s is not None})
 
 
-def _provider(config: ConfigFile, spec: Spec, endpoint: Endpoint, session: SessionSettings) -> RealtimeProvider:
+def _read_provider(
+    reader: SettingsReader, config: ConfigFile, spec: Spec | None, tools: Sequence[Tool]
+) -> RealtimeProvider | LiveProvider | None:
+    """By its protocol, without the limits of its connections."""
+    section = config.provider
+    if spec is not None:
+        check_protocol(reader, section, spec)
+    if protocol_of(section, spec) == "live":
+        return LiveProviderReader(reader, section).read(tools)
+    read = ProviderReader(reader, section).read(spec, tools)
+    if read is None:
+        return None
+    endpoint, session = read
+    _warn_of_short_hold(reader, config.limits, session)
+    return RealtimeProvider(endpoint=endpoint, session=session, restored_answers=section.restored_answers)
+
+
+def _connection_limits(config: ConfigFile, spec: Spec) -> ConnectionLimits:
     limits = ConnectionLimits(
         ping_interval_s=config.limits.ping_interval_s,
         ping_timeout_s=config.limits.ping_timeout_s,
@@ -323,8 +341,7 @@ def _provider(config: ConfigFile, spec: Spec, endpoint: Endpoint, session: Sessi
     of_spec_s = (each.after_ms / 1000 for each in spec.deadlines.values() if each.setting == "connect_s")
     if (open_s := next(of_spec_s, config.limits.connect_s)) is not None:
         limits = attrs.evolve(limits, open_s=open_s)
-    restored = config.provider.restored_answers
-    return RealtimeProvider(endpoint=endpoint, session=session, limits=limits, restored_answers=restored)
+    return limits
 
 
 def _spec(reader: SettingsReader, load: Load, config: ConfigFile) -> tuple[Spec | None, str]:

@@ -16,12 +16,12 @@ CHUNK_MS = 100
 
 def tone(duration_ms: int, amplitude: int = 6000) -> bytes:
     at = np.arange(8 * duration_ms)
-    return (np.sin(at * 0.6) * amplitude).astype("<i2").tobytes()
+    return bytes((np.sin(at * 0.6) * amplitude).astype("<i2").tobytes())
 
 
 def hiss(duration_ms: int) -> bytes:
     """Silence as the provider sends it: not all zeros."""
-    return np.random.default_rng(1).integers(-12, 12, 8 * duration_ms).astype("<i2").tobytes()
+    return bytes(np.random.default_rng(1).integers(-12, 12, 8 * duration_ms).astype("<i2").tobytes())
 
 
 def chunks(pcm: bytes, audio: AudioFormat = PCM_8K) -> list[bytes]:
