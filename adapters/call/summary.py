@@ -29,6 +29,9 @@ _ENDED = {
     "response.done.fatal": "failed",
     "caller.interrupted": "cancelled",
 }
+_ASKS = ("create_response", "request_speech")
+_BEGINS_TO_SPEAK = ("caller.spoke", "session.input_transcript.delta")
+_FALLS_SILENT = ("caller.silent", "timer.turn_overdue")
 _BARGE_INS = (
     "input_audio_buffer.speech_started.new",
     "input_audio_buffer.speech_stopped.new",
@@ -97,6 +100,29 @@ class _Doubts:
 
 
 @attrs.define
+class _Talk:
+    """Turns where the model decides who speaks: the caller's until they are quiet, or the model was heard meanwhile."""
+
+    is_open: bool = False
+    awaits: bool = False
+    """The caller has said something, and the model has not been heard since."""
+
+    def take(self, step: Step) -> tuple[int, int]:
+        """How many turns begin with a step, and how many are answered."""
+        if step.outcome == "ignored":
+            return 0, 0
+        if step.variant in _BEGINS_TO_SPEAK and not (self.is_open and self.awaits):
+            self.is_open = self.awaits = True
+            return 1, 0
+        if step.variant in _FALLS_SILENT:
+            self.is_open = False
+        elif step.variant.startswith("playout.heard.") and self.awaits:
+            self.awaits = False
+            return 0, 1
+        return 0, 0
+
+
+@attrs.define
 class Summary:
     """Counts of one call. `answers` are responses that answered a turn: no greeting, none that only called a tool."""
 
@@ -125,6 +151,7 @@ class Summary:
     _idle: frozenset[str] = attrs.field(init=False)
     _response: _Response = attrs.field(factory=_Response)
     _doubts: _Doubts | None = attrs.field(init=False)
+    _talk: _Talk | None = attrs.field(init=False)
     _asked: str = ""
     _silence: _Stretch = attrs.field(factory=lambda: _Stretch(since_ms=0))
     _wait: _Stretch = attrs.field(factory=lambda: _Stretch(since_ms=0))
@@ -134,20 +161,27 @@ class Summary:
     def __attrs_post_init__(self) -> None:
         self._ending, self._caller_speaks = self.spec.tagged("ending"), self.spec.tagged("floor_caller")
         self._idle = self.spec.tagged("quiet")
+        self._talk = _Talk() if "voice.began.new" in self.spec.vocabulary.events else None
         self._doubts = _Doubts() if _CONFIRMS in self.spec.vocabulary.effects else None
 
     def count(self, step: Step, envelope: Envelope, at_ms: int) -> None:
         """Takes one step into account; `at_ms` is milliseconds since the call began."""
         variant = step.variant
         self._count_event(variant, step)
+        if self._talk is not None:
+            turns, answers = self._talk.take(step)
+            self.turns += turns
+            self.answers["completed"] += answers
         if self._doubts is not None:
             self.turns += self._doubts.resolved(step)
         for effect in step.effects:
-            if effect.name == "create_response":
+            if effect.name in _ASKS:
                 self._asked = str(effect.args.get("cause"))
                 self.creates[self._asked] += 1
             elif effect.name == "send_digits":
                 self.turns += 1
+                if self._talk is not None:
+                    self._talk.awaits = True
             elif effect.name == "connect_provider":
                 self.connects += 1
             elif effect.name == "run_tool":
@@ -193,7 +227,8 @@ class Summary:
             self._count_heard()
         elif variant.startswith(_REJECTIONS) and step.outcome != "ignored":
             self.rejections[variant] += 1
-        cuts = variant in _BARGE_INS and any(effect.name == "flush_playout" for effect in step.effects)
+        cuts = variant in _BARGE_INS or (self._talk is not None and variant in _BEGINS_TO_SPEAK)
+        cuts = cuts and any(effect.name == "flush_playout" for effect in step.effects)
         if cuts and step.before not in self._caller_speaks and self._was_audible:
             self.barge_ins += 1
 

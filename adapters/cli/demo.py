@@ -34,10 +34,17 @@ Provider = Literal["simulated", "openai"]
 )
 @click.option(
     "--spec",
-    default="server_vad",
+    default=None,
     metavar="NAME|FILE",
+    help="The lifecycle: server_vad, owned_turns, guarded_turns, push_to_talk, full_duplex, or a file of yours. "
+    "[default: server_vad; with --protocol live: full_duplex]",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["realtime", "live"]),
+    default="realtime",
     show_default=True,
-    help="The lifecycle: server_vad, owned_turns, guarded_turns, push_to_talk, or a file of yours.",
+    help="What is spoken with the model: OpenAI's Realtime, or GPT-Live, whose model decides who speaks.",
 )
 @click.option(
     "--caller",
@@ -99,7 +106,8 @@ Provider = Literal["simulated", "openai"]
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
 def command(
-    spec: str,
+    spec: str | None,
+    protocol: Literal["realtime", "live"],
     caller: Path | None,
     scenario: str | None,
     naive: bool,
@@ -118,11 +126,14 @@ def command(
     from adapters.settings.folders import unusable
     from fsm.language.problem import SpecError
 
+    if naive and protocol == "live":
+        raise click.UsageError("--naive speaks Realtime: leave --protocol out")
     if naive and line != "audiosocket":
         raise click.UsageError("--naive takes its call over AudioSocket: leave --line out")
     try:
         plan = _plan(
-            spec=spec,
+            spec=spec or {"realtime": "server_vad", "live": "full_duplex"}[protocol],
+            protocol=protocol,
             caller=caller,
             scenario=scenario,
             provider=provider,

@@ -12,8 +12,7 @@ from typing import Final
 import click
 
 from adapters.audio.wav import load_wav
-from adapters.settings.kinds import RECORDING_HZ
-from adapters.settings.words import recording_of
+from adapters.settings.words import RECORDING_HZ, recording_of
 from adapters.specs import display_path, load_spec
 from fsm.language.problem import SpecError
 from fsm.language.spec import OwnWord, Spec

@@ -21,6 +21,7 @@ from adapters.control.settings import ControlSettings
 from adapters.doctor.finding import DoctorFinding
 from adapters.doctor.provider import session_findings
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
+from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.server import descriptors
 from adapters.server.loops import new_loop
@@ -32,6 +33,7 @@ from adapters.settings.cluster import ClusterSettings
 from adapters.settings.config import AgentSettings, Settings, load_settings
 from adapters.settings.http import HttpSettings
 from adapters.settings.kinds import CORES, MOST_WORKERS, usable_cores
+from adapters.settings.protocols import ConfiguredProvider
 from adapters.specs import display_path
 from fsm.language.problem import Place, Problem, SpecError
 
@@ -226,7 +228,6 @@ def _facts(settings: Settings) -> dict[str, object]:
     """What would run, by headline. No secret: of a key only whether there is one, of texts their length."""
     call, audiosocket, spec, twilio = settings.call, settings.audiosocket, settings.spec, settings.twilio
     endpoint = settings.provider.endpoint
-    session = session_object(settings.provider.session, endpoint.server)
     has_key = any(name.lower() in ("authorization", "api-key") for name in endpoint.headers)
     return {
         "spec": f"{spec.name} ({spec.file}, {len(spec.states)} states)",
@@ -240,17 +241,10 @@ def _facts(settings: Settings) -> dict[str, object]:
         "refuse": "by a reset" if audiosocket.refuse == "reset" else "politely, which TryExec takes for a served call",
         "provider": endpoint.shown,
         "fallbacks": [each.label for each in settings.agents[0].fallbacks] or "none",
-        "server": f"{endpoint.server.name} ({endpoint.server.about or 'as the protocol has it'})",
         "key": "set" if has_key else "none",
-        "model": settings.provider.session.model,
-        "voice": settings.provider.session.voice or "the provider's default",
-        "format": _formats(settings.provider.session),
-        "instructions": _length(settings.provider.session.instructions),
-        "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
-        "noise_reduction": _noise_reduction(settings.provider.session),
+        **_session_facts(settings.provider),
         "half_duplex": "yes: nobody can interrupt the agent" if call.half_duplex else "no",
         "turns": {name: _setting(settings, name) for name in spec.settings} or "nothing to set",
-        "transcription": settings.provider.session.transcription or "off",
         "greeting": _length(call.greeting),
         "tools": [f"{tool.name} ({tool.deadline_s:g} s)" for tool in call.tools.values()] or "none",
         "effects": [f"{effect.name} ({effect.deadline_s:g} s)" for effect in call.effects.values()] or "none",
@@ -268,6 +262,28 @@ def _facts(settings: Settings) -> dict[str, object]:
 def _formats(session: SessionSettings) -> str:
     there, back = session.input_format, session.output_format
     return there if there == back else f"{there} to it, {back} from it"
+
+
+def _session_facts(provider: ConfiguredProvider) -> dict[str, object]:
+    """What a session is to be, by protocol."""
+    said = {
+        "model": provider.session.model,
+        "voice": provider.session.voice or "the provider's default",
+        "instructions": _length(provider.session.instructions),
+    }
+    if isinstance(provider, LiveProvider):
+        work = f"{provider.session.delegates} {provider.session.delegate_model or ''}".strip()
+        return {"protocol": "live", **said, "format": provider.session.format, "delegation": work}
+    settings, server = provider.session, provider.endpoint.server
+    session = session_object(settings, server)
+    return {
+        "server": f"{server.name} ({server.about or 'as the protocol has it'})",
+        **said,
+        "format": _formats(settings),
+        "turn_detection": _find(session, "turn_detection", "not sent: the provider's default"),
+        "noise_reduction": _noise_reduction(settings),
+        "transcription": settings.transcription or "off",
+    }
 
 
 def _control(control: ControlSettings) -> str:

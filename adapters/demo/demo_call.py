@@ -22,10 +22,11 @@ from adapters.demo.display_events import DisplayEvent, Show
 from adapters.demo.lines import LINES
 from adapters.demo.narrator import CallNarrator
 from adapters.demo.plan import TALK_KEY, DemoPlan
-from adapters.providers.realtime.endpoint import Endpoint, endpoint_of
+from adapters.providers.realtime.endpoint import Endpoint, endpoint_of, openai_endpoint
 from adapters.simulator.caller.caller import run_call
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings
+from adapters.simulator.providers.live import LiveServer
 from adapters.simulator.providers.realtime.server import ProviderServer
 from adapters.simulator.providers.realtime.session_context import SessionStats
 
@@ -86,6 +87,10 @@ class DemoCall:
         plan = self.plan
         if plan.endpoint is not None:
             yield plan.endpoint, None
+            return
+        if plan.live is not None:
+            async with LiveServer(plan.live) as live:
+                yield openai_endpoint(None, "sk-demo", base_url=live.url), None
             return
         async with ProviderServer(plan.simulated, plan.scenario) as provider:
             narrator.on_lost_session = lambda: _continue_script(provider, plan)

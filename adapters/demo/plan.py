@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final, Literal, TypeAlias
@@ -18,15 +18,19 @@ import yaml
 
 from adapters.call.settings import CallSettings
 from adapters.demo.script import CallerPatience, demo_script, read_turns, spoken_texts
+from adapters.providers.live.provider import LiveProvider
+from adapters.providers.live.session import LiveSettings
 from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.realtime_server import GA, RealtimeServer
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.settings.compat import incompatibilities
+from adapters.settings.protocols import ConfiguredProvider, ProtocolName
 from adapters.settings.server_fit import format_of
 from adapters.settings.words import unsaid, words_of
 from adapters.simulator.caller.script import Script, load_script
 from adapters.simulator.caller.voice import load_utterances
+from adapters.simulator.providers.live import LiveScenario, load_live_scenario
 from adapters.simulator.providers.realtime.likes import faults_like
 from adapters.simulator.providers.realtime.provider_scenario import (
     ProviderScenario,
@@ -49,6 +53,8 @@ INSTRUCTIONS: Final = (
     "You are the telephone agent of a small shop that is open from nine to six. Answer in one short sentence. Ask for "
     "the order number to be keyed in. Before you call tools, say that it takes a second. Returns take thirty days."
 )
+LIVE_GREETING: Final = "Hello! How can I help you?"
+"""Over GPT-Live it is said as it stands."""
 GREETING: Final = "Please greet the caller in one short sentence and ask how you can help."
 
 
@@ -69,6 +75,7 @@ class DemoOptions:
     scenario: str | None = None
     provider: Literal["simulated", "openai"] = "simulated"
     audio_format: str = "pcmu"
+    protocol: ProtocolName = "realtime"
     seed: int = 1
     line: str = "audiosocket"
     """One of adapters.demo.lines.LINES."""
@@ -85,6 +92,8 @@ class DemoPlan:
     scenario: ProviderScenario
     simulated: ProviderSettings
     endpoint: Endpoint | None
+    live: LiveScenario | None
+    """What the simulated GPT-Live says; None: the provider speaks Realtime."""
     script: Script
     call_id: uuid.UUID
     server: RealtimeServer = GA
@@ -95,15 +104,18 @@ class DemoPlan:
         """The caller opens and closes turns with a key."""
         return self.spec.turn_detection.manual
 
-    def sides(self, endpoint: Endpoint, folder: Path | None) -> tuple[RealtimeProvider, CallSettings]:
+    def sides(self, endpoint: Endpoint, folder: Path | None) -> tuple[ConfiguredProvider, CallSettings]:
         """The provider and the call, with tools of their own for each call: they count how often they were asked."""
         tools = demo_tools(Random(self.options.seed))
-        session = attrs.evolve(self.session, tools=[tool.definition for tool in tools.values()])
+        offered = [tool.definition for tool in tools.values()]
         call = CallSettings(
             greeting=GREETING, talk_key=TALK_KEY, tools=tools, journal_dir=folder, recording_dir=folder,
             say=words_of(self.spec).say,
         )  # fmt: skip
-        return RealtimeProvider(endpoint=endpoint, session=session), call
+        if self.options.protocol == "live":
+            call = attrs.evolve(call, greeting=LIVE_GREETING)
+            return LiveProvider(endpoint=endpoint, session=_live_session(self.session, offered)), call
+        return RealtimeProvider(endpoint=endpoint, session=attrs.evolve(self.session, tools=offered)), call
 
     def like(self, server: RealtimeServer, played: RealtimeServer | None = None) -> DemoPlan:
         """The same call with a simulated server of this row, in the formats that it takes. `played`: what the row says
@@ -120,6 +132,10 @@ class DemoPlan:
 def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSpec | None = None) -> DemoPlan:
     """`read` stands in for `read_spec`. Raises SpecError: the spec has problems; PlanError: wrong use, and how."""
     spec, spec_digest = (read or read_spec)(options.spec)
+    if spec.vocabulary.ledger.name != options.protocol:
+        raise PlanError(_misfit(spec, options.protocol))
+    if options.protocol == "live" and (options.scenario is not None or options.provider == "openai"):
+        raise PlanError("--protocol live plays the simulated model's own call: leave --scenario and --provider out")
     random = Random(options.seed)
     detection = spec.turn_detection
     real = options.provider == "openai"
@@ -139,6 +155,7 @@ def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSp
         scenario=_scenario(options.scenario, random, () if script is None else spoken_texts(script)),
         simulated=ProviderSettings(seed=options.seed),
         endpoint=_openai(environment) if real else None,
+        live=load_live_scenario(HERE / "live_call.yaml") if options.protocol == "live" else None,
         script=script or demo_script(turns, patience, TALK_KEY if detection.manual else None),
         call_id=uuid.UUID(int=random.getrandbits(128), version=4),
     )
@@ -230,6 +247,19 @@ def _value(text: str) -> object:
     if text in ("true", "false"):
         return text == "true"
     return int(text) if text.isdecimal() else text
+
+
+def _live_session(session: SessionSettings, tools: Sequence[Mapping[str, object]]) -> LiveSettings:
+    return LiveSettings(
+        model="gpt-live-1", instructions=session.instructions, format=session.output_format, tools=tools,
+        delegates="responses", delegate_model="simulated",
+    )  # fmt: skip
+
+
+def _misfit(spec: Spec, protocol: str) -> str:
+    needed = spec.vocabulary.ledger.name
+    cure = f"--protocol {needed}" if needed else "another spec"
+    return f"spec {spec.name} is one for {needed or 'no provider'}, and not for {protocol}: say {cure}"
 
 
 def _model(environment: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ again at half of it. One stall a second is no overload: it makes one timer late,
 much to do makes all of them late.
 
 Rate: what a call costs is known a second after it came, so calls that come all at once would be taken before anything
-is late. They begin at a bounded rate (the generic cell rate algorithm of ATM's traffic contracts): some at once, the next
+is late. They begin at a bounded rate (the generic cell rate algorithm of ATM traffic contracts): some at once, the next
 ones a moment later, and whoever would have to wait longer than a moment is refused.
 """
 

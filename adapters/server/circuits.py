@@ -9,7 +9,7 @@ import attrs
 
 from adapters.providers.circuit import FAILURES, Circuit
 from adapters.providers.failover import Candidate, ProviderChoice
-from adapters.providers.realtime.provider import RealtimeProvider
+from adapters.settings.protocols import ConfiguredProvider
 
 if TYPE_CHECKING:
     from adapters.metrics.metrics import Metrics
@@ -27,7 +27,7 @@ class Circuits:
     _known: dict[_Key, tuple[str, Circuit]] = attrs.field(factory=dict, repr=False)  # the key holds a secret
     _metrics: Metrics | None = None
 
-    def choice(self, providers: Iterable[RealtimeProvider]) -> ProviderChoice:
+    def choice(self, providers: Iterable[ConfiguredProvider]) -> ProviderChoice:
         """The providers of an agent, each with its circuit."""
         return ProviderChoice(tuple(Candidate(each, self._of(each)) for each in providers), self.now_s)
 
@@ -46,7 +46,7 @@ class Circuits:
         about = "0: calls go there, 1: one may try, 2: passed over."
         metrics.gauge("provider_circuit", about, lambda: _MEASURED[circuit.state(self.now_s())], provider=label)
 
-    def _of(self, provider: RealtimeProvider) -> Circuit:
+    def _of(self, provider: ConfiguredProvider) -> Circuit:
         endpoint = provider.endpoint
         key = (endpoint.url, tuple(sorted(endpoint.headers.items())))
         if key not in self._known:

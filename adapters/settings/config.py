@@ -25,10 +25,6 @@ from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.twiml import DialTarget
 from adapters.logs import LogSettings, Redactor
 from adapters.providers.circuit import FAILURES
-from adapters.providers.realtime.connection import ConnectionLimits
-from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.provider import RealtimeProvider
-from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.agents import agent_files, warn_of_places
 from adapters.settings.chan_websocket import read_chan_websocket
 from adapters.settings.cluster import ClusterSettings, read_cluster
@@ -37,14 +33,15 @@ from adapters.settings.control import control_settings
 from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
 from adapters.settings.http import HttpSettings, read_http
-from adapters.settings.provider import ProviderReader, is_loopback
+from adapters.settings.protocols import ConfiguredProvider
+from adapters.settings.provider import is_loopback
+from adapters.settings.providers import read_providers
 from adapters.settings.reader import RejectedError, SettingsReader
 from adapters.settings.sections import (
     ConfigFile,
     JournalSection,
     LimitsSection,
     ListenSection,
-    ProviderSection,
     ToolSection,
 )
 from adapters.settings.serve import ServeSettings, read_serve
@@ -82,15 +79,15 @@ class AgentSettings:
     spec: Spec
     spec_digest: str
     """As fsm.journal.journal.digest makes it: which text of the spec a journal belongs to."""
-    provider: RealtimeProvider
+    provider: ConfiguredProvider
     call: CallSettings
     prompts: Mapping[str, Path]
     """Recordings in place of ours, by name."""
-    fallbacks: tuple[RealtimeProvider, ...] = ()
+    fallbacks: tuple[ConfiguredProvider, ...] = ()
     """Providers that are tried after it, in this order."""
 
     @property
-    def providers(self) -> tuple[RealtimeProvider, ...]:
+    def providers(self) -> tuple[ConfiguredProvider, ...]:
         return (self.provider, *self.fallbacks)
 
 
@@ -151,7 +148,7 @@ class Settings:
         return self.agents[0].spec_digest
 
     @property
-    def provider(self) -> RealtimeProvider:
+    def provider(self) -> ConfiguredProvider:
         """The first of the default agent."""
         return self.agents[0].provider
 
@@ -278,40 +275,20 @@ def _agent(
     """None where a problem was found that leaves none."""
     spec, spec_digest = _spec(reader, load, config)
     tools = _tools(reader, config.tools) | _call_tools(reader, config)
-    read = [
-        ProviderReader(reader, section, servers, stands_alone=index == 0).read(spec, list(tools.values()))
-        for index, section in enumerate(config.provider)
-    ]
-    providers = _with_words_of_the_first([each for each in read if each is not None])
+    providers = read_providers(reader, config, servers, spec, list(tools.values()))
     turns = _turns(reader, config.turns, spec) if spec is not None else {}
     spec = _with_limits(reader, config.limits, spec) if spec is not None else None
     warn_of_places(reader, config)
-    if spec is None or len(providers) < len(read):
+    if spec is None or providers is None:
         return None
-    for _, session in providers:
-        _warn_of_short_hold(reader, config.limits, session)
-    first, *further = (
-        _provider(config, section, spec, *each) for section, each in zip(config.provider, providers, strict=True)
-    )
     ours = {name: path for name in PROMPT_NAMES if (path := getattr(config.prompts, name)) is not None}
     words = words_of(spec, ours | dict(config.prompts.more), config.say)
     reader.problems.extend(unsaid(spec, words))
     return AgentSettings(
-        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=first, fallbacks=tuple(further),
+        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=providers[0], fallbacks=providers[1:],
         call=attrs.evolve(_call(config, tools, turns), say=words.say, effects=read_effects(reader, config, spec)),
         prompts=words.prompts,
     )  # fmt: skip
-
-
-def _with_words_of_the_first(
-    providers: Sequence[tuple[Endpoint, SessionSettings]],
-) -> Sequence[tuple[Endpoint, SessionSettings]]:
-    """Whoever takes over a call is told what the first one is, unless it is told something of its own."""
-    words = providers[0][1].instructions if providers else None
-    return [
-        (endpoint, session if session.instructions is not None else attrs.evolve(session, instructions=words))
-        for endpoint, session in providers
-    ]
 
 
 def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str]) -> CallSettings:
@@ -364,22 +341,6 @@ def _with_limits(reader: SettingsReader, limits: LimitsSection, spec: Spec) -> S
             return spec
     chosen = {name: getattr(limits, name) for name in _LIMITS_OF_DEADLINES}
     return spec.with_limits({name: limit_s for name, limit_s in chosen.items() if limit_s is not None})
-
-
-def _provider(
-    config: ConfigFile, section: ProviderSection, spec: Spec, endpoint: Endpoint, session: SessionSettings
-) -> RealtimeProvider:
-    limits = ConnectionLimits(
-        ping_interval_s=config.limits.ping_interval_s,
-        ping_timeout_s=config.limits.ping_timeout_s,
-        message_bytes=config.limits.message_bytes,
-        events_per_s=config.limits.provider_events_s,
-    )
-    of_spec_s = (each.after_ms / 1000 for each in spec.deadlines.values() if each.setting == "connect_s")
-    if (open_s := next(of_spec_s, config.limits.connect_s)) is not None:
-        limits = attrs.evolve(limits, open_s=open_s)
-    restored = section.restored_answers
-    return RealtimeProvider(endpoint=endpoint, session=session, limits=limits, restored_answers=restored)
 
 
 def _spec(reader: SettingsReader, load: Load, config: ConfigFile) -> tuple[Spec | None, str]:
@@ -473,16 +434,6 @@ def _warn_of_open_port(reader: SettingsReader, listen: ListenSection) -> None:
     place = listen.written.place_of("audiosocket")
     message = "AudioSocket has no authentication: whoever reaches this port can call"
     reader.problems.warn(place, "open-port", message, "name your Asterisk: listen.allow: [ADDRESS]")
-
-
-def _warn_of_short_hold(reader: SettingsReader, limits: LimitsSection, session: SessionSettings) -> None:
-    detection = session.turn_detection
-    waits = detection.get("silence_duration_ms") if isinstance(detection, Mapping) else None
-    hold_ms = limits.silence_hold_ms
-    if isinstance(waits, int | float) and waits >= hold_ms:
-        message = f"turns would be cut: the provider waits {waits} ms for the end of one, we {hold_ms} ms"
-        place = limits.written.place_of("silence_hold_ms")
-        reader.problems.warn(place, "short-hold", message, "limits.silence_hold_ms must be longer")
 
 
 # --- the text, and no secret of it in a problem -----------------------------------------------------------------------

@@ -9,9 +9,12 @@ from collections.abc import Collection, Mapping
 from typing import Final, Literal, TypeAlias
 
 from adapters.providers.live.protocol import ENCODERS as LIVE
+from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.protocol import ENCODERS as REALTIME
+from adapters.providers.realtime.provider import RealtimeProvider
 
 ProtocolName: TypeAlias = Literal["realtime", "live"]
+ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider
 
 ENCODED: Final[Mapping[str, Collection[str]]] = {"realtime": frozenset(REALTIME), "live": frozenset(LIVE)}
 """The wire effects of each."""

@@ -209,6 +209,17 @@ class McpSection(Section):
 
 
 @attrs.frozen(kw_only=True)
+class DelegationSection(Section):
+    """Who does the work that a model over GPT-Live delegates: our application, or a hosted model with our tools."""
+
+    example = "e.g. delegation: {to: responses, model: NAME}"
+
+    to: Literal["client", "responses"] = "responses"
+    model: kinds.Filled | None = None
+    instructions: kinds.Filled | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ProviderSection(Section):
     """Where the model is, with which key, and what its session is to be (provider.py, turns.py)."""
 
@@ -218,6 +229,8 @@ class ProviderSection(Section):
     }
 
     url: str | None = None
+    protocol: Literal["realtime", "live"] | None = None
+    delegation: DelegationSection | None = None
     model: kinds.Filled | None = None
     api_key: kinds.Secret | None = attrs.field(default=None, repr=False)
     server: kinds.Filled | None = None

@@ -18,10 +18,10 @@ SOUND_DBFS: Final = -52.0
 """Silence is below -64 dBFS, speech ten times as loud or more (docs/facts/gpt_live.md section 1)."""
 BEGINS_MS: Final = 40  # a click is shorter
 ENDS_MS: Final = 300  # a pause between two words is shorter
-LEADING_MS: Final = 100
+LEADING_MS: Final = 140
 """Of the silence before it, which is played, too: a word begins softly, and what comes a little late is in time."""
 LATE_MS: Final = 140
-"""From so much in the playout's queue on, pauses are shortened."""
+"""From so much on, that waits in the playout's queue when more comes, pauses are shortened."""
 PAUSE_MS: Final = 60
 """What is left of each."""
 
@@ -49,10 +49,12 @@ class Utterances:
         self._silent_ms = 0
         self._queued_ms = 0.0  # in the playout: it plays as fast as time goes by
         self._at_s: float | None = None
+        self._late_ms = 0.0
 
     def push(self, payload: bytes, now_s: float) -> list[Utterance]:
         """What is to be heard of it, with where it begins and ends."""
         self._play(now_s)
+        self._late_ms = self._queued_ms
         data = self._rest + payload
         size = self._audio.frame_bytes
         whole = len(data) - len(data) % size
@@ -73,8 +75,10 @@ class Utterances:
             self._wait(frame, is_loud, found)
             return
         self._silent_ms = 0 if is_loud else self._silent_ms + FRAME_MS
-        if is_loud or self._queued_ms < LATE_MS or self._silent_ms <= PAUSE_MS:
+        if is_loud or self._late_ms < LATE_MS or self._silent_ms <= PAUSE_MS:
             self._hear(frame, found)
+        else:
+            self._late_ms -= FRAME_MS
         if self._silent_ms >= ENDS_MS:
             self._is_speech, self._loud_ms = False, 0
             found.append(Utterance("ended", self._number))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.realtime_server import GA
-from adapters.providers.realtime.session import UNSET, session_object
+from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.settings import config as settings_config
 from adapters.settings.config import Settings, load_settings
 from adapters.settings.reader import scalar
@@ -46,13 +47,18 @@ def loaded(folder: Path, text: str, environment: Mapping[str, str] = ENVIRONMENT
     return load_settings(path, environment)
 
 
+def session_of(settings: Settings) -> SessionSettings:
+    assert isinstance(settings.provider, RealtimeProvider)
+    return settings.provider.session
+
+
 def test_an_all_but_empty_file_is_openai_with_the_default_spec(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "spec: server_vad")
     assert settings.spec.name == "server_vad"
     assert settings.provider.endpoint.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime"
     assert settings.provider.endpoint.headers["Authorization"] == f"Bearer {KEY}"
     assert (settings.audiosocket.host, settings.audiosocket.port) == ("127.0.0.1", 9019)
-    assert settings.provider.session.turn_detection is UNSET
+    assert session_of(settings).turn_detection is UNSET
     assert settings.call.greeting is None
     assert settings.warnings == ()
     assert len(settings.spec_digest) == 16
@@ -155,7 +161,7 @@ def test_the_environment_in_every_value_and_as_defaults(tmp_path: Path) -> None:
         "OPENAI_SYSTEM_PROMPT": "unused",
     }  # fmt: skip
     settings = loaded(tmp_path, text, environment)
-    session = settings.provider.session
+    session = session_of(settings)
     assert session.instructions == "Ann says ${WHO} costs $5; nothing, ."
     assert session.turn_detection == {"type": "server_vad", "silence_duration_ms": 500}
     assert session.transcription == {"model": "500"}
@@ -249,7 +255,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
     tmp_path: Path, spec: str, said: str, sent: object
 ) -> None:
     settings = loaded(tmp_path, f"spec: {spec}\nprovider:\n  voice: alloy\n  {said}\n")
-    session = session_object(settings.provider.session, settings.provider.endpoint.server)
+    session = session_object(session_of(settings), settings.provider.endpoint.server)
     audio = session["audio"]
     assert isinstance(audio, dict)
     assert audio["input"].get("turn_detection", "nothing") == sent
@@ -329,7 +335,7 @@ def test_printing_settings_shows_no_secret(tmp_path: Path) -> None:
 )
 def test_noise_reduction_is_sent_only_where_it_is_set(tmp_path: Path, line: str, wanted: object) -> None:
     settings = loaded(tmp_path, f"provider:\n  model: m\n  {line}\n", {"OPENAI_API_KEY": KEY})
-    assert settings.provider.session.noise_reduction == wanted
+    assert session_of(settings).noise_reduction == wanted
 
 
 def test_more_of_the_session_goes_where_the_dialect_has_it(tmp_path: Path) -> None:
@@ -338,7 +344,7 @@ def test_more_of_the_session_goes_where_the_dialect_has_it(tmp_path: Path) -> No
         "  truncation: {type: retention_ratio, retention_ratio: 0.8}\n  prompt: {id: pmpt_1}\n  include: [a.b]\n"
         "  tracing: auto\n  extra: {audio: {input: {x: 1}}, y: [2]}\n"
     )
-    sent = session_object(loaded(tmp_path, more).provider.session, GA)
+    sent = session_object(session_of(loaded(tmp_path, more)), GA)
     wanted = {
         "max_output_tokens": "inf", "reasoning": {"effort": "low"}, "parallel_tool_calls": False,
         "truncation": {"type": "retention_ratio", "retention_ratio": 0.8}, "prompt": {"id": "pmpt_1"},

@@ -69,7 +69,7 @@ def refused(event: object) -> LiveWireError | None:
     if not isinstance(event, dict):
         return LiveWireError("invalid_json", "The message is not a JSON object.")
     kind = event.get("type")
-    if kind not in FIELDS:
+    if not isinstance(kind, str) or kind not in FIELDS:
         supported = ", ".join(f"'{name}'" for name in FIELDS)
         return LiveWireError("invalid_value", f"Invalid value: '{kind}'. Supported values are: {supported}.", "type")
     fields = FIELDS[kind]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
+import cattrs
+import yaml
 
 
 @attrs.frozen(kw_only=True)
@@ -58,3 +61,12 @@ class LiveScenario:
         lower = text.lower()
         found = (rule for rule in self.rules if rule.heard and rule.heard.lower() in lower)
         return next(found, LiveRule(say=self.otherwise))
+
+
+def load_live_scenario(path: Path) -> LiveScenario:
+    """A scenario from a YAML file. ValueError says which key is wrong."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        return cattrs.Converter(forbid_extra_keys=True).structure(document, LiveScenario)
+    except cattrs.BaseValidationError as error:
+        raise ValueError(f"{path}: {'; '.join(cattrs.transform_error(error))}") from None

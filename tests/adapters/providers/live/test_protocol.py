@@ -33,6 +33,7 @@ from adapters.providers.provider import (
     CallerSaid,
     DecodeFailure,
     EncodingError,
+    HistoryItem,
     HistoryMessage,
     HistoryToolCall,
     ProviderComplained,
@@ -172,7 +173,7 @@ def test_settings_that_no_session_can_be_started_with_are_refused(wrong: dict[st
 
 
 def test_history_is_what_the_next_session_is_started_with() -> None:
-    items = [
+    items: list[HistoryItem] = [
         HistoryMessage("user", "Where is my order?"),
         HistoryToolCall("call_1", "look_up", '{"n":1}', "at the door"),
         HistoryMessage("assistant", "At the door."),

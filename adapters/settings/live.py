@@ -1,0 +1,110 @@
+"""The `provider` section of a configuration over GPT-Live, and which protocol a section is of. Never a connection.
+
+The protocol is said, else known by the URL, else that of the spec. For a key that is absent there are
+OPENAI_API_KEY, OPENAI_VOICE and OPENAI_SYSTEM_PROMPT of the environment, then OpenAI's own address and `gpt-live-1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from adapters.providers.live.provider import LiveProvider
+from adapters.providers.live.session import LiveSettings, LiveSettingsError
+from adapters.providers.realtime.endpoint import Endpoint, EndpointError, openai_endpoint
+from adapters.settings.protocols import ProtocolName
+from adapters.settings.reader import SettingsReader
+from adapters.settings.sections import ProviderSection, VoiceSection
+from adapters.tools import Tool
+from fsm.language.problem import Place
+from fsm.language.spec import Spec
+
+LIVE_URL: Final = "wss://api.openai.com/v1/live/sessions"
+LIVE_MODEL: Final = "gpt-live-1"
+_PATH: Final = "/live/sessions"
+_COMMON: Final = frozenset(
+    {"protocol", "url", "model", "api_key", "voice", "instructions", "format", "delegation", "extra"}
+)
+"""The keys that mean something over this protocol."""
+
+
+def protocol_of(section: ProviderSection, spec: Spec | None) -> ProtocolName:
+    """Which protocol a provider speaks."""
+    if section.protocol is not None:
+        return section.protocol
+    if section.url is not None:
+        return "live" if _PATH in urlsplit(section.url).path else "realtime"
+    return "live" if spec is not None and spec.vocabulary.ledger.name == "live" else "realtime"
+
+
+def check_protocol(reader: SettingsReader, section: ProviderSection, spec: Spec) -> None:
+    """A spec is of one protocol, by the ledger that its vocabulary names."""
+    protocol, needed = protocol_of(section, spec), spec.vocabulary.ledger.name
+    if needed and needed != protocol:
+        key = "protocol" if section.protocol is not None else "url"
+        message = f"the provider speaks {protocol}, and spec {spec.name} is one for {needed}"
+        hint = "spec: full_duplex is for live, the other bundled ones are for realtime"
+        reader.problems.add(section.written.place_of(key), "spec-fit", message, hint)
+    if protocol == "realtime" and "delegation" in section.written.pairs:
+        message = "'delegation' means nothing to the Realtime protocol: its model calls the tools itself"
+        reader.problems.add(section.written.place_of("delegation"), "unknown-key", message)
+
+
+class LiveProviderReader:
+    """One use: `read()` gives the provider, or None where a problem was found that leaves none."""
+
+    def __init__(self, reader: SettingsReader, section: ProviderSection) -> None:
+        self._reader, self._section, self._written = reader, section, section.written
+        self._failed = bool(section.written.rejected)
+
+    def read(self, tools: Sequence[Tool]) -> LiveProvider | None:
+        for key in self._written.pairs:
+            if key not in _COMMON:
+                message = f"'{key}' means nothing to GPT-Live, whose model decides by itself"
+                self._report(self._written.place_of(key), "unknown-key", message, "leave it out")
+        endpoint, session = self._endpoint(), self._session(tools)
+        return LiveProvider(endpoint=endpoint, session=session) if endpoint and session and not self._failed else None
+
+    def _endpoint(self) -> Endpoint | None:
+        url = self._section.url or LIVE_URL
+        key = self._environment("OPENAI_API_KEY") if self._section.api_key is None else self._section.api_key
+        key = (key or "").strip()
+        if not key and (urlsplit(url).hostname or "").endswith(("openai.com", "azure.com")):
+            place = self._written.place_of("api_key")
+            self._report(place, "missing", "'api_key' is missing", "api_key: ${OPENAI_API_KEY}")
+        try:
+            endpoint = openai_endpoint(None, key or None, base_url=url)
+        except EndpointError as error:
+            self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
+            return None
+        if urlsplit(url).query:
+            self._report(self._written.place_of("url"), "url", "url: GPT-Live takes no query")
+        return endpoint
+
+    def _session(self, tools: Sequence[Tool]) -> LiveSettings | None:
+        section, delegation = self._section, self._section.delegation
+        voice = section.voice.id if isinstance(section.voice, VoiceSection) else section.voice
+        try:
+            return LiveSettings(
+                model=section.model or LIVE_MODEL,
+                instructions=section.instructions or self._environment("OPENAI_SYSTEM_PROMPT"),
+                voice=voice or self._environment("OPENAI_VOICE"),
+                format=section.format or "pcmu",
+                delegates=delegation.to if delegation is not None else "responses" if tools else "client",
+                delegate_model=delegation.model if delegation is not None else None,
+                delegate_instructions=delegation.instructions if delegation is not None else None,
+                tools=[tool.definition for tool in tools],
+                extra=section.extra or {},
+            )
+        except LiveSettingsError as error:
+            self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
+            return None
+
+    def _environment(self, name: str) -> str | None:
+        text = self._reader.environment.get(name, "")
+        return text if text.strip() else None
+
+    def _report(self, place: Place, code: str, message: str, hint: str = "") -> None:
+        self._failed = True
+        self._reader.problems.add(place, code, message, hint)
