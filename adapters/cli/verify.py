@@ -115,10 +115,13 @@ class VerifyCommand(click.Command):
     help="Write it as a scenario, too, that `turnspec test` replays.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
+@click.option("--strict", is_flag=True, help="Exit 1 also where a state is never visited or a waiver is not needed.")
 @click.option(
     "--watch", "stays", is_flag=True, help="Search again whenever a file of these specs is saved, until Ctrl-C."
 )
-def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool, stays: bool) -> int:
+def command(
+    request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool, strict: bool, stays: bool
+) -> int:
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and report what holds.
 
     A property that fails is shown with a shortest run that breaks it, each step with the line of the spec that decided.
@@ -139,7 +142,16 @@ def command(request: SearchRequest, diagram: Path | None, scenario: Path | None,
         _draw(diagram, verdict_text.failures(v for verdicts in found.values() for v in verdicts))
     if scenario:
         _replay(scenario, request, found)
-    return 0 if all(v.passed for verdicts in found.values() for v in verdicts) and not request.progress.stopped else 1
+    passed = all(v.passed for verdicts in found.values() for v in verdicts) and not request.progress.stopped
+    idle = strict and any(_is_idle(spec, found[spec.name], request) for spec in request.specs)
+    return 0 if passed and not idle else 1
+
+
+def _is_idle(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> bool:
+    """Does it have a state that no run comes to, or waive what it keeps to?"""
+    needed = {name for v in verdicts for f in v.waived for name in (f.name, f.name.partition("[")[0])}
+    unneeded = request.around(spec).properties.waived.keys() - needed
+    return bool(not_exercised(spec, verdicts).states or unneeded)
 
 
 @click.command(short_help="Show the shortest run that brings EVENT to STATE.")

@@ -221,7 +221,7 @@ class OwnVerification(Reader):
         claims = [claim.name for claim in properties.claims]
         known = {*claims, *(f"{c.name}[{state}]" for c in properties.claims for state in states_of(c, self.spec))}
         for key, node in self.entries(self._said.get("waive")):
-            name, reason = key.text or "", self.text(node).strip()
+            name, reason = key.text or "", "; ".join(self.text(each).strip() for each in self.listed(node))
             if name not in known:
                 hint = suggestion(name, known if "[" in name else claims)
                 self.problems.add(key.place, "unknown-name", f"there is no property '{name}'", hint)

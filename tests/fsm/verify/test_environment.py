@@ -109,6 +109,13 @@ def test_a_waived_property_is_no_failure_and_is_not_silent() -> None:
     assert ("never_bright", "it should be") in [(each.name, each.reason) for each in found.waived]
 
 
+def test_a_part_and_a_spec_may_waive_the_same() -> None:
+    included = VISITED.replace("vocabulary:", "include: [part.yaml]\nvocabulary:")
+    own = "verify: {waive: {never_bright: mine}}\n"
+    found = verdict(included + own, part="verify: {waive: {never_bright: its}}\n")
+    assert [each.reason for each in found.waived if each.name == "never_bright"] == ["its; mine"]
+
+
 def test_a_waiver_needs_a_property_and_a_reason() -> None:
     line = VISITED.count("\n") + 1
     assert errors(VISITED + "verify: {waive: {never_bright: , none_such: why}}\n") == [
