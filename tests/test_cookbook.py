@@ -21,6 +21,12 @@ PARTS = tuple(page.stem for page in PAGES)
 BLOCK = re.compile(r"<!-- (spec|scenario) -->\n```yaml\n(.*?)```\n", re.DOTALL)
 LONGEST = 40
 EXAMPLES = specs_folder() / "cookbook"
+OURS = ("no_input", "longest_call", "hang_up_tool", "transfer", "hold")
+"""Parts that go with every spec."""
+NINE = """vocabulary: nine
+extends: vocabularies/transfer_key.yaml
+override: {events: {caller.pressed_key: {variants: {person: {where: {digit: "9"}}}}}}
+"""
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -57,6 +63,27 @@ def test_an_example_of_a_part_is_short_and_its_scenarios_hold(path: Path) -> Non
 
 
 @pytest.mark.parametrize("base", BUNDLED)
+@pytest.mark.parametrize("part", OURS)
+def test_the_scenarios_of_a_part_hold_with_each_spec(part: str, base: str, tmp_path: Path) -> None:
+    said = (EXAMPLES / f"{part}.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    path.write_text(re.sub("(?m)^extends: .*$", f"extends: {base}", said), encoding="utf-8")
+    scenarios = read_files([EXAMPLES / "scenarios" / f"{part}.yaml"])
+    assert failures(Suite(scenarios, only=str(path)), over_wire=False) == []
+
+
+def test_another_key_is_a_vocabulary_of_three_lines(tmp_path: Path) -> None:
+    (tmp_path / "nine.yaml").write_text(NINE, encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(
+        "spec: mine\nextends: server_vad\ninclude: [parts/transfer.yaml]\n"
+        "remove: {vocabulary: [vocabularies/transfer_key.yaml]}\nadd: {vocabulary+: [nine.yaml]}\n",
+        encoding="utf-8",
+    )
+    word = load_spec(tmp_path / "mine.yaml").spec.vocabulary.events["caller.pressed_key.person"]
+    assert dict(word.where) == {"digit": ("9",)}
+
+
+@pytest.mark.parametrize("base", BUNDLED)
 @pytest.mark.parametrize("part", cookbook_parts())
 def test_a_part_goes_with_each_spec_that_it_does_not_refuse(part: str, base: str) -> None:
     if base in bases(part):
@@ -66,7 +93,7 @@ def test_a_part_goes_with_each_spec_that_it_does_not_refuse(part: str, base: str
             including(base, part)
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(cookbook_parts(), 2))
+@pytest.mark.parametrize(("one", "other"), [*combinations(cookbook_parts(), 2)])
 def test_a_pair_goes_together_or_check_says_why_not(one: str, other: str) -> None:
     reason = why_not(one, other)
     if reason is None:
