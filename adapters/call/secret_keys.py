@@ -26,10 +26,6 @@ class SecretKeys:
         self._mailbox = mailbox
         self._digits: str | None = None
 
-    @property
-    def are_secret(self) -> bool:
-        return self._digits is not None
-
     def press(self, digit: str) -> None:
         event = Event(PRESSED, {"digit": digit})
         self._mailbox.put(event if self._digits is None else self._secretly(event), "line")
