@@ -110,7 +110,17 @@ def _joined(first: Properties, more: Properties, problems: Problems) -> Properti
             hint = f"the other one is at {known[claim.name]}"
             problems.add(claim.place, "two-meanings", f"there is a property '{claim.name}' already", hint)
     ghosts, claims = (*first.ghosts, *more.ghosts), (*first.claims, *more.claims)
-    return Properties(first.file, ghosts, hooks, claims, {**first.intents, **more.intents})
+    return Properties(first.file, ghosts, hooks, claims, dict(_intents(first, more)))
+
+
+def _intents(first: Properties, more: Properties) -> Iterator[tuple[str, Intent]]:
+    """An intent may matter to the properties of several files; each says what follows it there."""
+    for name in {**first.intents, **more.intents}:
+        one, other = first.intents.get(name), more.intents.get(name)
+        both = attrs.evolve(one, acts=(*one.acts, *other.acts)) if one is not None and other is not None else None
+        found = both or one or other
+        assert found is not None
+        yield name, found
 
 
 class OwnVerification(Reader):
