@@ -1,7 +1,7 @@
 """The beep of an answering machine: a tone that no voice makes, until it is over. Never what is said after it.
 
-A frame is a tone if nearly all of its power is at one pitch; a beep is a tone that lasts, at the same pitch. A voice has
-overtones, noise has no pitch, a click and a key are short.
+A frame is a tone if nearly all of its power is at one pitch; a beep is a tone that lasts, at the same pitch. A voice
+has overtones, noise has no pitch, a click and a key are short.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keys that the caller presses: facts for the machine, or, while they are secret, for the application alone.
 
-A secret digit stays here until an effect for the application takes it: the fact of it says that a key was pressed and not
-which one, so nothing that keeps or shows facts (journal, log, wire, pages) can know it.
+A secret digit stays here until an effect for the application takes it: the fact of it says that a key was pressed and
+not which one, so nothing that keeps or shows facts (journal, log, wire, pages) can know it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ class SecretKeys:
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._digits: str | None = None
-
-    @property
-    def are_secret(self) -> bool:
-        return self._digits is not None
 
     def press(self, digit: str) -> None:
         event = Event(PRESSED, {"digit": digit})

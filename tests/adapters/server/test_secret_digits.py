@@ -32,7 +32,8 @@ SPEC = specs_folder() / "cookbook" / "secure_digits.yaml"
 TAKEN: list[str] = []
 KEYING: dict[str, Any] = {
     "steps": ["wait_agent_speaking", {"wait_agent_silent": {"for_ms": 3000, "within_ms": 20000}}, {"say": "caller_yes"},
-              *({"press": digit} for digit in CARD), {"press": "#"}, {"wait_ms": 1000}, {"say": "caller_order_status"}, {"until_hung_up": {"within_ms": 60000}}],
+              *({"press": digit} for digit in CARD), {"press": "#"},
+              {"wait_ms": 1000}, {"say": "caller_order_status"}, {"until_hung_up": {"within_ms": 60000}}],
 }  # fmt: skip
 
 
