@@ -558,7 +558,7 @@ def test_the_bound_of_the_queue_holds_in_a_pause(facts: Facts) -> None:
 class Thorough(Playout):
     """No frame is plain to it."""
 
-    @property  # type: ignore[override]
+    @property
     def _plain_bytes(self) -> int:
         return 0
 
