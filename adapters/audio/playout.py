@@ -66,6 +66,9 @@ class Playout:
         self._queue: deque[Queued] = deque()
         self._offset = 0  # bytes already pulled of the chunk at the head
         self._is_idle = False  # nothing is queued, nothing is awaited: only push() can change that
+        self._plain_bytes = 0
+        """Of the chunk at the head, where a frame of it is nothing but its bytes: it plays already, it has been judged,
+        nothing fades, nothing is under way."""
         self._queued_bytes = 0
         self._items: dict[tuple[str, str, int], Piece] = {}  # in order of playing
         self._open: dict[str, Piece] = {}  # responses still generated, each with the item it is at
@@ -152,6 +155,16 @@ class Playout:
         The end of the audio is padded with silence; a response still generated keeps its last part of a frame back
         until more comes, it ends, or 400 ms have passed. After a flush one more frame leaves: the slope of the cut.
         """
+        offset, end = self._offset, self._offset + self._frame_bytes
+        if end < self._plain_bytes:  # nearly always: further into a chunk
+            item, chunk, _ = self._queue[0]
+            self._offset = end
+            self._last_frame = frame = chunk[offset:end]
+            self._queued_bytes -= self._frame_bytes
+            item.heard_bytes += self._frame_bytes
+            self._counted.played_bytes += self._frame_bytes
+            self._progress()
+            return frame
         if self._is_idle:
             return None
         if self._is_paused:
@@ -180,6 +193,7 @@ class Playout:
         if self._is_paused:
             return
         self._is_paused, self._paused_ms = True, 0
+        self._plain_bytes = 0
         if not self._cut_sample:  # else it has just been flushed, and what is queued begins anew
             self._fade_out()
             self._fades_in |= bool(self._cut_sample)
@@ -204,6 +218,7 @@ class Playout:
         queue, and whoever flushes has not heard of these yet.
         """
         self.resume()
+        self._plain_bytes = 0
         plays_on = self._under_way is not None and self._take_back(self._under_way, spare)
         cut = {key: item for key, item in self._items.items() if item.response_id not in spare}
         items = [item.report(self.format) for item in cut.values() if self._is_unheard(item)]
@@ -305,13 +320,19 @@ class Playout:
             self._count_heard(item, frame)
         else:
             frame = self._assembled(wanted)
-        if item.response_id != self._judged_id:
+        is_judged = item.response_id == self._judged_id
+        if not is_judged:
             self._judge(item.response_id, frame)
+        self._progress()
+        is_plain = is_judged and self._under_way is None and end < len(chunk) and not self._is_paused
+        self._plain_bytes = len(chunk) if is_plain else 0
+        return frame
+
+    def _progress(self) -> None:
         self._progress_ms += FRAME_MS
         if self._progress_ms >= PROGRESS_MS:
             self._progress_ms = 0
             self._on_heard("playout.progressed", {})
-        return frame
 
     def _judge(self, response_id: str, frame: bytes) -> None:
         """Of the first frames of a response: then it has been judged."""

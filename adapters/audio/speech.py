@@ -48,6 +48,7 @@ _PLAYED: Final = mean_square_at(-50.0)  # from here on there is something to lea
 _MOST_DELAY_TICKS: Final = 2 * BLOCK_TICKS
 ECHO_AT_MOST_MS: Final = _MOST_DELAY_TICKS * FRAME_MS  # what comes later is not known for one
 _COMPARED_TICKS: Final = 4 * BLOCK_TICKS
+_ONE_EACH: Final = np.ones(_COMPARED_TICKS)
 _BLOCKS_TO_A_DELAY: Final = 4
 _RATIOS: Final = 8
 _ALIKE: Final = 0.8
@@ -244,7 +245,7 @@ class _Echo:
     def _likely_delays(self) -> slice:
         """Where the correlation coefficient of what was played, moved by a delay, and what was heard is greatest."""
         heard, power = np.sqrt(self.heard), np.array(self.played[:-1])
-        heard -= heard.mean()
+        heard -= heard.dot(_ONE_EACH) / _COMPARED_TICKS
         played = np.sqrt(power)
         sums = np.zeros((2, len(played) + 1))
         sums[0, 1:], sums[1, 1:] = played, power

@@ -46,6 +46,8 @@ class Admission:
             self._seen.popleft()
         if self._limit_s is None or len(self._seen) < _LEAST:
             return False
+        if self.is_open and late_s <= self._limit_s:
+            return False  # nearly always: what is over does not become more by it, and need not be counted
         wanted = self._limit_s / 2 if not self.is_open else self._limit_s
         is_open = not self._is_over(wanted)
         has_changed, self.is_open = is_open != self.is_open, is_open
