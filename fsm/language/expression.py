@@ -96,10 +96,12 @@ class Scope:
         self.conditions: dict[str, Expr] = {}
         self.figures: Mapping[str, int] = {}
         """Numbers by name."""
+        self._known: dict[tuple[str, str | None], tuple[str, frozenset[int], Formula | None]] = {}
 
     def name(self, condition: str, expr: Expr) -> None:
         """Lets later expressions use `expr` by a name."""
         self.conditions[condition] = expr
+        self._known.clear()  # a name that meant nothing, or a variable, may mean this
 
     def truth(self, text: str, place: Place) -> Expr:
         """A guard: `a == b`, `a in (b, c)`, `not`, `and`, `or`; a yes/no variable stands for itself."""
@@ -110,20 +112,26 @@ class Scope:
         return self._parse(text, place, target)
 
     def _parse(self, text: str, place: Place, target: Variable | None) -> Expr:
+        """Most of what a spec says it says many times: by an action, in many rows."""
+        key = text, None if target is None else target.name
+        if key not in self._known:
+            self._known[key] = self._read(text, place, target)
+        python, reads, formula = self._known[key]
+        return Expr(text, python, reads, _compiled(python), formula, place)
+
+    def _read(self, text: str, place: Place, target: Variable | None) -> tuple[str, frozenset[int], Formula | None]:
         try:
             tree = ast.parse(text.strip() or "?", mode="eval").body
-            if target is None:
-                formula = self._truth(tree)
-                python, reads = formula.python, formula.reads
-            else:
-                term, formula = self._value(tree, target.domain, target.numeric), None
-                python, reads = term.python, term.reads
+            if target is not None:
+                term = self._value(tree, target.domain, target.numeric)
+                return term.python, term.reads, None
+            formula = self._truth(tree)
+            return formula.python, formula.reads, formula
         except (SyntaxError, RecursionError, MemoryError, ValueError):
             raise SpecError([Problem(place, "expression", f"'{text}' is not an expression", _GRAMMAR)]) from None
         except _WrongError as wrong:
             where = place.shifted(wrong.column)
             raise SpecError([Problem(where, "expression", f"in '{text}': {wrong.message}", wrong.hint)]) from None
-        return Expr(text, python, reads, _compiled(python), formula, place)
 
     def _truth(self, node: ast.expr) -> Formula:
         if isinstance(node, ast.BoolOp):
