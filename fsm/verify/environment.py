@@ -109,12 +109,18 @@ def _bind(spec: Spec, world: World, properties: Properties, own: Iterable[Claim]
         problems.adopt(error)
         return
     for claim in own:
-        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs):
+        if joint.lacks(claim) or (claim.specs and spec.name not in claim.specs) or not _concerns(claim, spec, world):
             continue
         try:
             joint.bound(attrs.evolve(claim, each=states_of(claim, spec)))
         except SpecError as error:
             problems.adopt(error)
+
+
+def _concerns(claim: Claim, spec: Spec, world: World) -> bool:
+    """Has the spec the features that it speaks of?"""
+    needed = ((world.features.get(need.name), need.negated) for need in claim.needs)
+    return all(each is None or (each.vocabulary in spec.vocabulary.names) != negated for each, negated in needed)
 
 
 def _agreeing(spec: Spec, world: World, problems: Problems) -> None:
@@ -145,7 +151,17 @@ def _joined(first: Properties, more: Properties, problems: Problems) -> Properti
             hint = f"the other one is at {known[claim.name]}"
             problems.add(claim.place, "two-meanings", f"there is a property '{claim.name}' already", hint)
     ghosts, claims = (*first.ghosts, *more.ghosts), (*first.claims, *more.claims)
-    return Properties(first.file, ghosts, hooks, claims, {**first.intents, **more.intents})
+    return Properties(first.file, ghosts, hooks, claims, dict(_intents(first, more)))
+
+
+def _intents(first: Properties, more: Properties) -> Iterator[tuple[str, Intent]]:
+    """An intent may matter to the properties of several files; each says what follows it there."""
+    for name in {**first.intents, **more.intents}:
+        one, other = first.intents.get(name), more.intents.get(name)
+        both = attrs.evolve(one, acts=(*one.acts, *other.acts)) if one is not None and other is not None else None
+        found = both or one or other
+        assert found is not None
+        yield name, found
 
 
 class OwnVerification(Reader):
