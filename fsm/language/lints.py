@@ -149,7 +149,7 @@ def _variables(spec: Spec, operations: Sequence[Operation], problems: Problems) 
         if variable.index not in read and variable.overflow is None:
             what = "never read" if puts else "never used"
             problems.warn(variable.place, "unused", f"'{variable.name}' is {what}", "delete it, or read it in a guard")
-        elif not puts and variable.name not in spec.settings.values():
+        elif not puts and not _is_begun_otherwise(spec, variable):
             message = f"'{variable.name}' is never set: it stays {variable.domain[variable.initial]}"
             problems.warn(variable.place, "unused", message, "set it, or delete it")
         elif puts and not any(_resets(put, variable, spec) for put in puts) and not _is_begun_otherwise(spec, variable):
