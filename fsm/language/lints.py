@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import Place, Problems
 from fsm.language.spec import Assign, Branch, Operation, Row, Spec, word_for
-from fsm.language.typestate import Flow, Slots
+from fsm.language.typestate import Flow
 
+Slots = tuple[int, ...]
 Possible = Mapping[int, frozenset[int]]
 """The values that each variable can have, by its index."""
 
