@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fsm.language.expression import Expr, Variable
 from fsm.language.problem import Place, Problems
-from fsm.language.region import Slots
-from fsm.language.spec import Assign, Branch, Operation, Row, Spec, word_for
+from fsm.language.spec import Assign, Branch, Operation, Row, Spec
 from fsm.language.typestate import Flow
 
 Possible = Mapping[int, frozenset[int]]
@@ -60,7 +59,10 @@ class _Guards:
 
     def __init__(self, spec: Spec, flow: Flow, possible: Possible) -> None:
         self.spec, self.flow, self.possible = spec, flow, possible
-        self._known: dict[tuple[str, str, frozenset[int]], frozenset[Slots]] = {}
+        self._slots = frozenset(slot.index for slot in spec.slots)
+        self._blank = [variable.initial for variable in spec.variables]
+        self._known: dict[tuple[str, str, frozenset[int]], Sequence[Mapping[int, int]]] = {}
+        self._projections: dict[tuple[str, tuple[int, ...]], set[tuple[int, ...]]] = {}
 
     def lint(self, problems: Problems) -> None:
         idle: dict[Place, Expr] = {}
@@ -82,32 +84,35 @@ class _Guards:
                 _never(guard, place, problems)
 
     def _holds(self, guard: Expr, state: str, event: str) -> bool:
-        known = [0, *(slot.index for slot in self.spec.slots)]
-        reads = sorted(guard.reads.intersection(known))
-        position = {index: i for i, index in enumerate(known)}
-        here = self.spec.variables[0].value(state)
-        for slots in self._situations(state, event, frozenset(reads)):
-            given = {index: here if index == 0 else slots[position[index] - 1] for index in reads}
-            if holds(guard, given, self.possible):
-                return True
-        return False
+        here = {0: self.spec.variables[0].value(state)}
+        situations = self._situations(state, event, guard.reads & self._slots)
+        return any(holds(guard, {**here, **slots}, self.possible) for slots in situations)
 
-    def _situations(self, state: str, event: str, reads: frozenset[int]) -> frozenset[Slots]:
-        """The slots in which the event can come there, after its moves; what is not read is left at one value."""
+    def _situations(self, state: str, event: str, reads: frozenset[int]) -> Sequence[Mapping[int, int]]:
+        """What is read of the slots where the event can come, after its moves."""
         key = (state, event, reads)
         if key not in self._known:
+            word = self.spec.vocabulary.events.get(event)
+            named = {self.spec.slot_index[slot] for slot in (*word.when, *word.moves)} if word is not None else set()
             found = set()
-            blank = [variable.initial for variable in self.spec.variables]
-            for slots in self.flow.reached[state]:
-                values = [blank[0], *slots, *blank[len(slots) + 1 :]]
-                word, name, is_possible = word_for(self.spec, event, values)
-                if not is_possible or name != event:
-                    continue
-                if word is not None:
-                    word.move(self.spec.slot_index, values)
-                found.add(tuple(v if i in reads else 0 for i, v in enumerate(values[1 : len(slots) + 1], 1)))
-            self._known[key] = frozenset(found)
+            for values in self._projected(state, tuple(sorted(reads | named))):
+                if word is None or word.admits(self.spec.slot_index, values):
+                    if word is not None:
+                        word.move(self.spec.slot_index, values)
+                    found.add(tuple(values[index] for index in sorted(reads)))
+            self._known[key] = [dict(zip(sorted(reads), each, strict=True)) for each in found]
         return self._known[key]
+
+    def _projected(self, state: str, indexes: tuple[int, ...]) -> Iterator[list[int]]:
+        """The slots that reach a state, each combination of these once; the others are left at one value."""
+        if (state, indexes) not in self._projections:
+            reached = self.flow.reached[state]
+            self._projections[state, indexes] = {tuple(slots[i - 1] for i in indexes) for slots in reached}
+        for combination in self._projections[state, indexes]:
+            values = list(self._blank)
+            for index, value in zip(indexes, combination, strict=True):
+                values[index] = value
+            yield values
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -121,7 +126,7 @@ def _possible(spec: Spec, operations: Sequence[Operation]) -> Possible:
         if variable.name not in chosen:
             named = spec.without_greeting.get(variable.name)
             found[variable.index] = {variable.initial, *([variable.value(named)] if named is not None else [])}
-    puts = [each for each in operations if isinstance(each, Assign)]
+    puts = {(p.variable.index, p.expr.python): p for p in operations if isinstance(p, Assign)}.values()
     grows = True
     while grows:
         grows = False
@@ -150,7 +155,7 @@ def _variables(spec: Spec, operations: Sequence[Operation], problems: Problems) 
         if variable.index not in read and variable.overflow is None:
             what = "never read" if puts else "never used"
             problems.warn(variable.place, "unused", f"'{variable.name}' is {what}", "delete it, or read it in a guard")
-        elif not puts and variable.name not in spec.settings.values() and len(variable.domain) > 1:  # parts add values
+        elif not puts and not _is_begun_otherwise(spec, variable) and len(variable.domain) > 1:  # parts add values
             message = f"'{variable.name}' is never set: it stays {variable.domain[variable.initial]}"
             problems.warn(variable.place, "unused", message, "set it, or delete it")
         elif puts and not any(_resets(put, variable, spec) for put in puts) and not _is_begun_otherwise(spec, variable):
@@ -201,8 +206,8 @@ def _effects(spec: Spec, problems: Problems) -> None:
 
 
 def _rows(spec: Spec) -> Iterator[Row]:
-    for cell in spec.cells.values():
-        yield from cell.rows
+    """Each once: the states of a group have its rows in common."""
+    yield from {id(row): row for cell in spec.cells.values() for row in cell.rows}.values()
     for choice in spec.choices.values():
         yield from choice.rows
 

@@ -172,7 +172,7 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "call_data": _said(
         "The same, and a variable of the call: what the line says about it chooses before the operator."
     ),
-    "latch": {**YES_NO, "description": "It is set once and never reset."},
+    "latch": {**YES_NO, "description": "It is set once, if at all, and never reset."},
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }

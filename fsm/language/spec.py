@@ -240,7 +240,7 @@ class Spec:
     call_data: frozenset[str] = frozenset()
     """Of these settings: what the line may say about a call instead, by the same name."""
     latches: frozenset[str] = frozenset()
-    """Variables of the context that are set once and never reset."""
+    """Variables of the context that are set once, if at all, and never reset."""
     prompts: Mapping[str, OwnWord] = attrs.field(factory=dict)
     """Recordings of its own, by name; a file is relative to the file that names it (`place`)."""
     say: Mapping[str, OwnWord] = attrs.field(factory=dict)

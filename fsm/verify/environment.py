@@ -117,6 +117,12 @@ def _bind(spec: Spec, world: World, properties: Properties, own: Iterable[Claim]
             problems.adopt(error)
 
 
+def _concerns(claim: Claim, spec: Spec, world: World) -> bool:
+    """Has the spec the features that it speaks of?"""
+    needed = ((world.features.get(need.name), need.negated) for need in claim.needs)
+    return all(each is None or (each.vocabulary in spec.vocabulary.names) != negated for each, negated in needed)
+
+
 def _agreeing(spec: Spec, world: World, problems: Problems) -> None:
     """A provider that is told to do something does it in the world, too: the spec has the vocabulary of that."""
     asked = {**spec.turn_detection.needs, MANUAL: "yes" if spec.turn_detection.manual else "no"}

@@ -78,6 +78,8 @@ def test_context_that_comes_to_nothing() -> None:
     ]
     constant = said.replace("{do: [seen = yes]}", "{do: [{if: seen and spare, do: [seen = no], else: [seen = yes]}]}")
     assert f"{first} unused: 'spare' is never set: it stays no" in warned(constant)
+    latched = constant.replace("spare: {values: [no, yes]}", "spare: {values: [no, yes], latch: yes}")
+    assert not any("'spare'" in each for each in warned(latched)), "a part may set it"
 
 
 def test_a_variable_that_is_set_and_never_reset() -> None:
