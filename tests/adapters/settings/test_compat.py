@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from adapters.call.executor import Executor
 from adapters.providers.realtime.protocol import ENCODERS
 from adapters.settings.compat import unexecutable
+from fsm.language.spec import Spec
 from fsm.language.vocabulary import PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, load_changed, loaded
+from tools.cookbook import bases, cookbook_parts, including
 
-LEDGER_ALONE = {"confirm_turn", "forget_echoes", "note_wish", "settle_turn"}
+LEDGER_ALONE = {"confirm_turn", "forget_echoes", "note_wish", "settle_turn", "target"}
 """Recipes that change the ledger and make no effect."""
 
 
+@cache
+def bundled() -> tuple[Spec, ...]:
+    """The bundled specs, and one with each part of the cookbook."""
+    parts = (including(bases(part)[0], part, typestate=False).spec for part in cookbook_parts())
+    return (*(loaded(name).spec for name in NAMES), *parts)
+
+
 def effects() -> list[EffectWord]:
-    return [word for name in NAMES for word in loaded(name).spec.vocabulary.effects.values()]
+    return [word for spec in bundled() for word in spec.vocabulary.effects.values()]
 
 
 def test_an_effect_is_either_encoded_or_a_local_action() -> None:
@@ -34,7 +45,7 @@ def test_what_an_encoder_is_given_is_what_the_vocabulary_declares() -> None:
 
 def test_a_vocabulary_names_every_identity_and_recipe_of_its_ledger() -> None:
     for ledger in LEDGERS.values():
-        specs = [loaded(name).spec for name in NAMES if loaded(name).spec.vocabulary.ledger is ledger]
+        specs = [spec for spec in bundled() if spec.vocabulary.ledger is ledger]
         assert {each for spec in specs for each in spec.vocabulary.identities.values()} == ledger.identities.keys()
         words = [word for spec in specs for word in spec.vocabulary.effects.values()]
         assert {word.recipe for word in words} - {PLAIN} == ledger.recipes.keys()
