@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from adapters.call.executor import Executor
 from adapters.settings.compat import unexecutable
 from adapters.settings.protocols import EFFECT_ARGS
+from fsm.language.spec import Spec
 from fsm.language.vocabulary import APPLICATION, PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, load_changed, loaded
+from tools.cookbook import bases, cookbook_parts, including
 
 LEDGER_ALONE = {
     "confirm_turn", "forget_delegations", "forget_echoes", "keep_output", "keep_overdue", "keep_refusal", "note_wish",
-    "settle_turn", "take_turn",
+    "settle_turn", "take_turn", "target",
 }  # fmt: skip
 """Recipes that change the ledger and make no effect."""
 
 
+@cache
+def bundled() -> tuple[Spec, ...]:
+    """The bundled specs, and one with each part of the cookbook."""
+    parts = (including(bases(part)[0], part, typestate=False).spec for part in cookbook_parts())
+    return (*(loaded(name).spec for name in NAMES), *parts)
+
+
 def effects(protocol: str) -> list[EffectWord]:
-    specs = [spec for name in NAMES if (spec := loaded(name).spec).vocabulary.ledger.name == protocol]
+    specs = [spec for spec in bundled() if spec.vocabulary.ledger.name == protocol]
     return [word for spec in specs for word in spec.vocabulary.effects.values() if word.to != APPLICATION]
 
 
@@ -49,7 +60,7 @@ def test_what_an_encoder_is_given_is_what_the_vocabulary_declares(protocol: str)
 
 def test_a_vocabulary_names_every_identity_and_recipe_of_its_ledger() -> None:
     for ledger in LEDGERS.values():
-        specs = [loaded(name).spec for name in NAMES if loaded(name).spec.vocabulary.ledger is ledger]
+        specs = [spec for spec in bundled() if spec.vocabulary.ledger is ledger]
         assert {each for spec in specs for each in spec.vocabulary.identities.values()} == ledger.identities.keys()
         words = [word for spec in specs for word in spec.vocabulary.effects.values()]
         assert {word.recipe for word in words} - {PLAIN} == ledger.recipes.keys()
