@@ -16,6 +16,7 @@ from adapters.cli.diagram import report_stale, write
 from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.draw.page import pages
+from fsm.verify.exercise import not_exercised
 from fsm.verify.verdict import Finding, SceneVerdict
 from tools.cookbook import table
 from tools.mutants.run import Kept, kept_result
@@ -64,6 +65,9 @@ def _table(found: Mapping[str, Sequence[SceneVerdict]], names: Sequence[str]) ->
     yield ["No cell that a spec calls impossible is reached.", *held, ""]
     yield ["scenes", *(str(len(verdicts)) for verdicts in found.values()), ""]
     yield ["states visited", *(f"{sum(v.states for v in verdicts):,}" for verdicts in found.values()), ""]
+    exercised = (not_exercised(load_spec(name, typestate=False).spec, found[name]) for name in found)
+    rows = [f"{each.of['rows'] - len(each.rows)} of {each.of['rows']}" for each in exercised]
+    yield ["rows exercised", *rows, ""]
     yield from _kept(names)
 
 
@@ -73,6 +77,8 @@ def _overall(findings: Sequence[tuple[str, Finding]]) -> str:
     if bad:
         return f"FAILS ({', '.join(bad)})"
     statuses = {finding.status for _, finding in findings}
+    if "waived" in statuses:
+        return "waived"
     return "not judged" if "unjudged" in statuses else "holds" if "holds" in statuses else "-"
 
 

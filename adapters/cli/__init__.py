@@ -24,6 +24,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Write a spec": {
         "check": "Type-check specs: what is wrong, where, and how it comes about.",
         "show": "Show what a spec changes of the one it extends, or the whole as one text.",
+        "prompts": "Make the recordings of a spec of their texts, by a command of yours.",
         "verify": "Visit every run of a spec in its world: what holds, or a shortest run where not.",
         "test": "Run scenarios: given events, expected states, effects and deadlines; coverage.",
         "diff": "Compare two versions of a spec: text, behaviour, recorded calls.",

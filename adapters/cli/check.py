@@ -25,7 +25,8 @@ def command(specs: tuple[str, ...], as_json: bool, strict: bool, stays: bool) ->
 
     Every problem is reported at once as FILE:LINE:COL: error[CODE]: what is wrong, with what would be right and how the
     slots got there. An effect that its slot forbids, a state reached with slots it does not admit, an event without an
-    answer or with two, a wait without a deadline: each is an error here, not in a call.
+    answer or with two, a wait without a deadline: each is an error here, not in a call. What is said in vain is a
+    warning: a guard that never holds, a name that is not used, a variable that is set and never reset.
 
     The verdict on a spec is kept in your cache folder (turnspec/ in XDG_CACHE_HOME, else in ~/.cache or what the system
     has for it). It counts as long as no text of the spec, and nothing of turnspec or Python, has changed.

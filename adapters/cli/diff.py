@@ -19,6 +19,7 @@ from fsm.diff import report
 from fsm.diff.behaviour import MAX_STATES, Behaviour, SearchBound, behaviour
 from fsm.diff.markdown import markdown
 from fsm.diff.overlay import overlay
+from fsm.diff.shared import wider
 from fsm.diff.structure import structure
 from fsm.diff.traffic import Aside, traffic
 from fsm.journal.journal import Journal, JournalError, read
@@ -191,8 +192,9 @@ def _comparer(bound: SearchBound, progress: SearchProgress) -> Comparer:
             raise click.UsageError(f"there is no scene '{name}'; {suggestion(name, world.scenes)}")
 
     def compare(old: Loaded, new: Loaded) -> Behaviour:
+        around = load_environment(wider(old.spec, new.spec)).world
         with progress.searching(f"{old.spec.name} in lock-step") as tick:
-            return behaviour(old.spec, new.spec, world, bound, tick)
+            return behaviour(old.spec, new.spec, around, bound, tick)
 
     return compare
 

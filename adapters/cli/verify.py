@@ -66,6 +66,11 @@ printed with it.
                                                     a counterexample as a scenario, to keep as a test
 
 \b
+What is a spec's own stands in it, under `verify:` (docs/language.md): properties, ghosts, a world, what its words are
+meant as, and properties that it does not keep to, each with the reason. PASS is followed by what was waived and by what
+no run came to.
+
+\b
 How to read a counterexample: one step a line, what moved first (the caller, the provider, a timer), `<-` what it
 received, `->` what it sent; under it what the spec answered and the line that decided. `--- from here on, again and
 again` begins a cycle; what is above it is the shortest way there.
@@ -110,7 +115,8 @@ class VerifyCommand(click.Command):
     help="Write it as a scenario, too, that `turnspec test` replays.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON, for programs.")
-def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool) -> int:
+@click.option("--strict", is_flag=True, help="Exit 1 also where a state is never visited or a waiver is not needed.")
+def command(request: SearchRequest, diagram: Path | None, scenario: Path | None, as_json: bool, strict: bool) -> int:
     """Visit every run of SPEC files (or bundled names; without any, all bundled specs) and report what holds.
 
     A property that fails is shown with a shortest run that breaks it, each step with the line of the spec that decided.
@@ -124,7 +130,16 @@ def command(request: SearchRequest, diagram: Path | None, scenario: Path | None,
         _draw(diagram, verdict_text.failures(v for verdicts in found.values() for v in verdicts))
     if scenario:
         _replay(scenario, request, found)
-    return 0 if all(v.passed for verdicts in found.values() for v in verdicts) and not request.progress.stopped else 1
+    passed = all(v.passed for verdicts in found.values() for v in verdicts) and not request.progress.stopped
+    idle = strict and any(_is_idle(spec, found[spec.name], request) for spec in request.specs)
+    return 0 if passed and not idle else 1
+
+
+def _is_idle(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> bool:
+    """Does it have a state that no run comes to, or waive what it keeps to?"""
+    needed = {name for v in verdicts for f in v.waived for name in (f.name, f.name.partition("[")[0])}
+    unneeded = request.around(spec).properties.waived.keys() - needed
+    return bool(not_exercised(spec, verdicts).states or unneeded)
 
 
 @click.command(short_help="Show the shortest run that brings EVENT to STATE.")
@@ -212,19 +227,17 @@ def _print(request: SearchRequest, found: Verdicts) -> None:
         verdicts = found[spec.name]
         outcome = verdict_text.outcome(verdicts, len(request.limits(spec)))
         states, seconds = sum(v.states for v in verdicts), sum(v.seconds for v in verdicts)
-        count = len(request.around(spec).properties.waived)
-        waived = f"; {count} waived" if count else ""
-        left_out = f"; not exercised: {missing}" if (missing := _not_exercised(spec, verdicts, request)) else ""
-        click.echo(
-            f"{spec.name}: {outcome}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s{waived}{left_out})"
-        )
+        said = _said(spec, verdicts, request)
+        click.echo(f"{spec.name}: {outcome}{said}  ({states:,} states in {len(verdicts)} scenes, {seconds:.1f} s)")
 
 
-def _not_exercised(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> str:
-    """What a PASS says nothing of; of chosen scenes nobody expects to exercise all."""
-    if not verdicts or request.options.scenes:
-        return ""
-    return str(not_exercised(spec, verdicts))
+def _said(spec: Spec, verdicts: Sequence[SceneVerdict], request: SearchRequest) -> str:
+    """What the word of a verdict says nothing of; of chosen scenes nobody expects to exercise all."""
+    waivers = request.around(spec).properties.waived
+    waived = [f"{len(waivers)} waived"] if waivers else []
+    chosen = [f"of {', '.join(request.options.scenes)} alone"] if request.options.scenes else []
+    missing = str(not_exercised(spec, verdicts)) if verdicts and not chosen else ""
+    return "".join(f", {each}" for each in [*chosen, *waived, *([missing] if missing else [])])
 
 
 def _print_one(spec: Spec, verdicts: Sequence[SceneVerdict], full: bool) -> None:
@@ -250,8 +263,8 @@ def _print_waived(waived: Mapping[str, Waiver], verdicts: Sequence[SceneVerdict]
 def _print_not_exercised(found: NotExercised, full: bool) -> None:
     if found.count:
         click.echo(f"Not exercised: the verdict says nothing of these{'' if full else '; `--full` goes further'}")
-        for line in found.named():
-            click.echo(textwrap.fill(line, 118, initial_indent="  ", subsequent_indent="    "))
+        for kind, names in found.named():
+            click.echo(textwrap.fill(f"{kind} {names}", 118, initial_indent="  ", subsequent_indent="    "))
         click.echo()
 
 
@@ -282,9 +295,11 @@ def _print_json(request: SearchRequest, found: Verdicts) -> None:
     click.echo(json.dumps(printed, indent=2))
 
 
-def _not_exercised_json(spec: Spec, verdicts: Sequence[SceneVerdict]) -> dict[str, list[str]]:
+def _not_exercised_json(spec: Spec, verdicts: Sequence[SceneVerdict]) -> dict[str, object]:
     found = not_exercised(spec, verdicts)
-    return {key: [str(each) for each in value] for key, value in attrs.asdict(found, recurse=False).items()}
+    named = {kind: list(getattr(found, kind)) for kind in ("states", "events", "effects")}
+    rows = [{"place": str(row.place), "row": row.name} for row in found.rows]
+    return {**named, "rows": rows, "of": dict(found.of)}
 
 
 def _waived_json(waived: Mapping[str, Waiver]) -> dict[str, dict[str, str]]:

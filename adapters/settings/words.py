@@ -45,7 +45,7 @@ class Words:
 
 def words_of(spec: Spec, prompts: Mapping[str, Path] = _NO_FILES, say: Mapping[str, str] = _NO_TEXTS) -> Words:
     """`prompts` and `say` are the configuration's, which go first."""
-    files = {name: _file(word) for name, word in spec.prompts.items() if word.text}
+    files = {name: recording_of(word) for name, word in spec.prompts.items() if word.text}
     texts = {name: word.text for name, word in spec.say.items() if word.text}
     return Words(prompts=files | dict(prompts), say=texts | dict(say))
 
@@ -100,7 +100,7 @@ def _problem(emit: Emit, kind: Kind, name: str, message: str, where: str) -> Pro
     return Problem(emit.place, "unsaid", f"'{emit.text}': {message}", hint)
 
 
-def _file(word: OwnWord) -> Path:
+def recording_of(word: OwnWord) -> Path:
     """Relative to the file that names it, which is how problems name that file, too."""
     return Path(word.place.file).absolute().parent / Path(word.text).expanduser()
 
@@ -135,10 +135,14 @@ def _deadlines_of_prompts(spec: Spec) -> Iterator[Deadline]:
 
 
 def _unplayable(word: OwnWord) -> Iterator[Problem]:
-    path = _file(word)
+    path = recording_of(word)
     try:
         load_wav(path, RECORDING_HZ)
     except (OSError, ValueError, RuntimeError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
+        if word.said:
+            hint = f"make it of its text: turnspec prompts {word.place.file} --with 'COMMAND {{wav}} {{text}}'"
+            yield Problem(word.place, "prompt", f"there is no recording '{word.text}': {reason}", hint)
+            return
         hint = "a text is not read out: make a WAV of it first" if " " in word.text else "16-bit PCM, any rate"
         yield Problem(word.place, "prompt", f"the recording '{word.text}' cannot be played: {reason}", hint)

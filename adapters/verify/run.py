@@ -38,13 +38,7 @@ PROPERTIES: Final = ("worlds/properties.yaml", "worlds/conduct.yaml", "worlds/bo
 
 def load_environment(spec: Spec | None = None) -> Environment:
     """The bundled world and properties, with what a spec says of its own. Raises SpecError."""
-    own = spec if spec is not None and spec.verify is not None else None
-    return environment_of(_bundled(), own, _beside) if own is not None else _of_all()
-
-
-@functools.cache
-def _of_all() -> Environment:
-    return environment_of(_bundled(), None, _beside)
+    return environment_of(_bundled(), spec, _beside) if spec is not None else _bundled().environment
 
 
 @functools.cache

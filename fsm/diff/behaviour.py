@@ -14,6 +14,7 @@ from typing import Literal
 import attrs
 
 from fsm.diff.pair import DEAD, Pair, PairMacro, PairTables
+from fsm.diff.shared import incomparable, shared
 from fsm.language.problem import Place, SpecError
 from fsm.language.spec import STATE, Spec
 from fsm.verify.counterexample import Narrator, RunAnswer, RunStep
@@ -70,6 +71,8 @@ class Behaviour:
     size: str = "quick"
     taken: frozenset[str] = frozenset()
     """The ids of all rows that some run took, on either side."""
+    left_out: tuple[str, ...] = ()
+    """Events that only one side knows: no run has them."""
 
     @property
     def is_complete(self) -> bool:
@@ -97,7 +100,7 @@ def behaviour(
 ) -> Behaviour:
     """Searches scene by scene and keeps the shortest witness. Raises KeyError for a scene the world lacks."""
     bound = bound or SearchBound()
-    reason = _incomparable(old, new)
+    reason = incomparable(old, new, world)
     if reason:
         return Behaviour(reason=reason, size=bound.size)
     both = [s for s in scenes(old, world, bound.size) if s in scenes(new, world, bound.size)]
@@ -115,17 +118,9 @@ def behaviour(
             about = "deadline" if witness.kind == "deadline" else "acts"
             if about not in best or len(witness.steps) < len(best[about].steps):
                 best[about] = witness
-    return Behaviour(best.get("acts"), best.get("deadline"), tuple(searched), size=bound.size, taken=frozenset(taken))
-
-
-def _incomparable(old: Spec, new: Spec) -> str:
-    """Specs of other vocabularies, or that set the provider up in another way, do not get the same events."""
-    if set(old.vocabulary.names) != set(new.vocabulary.names):
-        only = sorted(set(old.vocabulary.names) ^ set(new.vocabulary.names))
-        return f"they live in different worlds: only one of them has the vocabulary {', '.join(only)}"
-    if dict(old.turn_detection.needs) != dict(new.turn_detection.needs):
-        return "they live in different worlds: they ask the provider for other turn detection"
-    return ""
+    left_out = shared(old, new, world).left_out
+    acts, waits = best.get("acts"), best.get("deadline")
+    return Behaviour(acts, waits, tuple(searched), "", bound.size, frozenset(taken), left_out)
 
 
 class _Search:

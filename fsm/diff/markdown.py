@@ -20,6 +20,7 @@ from fsm.diff.report import (
     behaviour_verdict,
     bounds,
     delta,
+    not_compared,
     sided,
     structure_verdict,
     traffic_verdict,
@@ -106,7 +107,7 @@ def _behaviour(diff: Diff, drawn: bool) -> Iterator[str]:
     if found.reason or found.witness:
         return
     yield "<details><summary>Bounds and assumptions of the search</summary>\n"
-    yield from (f"- {prose(line)}" for line in bounds(found))
+    yield from (f"- {prose(line)}" for line in (*not_compared(found), *bounds(found)))
     yield "\n</details>\n"
     if diff.unvisited:
         names = ", ".join(f"{code(short_id(c.name))} ({where(c.new)})" for c in diff.unvisited[:20])

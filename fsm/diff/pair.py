@@ -11,6 +11,7 @@ from typing import Literal
 
 import attrs
 
+from fsm.diff.shared import shared
 from fsm.language.spec import Spec
 from fsm.machine.reaction import Control, Reaction, begin
 from fsm.machine.table import TurnMachine
@@ -48,9 +49,10 @@ class PairTables(Tables):
 
     def __init__(self, old: Spec, new: Spec, world: World, settings: WorldSettings, states_too: bool) -> None:
         self.old, self.new, self.states_too = old, new, states_too
-        Binding(new, world, settings)  # its words fit the world, too
+        common = shared(old, new, world)
         deadlines = {**new.deadlines, **old.deadlines}
-        binding = Binding(attrs.evolve(old, deadlines=deadlines), world, settings)
+        binding = Binding(attrs.evolve(common.spec, deadlines=deadlines), common.world, settings)
+        self._names = common.names
         self.machines = (TurnMachine(old), TurnMachine(new))
         self.pairs: list[Pair] = []
         self.pair_ids: dict[Pair, int] = {}
@@ -133,6 +135,7 @@ class PairTables(Tables):
                 self.waits[key] = name
 
     def _side(self, side: int, here: Control, name: str) -> tuple[Reaction, ...]:
+        name = self._names[side].get(name, name)
         if name not in self.machines[side].strict_events():
             return ()  # no event of this one's vocabulary
         return self._answers[side].of(here, name)

@@ -93,7 +93,14 @@ def behaviour_verdict(found: Behaviour) -> str:
     if found.timing is not None:
         old_ms, new_ms = found.timing.waits_ms
         return f"the same acts in the same order {within}, but '{found.timing.deadline}' {old_ms} ms became {new_ms} ms"
-    return f"equivalent {within}"
+    beside = f", but for what only one of them knows ({_count(len(found.left_out), 'event')})" if found.left_out else ""
+    return f"equivalent {within}{beside}"
+
+
+def not_compared(found: Behaviour) -> Iterator[str]:
+    """What no run had, since only one side has a word for it."""
+    if found.left_out:
+        yield f"not compared, as only one of them knows it: {', '.join(found.left_out)}"
 
 
 def traffic_verdict(found: Traffic) -> str:
@@ -201,6 +208,7 @@ def _behaviour_lines(diff: Diff, found: Behaviour) -> Iterator[str]:
         if witness is not None:
             yield from (f"  {line}" for step in witness.steps for line in step_lines(step))
             yield f"  {wait_line(witness)}" if witness.kind == "deadline" else "  --- here they differ"
+    yield from (f"  {line}" for line in not_compared(found))
     if not found.reason and found.witness is None:
         yield from (f"  {line}" for line in bounds(found))
         yield from (f"  no run took the changed {c.part} {short_id(c.name)} ({where(c.new)})" for c in diff.unvisited)
@@ -283,7 +291,7 @@ def _behaviour_json(diff: Diff, found: Behaviour) -> dict[str, object]:
         "verdict": behaviour_verdict(found), "same": found.is_same, "complete": found.is_complete,
         "reason": found.reason, "size": found.size, "searched": [attrs.asdict(s) for s in found.searched],
         "witness": _witness_json(found.witness), "timing": _witness_json(found.timing),
-        "unvisited": [c.name for c in diff.unvisited],
+        "unvisited": [c.name for c in diff.unvisited], "not_compared": list(found.left_out),
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from fsm.language.derivation import KEYS, Change, Deriver
 from fsm.language.ledger import Ledgers
+from fsm.language.lints import lint
 from fsm.language.merging import VERIFY, merged
 from fsm.language.node_reader import Reader
 from fsm.language.parts import Part, changed_by_parts, report_conflicts
@@ -83,6 +84,8 @@ def load(
     if verdict is None:
         found = Problems()
         flow = Typestate(spec, found).check()
+        if not found.errors:
+            lint(spec, flow, found)
         verdict = Verdict(_grouped(found, flow, spec), sum(map(len, flow.reached.values())))
         if verdicts is not None:
             verdicts.put(verdict)

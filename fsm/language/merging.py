@@ -13,8 +13,8 @@ from fsm.language.yaml_nodes import Node
 VERIFY = "verify"
 _LISTS = ("worlds", "properties", "patience")
 """Of what is said about verification: lists to which each text adds."""
-_LISTS_OF = ("after", "intents", "effects")
-"""And mappings whose values are such lists: operations that follow one thing, in the order of the texts."""
+_LISTS_OF = ("after", "intents", "effects", "waive")
+"""And mappings whose values are such lists: operations that follow one thing in the order of the texts, reasons."""
 
 
 def merged(

@@ -13,6 +13,7 @@ from fsm.language.vocabulary import Vocabulary
 from fsm.language.yaml_nodes import Node
 
 _ASSIGNMENT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
+_WORD = re.compile(r"\w+")
 _CALLS = ("presume", "restart")  # written as an effect with an argument
 _CALL = re.compile(r"^(\w+)(?:\(\s*(\w+)\s*\))?$")
 
@@ -25,12 +26,16 @@ class OperationReader(Reader):
         self.vocabulary = vocabulary
         self.actions: dict[str, Node] = {}
         self.open_actions: list[str] = []
+        self.used_actions: set[str] = set()
+        self.guard_words: set[str] = set()
+        """All that guards name: values, variables, conditions."""
         self.deadlines: dict[str, Deadline] = {}
         self.variables: tuple[Variable, ...] = ()
         self.scope = Scope(())
         self.own: dict[str, dict[str, OwnWord]] = {"prompts": {}, "say": {}}
 
     def _guard(self, node: Node) -> Expr:
+        self.guard_words.update(_WORD.findall(node.text or ""))
         try:
             return self.scope.truth(self.text(node), node.place)
         except SpecError as error:
@@ -94,6 +99,7 @@ class OperationReader(Reader):
         if name == "restart":
             return (Restart(self.one_of(Node(node.place, argument or ""), tuple(self.deadlines)), text, node.place),)
         if name in self.actions and argument is None:
+            self.used_actions.add(name)
             if name in self.open_actions:
                 self.problems.add(node.place, "recursion", f"action '{name}' uses itself")
                 return ()

@@ -17,6 +17,7 @@ from fsm.language.spec_reader import (
     CONTEXT_KEYS,
     DEADLINE_KEYS,
     GROUP_KEYS,
+    PROMPT_KEYS,
     REASON_KINDS,
     ROW_KEYS,
     SECTIONS,
@@ -171,6 +172,7 @@ _CONTEXT_WORDS: Mapping[str, Schema] = {
     "call_data": _said(
         "The same, and a variable of the call: what the line says about it chooses before the operator."
     ),
+    "latch": {**YES_NO, "description": "It is set once, if at all, and never reset."},
     "overflow": _ref("event", "The event that is raised when it would grow beyond its end."),
     "about": ABOUT,
 }
@@ -208,6 +210,10 @@ _DERIVED: Mapping[str, Schema] = {
         "type": "object",
         "description": "What is new; `KEY+` adds to the end of a list of the base, `+KEY` before.",
     },
+}
+_PROMPT_WORDS: Mapping[str, Schema] = {
+    "text": _said("What is said: `turnspec prompts` makes the recording of it."),
+    "wav": _said("The file that is made; without it, the name with .wav."),
 }
 _CLAIM_WORDS: Mapping[str, Schema] = {
     "about": ABOUT,
@@ -264,7 +270,7 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
     "states": _map(_ref("state"), "Who has the floor.", minProperties=1),
     "happy_path": _listed(TEXT, "The states of a call in which all goes well, in order; drawn in green."),
     "prompts": _map(
-        {"anyOf": [TEXT, {"type": "null"}]},
+        {"anyOf": [TEXT, {"type": "null"}, _keys(_PROMPT_WORDS, PROMPT_KEYS, "text")]},
         "Recordings by name: WAV files beside this one; empty: the configuration has it.",
     ),
     "say": _map(

@@ -182,10 +182,14 @@ class Group:
 
 @attrs.frozen
 class OwnWord:
-    """What a spec says by a name of its own: a file of audio, an instruction; "" where the configuration has it."""
+    """What a spec says by a name of its own: a file of audio, an instruction; "" where the configuration has it.
+
+    `said`: the words of which somebody makes the file.
+    """
 
     text: str
     place: Place = attrs.field(default=NOWHERE, eq=False)
+    said: str = ""
 
 
 @attrs.frozen
@@ -205,6 +209,7 @@ class TurnDetection:
     manual: bool = False
     needs: Mapping[str, str] = attrs.field(factory=dict)
     refuses: tuple[Refusal, ...] = ()
+    place: Place = attrs.field(default=NOWHERE, eq=False)
 
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -234,6 +239,8 @@ class Spec:
     """What an operator may set, and the context variable whose value at the start of a call it is."""
     call_data: frozenset[str] = frozenset()
     """Of these settings: what the line may say about a call instead, by the same name."""
+    latches: frozenset[str] = frozenset()
+    """Variables of the context that are set once, if at all, and never reset."""
     prompts: Mapping[str, OwnWord] = attrs.field(factory=dict)
     """Recordings of its own, by name; a file is relative to the file that names it (`place`)."""
     say: Mapping[str, OwnWord] = attrs.field(factory=dict)

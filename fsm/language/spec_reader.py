@@ -38,7 +38,8 @@ ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer"
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
 ANSWERS = ("on", "ignore", "refuse", "cannot_happen", "defer")
 STATE_KEYS = ("about", "groups", "tags", "slots", "entry", "exit", "after", "final", *ANSWERS)
-CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "about")
+CONTEXT_KEYS = ("values", "range", "initial", "without_greeting", "setting", "call_data", "overflow", "latch", "about")
+PROMPT_KEYS = ("text", "wav")
 DEADLINE_KEYS = ("after_ms", "while", "at_least", "restart", "setting", "about")
 VERIFY_KEYS = ("worlds", "world", "properties", "ghosts", "actions", "after", "intents", "waive")
 GROUP_KEYS = ("about", "states", *ANSWERS)
@@ -55,6 +56,7 @@ class SpecReader(OperationReader):
         self.without_greeting: dict[str, str] = {}
         self.settings: dict[str, str] = {}
         self.call_data: set[str] = set()
+        self.latches: set[str] = set()
         self.state_names: tuple[str, ...] = ()
         self.targets: tuple[str, ...] = ()
         self.events: frozenset[str] = frozenset()
@@ -75,6 +77,9 @@ class SpecReader(OperationReader):
         self.figures = {k.text or "": self.number(n) for k, n in self.entries(sections.get("figures"))}
         self._names(sections, [k for k, _ in states], [k for k, _ in choices])
         self.own = {kind: self._own_words(sections.get(kind)) for kind in self.own}
+        for name, word in self.own["say"].items():
+            if word.said:
+                self.problems.add(word.place, "type", f"'{name}' is an instruction: a text, and no recording")
         self.actions = self._named_actions(sections.get("actions"))
         self._deadlines(sections.get("deadlines"), states)
         self.events = frozenset(e.name for e in self.vocabulary.alphabet) | {d.event for d in self.deadlines.values()}
@@ -83,14 +88,16 @@ class SpecReader(OperationReader):
         self._join(states, [k.text or "" for k, _ in groups])
         read_groups = {k.text or "": self._group(k, n) for k, n in groups}
         read_choices = {k.text or "": self._choice(k, n) for k, n in choices}
+        read_states = {k.text or "": self._state(k, n) for k, n in states}
+        self._unused(sections)
         return Spec(
             self.text(sections["spec"]), self._optional(sections.get("about")), root.place.file,
             self.number(sections["version"], 1) if "version" in sections else 1, self.vocabulary, self.variables,
-            {k.text or "": self._state(k, n) for k, n in states}, read_choices, read_groups, self.deadlines, self.cells,
+            read_states, read_choices, read_groups, self.deadlines, self.cells,
             self.one_of(sections["initial"], self.state_names), self._turn_detection(sections.get("turn_detection")),
             tuple(self.one_of(n, self.state_names) for n in sections.get("happy_path", ())),
-            self.without_greeting, self.settings, frozenset(self.call_data), self.own["prompts"], self.own["say"],
-            sections.get("verify"), self.figures,
+            self.without_greeting, self.settings, frozenset(self.call_data), frozenset(self.latches),
+            self.own["prompts"], self.own["say"], sections.get("verify"), self.figures,
         )  # fmt: skip
 
     # --- names and variables ------------------------------------------------------------------------------------------
@@ -148,6 +155,8 @@ class SpecReader(OperationReader):
         if "call_data" in fields:
             self._setting(fields["call_data"], name)
             self.call_data.add(self.text(fields["call_data"]))
+        if "latch" in fields and self.one_of(fields["latch"], ("no", "yes")) == "yes":
+            self.latches.add(name)
         return Variable(name, domain, domain.index(initial), index, "context", overflow, numeric, key.place)
 
     def _own_words(self, node: Node | None) -> dict[str, OwnWord]:
@@ -159,8 +168,19 @@ class SpecReader(OperationReader):
                 self.problems.add(key.place, "name", f"'{name}' is not a name: letters, digits and _")
             elif name in self.scope.variables:
                 self.problems.add(key.place, "two-meanings", f"'{name}' is already the name of a variable")
-            found[name] = OwnWord(self.text(value).strip(), value.place)
+            found[name] = self._own_word(name, value)
         return found
+
+    def _own_word(self, name: str, node: Node) -> OwnWord:
+        """A file, an instruction; or the words of a recording and the file that is made of them."""
+        if node.pairs is None:
+            return OwnWord(self.text(node).strip(), node.place)
+        fields = self.mapping(node, PROMPT_KEYS)
+        if "text" not in fields:
+            self.problems.add(node.place, "missing", f"'{name}' needs 'text:', what is said")
+        said = self._optional(fields.get("text")).strip()
+        file = self._optional(fields.get("wav")).strip() or f"{name}.wav"
+        return OwnWord(file, fields.get("wav", node).place, said)
 
     def _setting(self, node: Node, variable: str) -> None:
         setting = self.text(node)
@@ -198,6 +218,16 @@ class SpecReader(OperationReader):
             message = f"deadline '{name}' is written twice"
             self.problems.add(deadline.place, "two-meanings", message, f"first at {first}")
         self.deadlines[name] = deadline
+
+    def _unused(self, sections: dict[str, Node]) -> None:
+        """Names that nothing says: an action, a condition."""
+        named = {"action": self.used_actions, "condition": self.guard_words}
+        for what, used in named.items():
+            for key, _ in self.entries(sections.get(f"{what}s")):
+                if key.text not in used:
+                    self.problems.warn(
+                        key.place, "unused", f"{what} '{key.text}' is never used", "delete it, or use it"
+                    )
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -348,7 +378,7 @@ class SpecReader(OperationReader):
             value = self.text(part["value"]) if "value" in part else None
             key, reason = self._optional(part.get("key")), self._optional(part.get("reason"))
             refuses.append(Refusal(key, value, reason, item.place))
-        return TurnDetection(manual, needs, tuple(refuses))
+        return TurnDetection(manual, needs, tuple(refuses), node.place)
 
     def _optional(self, node: Node | None) -> str:
         return self.text(node) if node is not None else ""

@@ -22,6 +22,7 @@ from fsm.world.world import (
     Message,
     Move,
     Need,
+    ProviderSetting,
     Put,
     Rename,
     Scene,
@@ -35,7 +36,7 @@ from fsm.world.world import (
 TOP = 9  # a budget's largest value
 SECTIONS = (
     "world", "about", "features", "assumptions", "bounds", "variables", "channels", "messages", "actions", "effects",
-    "moves", "timers", "loss", "scenes",
+    "moves", "timers", "loss", "scenes", "turn_detection",
 )  # fmt: skip
 MOVE_KEYS = ("class", "fair", "when", "receive", "do", "needs", "hold_back", "gives_way", "about")
 _PUT = re.compile(r"^(\w+)\s*(\+=|-=|=)\s*(.+)$")
@@ -172,7 +173,7 @@ class WorldReader(ActReader):
             budgets, self.channels, self.messages, moves, effects, features, assumptions, bounds,
             {k.text or "": self._scene(k, n, bounds) for k, n in self.entries(sections.get("scenes"))},
             timers, self._loss(sections.get("loss"), tuple(budgets)),
-            root.place,
+            tuple(self._setting(k, n) for k, n in self.entries(sections.get("turn_detection"))), root.place,
         )  # fmt: skip
 
     def _bound(self, key: Node, node: Node) -> WorldBound:
@@ -184,6 +185,14 @@ class WorldReader(ActReader):
     def _feature(self, key: Node, node: Node) -> Feature:
         fields = self.mapping(node, ("vocabulary", "about"))
         return Feature(key.text or "", self._optional(fields.get("vocabulary")), self._optional(fields.get("about")))
+
+    def _setting(self, key: Node, node: Node) -> ProviderSetting:
+        fields = self.mapping(node, ("feature", "of", "default", "about"))
+        named = {name: self.one_of(fields[name], tuple(self.features)) for name in ("feature", "of") if name in fields}
+        if "feature" not in named:
+            self.problems.add(key.place, "missing", f"'{key.text}' needs 'feature:'")
+        default = self.one_of(fields["default"], ("no", "yes")) if "default" in fields else "no"
+        return ProviderSetting(key.text or "", named.get("feature", ""), named.get("of"), default, key.place)
 
     def _assumption(self, key: Node, node: Node) -> Assumption:
         fields = self.mapping(node, ("values", "default", "about", "evidence"))

@@ -172,6 +172,17 @@ class Feature:
 
 
 @attrs.frozen
+class ProviderSetting:
+    """A key of the provider's turn detection: set, a spec that has the feature `of` must have `feature`, else not."""
+
+    key: str
+    feature: str
+    of: str | None
+    default: str
+    place: Place = attrs.field(default=NOWHERE, eq=False)
+
+
+@attrs.frozen
 class DeadlinePatience:
     """Under `assume`, these deadlines (none named: all) do not fire while one of these moves can be taken."""
 
@@ -225,6 +236,7 @@ class World:
     scenes: Mapping[str, Scene]
     timers: WorldTimers
     loss: tuple[str, str] | None
+    settings: tuple[ProviderSetting, ...] = ()
     place: Place = attrs.field(default=NOWHERE, eq=False)
 
     def variable(self, name: str) -> Variable:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from adapters.cli.search_request import SearchRequest, search_options
-from tools.promela.model import to_lasting_promela, to_promela
+from tools.promela.model import to_lasting_promela, to_promela, uncovered
 
 
 @click.command()
@@ -21,6 +21,8 @@ def command(request: SearchRequest, file: Path) -> int:
     spec = request.specs[0]
     around = request.around(spec)
     world = around.world
+    if left_out := uncovered(spec, world, around.properties):
+        raise click.ClickException(f"the model for SPIN has no words of a spec's own: {'; '.join(left_out)}")
     settings = request.options.limits(spec, world)[0].settings(world)
     given = (spec, world, around.properties, settings)
     lasting = file.with_name(f"{file.stem}.leads_to{file.suffix}")

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from fsm.language.problem import Place
 from fsm.language.spec import Spec
-from fsm.verify.property import Claim, Joint, Properties, states_of
-from fsm.world.binding import WorldSettings
+from fsm.language.vocabulary import APPLICATION
+from fsm.verify.property import INSTEAD, Claim, Joint, Properties, states_of
+from fsm.world.binding import WorldSettings, emitted
 from fsm.world.world import World
 from tools.promela.controller import SpecText
 from tools.promela.lasting import CLAIM, Lasting, Promise
@@ -37,6 +38,20 @@ def to_lasting_promela(
     model = PromelaModel(spec, world, properties, settings, is_lasting=True)
     assert model.lasting is not None
     return model.text(), [promise.name for promise in model.lasting.promises]
+
+
+def uncovered(spec: Spec, world: World, properties: Properties) -> tuple[str, ...]:
+    """What the text cannot say of a spec, so that SPIN would count other states: words of the spec's own."""
+    emits = {act.event for move in world.moves for act in emitted(move.acts)}
+    words = spec.vocabulary.alphabet
+    found = [f"'{w.name}' may come at any time" for w in words if w.is_said and emits.isdisjoint((w.name, w.of))]
+    found += [f"'{name}' is told apart" for name in spec.vocabulary.refined if name in emits]
+    found += [
+        f"'{word.name}' is for the application" for word in spec.vocabulary.effects.values() if word.to == APPLICATION
+    ]
+    found += [f"instructions of its own: {', '.join(spec.say)}"] if spec.say else []
+    found += [f"'{name}' is followed by nothing else" for kind, name in properties.hooks if kind == INSTEAD]
+    return tuple(found)
 
 
 class PromelaModel:

@@ -162,3 +162,12 @@ def test_a_command_that_has_moved_says_where_it_is() -> None:
     result = CliRunner().invoke(main, ["accept", "journal.jsonl"])
     assert result.exit_code == 2
     assert "python -m tools.acceptance" in result.output
+
+
+def test_a_strict_pass_visits_every_state_and_needs_its_waivers(tmp_path: Path) -> None:
+    own = tmp_path / "mine.yaml"
+    own.write_text("spec: mine\nextends: push_to_talk\nverify: {waive: {done_once: it may}}\n")
+    assert run("--scene", "turns", str(own)).exit_code == 0
+    strict = run("--scene", "turns", "--strict", str(own))
+    assert strict.exit_code == 1 and "mine: PASS, of turns alone, 1 waived  (" in strict.output
+    assert "done_once: it may" in strict.output and "this waiver is not needed" in strict.output

@@ -7,6 +7,7 @@ from functools import cache
 import attrs
 import pytest
 
+from adapters.specs import fetcher, specs_folder
 from adapters.verify.run import load_environment
 from fsm.diff.behaviour import Behaviour, SearchBound, behaviour
 from fsm.diff.markdown import sequence
@@ -65,6 +66,50 @@ def test_another_wait_is_no_other_act_but_is_told() -> None:
     assert found.witness is None and not found.is_same
     assert found.timing is not None and found.timing.waits_ms == (deadline.after_ms, deadline.after_ms + 1000)
     assert "the same acts in the same order" in behaviour_verdict(found)
+
+
+WORDS = """
+vocabulary: shop
+events:
+  application.order_found: {from: application}
+  prompt.finished: {variants: {goodbye: {where: {name: goodbye}}, other: {}}}
+"""
+SHOP = """
+spec: server_vad
+extends: server_vad
+add:
+  vocabulary+: [shop_words.yaml]
+  prompts: {goodbye: goodbye.wav}
+  groups: {live: {on: {application.order_found: {do: [play_prompt(goodbye)]}}}}
+  states:
+    closing: {ignore: {the call is ending anyhow+: [application.order_found]}}
+    closed: {ignore: {the call is over+: [application.order_found]}}
+"""
+
+
+def shop(text: str = SHOP) -> Spec:
+    bundled = fetcher(specs_folder())
+
+    def fetch(reference: str) -> tuple[str, str]:
+        return (WORDS, reference) if reference == "shop_words.yaml" else bundled(reference)
+
+    return load(text, "shop.yaml", fetch, LEDGERS).spec
+
+
+def test_where_only_words_were_added_the_rest_is_compared_and_the_words_are_named() -> None:
+    old = loaded("server_vad").spec
+    for sides in ((old, shop()), (shop(), old)):
+        found = behaviour(*sides, world(), TURNS)
+        assert found.is_same, found
+        assert set(found.left_out) == {"application.order_found"}, "the variants are the event, to who has no others"
+        assert behaviour_verdict(found).endswith(", but for what only one of them knows (1 event)")
+
+
+def test_what_is_done_otherwise_is_found_beside_new_words() -> None:
+    cut = SHOP + "override: {groups: {conversation: {on: {caller.interrupted: {do: [], to: user_speaking}}}}}\n"
+    quiet = cut.replace("caller.interrupted: {do: []", "input_audio_buffer.speech_started.new: {do: []")
+    found = behaviour(loaded("server_vad").spec, shop(quiet), world(), TURNS)
+    assert found.witness is not None and found.witness.kind == "effects"
 
 
 def test_a_cut_search_is_undecided_and_never_equivalent() -> None:

@@ -17,6 +17,7 @@ from fsm.language.derivation import OPERATIONS
 from fsm.language.schema import spec_schema, vocabulary_schema
 from fsm.language.yaml_nodes import plain, read
 from fsm.machine.ledgers import LEDGERS
+from fsm.verify.property_reader import CLAIM_KEYS
 from tests.fsm.bundle import NAMES, SPECS, loaded, text_of
 
 SPEC_FILES = tuple(f"{name}.yaml" for name in NAMES) + tuple(
@@ -215,7 +216,8 @@ def keys_of_schemas(node: object) -> Iterator[frozenset[str]]:
 
 def test_schemas_and_readers_know_the_same_keys() -> None:
     schemas = {*keys_of_schemas(SPEC_SCHEMA), *keys_of_schemas(VOCABULARY_SCHEMA)}
-    assert schemas == keys_of_readers()
+    of_verification = {frozenset(keys) for keys in (spec_reader.VERIFY_KEYS, CLAIM_KEYS, ("from", "to"))}
+    assert schemas == keys_of_readers() | of_verification
 
 
 def test_a_derived_spec_its_vocabulary_and_its_variants_are_accepted() -> None:

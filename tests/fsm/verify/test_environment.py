@@ -109,6 +109,13 @@ def test_a_waived_property_is_no_failure_and_is_not_silent() -> None:
     assert ("never_bright", "it should be") in [(each.name, each.reason) for each in found.waived]
 
 
+def test_a_part_and_a_spec_may_waive_the_same() -> None:
+    included = VISITED.replace("vocabulary:", "include: [part.yaml]\nvocabulary:")
+    own = "verify: {waive: {never_bright: mine}}\n"
+    found = verdict(included + own, part="verify: {waive: {never_bright: its}}\n")
+    assert [each.reason for each in found.waived if each.name == "never_bright"] == ["its; mine"]
+
+
 def test_a_waiver_needs_a_property_and_a_reason() -> None:
     line = VISITED.count("\n") + 1
     assert errors(VISITED + "verify: {waive: {never_bright: , none_such: why}}\n") == [
@@ -162,3 +169,30 @@ def test_a_claim_about_each_state_includes_new_ones() -> None:
     assert "left[bright]" not in statuses(VISITED + own), "a final state is not left"
     tagged = (VISITED + own).replace("  dark:\n", "  dark:\n    tags: [quiet]\n", 1)
     assert "left[dark]" not in statuses(tagged)
+
+
+FEATURES = """
+features: {bright: {vocabulary: toy, about: lamps are lit}, dim: {vocabulary: dimmed, about: lamps are dimmed}}
+turn_detection: {glare: {feature: bright, default: yes}, fade: {of: bright, feature: dim}}
+"""
+
+
+def agreeing(turn_detection: str) -> list[str]:
+    text = VISITED + turn_detection
+    spec = load(text, "toy.yaml", lambda name: ({"toy_words": ASKS}[name], name), LEDGERS).spec
+    bundled = Bundled(read(TOY_WORLD + FEATURES, "toy_world.yaml"), [read(TOY_PROPERTIES, "toy_properties.yaml")])
+    try:
+        environment_of(bundled, spec, lambda name, _file: (name, name))
+    except SpecError as error:
+        return [p.message for p in error.problems]
+    return []
+
+
+def test_what_a_provider_is_asked_for_agrees_with_the_vocabulary() -> None:
+    assert agreeing("") == agreeing('turn_detection: {needs: {glare: "true", fade: "false"}}\n') == []
+    assert agreeing('turn_detection: {needs: {glare: "false"}}\n') == [
+        "'glare' is false here, but the spec has the vocabulary 'toy'"
+    ]
+    assert agreeing('turn_detection: {needs: {fade: "true"}}\n') == [
+        "'fade' is true here, but the spec lacks the vocabulary 'dimmed'"
+    ]

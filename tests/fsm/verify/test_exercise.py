@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from fsm.verify.exercise import NotExercised, not_exercised
+from fsm.language.problem import Place
+from fsm.verify.exercise import IdleRow, NotExercised, not_exercised
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification
 from tests.fsm.verify import house
@@ -34,10 +35,14 @@ def test_a_new_state_that_nothing_leads_to_is_named() -> None:
         attrs.evolve(spec, states={**spec.states, "on_hold": hold}), [verdict("turns"), verdict("tools")]
     )
     assert found.states[-1] == "on_hold"
-    assert "on_hold)" in str(found) and next(found.named()).endswith("on_hold")
+    assert f"of {len(spec.states) + 1} states never visited (reconnecting, on_hold), " in str(found)
+    assert next(found.named()) == ("states:", "reconnecting, on_hold")
 
 
 def test_where_everything_was_exercised_there_is_nothing_to_say() -> None:
     nothing = NotExercised((), (), (), ())
     assert (str(nothing), list(nothing.named()), nothing.count) == ("", [], 0)
-    assert str(attrs.evolve(nothing, effects=("a",), events=("b", "c"))) == "2 events, 1 effect"
+    some = attrs.evolve(nothing, effects=("a",), events=("b", "c"), of={"effects": 4, "events": 9})
+    assert str(some) == "2 of 9 events, 1 of 4 effects never exercised"
+    row = IdleRow(Place("x.yaml", 3, 5), "idle/caller.spoke")
+    assert list(attrs.evolve(nothing, rows=(row,)).named()) == [("row:", "x.yaml:3:5  idle/caller.spoke")]

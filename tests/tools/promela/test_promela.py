@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from adapters.specs import load_spec
 from adapters.verify.run import load_environment
 from fsm.language.expression import Scope, Variable
 from fsm.language.problem import NOWHERE
+from fsm.language.vocabulary import EventWord
 from fsm.verify.property import Properties
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verify import SearchLimits, Verification, scenes
 from fsm.world.reader import load_world
 from tests.fsm.verify import house
-from tools.promela.model import to_lasting_promela, to_promela
+from tools.promela.model import to_lasting_promela, to_promela, uncovered
 from tools.promela.spin import Opinion, SpinError, broken_promises, missing, read, second_opinion
 from tools.promela.text import expression
 
@@ -102,6 +104,18 @@ def test_spin_agrees_on_broken_specs(path: Path) -> None:
     spec = load_spec(path, typestate=False).spec
     limits = SearchLimits(scene=BROKEN.get(path.stem, "turns"))
     agreed(Verification(spec, house.world(), house.properties(), limits), house.properties())
+
+
+def test_what_the_text_cannot_say_is_named() -> None:
+    around, plain = load_environment(), house.spec("push_to_talk")
+    assert uncovered(plain, around.world, around.properties) == ()
+    asked = EventWord("application.visit", source="request")
+    vocabulary = attrs.evolve(plain.vocabulary, events={**plain.vocabulary.events, "application.visit": asked})
+    own = attrs.evolve(plain, vocabulary=vocabulary)
+    assert uncovered(own, around.world, around.properties) == ("'application.visit' may come at any time",)
+    hooks = {**around.properties.hooks, ("instead", "play_prompt(beep)"): ()}
+    found = uncovered(plain, around.world, attrs.evolve(around.properties, hooks=hooks))
+    assert found == ("'play_prompt(beep)' is followed by nothing else",)
 
 
 def test_a_report_is_read() -> None:
