@@ -26,7 +26,8 @@ MOST_NEIGHBOURS: Final = 50
 KEPT: Final = 50
 """So many specs are remembered, and so many verdicts of the type check."""
 _OURS: Final = re.compile(
-    r"^(extends|include|initial|states|groups|choices|actions|slots|events|effects|presumptions)\s*:", re.MULTILINE
+    r"^(extends|include|initial|states|groups|choices|actions|context|conditions|deadlines|slots|events|effects)\s*:",
+    re.MULTILINE,
 )
 _OTHERS: Final = re.compile(r"^(scenarios|provider|listen|mutants|scenes|properties)\s*:", re.MULTILINE)
 _SPEC: Final = re.compile(r"^spec\s*:", re.MULTILINE)
