@@ -84,8 +84,8 @@ class SpecWorkbench:
 
     def known(self, path: Path) -> Desk | None:
         """As `read`, but without reading anew what is known."""
-        found = next((desk for desk in reversed(self.desks.values()) if path in desk.files.values()), None)
-        return found or self.read(path)
+        within = (desk for desk in reversed(self.desks.values()) if path in desk.files.values())
+        return self.desks.get(path) or next(within, None) or self.read(path)
 
     def checked(self, desk: Desk) -> Desk:
         """With what the type check has to say, where there is nothing else to say."""
