@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from adapters.cli.show import flat_text
 from adapters.specs import BUNDLED, display_path, load_spec
 from fsm.draw.dot import to_dot
 from fsm.draw.page import pages
@@ -34,8 +35,9 @@ NEEDS: Final = "drawing SVG needs pygraphviz: pip install 'turnspec[draw]'"
 def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> None:
     """Draw SPEC files (or bundled names; without any, all bundled specs).
 
-    For each spec: an overview as Mermaid (NAME.mmd) and a page in Markdown (NAME.md) with the overview, the table of
-    states and events with reasons, the deadlines and the vocabulary, each line with a link to the YAML.
+    For each spec: an overview as Mermaid (NAME.mmd) and a page in Markdown (NAME.md) that begins with a page for
+    reviewers; then the overview, the table of states and events with reasons, the deadlines and the vocabulary, each
+    with a link to its line.
 
     Exit code: 0 written (or fresh), 1 a spec has problems or a file is stale, 2 wrong use.
     """
@@ -45,10 +47,11 @@ def command(specs: tuple[str, ...], out: Path, check: bool, as_svg: bool) -> Non
     for name in specs or BUNDLED:
         try:
             loaded = load_spec(name)
+            changes = flat_text(name).changes
         except SpecError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
-        drawn = pages(loaded, f"{Path(os.path.relpath(Path.cwd(), out)).as_posix()}/")
+        drawn = pages(loaded, f"{Path(os.path.relpath(Path.cwd(), out)).as_posix()}/", changes)
         if name in BUNDLED:
             wanted |= {out / path: text for path, text in drawn.items()}
         else:  # a copy has its original's name inside; its pictures must not take the original's place

@@ -24,7 +24,7 @@ def command(spec: str, flat: bool) -> None:
     Exit code: 0 good, 1 problems found, 2 wrong use.
     """
     try:
-        found = _flattened(spec)
+        found = flat_text(spec)
     except SpecError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
@@ -38,7 +38,8 @@ def command(spec: str, flat: bool) -> None:
         click.echo(f"{spec} extends no other spec; --flat prints it with what it includes")
 
 
-def _flattened(name: str) -> Flat:
+def flat_text(name: str) -> Flat:
+    """A spec by name or path as one text, with what it changes. Raises SpecError."""
     path = spec_path(name)
     try:
         return flattened(path.read_text(encoding="utf-8"), display_path(path), fetcher(path.parent))

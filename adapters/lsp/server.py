@@ -73,11 +73,14 @@ class SpecServer(LanguageServer):
         self._check_soon(path)
 
     def closed(self, uri: str) -> None:
+        """A text is closed: what is wrong with a spec is shown as long as the spec is open, or somebody writes it."""
         path = path_of(uri)
         if path is not None and self.bench.opened.pop(str(path), None) is not None:
             self.changes += 1
             if (task := self.waiting.pop(path, None)) is not None:
                 task.cancel()
+            for shown in self.shown.pop(path, ()):
+                self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(shown, []))
 
     def _check_soon(self, path: Path) -> None:
         if (task := self.waiting.get(path)) is not None:

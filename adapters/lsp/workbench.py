@@ -26,7 +26,8 @@ MOST_NEIGHBOURS: Final = 50
 KEPT: Final = 50
 """So many specs are remembered, and so many verdicts of the type check."""
 _OURS: Final = re.compile(
-    r"^(extends|include|initial|states|groups|choices|actions|slots|events|effects|presumptions)\s*:", re.MULTILINE
+    r"^(extends|include|initial|states|groups|choices|actions|context|conditions|deadlines|slots|events|effects)\s*:",
+    re.MULTILINE,
 )
 _OTHERS: Final = re.compile(r"^(scenarios|provider|listen|mutants|scenes|properties)\s*:", re.MULTILINE)
 _SPEC: Final = re.compile(r"^spec\s*:", re.MULTILINE)
@@ -83,8 +84,8 @@ class SpecWorkbench:
 
     def known(self, path: Path) -> Desk | None:
         """As `read`, but without reading anew what is known."""
-        found = next((desk for desk in reversed(self.desks.values()) if path in desk.files.values()), None)
-        return found or self.read(path)
+        within = (desk for desk in reversed(self.desks.values()) if path in desk.files.values())
+        return self.desks.get(path) or next(within, None) or self.read(path)
 
     def checked(self, desk: Desk) -> Desk:
         """With what the type check has to say, where there is nothing else to say."""

@@ -1,7 +1,8 @@
-"""The picture of a change: the overview of both specs in grey, what was added, removed and changed on top, in Mermaid.
+"""The picture of a change: the overview in grey, what was added, removed and changed on top, in Mermaid.
 
+It is laid out as the new spec's overview is: the same nodes, notes and arrows in the same order, with the same labels.
 Added is green and dashed, removed red, changed amber. A changed transition is drawn as an arrow of its own, from its
-state or group; what stays as it was only shows where one is. Never here: what changed (fsm.diff.structure).
+state or group. Never here: what changed (fsm.diff.structure).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import attrs
 
 from fsm.diff.structure import SpecChange, Status
 from fsm.draw.mermaid import THEME, escape, node_id
-from fsm.draw.picture import Box, OverviewPicture, all_boxes, picture, short
+from fsm.draw.picture import Box, ChoiceNote, OverviewPicture, all_boxes, picture, short, sinks
 from fsm.language.loader import Loaded
 from fsm.language.spec import Row, Spec
 
@@ -21,6 +22,7 @@ _CLASSES = {
     "added": "fill:#dcfce7,stroke:#16a34a,stroke-width:2px,stroke-dasharray:6 3,color:#052e16",
     "removed": "fill:#fee2e2,stroke:#dc2626,stroke-width:2px,color:#450a0a",
     "changed": "fill:#fef3c7,stroke:#d97706,stroke-width:2px,color:#422006",
+    "start": "fill:#94a3b8,stroke:#94a3b8,color:#94a3b8",
     "box": "fill:#94a3b80f,stroke:#cbd5e1,color:#64748b",
 }
 _LINES = {
@@ -65,16 +67,22 @@ class _Overlay:
         drawn = self.pictures[1]
         yield THEME
         yield "flowchart TB"
+        yield "  start(( )):::start"
         yield from (f"  {line}" for state in drawn.states for line in self._state(state))
-        yield from (f"  {self._node(state, 'removed')}" for state in sorted(self._gone()))
         for box in drawn.boxes:
             yield from self._box(box, "  ")
-        yield from (f"  {line}" for line in self._others())
-        every = [*self._quiet(drawn), *self.drawn]
+        yield from (f"  {self._note(note)}" for note in drawn.notes if not note.group)
+        yield f"  start ==> {node_id(drawn.initial)}"
+        unseen = sinks(drawn)
+        yield from (f"  {node_id(above)} ~~~ {node_id(box)}" for above, box in unseen)
+        every = self._all_lines(drawn)
         yield from (f"  {self._arrow(line)}" for line in every)
+        yield from (f"  {self._node(state, 'removed')}" for state in sorted(self._gone()))
+        yield from (f"  {line}" for line in self._others())
         yield from (f"  classDef {name} {style}" for name, style in _CLASSES.items())
+        yield f"  linkStyle 0 {_LINES['same'][1]}"
         for look, (_, style) in _LINES.items():
-            numbers = [str(n) for n, line in enumerate(every) if line.look == look]
+            numbers = [str(n) for n, line in enumerate(every, 1 + len(unseen)) if line.look == look]
             if numbers:
                 yield f"  linkStyle {','.join(numbers)} {style}"
         yield from (f"  class {node_id('box ' + box.name)} box" for box in all_boxes(drawn.boxes))
@@ -88,7 +96,8 @@ class _Overlay:
         yield self._node(state, self.states.get(state, "same"))
 
     def _node(self, name: str, look: str, text: str = "") -> str:
-        return f'{node_id(name)}["{escape(text or name)}"]:::{look}'
+        left, right = ("([", "])") if name in self.pictures[1].final else ("[", "]")
+        return f'{node_id(name)}{left}"{escape(text or name)}"{right}:::{look}'
 
     def _box(self, box: Box, indent: str) -> Iterator[str]:
         yield f'{indent}subgraph {node_id("box " + box.name)}["{escape(box.name)}"]'
@@ -98,15 +107,23 @@ class _Overlay:
             yield from self._box(inner, indent + "  ")
         for state in box.states:
             yield f"{indent}  {self._node(state, self.states.get(state, 'same'))}"
+        yield from (f"{indent}  {self._note(note)}" for note in self.pictures[1].notes if note.group == box.name)
         yield f"{indent}end"
+
+    def _note(self, note: ChoiceNote) -> str:
+        """As the overview has it, so that it takes as much room."""
+        ends = "<br/>".join(escape(state) for state in note.ends)
+        look = self.choices.get(note.choice, "same")
+        return f'{node_id(note.choice)}["<b>{escape(note.choice)}</b>:<br/>{ends}"]:::{look}'
 
     def _ends(self) -> set[str]:
         return {end for line in self.drawn for end in (line.source, line.target)}
 
     def _others(self) -> Iterator[str]:
         """Choices, groups without a box, deadlines that changed: what has no place among states."""
-        known = {*self.specs[1].states, *self._gone(), *self.boxes}
-        named = {*self._ends(), *(a for line in self._quiet(self.pictures[1]) for a in (line.source, line.target))}
+        noted = {note.choice for note in self.pictures[1].notes}
+        known = {*self.specs[1].states, *self._gone(), *self.boxes, *noted}
+        named = self._ends()
         for name in sorted((named | set(self.choices)) - known):
             if any(name in spec.choices for spec in self.specs):
                 yield f'{node_id(name)}{{{{"{escape(name)}"}}}}:::{self.choices.get(name, "same")}'
@@ -129,12 +146,17 @@ class _Overlay:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _quiet(self, drawn: OverviewPicture) -> Iterator[_Line]:
-        """The arrows of the overview that no coloured one covers."""
-        covered = {(line.source, line.target) for line in self.drawn}
-        for source, target in dict.fromkeys((a.source, a.target) for a in drawn.arrows):
-            if (source, target) not in covered:
-                yield _Line(source, target, "same")
+    def _all_lines(self, drawn: OverviewPicture) -> list[_Line]:
+        """The arrows of the overview in its order, coloured ones in place of those they cover; then the others."""
+        loud: dict[tuple[str, str], list[_Line]] = {}
+        for line in self.drawn:
+            loud.setdefault((line.source, line.target), []).append(line)
+        found: list[_Line] = []
+        for arrow in drawn.arrows:
+            covering = loud.pop((arrow.source, arrow.target), None)
+            label = "<br/>".join(escape(name) for name in short(self.specs[1], arrow.events) if name)
+            found += covering or [_Line(arrow.source, arrow.target, "same", label)]
+        return found + [line for lines in loud.values() for line in lines]
 
     def _loud(self) -> list[_Line]:
         """Changed transitions, those between the same two places as one arrow for each look."""

@@ -1,4 +1,4 @@
-"""The page of a spec in Markdown: overview, table, every state, group, choice, deadline and word with its line.
+"""The page of a spec in Markdown: for reviewers, overview, table; every state, row, deadline and word with its line.
 
 Its last table leads back, from each line of the YAML to what of the page it says.
 
@@ -14,6 +14,7 @@ from fsm.draw.matrix import LEGEND as MARKS_LEGEND
 from fsm.draw.matrix import matrix
 from fsm.draw.mermaid import LEGEND, mermaid
 from fsm.draw.picture import OverviewPicture, duration, ends, picture, short
+from fsm.draw.summary import summary
 from fsm.draw.text import (
     Links,
     anchor,
@@ -28,15 +29,33 @@ from fsm.draw.text import (
     table,
     values,
 )
+from fsm.language.derivation import Change
 from fsm.language.loader import Loaded
 from fsm.language.problem import Place
 from fsm.language.spec import Deadline, Group, Row, Spec, State
 
 
-def page(loaded: Loaded, found: Sequence[Lead], drawn: OverviewPicture, up: str = "../") -> str:
-    """The whole page; `up` leads from its folder to where the file names in the spec's places begin."""
+def page(
+    loaded: Loaded,
+    found: Sequence[Lead],
+    drawn: OverviewPicture,
+    up: str = "../",
+    changes: Sequence[Change] = (),
+) -> str:
+    """The whole page; `up` leads from its folder to where the file names in the spec's places begin.
+
+    `changes`: what the spec changes of another one that it extends.
+    """
     spec, links = loaded.spec, Links(up)
-    lines = [*_head(spec, links), "## Overview", "", "```mermaid", *mermaid(spec, drawn).splitlines(), "```"]
+    lines = [
+        *_head(spec, links),
+        *summary(spec, found, drawn, links, changes),
+        "## Overview",
+        "",
+        "```mermaid",
+        *mermaid(spec, drawn).splitlines(),
+        "```",
+    ]
     lines += ["", *(f"- {text}" for text in LEGEND.values()), "- dashed oval: from every state in the box", ""]
     lines += ["## State × event", "", *matrix(loaded, found), *(f"- {text}" for text in MARKS_LEGEND), ""]
     lines += ["## States", ""]
@@ -240,11 +259,11 @@ def _sections(sections: dict[str, dict[str, None]]) -> str:
     )
 
 
-def pages(loaded: Loaded, up: str = "../") -> dict[str, str]:
+def pages(loaded: Loaded, up: str = "../", changes: Sequence[Change] = ()) -> dict[str, str]:
     """Text by path relative to the folder of diagrams: `<spec>.md` and `<spec>.mmd`.
 
     `up` leads from that folder to where the file names that the spec was loaded under begin (the repository's root).
     """
     name, found = loaded.spec.name, leads(loaded)
     drawn = picture(loaded, found)
-    return {f"{name}.md": page(loaded, found, drawn, up), f"{name}.mmd": mermaid(loaded.spec, drawn)}
+    return {f"{name}.md": page(loaded, found, drawn, up, changes), f"{name}.mmd": mermaid(loaded.spec, drawn)}

@@ -88,6 +88,11 @@ async def test_problems_come_as_one_types_and_go(editor: Editor, tmp_path: Path)
     await editor.problems(uri, "yaml")
     editor.type(uri, SERVER_VAD)
     await editor.problems(uri, "")
+    editor.type(uri, SERVER_VAD + "adds: {}\n")
+    await editor.problems(uri, "unknown-key")
+    identifier = lsp.TextDocumentIdentifier(uri)
+    editor.client.text_document_did_close(lsp.DidCloseTextDocumentParams(identifier))
+    await editor.problems(uri, "")
 
 
 async def test_the_type_check_is_asked_too_and_says_how_it_gets_there(editor: Editor, tmp_path: Path) -> None:

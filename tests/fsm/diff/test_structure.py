@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from fsm.diff.overlay import overlay
 from fsm.diff.report import Diff, delta, text
 from fsm.diff.structure import Aspect, SpecChange, structure
+from fsm.draw.mermaid import mermaid
+from fsm.draw.picture import picture
 from tests.fsm.bundle import Change as Edit
 from tests.fsm.bundle import load_changed, loaded
 from tests.fsm.language.mini import HOUSE, WORDS, load_mini
@@ -105,3 +108,19 @@ def test_what_was_added_is_green_and_what_was_removed_red() -> None:
 def test_a_diff_of_the_same_says_so() -> None:
     same = Diff(loaded("server_vad"), loaded("server_vad"), ())
     assert same.is_same and "nothing is written differently" in text(same)
+
+
+def test_the_overlay_is_laid_out_as_the_overview() -> None:
+    """A layout follows the order of nodes and arrows, and the room that labels take; colours take none."""
+    old = loaded("server_vad")
+    new = load_changed(
+        "server_vad", ("server_vad.yaml", "{after_ms: 4000, while: auto", "{after_ms: 4500, while: auto")
+    )
+
+    def skeleton(text: str) -> list[str]:
+        drawn = text[: text.index("classDef")].replace("==>", "-->").replace("-.->", "-->")
+        return [re.sub(r":::\w+", "", line) for line in drawn.splitlines() if "note_" not in line]
+
+    overview = skeleton(mermaid(new.spec, picture(new)))
+    assert skeleton(overlay(old, new, structure(old.spec, new.spec))) == overview
+    assert len(overview) > 60

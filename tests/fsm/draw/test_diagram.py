@@ -16,7 +16,9 @@ from fsm.draw.mermaid import escape, mermaid
 from fsm.draw.page import page, pages
 from fsm.draw.picture import OverviewPicture, all_boxes, duration, ends, kind_of, picture, short, sinks, trouble
 from fsm.draw.text import anchor
+from fsm.language.derivation import Change
 from fsm.language.loader import Loaded, load
+from fsm.language.problem import Place
 from fsm.language.spec import STATE
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, SPECS, load_changed, loaded, machine, text_of
@@ -383,6 +385,29 @@ def test_the_page_holds_every_state_deadline_and_word() -> None:
         assert f"| `{deadline.event}` | {after} | `{deadline.condition.text}` |" in text
     for reason in ("calls beyond the fourth are refused, not counted", "the call is ending"):
         assert reason in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_begins_with_one_for_reviewers(name: str) -> None:
+    text, spec = page_of(name), loaded(name).spec
+    head = text[: text.index("## Overview")]
+    assert head.count("\n") < 100 < text.count("\n")
+    assert all(f"| `{deadline}` | " in head for deadline in spec.deadlines)
+    green = head[head.index("A call in which all goes well") : head.index("What else")]
+    assert all(f"| `{state}` | " in green for state in spec.happy_path)
+    assert "of the spec that it extends" not in head
+
+
+def test_of_a_derived_spec_it_says_what_differs_from_the_base() -> None:
+    place, base = Place("mine.yaml", 4, 3), Place("specs/server_vad.yaml", 26, 3)
+    changes = (
+        Change("overrides", ("deadlines", "answer_overdue"), place, base),
+        Change("adds", ("states", "x"), place, None),
+    )
+    text = page(any_spec("server_vad"), found_leads("server_vad"), drawing("server_vad"), "../", changes)
+    head = text[: text.index("## Overview")]
+    assert "| overrides | deadlines answer\\_overdue | [specs/server_vad.yaml:26]" in head
+    assert "| adds | states x |  | [mine.yaml:4](../mine.yaml#L4) |" in head
 
 
 def test_up_leads_from_the_folder_of_the_page_to_the_root() -> None:

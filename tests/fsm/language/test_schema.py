@@ -21,7 +21,7 @@ from fsm.verify.property_reader import CLAIM_KEYS
 from tests.fsm.bundle import NAMES, SPECS, loaded, text_of
 
 SPEC_FILES = tuple(f"{name}.yaml" for name in NAMES) + tuple(
-    str(path.relative_to(SPECS)) for path in sorted((SPECS / "parts").glob("*.yaml"))
+    str(path.relative_to(SPECS)) for path in sorted((SPECS / "parts").rglob("*.yaml"))
 )
 VOCABULARY_FILES = tuple(str(path.relative_to(SPECS)) for path in sorted((SPECS / "vocabularies").glob("*.yaml")))
 TEXTS = {
