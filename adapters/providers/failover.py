@@ -53,12 +53,13 @@ class ProviderChoice:
     now_s: Callable[[], float]
 
     def refusal(self) -> str:
-        """Why no call should come: at none of them another try would help. "": one may."""
+        """Why no call should come: at none of them another try would help. "": one may. Without an address: whoever
+        asks for readiness reads it."""
         now_s = self.now_s()
         circuits = [each.circuit for each in self.candidates]
         if not all(each.is_fatal and not each.allows(now_s) for each in circuits):
             return ""
-        return "; ".join(f"{each.provider.label}: {each.circuit.reason}" for each in self.candidates)
+        return "; ".join(f"provider {place}: {each.reason}" for place, each in enumerate(circuits, start=1))
 
     # --- a Provider: the one that a call would begin with -------------------------------------------------------------
 

@@ -32,9 +32,13 @@ class Circuits:
         return ProviderChoice(tuple(Candidate(each, self._of(each)) for each in providers), self.now_s)
 
     def passed_over(self) -> list[str]:
-        """Providers that new calls do not go to now, and why."""
-        now_s = self.now_s()
-        return [f"{label}: {each.reason}" for label, each in self._known.values() if each.state(now_s) != "works"]
+        """Providers that new calls do not go to now, and why. Without an address: whoever asks has no token."""
+        now_s, circuits = self.now_s(), [circuit for _, circuit in self._known.values()]
+        return [
+            f"provider {place}: {each.reason}"
+            for place, each in enumerate(circuits, start=1)
+            if each.state(now_s) != "works"
+        ]
 
     def measure(self, metrics: Metrics) -> None:
         """Each of them, and those to come."""

@@ -62,8 +62,8 @@ def parsed(text: str) -> ProviderScenario:
 async def test_a_provider_that_is_well() -> None:
     found = await examined()
     assert [(each.what, each.status) for each in found] == [
-        ("provider's name", "good"), ("provider's port", "good"), ("session", "good"), ("settings", "good"),
-        ("round trip", "good"),
+        ("provider's name", "good"), ("provider's port", "good"), ("session", "good"), ("audio format", "good"),
+        ("settings", "good"), ("round trip", "good"),
     ]  # fmt: skip
 
 
