@@ -25,6 +25,7 @@ from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings
 from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import AgentSettings, Settings
 from adapters.settings.sections import DEFAULT_AGENT
@@ -107,7 +108,9 @@ class NaiveListener:
 
     def __init__(self, plan: DemoPlan, endpoint: Endpoint, folder: Path, narrator: CallNarrator) -> None:
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
-        self._provider, self._settings = plan.sides(endpoint, None)
+        provider, self._settings = plan.sides(endpoint, None)
+        assert isinstance(provider, RealtimeProvider)  # which it is made for
+        self._provider = provider
         self._hold_key = TALK_KEY if plan.holds_turns else None
         self._folder = folder
         self._narrator = narrator

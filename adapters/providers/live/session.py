@@ -54,9 +54,7 @@ class LiveSettings:
         if len(self.instructions or "") > MOST_INSTRUCTION_CHARS:
             raise LiveSettingsError(f"instructions: more than {MOST_INSTRUCTION_CHARS} characters")
         if self.delegates == "responses" and not self.delegate_model:
-            raise LiveSettingsError(
-                "delegation: name the model that does the work: {to: responses, model: NAME}"
-            )
+            raise LiveSettingsError("delegation: name the model that does the work: {to: responses, model: NAME}")
         if self.delegates == "client" and self.tools:
             raise LiveSettingsError("tools: work is delegated to the application, so no model would call them")
         known = [key for key in ("model", "instructions", "audio", "delegation", "input") if key in self.extra]

@@ -53,9 +53,7 @@ class DelegatedWork:
             return LiveWireError("response_in_progress", "A delegated response is still in progress.")
         missing = [call for call, output in self.calls.items() if output is None]
         if missing:
-            return LiveWireError(
-                "missing_function_call_output", f"Calls without an output: {', '.join(missing)}."
-            )
+            return LiveWireError("missing_function_call_output", f"Calls without an output: {', '.join(missing)}.")
         if not self.calls:
             return LiveWireError("nothing_to_continue", "There is nothing to continue.")
         self.is_running, self.calls, self.delegation_id = True, {}, None
