@@ -15,7 +15,9 @@ from fsm.language.loader import Fetch, Loaded, load
 from fsm.language.problem import Place, Problem, SpecError, suggestion
 from fsm.machine.ledgers import LEDGERS
 
-BUNDLED: Final = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk", "full_duplex")
+REALTIME: Final = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
+"""Those over the Realtime protocol, whose logs are audited and whose calls the campaign plays."""
+BUNDLED: Final = (*REALTIME, "full_duplex")
 
 
 def specs_folder() -> Path:

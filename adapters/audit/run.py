@@ -12,7 +12,7 @@ import attrs
 from adapters.audit.events import RecordMaker
 from adapters.audit.readers import format_of, records, spec_of
 from adapters.audit.stream import Progressed, Stream, open_stream
-from adapters.specs import BUNDLED, load_spec
+from adapters.specs import BUNDLED, REALTIME, load_spec
 from fsm.audit.audit import Audit
 from fsm.audit.conversation import AuditOptions
 from fsm.audit.report.report import LogReport
@@ -81,7 +81,7 @@ def auditor(spec: str | None, options: AuditOptions) -> Auditor:
     """Loads the chosen spec; the bundled ones beside it when they are needed. Raises SpecError."""
     name = spec or BUNDLED[0]
     chosen = load_spec(name).spec
-    others = _Specs(chosen, [each for each in BUNDLED if each != name])
+    others = _Specs(chosen, [each for each in REALTIME if each != name])
     return Auditor(TurnSpecMachine(chosen), others, options, spec is not None)
 
 

@@ -139,12 +139,6 @@ def _agreeing(spec: Spec, world: World, problems: Problems) -> None:
             problems.add(place, "turn-detection", message, hint)
 
 
-def _concerns(claim: Claim, spec: Spec, world: World) -> bool:
-    """Has the spec the features that it speaks of?"""
-    needed = ((world.features.get(need.name), need.negated) for need in claim.needs)
-    return all(each is None or (each.vocabulary in spec.vocabulary.names) != negated for each, negated in needed)
-
-
 def _without_about(text: Node) -> Node:
     return attrs.evolve(text, pairs=tuple(pair for pair in text.pairs or () if pair[0].text != "about"))
 

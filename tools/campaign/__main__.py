@@ -16,7 +16,7 @@ import yaml
 
 from adapters.demo.lines import LINES
 from adapters.simulator.providers.realtime import ProviderServer
-from adapters.specs import BUNDLED
+from adapters.specs import REALTIME
 from adapters.verify.run import SearchProgress
 from adapters.virtual_time import VirtualTimeLoop
 from tools.campaign.bystanders import BEHAVIOURS, HEAD, measured, offend, provider_of
@@ -151,7 +151,7 @@ async def _offend(behaviour: str, port: int) -> None:
 @click.option("--calls", default=50, show_default=True, help="At once.")
 @click.option("--generations", default=60, show_default=True, help="So many times; each about a minute of calls.")
 @click.option("--line", type=click.Choice(list(LINES)), default="audiosocket", show_default=True)
-@click.option("--spec", type=click.Choice(BUNDLED), default="server_vad", show_default=True)
+@click.option("--spec", type=click.Choice(REALTIME), default="server_vad", show_default=True)
 @click.option("--virtual", is_flag=True, help="In virtual time: as fast as the machine can; the sockets are real.")
 def soak_command(calls: int, generations: int, line: str, spec: str, virtual: bool) -> None:
     """Many calls for a long time on one server: is what it holds between them the same at the end as at the beginning?

@@ -14,7 +14,7 @@ import attrs
 
 from adapters.demo.lines import LINES
 from adapters.simulator.providers.realtime.faults import KINDS
-from adapters.specs import BUNDLED
+from adapters.specs import REALTIME
 from tools.campaign.attacks import ATTACKS
 
 Values = Mapping[str, Any]
@@ -106,7 +106,7 @@ class DrawnCall:
 def drawn(seed: int, number: int) -> DrawnCall:
     """The call of that number."""
     random = Random(f"{seed}:{number}")
-    spec = random.choices(BUNDLED, [_WEIGHTS.get(each, 3) for each in BUNDLED])[0]
+    spec = random.choices(REALTIME, [_WEIGHTS.get(each, 3) for each in REALTIME])[0]
     line = random.choice(list(LINES))
     return DrawnCall(
         seed=seed,

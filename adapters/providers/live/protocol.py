@@ -100,28 +100,28 @@ def _no_answer(request: _Request) -> WireEvent:
 
 
 @attrs.frozen
-class Encoder:
+class LiveEncoder:
     """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
 
     event: Callable[[_Request], WireEvent]
     args: tuple[str, ...]
 
 
-ENCODERS: Final[Mapping[str, Encoder]] = {
-    "start_session": Encoder(_start_session, ("event_id",)),
-    "request_speech": Encoder(_request_speech, ("event_id", "cause", "instructions")),
-    "send_digits": Encoder(
+ENCODERS: Final[Mapping[str, LiveEncoder]] = {
+    "start_session": LiveEncoder(_start_session, ("event_id",)),
+    "request_speech": LiveEncoder(_request_speech, ("event_id", "cause", "instructions")),
+    "send_digits": LiveEncoder(
         lambda request: _append("instructions", DIGITS_TEXT.format(digits=request.text("digits"))),
         ("event_id", "digits"),
     ),
-    "tell_failure": Encoder(lambda request: _append("thinking", request.text("text")), ("event_id", "text")),
-    "tell_answer": Encoder(
+    "tell_failure": LiveEncoder(lambda request: _append("thinking", request.text("text")), ("event_id", "text")),
+    "tell_answer": LiveEncoder(
         lambda request: _append("commentary", request.text("text"), request.optional_text("delegation_id")),
         ("event_id", "delegation_id", "text"),
     ),
-    "tell_no_answer": Encoder(_no_answer, ("event_id", "delegation_id", "text")),
-    "send_tool_output": Encoder(_send_tool_output, ("event_id", "call_id", "output")),
-    "continue_delegation": Encoder(lambda _: {"type": "response.create"}, ("event_id",)),
+    "tell_no_answer": LiveEncoder(_no_answer, ("event_id", "delegation_id", "text")),
+    "send_tool_output": LiveEncoder(_send_tool_output, ("event_id", "call_id", "output")),
+    "continue_delegation": LiveEncoder(lambda _: {"type": "response.create"}, ("event_id",)),
 }
 
 

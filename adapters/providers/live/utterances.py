@@ -26,7 +26,7 @@ PAUSE_MS: Final = 60
 """What is left of each."""
 
 
-class Utterance(NamedTuple):
+class SpeechPiece(NamedTuple):
     """A piece of what the model says, in the provider's format; `began` and `ended` carry none."""
 
     what: Literal["began", "audio", "ended"]
@@ -51,7 +51,7 @@ class Utterances:
         self._at_s: float | None = None
         self._late_ms = 0.0
 
-    def push(self, payload: bytes, now_s: float) -> list[Utterance]:
+    def push(self, payload: bytes, now_s: float) -> list[SpeechPiece]:
         """What is to be heard of it, with where it begins and ends."""
         self._play(now_s)
         self._late_ms = self._queued_ms
@@ -59,7 +59,7 @@ class Utterances:
         size = self._audio.frame_bytes
         whole = len(data) - len(data) % size
         self._rest = data[whole:]
-        found: list[Utterance] = []
+        found: list[SpeechPiece] = []
         for start in range(0, whole, size):
             self._take(data[start : start + size], found)
         return found
@@ -69,7 +69,7 @@ class Utterances:
             self._queued_ms = max(0.0, self._queued_ms - (now_s - self._at_s) * 1000)
         self._at_s = now_s
 
-    def _take(self, frame: bytes, found: list[Utterance]) -> None:
+    def _take(self, frame: bytes, found: list[SpeechPiece]) -> None:
         is_loud = mean_square(converted(frame, self._audio, self._pcm)) >= self._loud
         if not self._is_speech:
             self._wait(frame, is_loud, found)
@@ -81,22 +81,22 @@ class Utterances:
             self._late_ms -= FRAME_MS
         if self._silent_ms >= ENDS_MS:
             self._is_speech, self._loud_ms = False, 0
-            found.append(Utterance("ended", self._number))
+            found.append(SpeechPiece("ended", self._number))
 
-    def _wait(self, frame: bytes, is_loud: bool, found: list[Utterance]) -> None:
+    def _wait(self, frame: bytes, is_loud: bool, found: list[SpeechPiece]) -> None:
         self._leading.append(frame)
         self._loud_ms = self._loud_ms + FRAME_MS if is_loud else 0
         if self._loud_ms < BEGINS_MS:
             return
         self._number += 1
         self._is_speech, self._silent_ms = True, 0
-        found.append(Utterance("began", self._number))
+        found.append(SpeechPiece("began", self._number))
         self._hear(b"".join(self._leading), found)
         self._leading.clear()
 
-    def _hear(self, payload: bytes, found: list[Utterance]) -> None:
+    def _hear(self, payload: bytes, found: list[SpeechPiece]) -> None:
         self._queued_ms += self._audio.ms(len(payload))
         if found and found[-1].what == "audio":
             found[-1] = found[-1]._replace(payload=found[-1].payload + payload)
         else:
-            found.append(Utterance("audio", self._number, payload))
+            found.append(SpeechPiece("audio", self._number, payload))

@@ -31,7 +31,7 @@ Event = dict[str, Any]
 
 
 @attrs.frozen
-class Closing:
+class LiveClosing:
     """The socket is closed: with this code."""
 
     code: int = 1000
@@ -62,7 +62,7 @@ class LiveCore:
         self._faults = {each.kind: each for each in scenario.faults if each.session in (0, number)}
         self._session: Event | None = None
         self._format = LiveFormat("audio/pcm", 24000)
-        self._out: list[Event | Closing] = []
+        self._out: list[Event | LiveClosing] = []
         self._serial = itertools.count(1)
         self._plan = Schedule()
         self._input_ms = 0.0
@@ -80,7 +80,7 @@ class LiveCore:
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
-    def receive(self, message: str | bytes) -> list[Event | Closing]:
+    def receive(self, message: str | bytes) -> list[Event | LiveClosing]:
         """One message of the client."""
         if self._is_over:
             return []
@@ -360,7 +360,7 @@ class LiveCore:
         reason = {"close_for_content": "content", "expire": "expired"}.get(fault)
         if reason is None:
             self._is_over = True
-            self._out.append(Closing(1011, "internal error"))
+            self._out.append(LiveClosing(1011, "internal error"))
         else:
             self._end(reason, 1000)
 
@@ -368,7 +368,7 @@ class LiveCore:
         self._send("session.closed", reason=reason, session=self._session, usage={"seconds": self._input_ms / 1000})
         self.stats.close_reason = reason
         self._is_over = True
-        self._out.append(Closing(code, reason))
+        self._out.append(LiveClosing(code, reason))
 
     def _nested(self, event: Event) -> None:
         envelope: Event = {"event": event}
@@ -382,7 +382,7 @@ class LiveCore:
         self._send("error", error={key: value for key, value in error.items() if value is not None})
         if refusal.code == "invalid_api_key":
             self._is_over = True
-            self._out.append(Closing(3000, "invalid_request_error.invalid_api_key"))
+            self._out.append(LiveClosing(3000, "invalid_request_error.invalid_api_key"))
 
     def _send(self, kind: str, **fields: Any) -> None:
         self._out.append({"type": kind, "event_id": f"event_{self._number}_{next(self._serial)}", **fields})

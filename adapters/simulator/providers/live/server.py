@@ -13,7 +13,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from adapters.simulator.providers.live.core import Closing, LiveCore, LiveStats
+from adapters.simulator.providers.live.core import LiveClosing, LiveCore, LiveStats
 from adapters.simulator.providers.live.script import LiveScenario
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class LiveServer:
         try:
             async for message in connection:
                 for out in core.receive(message):
-                    if isinstance(out, Closing):
+                    if isinstance(out, LiveClosing):
                         await connection.close(out.code, out.reason)
                         return
                     await connection.send(orjson.dumps(out).decode())

@@ -13,9 +13,9 @@ from fsm.language.ledger import Identity, LedgerProtocol, Recipe
 from fsm.machine.ledgers import call
 from fsm.machine.ledgers.call import Keys
 from fsm.machine.ledgers.live import identities, recipes, roles
-from fsm.machine.ledgers.live.ids import Ledger, effect_of
+from fsm.machine.ledgers.live.ids import LiveIds, effect_of
 
-PROTOCOL: Final = LedgerProtocol[Ledger](
+PROTOCOL: Final = LedgerProtocol[LiveIds](
     name="live",
     identities={
         **call.IDENTITIES,
@@ -54,7 +54,7 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
         "outputs": Recipe(("event_id", "call_id", "output"), recipes.outputs),
         "forget_delegations": Recipe((), recipes.forget_delegations),
     },
-    begin=lambda talk_key: Ledger(keys=Keys(talk_key)),
+    begin=lambda talk_key: LiveIds(keys=Keys(talk_key)),
     effect_of=effect_of,
     decisive=roles.decisive,
     fields=call.FIELDS,

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 from fsm.language.ledger import Data
 from fsm.machine.ledgers.call import Responses, Tools, kept, text, without
-from fsm.machine.ledgers.live.ids import Ledger, OpenCall, Work
+from fsm.machine.ledgers.live.ids import LiveIds, OpenCall, Work
 
 _MOST_CALLS = 16
 
 
-def closed(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def closed(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     return ("fatal" if data.get("fatal") is True else "retryable"), ledger.without_session()
 
 
 # --- what the model says ----------------------------------------------------------------------------------------------
 
 
-def voice_began(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def voice_began(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     speech, known = text(data, "speech_id"), ledger.responses
     if speech is None or speech == known.current or speech in known.ended:
         return "again", ledger
     return "new", ledger._replace(responses=Responses(current=speech, open=(speech,), ended=known.ended))
 
 
-def voice_ended(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def voice_ended(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     speech, known = text(data, "speech_id"), ledger.responses
     if speech is None or speech != known.current:
         return "stale", ledger
@@ -41,7 +41,7 @@ def _delegation(data: Data) -> str:
     return text(data, "delegation_id") or ""
 
 
-def delegation_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def delegation_created(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     target, name, work = text(data, "target"), text(data, "delegation_id"), ledger.work
     if name is None or target not in ("client", "responses"):
         return "other", ledger
@@ -50,14 +50,14 @@ def delegation_created(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     return "responses", ledger.with_work(work._replace(open=kept(work.open, name, 8)))
 
 
-def delegation_continued(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def delegation_continued(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     name, work = _delegation(data), ledger.work
     if not work.is_continued or (name and name in work.open):
         return "known", ledger
     return "ours", ledger.with_work(work._replace(open=kept(work.open, name, 8), is_continued=False))
 
 
-def delegation_ended(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def delegation_ended(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     """A failed response takes its calls with it: an output for one would be refused."""
     name, work = _delegation(data), ledger.work
     if name not in work.open:
@@ -71,12 +71,12 @@ def delegation_ended(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
     return ("failed" if failed and not calls else "completed"), after
 
 
-def continuation_rejected(ledger: Ledger, _data: Data) -> tuple[str, Ledger]:
+def continuation_rejected(ledger: LiveIds, _data: Data) -> tuple[str, LiveIds]:
     work = ledger.work
     return ("among" if work.open else "free"), ledger.with_work(work._replace(is_continued=False))
 
 
-def tool_called(ledger: Ledger, data: Data) -> tuple[str, Ledger]:
+def tool_called(ledger: LiveIds, data: Data) -> tuple[str, LiveIds]:
     call, name, work, (called, running) = text(data, "call_id"), _delegation(data), ledger.work, ledger.tools
     if call is None or call in called:
         return "seen", ledger

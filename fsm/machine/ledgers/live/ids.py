@@ -35,7 +35,7 @@ class Work(NamedTuple):
     """Our response.create waits for its response."""
 
 
-class Ledger(NamedTuple):
+class LiveIds(NamedTuple):
     """The ids of one call. Every collection is bounded: the oldest goes."""
 
     keys: Keys = Keys()
@@ -58,19 +58,19 @@ class Ledger(NamedTuple):
     def running(self) -> tuple[str, ...]:
         return self.tools.running
 
-    def with_keys(self, keys: Keys) -> Ledger:
+    def with_keys(self, keys: Keys) -> LiveIds:
         return self._replace(keys=keys)
 
-    def with_tools(self, tools: Tools) -> Ledger:
+    def with_tools(self, tools: Tools) -> LiveIds:
         return self._replace(tools=tools)
 
-    def with_target(self, target: str) -> Ledger:
+    def with_target(self, target: str) -> LiveIds:
         return self._replace(target=target)
 
-    def with_work(self, work: Work) -> Ledger:
+    def with_work(self, work: Work) -> LiveIds:
         return self._replace(work=work)
 
-    def without_session(self) -> Ledger:
+    def without_session(self) -> LiveIds:
         """The ids of a session end with its socket; what it has said may still be playing."""
         responses = self.responses
         ended = Responses(answered=responses.current or responses.answered, ended=responses.ended)

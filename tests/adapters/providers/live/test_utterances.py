@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adapters.audio.formats import PCM_24K, PCMU, AudioFormat, converted
-from adapters.providers.live.utterances import ENDS_MS, LEADING_MS, PAUSE_MS, Utterance, Utterances
+from adapters.providers.live.utterances import ENDS_MS, LEADING_MS, PAUSE_MS, SpeechPiece, Utterances
 
 PCM_8K = AudioFormat("pcm16", 8000)
 CHUNK_MS = 100
@@ -30,14 +30,14 @@ def chunks(pcm: bytes, audio: AudioFormat = PCM_8K) -> list[bytes]:
     return [whole[at : at + size] for at in range(0, len(whole), size)]
 
 
-def found(pieces: list[bytes], audio: AudioFormat = PCM_8K, late_s: float = 0.0) -> list[Utterance]:
+def found(pieces: list[bytes], audio: AudioFormat = PCM_8K, late_s: float = 0.0) -> list[SpeechPiece]:
     utterances, heard = Utterances(audio), []
     for number, piece in enumerate(pieces):
         heard += utterances.push(piece, number * CHUNK_MS / 1000 + late_s)
     return heard
 
 
-def audio_ms(heard: list[Utterance], audio: AudioFormat = PCM_8K) -> int:
+def audio_ms(heard: list[SpeechPiece], audio: AudioFormat = PCM_8K) -> int:
     return sum(audio.ms(len(each.payload)) for each in heard)
 
 

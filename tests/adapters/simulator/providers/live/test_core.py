@@ -10,7 +10,7 @@ import pytest
 from openai.types.live import ServerEvent
 from pydantic import TypeAdapter
 
-from adapters.simulator.providers.live.core import Closing, LiveCore
+from adapters.simulator.providers.live.core import LiveClosing, LiveCore
 from adapters.simulator.providers.live.script import LiveFault, LiveRule, LiveScenario
 from adapters.simulator.speech import read_samples, wav_path
 
@@ -37,13 +37,13 @@ class Client:
     def __init__(self, scenario: LiveScenario = SCENARIO, delegation: dict[str, Any] | None = None) -> None:
         self.core = LiveCore(scenario)
         self.events: list[dict[str, Any]] = []
-        self.closing: Closing | None = None
+        self.closing: LiveClosing | None = None
         self.delegation = delegation or RESPONSES
 
     def send(self, **event: Any) -> list[dict[str, Any]]:
         before = len(self.events)
         for out in self.core.receive(json.dumps(event)):
-            if isinstance(out, Closing):
+            if isinstance(out, LiveClosing):
                 self.closing = out
             else:
                 if out["type"] != "session.output_audio.delta":
@@ -253,7 +253,7 @@ def test_a_session_that_is_closed_says_what_it_cost() -> None:
     client.send(type="session.close")
     (closed,) = client.of("session.closed")
     assert (closed["reason"], closed["usage"]["seconds"]) == ("close_requested", 16.0)
-    assert client.closing == Closing(1000, "close_requested")
+    assert client.closing == LiveClosing(1000, "close_requested")
 
 
 def test_a_mute_model_goes_on_with_silence() -> None:

@@ -1,0 +1,30 @@
+"""The demo over GPT-Live, in virtual time: the same caller, and a model that decides who speaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.demo.lines import LINES
+from adapters.demo.plan import PlanError
+from tests.adapters.demo.played_demo import planned, play
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_demo_is_healthy_over_every_line(tmp_path: Path, line: str) -> None:
+    played = play(tmp_path, spec="full_duplex", protocol="live", line=line)
+    assert played.outcome.problems == ()
+    numbers = played.summary
+    assert (numbers["turns"], numbers["answers"], numbers["tools"], numbers["barge_ins"]) == (6, 6, 2, 1)
+    assert (numbers["rejections"], numbers["violations"], numbers["reconnects"]) == (0, 0, 0)
+    assert numbers["creates_by_cause"] == {"greeting": 1}
+    assert numbers["caller"]["talk_over_ms"] < 1000
+    assert (tmp_path / "journal.jsonl").is_file()
+
+
+def test_a_spec_of_the_other_protocol_is_wrong_use_that_says_how() -> None:
+    with pytest.raises(PlanError, match="spec server_vad is one for realtime, and not for live: say --protocol realtime"):
+        planned(spec="server_vad", protocol="live")
+    with pytest.raises(PlanError, match="say --protocol live"):
+        planned(spec="full_duplex")

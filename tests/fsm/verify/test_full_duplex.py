@@ -1,0 +1,68 @@
+"""The lifecycle in which the model decides who speaks, in the world that it names: every quick scene, every property."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from adapters.verify.run import load_environment
+from fsm.verify.verdict import SceneVerdict
+from fsm.verify.verify import SearchLimits, Verification, scenes
+from tests.fsm.bundle import load_changed, loaded
+
+SPEC = loaded("full_duplex").spec
+ENVIRONMENT = load_environment(SPEC)
+SCENES = scenes(SPEC, ENVIRONMENT.world, "quick")
+ASKS_AGAIN = {"answer_overdue in response_pending", "both_silent in configured", "transfer_overdue in closing"}
+"""These fire, something is asked for, and the wait goes on: how often is counted, and bounded."""
+
+
+def judged(scene: str, *changes: tuple[str, str, str]) -> SceneVerdict:
+    spec = load_changed("full_duplex", *changes, typestate=False).spec
+    return Verification(spec, ENVIRONMENT.world, ENVIRONMENT.properties, SearchLimits(scene=scene)).run(lambda: 0.0)
+
+
+@functools.cache
+def verdict(scene: str) -> SceneVerdict:
+    return judged(scene)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_all_properties_hold(scene: str) -> None:
+    found = verdict(scene)
+    assert not found.partial
+    assert not found.problems, found.problems[0]
+    assert not found.violated, f"{found.violated[0].name}:\n{found.violated[0].run}"
+    assert set(found.in_vain) <= ASKS_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("scene", "broken", "noticed"),
+    [
+        (
+            "tools",
+            ("full_duplex.yaml", "{if: batch == due and tools_running == 0 and delegation == none,", "{if: batch == due and delegation == none,"),
+            "no_partial_batch",
+        ),
+        (
+            "turns_fail",
+            ("full_duplex.yaml", "{if: spoken or (at_work and answering == none), do:", "{if: at_work and answering == none, do:"),
+            "turns_are_answered",
+        ),
+        (
+            "turns",
+            ("full_duplex.yaml", "  cut_in: [flush_playout, {if", "  cut_in: [{if"),
+            "a_caller_who_talks_over_is_heard",
+        ),
+        (
+            "stuck",
+            ("full_duplex.yaml", "    - forget_delegations\n", ""),
+            "",
+        ),
+    ],
+)  # fmt: skip
+def test_a_broken_version_is_noticed(scene: str, broken: tuple[str, str, str], noticed: str) -> None:
+    found = judged(scene, broken)
+    names = {finding.name.partition("[")[0] for finding in found.violated} | ({""} if found.problems else set())
+    assert noticed in names or (not noticed and names)
