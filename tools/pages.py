@@ -114,21 +114,21 @@ def _noticed(kept: Kept) -> str:
 def readme(name: str = "server_vad") -> str:
     """The README of this folder with its picture of a spec as it should be."""
     picture = pages(load_spec(name), "../")[f"{name}.mmd"].rstrip()
-    return _replaced(README, f"diagram {name}", "readme", f"```mermaid\n{picture}\n```")
+    return _replaced(README, f"diagram {name}", f"picture of {name}", "readme", f"```mermaid\n{picture}\n```")
 
 
 def cookbook() -> str:
     """The cookbook's page with its table of what goes with what as it should be."""
-    return _replaced(COOKBOOK, "table", "cookbook", table())
+    return _replaced(COOKBOOK, "table", "table", "cookbook", table())
 
 
-def _replaced(page: Path, what: str, command: str, text: str) -> str:
+def _replaced(page: Path, what: str, called: str, command: str, text: str) -> str:
     """The page with this text between its two marks."""
     begin, end = f"<!-- {what}: written by `python -m tools.pages {command}` -->\n", f"<!-- end {what.split()[0]} -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:
-        raise click.UsageError(f"{page} has no place for the {what}: {begin.strip()} {end}")
+        raise click.UsageError(f"{page} has no place for the {called}: {begin.strip()} {end}")
     return f"{before}{begin}{text}\n{end}{after}"
 
 
