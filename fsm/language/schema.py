@@ -49,7 +49,8 @@ def spec_schema(specs: Iterable[Spec]) -> str:
         "then": {"required": ["vocabulary", "initial", "states"]},
         "else": {
             "anyOf": [
-                {"required": [name]} for name in ("spec", "extends", "groups", "states", "choices", "actions", "add")
+                {"required": [name]}
+                for name in ("spec", "extends", "groups", "states", "choices", "actions", "add", "override")
             ]
         },
         "$defs": {**_SPEC_PARTS, **_words(known)},
