@@ -30,7 +30,7 @@ RECENT_S: Final = 30.0
 PROBE_S: Final = 3.0
 PROBED_S: Final = 10.0
 """How long a probe stands for itself: however often somebody asks, the provider is tried no more often."""
-SESSION: Final = "session.created"
+SESSION: Final = ("session.created", "session.started")
 FAILED: Final = ("provider.unreachable", "timer.connect_overdue", "timer.created_overdue")
 
 

@@ -24,7 +24,7 @@ def test_the_demo_is_healthy_over_every_line(tmp_path: Path, line: str) -> None:
 
 
 def test_a_spec_of_the_other_protocol_is_wrong_use_that_says_how() -> None:
-    with pytest.raises(PlanError, match="spec server_vad is one for realtime, and not for live: say --protocol realtime"):
+    with pytest.raises(PlanError, match="spec server_vad is one for realtime, and not for live: say --protocol"):
         planned(spec="server_vad", protocol="live")
     with pytest.raises(PlanError, match="say --protocol live"):
         planned(spec="full_duplex")

@@ -69,7 +69,7 @@ def test_every_section_is_compared() -> None:
     assert {each.__name__ for each in found - {Section}} == {
         "ConfigFile", "ListenSection", "ProviderSection", "AudioSection", "JournalSection", "RecordingSection",
         "LimitsSection", "LogSection", "ToolSection", "PromptsSection", "AgentSection", "AmiSection", "AriSection",
-        "ControlSection",
+        "ControlSection", "DelegationSection",
         "TransferSection", "EffectSection",
         "VoiceSection", "TranscriptionSection", "McpSection", "ChanWebSocketSection", "TwilioSection",
         "HttpSection", "TlsSection", "ServeSection", "ClusterSection",
