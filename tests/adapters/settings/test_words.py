@@ -26,10 +26,10 @@ def recording(path: Path, seconds: float = 0.5, rate_hz: int = 44_100, channels:
 def spec_of(folder: Path, *sections: str, nudges: bool = True) -> Path:
     """The bundled server_vad that asks for a nudge when a key is pressed and plays a goodbye instead of the apology."""
     text = (specs_folder() / "server_vad.yaml").read_text(encoding="utf-8")
-    asks = "create_response({}), asked = say, wish = no"
+    asks = "ask_to_say: [create_response({}), asked = say]"
     changed(folder, "playout", "play_prompt(apology)", "play_prompt(goodbye)")
     if nudges:
-        changed(folder, "floor", asks.format("say"), asks.format("nudge"))
+        changed(folder, "answers", asks.format("say"), asks.format("nudge"))
     path = folder / "shop.yaml"
     path.write_text(text + "".join(f"{section}\n" for section in sections), encoding="utf-8")
     return path
@@ -91,10 +91,10 @@ def test_the_configuration_goes_before_the_spec(tmp_path: Path) -> None:
 
 def test_what_nobody_says_is_an_error_at_the_line_that_wants_it_said(tmp_path: Path) -> None:
     spec_of(tmp_path, "prompts: {goodbye: }", "say: {nudge: }")
-    playout, floor = (tmp_path / TOPICS / f"{topic}.yaml" for topic in ("playout", "floor"))
+    playout, answers = (tmp_path / TOPICS / f"{topic}.yaml" for topic in ("playout", "answers"))
     found = refused(tmp_path)
     assert [each.split(" (")[0] for each in found] == [
-        f"floor.yaml:{line_of(floor, 'create_response(nudge)')}: unsaid: "
+        f"answers.yaml:{line_of(answers, 'create_response(nudge)')}: unsaid: "
         "'create_response(nudge)': there is no instruction 'nudge'",
         f"playout.yaml:{line_of(playout, 'play_prompt(goodbye)')}: unsaid: "
         "'play_prompt(goodbye)': there is no recording 'goodbye'",
