@@ -10,7 +10,7 @@ import pytest
 
 from adapters.scenario.files import Suite, read_files
 from adapters.scenario.wire import play_scenario
-from adapters.specs import BUNDLED, load_spec, specs_folder
+from adapters.specs import BUNDLED, REALTIME, load_spec, specs_folder
 from fsm.language.problem import SpecError
 from tools.cookbook import bases, conflicts, cookbook_parts, including, why_not
 from tools.pages import cookbook
@@ -62,7 +62,7 @@ def test_an_example_of_a_part_is_short_and_its_scenarios_hold(path: Path) -> Non
         assert failures(Suite(read_files([scenarios]))) == []
 
 
-@pytest.mark.parametrize("base", BUNDLED)
+@pytest.mark.parametrize("base", REALTIME)
 @pytest.mark.parametrize("part", OURS)
 def test_the_scenarios_of_a_part_hold_with_each_spec(part: str, base: str, tmp_path: Path) -> None:
     said = (EXAMPLES / f"{part}.yaml").read_text(encoding="utf-8")

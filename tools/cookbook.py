@@ -71,13 +71,12 @@ def including(base: str, *parts: str, typestate: bool = True) -> Loaded:
 def table() -> str:
     """What goes with what, in Markdown: a part by specs and parts, then each reason."""
     parts = cookbook_parts()
-    lines = [["", *BUNDLED, *parts], ["---", *(":-:" for _ in (*BUNDLED, *parts))]]
-    reasons: list[str] = []
+    shown = [base for base in BUNDLED if any(base in bases(part) for part in parts)]
+    lines = [["", *shown, *parts], ["---", *(":-:" for _ in (*shown, *parts))]]
+    reasons = [f"- {base}: no part goes with it yet" for base in BUNDLED if base not in shown]
     for part in parts:
-        lines.append(
-            [f"**{part}**", *("yes" if base in bases(part) else "-" for base in BUNDLED), *_pairs(part, parts)]
-        )
-        reasons += [f"- {part}, {other}: {reason}" for other, reason in conflicts(part).items() if other in BUNDLED]
+        lines.append([f"**{part}**", *("yes" if base in bases(part) else "-" for base in shown), *_pairs(part, parts)])
+        reasons += [f"- {part}, {other}: {reason}" for other, reason in conflicts(part).items() if other in shown]
     pairs = ((one, other, why_not(one, other)) for one, other in combinations(parts, 2))
     reasons += [f"- {one}, {other}: {reason}" for one, other, reason in pairs if reason is not None]
     return "\n".join("| " + " | ".join(row) + " |" for row in lines) + "\n\n" + "\n".join(reasons)
