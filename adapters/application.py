@@ -17,6 +17,7 @@ import structlog
 
 from adapters.active_call import ActiveCall
 from adapters.tools import Outcome, Tool, ToolRunner
+from fsm.errors import RemoteError
 from fsm.journal.scrub import HIDDEN
 from fsm.language.request_data import complaint
 from fsm.language.vocabulary import APPLICATION, EffectWord, Vocabulary, result_of
@@ -52,7 +53,7 @@ def mismatch(function: Callable[..., object], word: EffectWord, call_parameter: 
     return ""
 
 
-class SecretError(Exception):
+class SecretError(RemoteError):
     """A function has failed that knew a secret: what it raised may quote it."""
 
 

@@ -33,6 +33,8 @@ DIALECTS = {
     "errors_seen": "excerpt",
 }
 """Of the Realtime protocol, with the dialect that each is in; `errors_seen` holds single errors."""
+OTHERS = ("live_openai_client_delegation",)
+"""Of other protocols."""
 CALLS = tuple(name for name in DIALECTS if name != "errors_seen")
 SOURCES = ("sequence", "recording")
 

@@ -111,7 +111,7 @@ def _reference(name: str, folder: Path, bundled: Sequence[str]) -> str:
 
 def _write(folder: Path, base: str, chosen: Sequence[IncludablePart]) -> None:
     """Raises SpecError, with the folder half full."""
-    from adapters.cli.starter import config_text, left_to_say, scenarios_text, spec_text
+    from adapters.cli.starter import config_text, effects_text, left_to_say, scenarios_text, spec_text
     from adapters.settings.config import load_settings
 
     path = folder / f"{folder.name}.yaml"
@@ -120,7 +120,10 @@ def _write(folder: Path, base: str, chosen: Sequence[IncludablePart]) -> None:
     sounds, says = left_to_say(loaded.spec)
     for file in sounds.values():
         _beep(folder / file)
-    _put(folder / CONFIG, config_text(loaded.spec, path.name, sounds, says))
+    module = re.sub(r"\W", "_", f"{folder.name}_effects")
+    if functions := effects_text(loaded.spec):
+        _put(folder / f"{module}.py", functions)
+    _put(folder / CONFIG, config_text(loaded.spec, path.name, sounds, says, module))
     key = {"OPENAI_API_KEY": "not-asked-for", **os.environ}
     load_settings(folder / CONFIG, key)
     parts = [display_path(path)] + [_place(folder, each) for each in chosen]

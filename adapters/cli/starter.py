@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from adapters.application import effects_for_application
+from adapters.settings.effects import DELEGATED
 from adapters.specs import BUNDLED, source_files, specs_folder
 from fsm.language.loader import Loaded
 from fsm.language.spec import Spec
@@ -87,8 +89,22 @@ def left_to_say(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     return prompts, say
 
 
-def config_text(spec: Spec, file: str, sounds: Mapping[str, str], says: Mapping[str, str]) -> str:
-    """The configuration. `sounds`, `says`: what stands in for what the spec leaves to it."""
+def effects_text(spec: Spec) -> str:
+    """A module with a function for each effect that is for the application; "" where there is none."""
+    names = [name for name in effects_for_application(spec.vocabulary) if name != DELEGATED]
+    if not names:
+        return ""
+    functions = (
+        f'def {name}(**fields: object) -> object:\n    """Yours to write; till then the call hears that it failed."""\n'
+        f'    raise RuntimeError("{name} is not written yet")\n'
+        for name in names
+    )
+    return '"""What the application does."""\n\n\n' + "\n\n".join(functions)
+
+
+def config_text(spec: Spec, file: str, sounds: Mapping[str, str], says: Mapping[str, str], module: str) -> str:
+    """The configuration. `sounds`, `says`: what stands in for what the spec leaves to it; `module`: what its effects
+    are bound to."""
     lines = [
         "# turnspec serve turnspec.yaml      (every other key: turnspec.example.yaml)",
         f"spec: ./{file}",
@@ -102,6 +118,8 @@ def config_text(spec: Spec, file: str, sounds: Mapping[str, str], says: Mapping[
     if says:
         lines += ["say:   # what the model is told; write your own"]
         lines += [f"  {name}: {text}" for name, text in says.items()]
+    if names := [name for name in effects_for_application(spec.vocabulary) if name != DELEGATED]:
+        lines += [f"effects:   # write them, in {module}.py", *(f"  {name}: {module}:{name}" for name in names)]
     return "\n".join(lines) + "\n"
 
 

@@ -275,9 +275,9 @@ def _agent(
     """None where a problem was found that leaves none."""
     spec, spec_digest = _spec(reader, load, config)
     tools = _tools(reader, config.tools) | _call_tools(reader, config)
-    providers = read_providers(reader, config, servers, spec, list(tools.values()))
     turns = _turns(reader, config.turns, spec) if spec is not None else {}
     spec = _with_limits(reader, config.limits, spec) if spec is not None else None
+    providers = read_providers(reader, config, servers, spec, list(tools.values()))
     warn_of_places(reader, config)
     if spec is None or providers is None:
         return None

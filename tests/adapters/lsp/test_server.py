@@ -98,7 +98,7 @@ async def test_problems_come_as_one_types_and_go(editor: Editor, tmp_path: Path)
 async def test_the_type_check_is_asked_too_and_says_how_it_gets_there(editor: Editor, tmp_path: Path) -> None:
     text = SERVER_VAD.replace("create == sent or auto == due or turn", "create == sent or turn")
     editor.open(tmp_path / "mine.yaml", text)
-    part = specs_folder() / "parts" / "conversation" / "floor.yaml"
+    part = specs_folder() / "parts" / "conversation" / "answers.yaml"
     problem = await editor.problems(part.as_uri(), "illegal-effect")
     assert "how it gets there:\n" in problem.message and "auto is due" in problem.message
 

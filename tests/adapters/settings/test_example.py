@@ -111,7 +111,11 @@ def test_the_figures_of_a_cluster_that_it_shows_are_the_defaults() -> None:
 def test_the_figures_that_it_shows_are_the_defaults(path: str) -> None:
     section = {"limits": sections.LimitsSection, "log": sections.LogSection, "audio": sections.AudioSection}[path]
     problems = Problems()
-    examples: dict[str, Any] = {"connect_s": 5.0, "calls_per_peer": 100} if path == "limits" else {}
+    shown: dict[str, dict[str, Any]] = {
+        "limits": {"connect_s": 5.0, "calls_per_peer": 100},
+        "audio": {"min_speech_ms": 300},
+    }
+    examples = shown.get(path, {})  # what is no default
     assert SettingsReader(problems, {}, Path()).read(at(path), section) == section(**examples)
     assert not list(problems)
 

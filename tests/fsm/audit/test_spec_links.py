@@ -23,7 +23,7 @@ def test_every_link_leads_to_a_line(rule: AuditRule) -> None:
         ("answer", "response.created.own", "", ANSWERS, "response.created.own:                   {do: [settle_own]"),
         ("answer", "response.created.own", "floor_caller", FLOOR, "response.created.own, response.created.found: {do"),
         ("answer", "caller.silent", "floor_caller", "server_vad.yaml", "caller.silent:                         {to: n"),
-        ("emitter", "create_response", "", FLOOR, "do: [create_response(owed), asked = owed"),
+        ("emitter", "create_response", "", FLOOR, "do: [ask_for_owed, asked = owed"),
         ("moved", "create_response", "", "vocabularies/realtime/session.yaml", "  create:\n    about: Our own"),
         ("counter", "tools.overflowed", "", TOOLS, "tools_running: {range: 0..4"),
         ("greeting", "", "", ANSWERS, "owed:          {values:"),

@@ -100,7 +100,7 @@ def test_the_overlay_colours_what_changed_and_nothing_else() -> None:
 def test_what_was_added_is_green_and_what_was_removed_red() -> None:
     old, new = load_mini(HOUSE), load_mini(ATTIC)
     there, back = (overlay(a, b, structure(a.spec, b.spec)) for a, b in ((old, new), (new, old)))
-    assert 's_attic["attic"]:::added' in there and ":::removed" not in there
+    assert 's_attic(["attic"]):::added' in there and ":::removed" not in there
     assert 's_attic["attic"]:::removed' in back and ":::added" not in back
     assert 's_garden -->|"~ bell.rang_twice"| s_attic' in there
 

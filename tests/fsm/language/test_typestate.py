@@ -255,7 +255,7 @@ def test_every_state_is_reached_and_every_reachable_cell_answered(spec: str) -> 
     assert flow.live_cells <= set(read.cells)
 
 
-ASK = (FLOOR, "create_response(owed), asked = owed")
+ASK = (ANSWERS, "create_response(owed)]}]")
 TALK = "push_to_talk.yaml"
 DAMAGE: dict[str, tuple[str, tuple[Change, ...], str, tuple[str, str], str]] = {
     "create while a response is active": (

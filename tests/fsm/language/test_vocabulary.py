@@ -146,11 +146,11 @@ def test_a_happy_path_through_a_state_that_is_none() -> None:
     assert found(HOUSE + "happy_path: [hall, gardn]\n")
 
 
-def test_a_wire_form_of_an_event_that_has_variants_but_no_identity() -> None:
+def test_a_wire_form_of_an_event_whose_variants_nothing_tells_apart() -> None:
     text = words(("bell.rang: {from: caller}", "bell.rang: {from: caller, wire: {ring: {}}, variants: {loud: {}}}"))
     assert (
-        "words.yaml:5:42: error[unknown-event]: 'bell.rang' is not an event of the vocabulary\n"
-        "    did you mean 'bell.rang.loud'?"
+        "words.yaml:5:58: error[never]: 'bell.rang.loud' can never be: nothing tells it from others of 'bell.rang'\n"
+        "    or say 'where: {FIELD: VALUE}'"
     ) in said(HOUSE, text)
 
 
