@@ -24,7 +24,7 @@ from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings
 from adapters.providers.provider import WireEvent
-from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.endpoint import RealtimeEndpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import AgentSettings, Settings
@@ -58,7 +58,7 @@ class DemoBridge(Protocol):
 class TurnspecBridge:
     """`adapters.server.server` as it is deployed, with settings made here instead of read from a file."""
 
-    def __init__(self, plan: DemoPlan, endpoint: Endpoint, folder: Path, narrator: CallNarrator) -> None:
+    def __init__(self, plan: DemoPlan, endpoint: RealtimeEndpoint, folder: Path, narrator: CallNarrator) -> None:
         provider, call = plan.sides(endpoint, folder)
         agent = AgentSettings(
             name=DEFAULT_AGENT, numbers=(), spec=plan.spec, spec_digest=plan.spec_digest, provider=provider, call=call,
@@ -106,7 +106,7 @@ class SummaryWaiter:
 class NaiveListener:
     """The naive bridge with the same line, audio path and recorder."""
 
-    def __init__(self, plan: DemoPlan, endpoint: Endpoint, folder: Path, narrator: CallNarrator) -> None:
+    def __init__(self, plan: DemoPlan, endpoint: RealtimeEndpoint, folder: Path, narrator: CallNarrator) -> None:
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
         provider, self._settings = plan.sides(endpoint, None)
         if not isinstance(provider, RealtimeProvider):

@@ -22,7 +22,7 @@ from adapters.demo.display_events import DisplayEvent, Show
 from adapters.demo.lines import LINES
 from adapters.demo.narrator import CallNarrator
 from adapters.demo.plan import TALK_KEY, DemoPlan
-from adapters.providers.realtime.endpoint import Endpoint, endpoint_of, openai_endpoint
+from adapters.providers.realtime.endpoint import RealtimeEndpoint, endpoint_of, openai_endpoint
 from adapters.simulator.caller.caller import run_call
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings
@@ -83,7 +83,7 @@ class DemoCall:
         )
 
     @contextlib.asynccontextmanager
-    async def _provider(self, narrator: CallNarrator) -> AsyncIterator[tuple[Endpoint, ProviderServer | None]]:
+    async def _provider(self, narrator: CallNarrator) -> AsyncIterator[tuple[RealtimeEndpoint, ProviderServer | None]]:
         plan = self.plan
         if plan.endpoint is not None:
             yield plan.endpoint, None

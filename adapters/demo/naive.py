@@ -25,8 +25,9 @@ from adapters.audio.recorder import Recorder
 from adapters.call.settings import CallSettings
 from adapters.demo.narrator import NOISE, CallNarrator
 from adapters.lines.line import CallLeg
+from adapters.providers.json_wire import wire_text
 from adapters.providers.provider import AudioDelta, WireEvent
-from adapters.providers.realtime.protocol import append_event, decode, wire_text
+from adapters.providers.realtime.protocol import append_event, decode
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import session_object
 

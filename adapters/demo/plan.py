@@ -18,9 +18,10 @@ import yaml
 
 from adapters.call.settings import CallSettings
 from adapters.demo.script import CallerPatience, demo_script, read_turns, spoken_texts
+from adapters.providers.endpoint import EndpointError
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.live.session import LiveSettings
-from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, openai_endpoint
+from adapters.providers.realtime.endpoint import OPENAI_URL, RealtimeEndpoint, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.realtime_server import GA, RealtimeServer
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
@@ -91,7 +92,7 @@ class DemoPlan:
     session: SessionSettings
     scenario: ProviderScenario
     simulated: ProviderSettings
-    endpoint: Endpoint | None
+    endpoint: RealtimeEndpoint | None
     live: LiveScenario | None
     """What the simulated GPT-Live says; None: the provider speaks Realtime."""
     script: Script
@@ -104,7 +105,7 @@ class DemoPlan:
         """The caller opens and closes turns with a key."""
         return self.spec.turn_detection.manual
 
-    def sides(self, endpoint: Endpoint, folder: Path | None) -> tuple[ConfiguredProvider, CallSettings]:
+    def sides(self, endpoint: RealtimeEndpoint, folder: Path | None) -> tuple[ConfiguredProvider, CallSettings]:
         """The provider and the call, with tools of their own for each call: they count how often they were asked."""
         tools = demo_tools(Random(self.options.seed))
         offered = [tool.definition for tool in tools.values()]
@@ -266,7 +267,7 @@ def _model(environment: Mapping[str, str]) -> str:
     return environment.get("OPENAI_MODEL") or "gpt-realtime"
 
 
-def _openai(environment: Mapping[str, str]) -> Endpoint:
+def _openai(environment: Mapping[str, str]) -> RealtimeEndpoint:
     key = environment.get("OPENAI_API_KEY")
     if not key:
         raise PlanError("--provider openai needs OPENAI_API_KEY in the environment; without it, leave the option out")

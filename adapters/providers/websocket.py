@@ -18,7 +18,15 @@ from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
-from adapters.websocket.frames import FIN_TEXT, Fragments, Payload, check_internals, masked_frame, read_moderately
+from adapters.websocket.frames import (
+    FIN_BINARY,
+    FIN_TEXT,
+    Fragments,
+    Payload,
+    check_internals,
+    masked_frame,
+    read_moderately,
+)
 from adapters.websocket.message_socket import MessageSink
 
 # Above every bound of ours: the library's own ping waits for the buffer to drain first, and would then never time out.
@@ -83,8 +91,8 @@ class WebSocket(ClientConnection):
         """What the kernel has not taken yet."""
         return self.transport.get_write_buffer_size()
 
-    def offer_text(self, text: bytes, most_unsent_bytes: int) -> bool:
-        """`write_text`, unless more than so much waits for the kernel: then False. InvalidState: also on a dead socket.
+    def offer(self, payload: bytes, most_unsent_bytes: int, *, binary: bool = False) -> bool:
+        """One frame, unless more than so much waits for the kernel: then False. InvalidState: also on a dead socket.
 
         All in one place: a caller's frame comes by fifty times a second.
         """
@@ -93,7 +101,7 @@ class WebSocket(ClientConnection):
             raise InvalidState("the connection is not open")
         if transport.get_write_buffer_size() > most_unsent_bytes:
             return False
-        transport.write(masked_frame(FIN_TEXT, text))
+        transport.write(masked_frame(FIN_BINARY if binary else FIN_TEXT, payload))
         return True
 
     def write_text(self, text: bytes) -> None:

@@ -198,7 +198,7 @@ class TurnspecServer:
             spec=settings.spec.name,
             agents=names,
             provider=settings.provider.label,
-            server=settings.provider.endpoint.server.name,
+            server=settings.provider.server_name,
             addresses=self.addresses,
         )
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from adapters.providers.endpoint import Endpoint, EndpointError
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.live.session import LiveSettings, LiveSettingsError
-from adapters.providers.realtime.endpoint import Endpoint, EndpointError, openai_endpoint
+from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.settings.protocols import ProtocolName
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection

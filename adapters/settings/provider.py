@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import attrs
 
-from adapters.providers.realtime.endpoint import OPENAI_URL, Endpoint, EndpointError, endpoint_of, openai_endpoint
+from adapters.providers.endpoint import EndpointError
+from adapters.providers.realtime.endpoint import OPENAI_URL, RealtimeEndpoint, endpoint_of, openai_endpoint
 from adapters.providers.realtime.realtime_server import RealtimeServer
 from adapters.providers.realtime.session import (
     UNSET,
@@ -51,7 +52,7 @@ class ProviderReader:
         self._failed = bool(section.written.rejected)
         self._keys = {each.name for each in attrs.fields(ProviderSection)}
 
-    def read(self, spec: Spec | None, tools: Sequence[Tool]) -> tuple[Endpoint, SessionSettings] | None:
+    def read(self, spec: Spec | None, tools: Sequence[Tool]) -> tuple[RealtimeEndpoint, SessionSettings] | None:
         parts = self._parts()
         server = self._server(parts)
         model = self._model(parts, server)
@@ -65,7 +66,7 @@ class ProviderReader:
     # --- address and key ----------------------------------------------------------------------------------------------
 
     def _parts(self) -> SplitResult | None:
-        """The URL's parts. What Endpoint itself would say of a bad one is said in its words."""
+        """The URL's parts. What an Endpoint itself would say of a bad one is said in its words."""
         if "url" in self._written.rejected:
             return None
         url, source = self._section.url, ""
@@ -138,7 +139,7 @@ class ProviderReader:
 
     def _endpoint(
         self, parts: SplitResult | None, server: RealtimeServer | None, model: str, key: str | None
-    ) -> Endpoint | None:
+    ) -> RealtimeEndpoint | None:
         if self._failed or parts is None or server is None:
             return None
         if key is not None and parts.scheme == "ws" and not is_loopback(parts.hostname or ""):

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
+from adapters.providers.connection import ConnectionLimits
 from adapters.providers.live.provider import LiveProvider
-from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.live import LiveProviderReader, check_protocol, protocol_of

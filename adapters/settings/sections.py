@@ -19,7 +19,7 @@ from adapters.control.settings import ControlSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, RefuseBy
 from adapters.lines.networks import Network
 from adapters.providers.circuit import FAILURES
-from adapters.providers.realtime.connection import ConnectionLimits
+from adapters.providers.connection import ConnectionLimits
 from adapters.providers.realtime.protocol import RestoredAnswers
 from adapters.settings import kinds
 from adapters.settings.rates import read_rates

@@ -1,31 +1,28 @@
-"""One GPT-Live session's socket: that of the Realtime protocol, but for what is read of it and how it is left."""
+"""One GPT-Live session's socket: any other's, but for how it is left."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from adapters.audio.formats import AudioFormat
-from adapters.providers.live.protocol import append_event
+from adapters.providers.connection import ConnectionLimits, Decoded, SessionConnection
+from adapters.providers.endpoint import Endpoint
 from adapters.providers.live.reader import LiveReader
 from adapters.providers.provider import ConnectionListener
-from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
-from adapters.providers.realtime.endpoint import Endpoint
 
 CLOSED_WITHIN_S: Final = 1.0
 """For `session.closed`, which says what the session has cost; whoever waits longer loses more than that."""
 
 
-class LiveConnection(RealtimeConnection):
+class LiveConnection(SessionConnection):
     """`close()` asks the provider to close the session first: without that its usage stays unconfirmed."""
-
-    _append = staticmethod(append_event)
 
     def __init__(
         self, endpoint: Endpoint, listener: ConnectionListener, audio: AudioFormat, limits: ConnectionLimits
     ) -> None:
-        super().__init__(endpoint, listener, limits)
-        self._reader = LiveReader(audio)
+        super().__init__(endpoint, listener, LiveReader(audio), limits)
         self._has_started = False
         self._session_closed = asyncio.Event()
 
@@ -39,14 +36,10 @@ class LiveConnection(RealtimeConnection):
                 self._log.info("session_not_closed", within_s=CLOSED_WITHIN_S)
         await super().close(code, reason)
 
-    def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None:
-        """One message, which is several things where speech begins or ends in it."""
-        for decoded in self._reader.read(bytes(payload), self._loop.time(), binary=binary):
-            if self._cause is not None or self._ending is not None:
-                return
-            if isinstance(decoded, dict):
-                self._note_session(decoded.get("type"))
-            self._tell(decoded)
+    def _tell(self, decoded: Decoded) -> None:
+        if isinstance(decoded, Mapping):
+            self._note_session(decoded.get("type"))
+        super()._tell(decoded)
 
     def ended(self) -> None:
         self._session_closed.set()

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import attrs
-import orjson
 
+from adapters.providers.endings import printable
+from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of
 from adapters.providers.live.session import MOST_INPUT, MOST_INPUT_CHARS, LiveSettings, session_object
 from adapters.providers.provider import (
     AgentPiece,
@@ -30,9 +31,6 @@ from adapters.providers.provider import (
     WireEvent,
     WireNote,
 )
-from adapters.providers.realtime.endings import printable
-
-Payload = bytes | bytearray | memoryview | str
 
 MOST_CONTENT_CHARS: Final = 1_500
 """Of what is appended: 500 tokens."""
@@ -179,37 +177,17 @@ AUDIO_DELTA: Final = "session.output_audio.delta"
 
 def decode(payload: Payload, *, binary: bool = False) -> WireEvent | bytes | DecodeFailure:
     """One message: audio, any other event as its object, or a DecodeFailure. Never raises."""
-    size = len(payload)
-    if binary:
-        return DecodeFailure("binary_frame", "the wire is JSON in text frames", size)
-    try:
-        value = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        return DecodeFailure("malformed_json", error.msg[:120], size)
-    if not isinstance(value, dict):
-        return DecodeFailure("not_an_object", f"got {type(value).__name__}", size)
-    kind = value.get("type")
-    if not isinstance(kind, str) or not kind:
-        return DecodeFailure("no_type", f"type is {type(kind).__name__}", size)
-    if kind == AUDIO_DELTA:
-        return _audio(value, size)
-    return _with_event_id(value) if kind == "error" else value
-
-
-def _audio(value: WireEvent, size: int) -> bytes | DecodeFailure:
-    delta = value.get("delta")
-    if not isinstance(delta, str):
-        return DecodeFailure("bad_audio_delta", f"delta is {type(delta).__name__}", size)
-    try:
-        # Strict: the lenient decoder skips foreign characters, and what it then returns is noise at full volume.
-        return binascii.a2b_base64(delta, strict_mode=True)
-    except ValueError:
-        return DecodeFailure("bad_audio_delta", "delta is not base64", size)
+    value = parsed(payload, binary=binary)
+    if isinstance(value, DecodeFailure):
+        return value
+    if value["type"] == AUDIO_DELTA:
+        return audio_of(value.get("delta"), len(payload))
+    return _with_event_id(value) if value["type"] == "error" else value
 
 
 def _with_event_id(event: WireEvent) -> WireEvent:
     """What an error is about is called `client_event_id` here; the core knows it as the error's `event_id`."""
-    body = _object(event.get("error"))
+    body = object_of(event.get("error"))
     about = body.get("client_event_id") or event.get("client_event_id")
     return {**event, "error": {**body, "event_id": about}} if isinstance(about, str) else event
 
@@ -217,42 +195,34 @@ def _with_event_id(event: WireEvent) -> WireEvent:
 # --- in: what an event carries besides its meaning for a turn ---------------------------------------------------------
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
 def _session_began(event: WireEvent) -> WireNote:
-    at_s = _object(event.get("session")).get("expires_at")
+    at_s = object_of(event.get("session")).get("expires_at")
     return SessionBegan(float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None)
 
 
 def _agent_saying(event: WireEvent) -> WireNote | None:
-    text = _text(event.get("delta"))
+    text = text_of(event.get("delta"))
     return AgentSaid(AgentPiece("", 0), text, is_all=False) if text else None
 
 
 def _caller_said(event: WireEvent) -> WireNote | None:
     """`turn` is the reader's: fragments come by cadence, and say nothing of turns."""
-    turn = _object(event.get("turn"))
-    text = _text(turn.get("text")).strip()
-    return CallerSaid(_text(turn.get("id")), text) if text else None
+    turn = object_of(event.get("turn"))
+    text = text_of(turn.get("text")).strip()
+    return CallerSaid(text_of(turn.get("id")), text) if text else None
 
 
 def _complained(event: WireEvent) -> WireNote:
-    body = _object(event.get("error"))
-    return ProviderComplained(printable(_text(body.get("code"))), printable(_text(body.get("message"))))
+    body = object_of(event.get("error"))
+    return ProviderComplained(printable(text_of(body.get("code"))), printable(text_of(body.get("message"))))
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "session.started": _session_began,
     "session.output_transcript.delta": _agent_saying,
     "session.input_transcript.delta": _caller_said,
-    "voice.began": lambda event: ResponseStarted(_text(event.get("speech_id"))),
-    "voice.ended": lambda event: ResponseGenerated(_text(event.get("speech_id")), is_whole=True),
+    "voice.began": lambda event: ResponseStarted(text_of(event.get("speech_id"))),
+    "voice.ended": lambda event: ResponseGenerated(text_of(event.get("speech_id")), is_whole=True),
     "error": _complained,
 }
 

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
 
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
+from adapters.providers.endpoint import Endpoint
 from adapters.providers.live.connection import LiveConnection
 from adapters.providers.live.protocol import encode, encode_history, note_of
 from adapters.providers.live.session import LiveSettings
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
-from adapters.providers.realtime.connection import ConnectionLimits
-from adapters.providers.realtime.endpoint import Endpoint
-from adapters.websocket.client_socket import tls_context
+from adapters.providers.websocket_provider import WebSocketProvider
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
 
 
 @attrs.frozen(kw_only=True)
-class LiveProvider:
+class LiveProvider(WebSocketProvider[Endpoint, LiveSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
-    endpoint: Endpoint
-    session: LiveSettings
-    limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
-
-    @property
-    def label(self) -> str:
-        return self.endpoint.shown
+    server_name = "live"
 
     @property
     def audio_in(self) -> AudioFormat:
@@ -38,17 +31,6 @@ class LiveProvider:
     @property
     def audio_out(self) -> AudioFormat:
         return WIRE_FORMATS[self.session.format]
-
-    def with_words(self, fill: Callable[[str], str]) -> LiveProvider:
-        told = self.session.instructions
-        if told is None or (filled := fill(told)) == told:
-            return self
-        return attrs.evolve(self, session=attrs.evolve(self.session, instructions=filled))
-
-    def warm_up(self) -> None:
-        """Reads the CA bundle, which holds the loop for some 30 ms."""
-        if self.endpoint.url.startswith("wss:"):
-            tls_context()
 
     def connection(self, listener: ConnectionListener) -> LiveConnection:
         return LiveConnection(self.endpoint, listener, self.audio_out, self.limits)

@@ -8,13 +8,17 @@ delegated (`said`), which carries no task text of its own (docs/facts/gpt_live.m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from adapters.audio.formats import AudioFormat
-from adapters.providers.live.protocol import Payload, decode
+from adapters.providers.connection import Decoded
+from adapters.providers.endings import OPENAI
+from adapters.providers.json_wire import wire_text
+from adapters.providers.live.protocol import append_event, decode
 from adapters.providers.live.utterances import Utterances
 from adapters.providers.provider import AudioDelta, DecodeFailure, WireEvent
+from adapters.websocket.frames import Payload
 
 _MOST_ID: Final = 100
 _MOST_WORDS: Final = 4_000  # characters of a turn that are kept
@@ -23,6 +27,9 @@ _MOST_WORDS: Final = 4_000  # characters of a turn that are kept
 class LiveReader:
     """Of one session. Its ids begin with the session's: those of another one are others."""
 
+    fatal_ends = OPENAI
+    has_binary_audio = False
+
     def __init__(self, audio: AudioFormat) -> None:
         self._utterances = Utterances(audio)
         self._prefix = "speech"
@@ -30,19 +37,28 @@ class LiveReader:
         self._words = ""
         self._is_answered = False
 
-    def read(
-        self, payload: Payload, now_s: float, *, binary: bool = False
-    ) -> Iterator[WireEvent | AudioDelta | DecodeFailure]:
-        """Never raises for what comes in."""
+    def opened(self) -> Iterable[WireEvent]:
+        return ()
+
+    def append(self, audio: bytes) -> bytes:
+        return append_event(audio)
+
+    def told(self, event: Mapping[str, object]) -> Iterable[bytes]:
+        return (wire_text(event),)
+
+    def fatal_error(self, event: WireEvent) -> str | None:
+        return OPENAI.error_of(event.get("error")) if event.get("type") == "error" else None
+
+    def heard(self, payload: Payload, now_s: float, *, binary: bool = False) -> Iterator[Decoded]:
         decoded = decode(payload, binary=binary)
         if isinstance(decoded, bytes):
-            yield from self._heard(decoded, now_s)
+            yield from self._audio_heard(decoded, now_s)
         elif isinstance(decoded, DecodeFailure):
             yield decoded
         else:
             yield self._with_words(decoded)
 
-    def _heard(self, audio: bytes, now_s: float) -> Iterator[WireEvent | AudioDelta]:
+    def _audio_heard(self, audio: bytes, now_s: float) -> Iterator[WireEvent | AudioDelta]:
         for what, number, payload in self._utterances.push(audio, now_s):
             speech = f"{self._prefix}_{number}"
             if what == "audio":

@@ -2,9 +2,8 @@
 
 session.py     what a session is to be, and its `session` object in either dialect
 protocol.py    effects to wire events, wire text to decoded events; bytes and dicts only, no socket
-endpoint.py    where to connect and with which headers; the only holder of a secret
-endings.py     which ends of a connection, or failures to open one, it makes sense to retry
-connection.py  one session's socket: bytes out without a task, facts in
+codec.py       what is said and read on one session's socket (adapters.providers.connection), with a server's accent
+endpoint.py    where a server of the table is, and its headers
 provider.py    all of it as the `Provider` that a call knows (adapters.providers.provider)
 """
 

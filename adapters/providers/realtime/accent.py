@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from adapters.providers.json_wire import text_of
 from adapters.providers.provider import WireEvent
 from adapters.providers.realtime.realtime_server import FORMATS, RealtimeServer
 
@@ -73,7 +74,7 @@ class Accent:
         return event
 
     def _commit(self, kind: str, event: WireEvent) -> list[WireEvent]:
-        item_id = _text(event.get("item_id"))
+        item_id = text_of(event.get("item_id"))
         if kind not in self._server.committed_by or not item_id or item_id in self._committed:
             return []
         self._committed[item_id] = None
@@ -95,7 +96,7 @@ class Accent:
         response = event.get("response")
         if not isinstance(response, Mapping):
             return [event]
-        before, self._response_id, self._item_id = self._response_id, _text(response.get("id")), ""
+        before, self._response_id, self._item_id = self._response_id, text_of(response.get("id")), ""
         told: list[WireEvent] = []
         if self._server.superseded == "silent" and before:
             told.append(_superseded(before))
@@ -115,22 +116,22 @@ class Accent:
     def _item_added(self, event: WireEvent) -> list[WireEvent]:
         item = event.get("item")
         if isinstance(item, Mapping):
-            self._item_id = _text(item.get("id"))
-            for key in filter(None, (self._item_id, _text(item.get("call_id")))):
-                self._names[key] = _text(item.get("name"))
+            self._item_id = text_of(item.get("id"))
+            for key in filter(None, (self._item_id, text_of(item.get("call_id")))):
+                self._names[key] = text_of(item.get("name"))
             _forget_oldest(self._names)
         return [event]
 
     def _arguments_done(self, event: WireEvent) -> list[WireEvent]:
         """A call that comes in no item: as the item that the protocol would show it in."""
-        call_id = _text(event.get("call_id"))
+        call_id = text_of(event.get("call_id"))
         if self._server.calls_by != "arguments" or not call_id:
             return [event]
-        item_id = _text(event.get("item_id"))
-        name = _text(event.get("name")) or self._names.get(call_id) or self._names.get(item_id, "")
+        item_id = text_of(event.get("item_id"))
+        name = text_of(event.get("name")) or self._names.get(call_id) or self._names.get(item_id, "")
         item: WireEvent = {
             "id": item_id, "type": "function_call", "status": "completed", "call_id": call_id, "name": name,
-            "arguments": _text(event.get("arguments")),
+            "arguments": text_of(event.get("arguments")),
         }  # fmt: skip
         self._calls = [*self._calls, item][-MOST_NAMES:]
         done = {"type": "response.output_item.done", "response_id": event.get("response_id"), "item": item}
@@ -195,7 +196,3 @@ def _system(text: str) -> WireEvent:
 def _forget_oldest(known: dict[str, object] | dict[str, str] | dict[str, None]) -> None:
     while len(known) > MOST_NAMES:
         known.pop(next(iter(known)))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -8,13 +8,14 @@ a DecodeFailure, a value (theirs). Decoding raises nothing. Source: docs/facts/r
 from __future__ import annotations
 
 import binascii
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 import attrs
-import orjson
 
+from adapters.providers.connection import Decoded
+from adapters.providers.endings import OPENAI, printable
+from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of
 from adapters.providers.provider import (
     AgentPiece,
     AgentSaid,
@@ -35,12 +36,8 @@ from adapters.providers.provider import (
     WireEvent,
     WireNote,
 )
-from adapters.providers.realtime.endings import fatal_error, printable
 from adapters.providers.realtime.realtime_server import Dialect, RealtimeServer
 from adapters.providers.realtime.session import SessionSettings, session_object
-
-Payload = bytes | bytearray | memoryview | str
-
 
 # --- out: effects -----------------------------------------------------------------------------------------------------
 
@@ -238,41 +235,15 @@ def append_event(payload: bytes) -> bytes:
     return _APPEND_PREFIX + binascii.b2a_base64(payload, newline=False) + _APPEND_SUFFIX
 
 
-def wire_text(event: Mapping[str, object]) -> bytes:
-    """UTF-8 JSON of a control event. Half a surrogate pair in a tool's answer loses that character, not the call."""
-    try:
-        return orjson.dumps(event)
-    except TypeError:
-        return json.dumps(event, ensure_ascii=False, default=str).encode("utf-8", "replace")
-
-
 # --- in ---------------------------------------------------------------------------------------------------------------
 
 AUDIO_DELTAS: Final = frozenset({"response.output_audio.delta", "response.audio.delta"})
-
-Decoded = WireEvent | AudioDelta | DecodeFailure
 
 
 def decode(payload: Payload, *, binary: bool = False) -> Decoded:
     """One message: an AudioDelta, any other event as its object, or a DecodeFailure. Never raises."""
     value = parsed(payload, binary=binary)
     return value if isinstance(value, DecodeFailure) else with_audio(value, len(payload))
-
-
-def parsed(payload: Payload, *, binary: bool = False) -> WireEvent | DecodeFailure:
-    """One message as its object, audio as the text that it is."""
-    if binary:
-        return DecodeFailure("binary_frame", "the wire is JSON in text frames", len(payload))
-    try:
-        value = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        return DecodeFailure("malformed_json", error.msg[:120], len(payload))
-    if not isinstance(value, dict):
-        return DecodeFailure("not_an_object", f"got {type(value).__name__}", len(payload))
-    kind = value.get("type")
-    if not isinstance(kind, str) or not kind:
-        return DecodeFailure("no_type", f"type is {type(kind).__name__}", len(payload))
-    return value
 
 
 def with_audio(value: WireEvent, size_bytes: int) -> Decoded:
@@ -287,83 +258,82 @@ def _audio_delta(value: Mapping[str, object], size_bytes: int) -> AudioDelta | D
         return DecodeFailure("bad_audio_delta", "response_id or item_id is missing or not a text", size_bytes)
     if not isinstance(content_index, int) or isinstance(content_index, bool) or content_index < 0:
         return DecodeFailure("bad_audio_delta", "content_index is not an index", size_bytes)
-    if not isinstance(delta, str):
-        return DecodeFailure("bad_audio_delta", f"delta is {type(delta).__name__}", size_bytes)
-    try:
-        # Strict: the lenient decoder skips foreign characters, and what it then returns is noise at full volume.
-        payload = binascii.a2b_base64(delta, strict_mode=True)
-    except ValueError:
-        return DecodeFailure("bad_audio_delta", "delta is not base64", size_bytes)
+    payload = audio_of(delta, size_bytes)
+    if isinstance(payload, DecodeFailure):
+        return payload
     return AudioDelta(response_id, item_id, content_index, payload)
+
+
+def fatal_error(event: WireEvent) -> str | None:
+    """The code of an error that a retry cannot repair, in an `error` event or in a failed response."""
+    if event.get("type") == "error":
+        return OPENAI.error_of(event.get("error"))
+    if event.get("type") == "response.done":
+        return OPENAI.error_of(object_of(object_of(event.get("response")).get("status_details")).get("error"))
+    return None
 
 
 # --- in: what an event carries besides its meaning for a turn ---------------------------------------------------------
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
 def _piece(event: WireEvent) -> AgentPiece:
     index = event.get("content_index")
-    return AgentPiece(_text(event.get("item_id")), index if isinstance(index, int) else 0)
+    return AgentPiece(text_of(event.get("item_id")), index if isinstance(index, int) else 0)
 
 
 def _session_began(event: WireEvent) -> WireNote:
-    at_s = _object(event.get("session")).get("expires_at")
+    at_s = object_of(event.get("session")).get("expires_at")
     return SessionBegan(float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None)
 
 
 def _audio_ended(event: WireEvent) -> WireNote:
     piece = _piece(event)
-    return AudioGenerated(_text(event.get("response_id")), piece.item_id, piece.content_index)
+    return AudioGenerated(text_of(event.get("response_id")), piece.item_id, piece.content_index)
 
 
 def _response_started(event: WireEvent) -> WireNote:
-    return ResponseStarted(_text(_object(event.get("response")).get("id")))
+    return ResponseStarted(text_of(object_of(event.get("response")).get("id")))
 
 
 def _response_ended(event: WireEvent) -> WireNote:
-    response = _object(event.get("response"))
-    return ResponseGenerated(_text(response.get("id")), response.get("status") == "completed", fatal_error(event) or "")
+    response = object_of(event.get("response"))
+    return ResponseGenerated(
+        text_of(response.get("id")), response.get("status") == "completed", fatal_error(event) or ""
+    )
 
 
 def _item_ended(event: WireEvent) -> WireNote | None:
-    item = _object(event.get("item"))
-    item_id = _text(item.get("id"))
+    item = object_of(event.get("item"))
+    item_id = text_of(item.get("id"))
     return ItemCompleted(item_id) if item_id and item.get("status") == "completed" else None
 
 
 def _agent_said(event: WireEvent) -> WireNote | None:
-    text = _text(event.get("transcript") or event.get("text")).strip()
+    text = text_of(event.get("transcript") or event.get("text")).strip()
     return AgentSaid(_piece(event), text, is_all=True) if text else None
 
 
 def _agent_saying(event: WireEvent) -> WireNote | None:
-    text = _text(event.get("delta"))
+    text = text_of(event.get("delta"))
     return AgentSaid(_piece(event), text, is_all=False) if text else None
 
 
 def _caller_said(event: WireEvent) -> WireNote | None:
     transcript = event.get("transcript")
-    return CallerSaid(_text(event.get("item_id")), transcript.strip()) if isinstance(transcript, str) else None
+    return CallerSaid(text_of(event.get("item_id")), transcript.strip()) if isinstance(transcript, str) else None
 
 
 def _complained(event: WireEvent) -> WireNote:
     error = event.get("error")
     body = error if isinstance(error, dict) else {}
-    code, message = printable(_text(body.get("code"))), printable(_text(body.get("message")))
+    code, message = printable(text_of(body.get("code"))), printable(text_of(body.get("message")))
     return ProviderComplained(code, message, fatal_error(event) is not None)
 
 
 _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "session.created": _session_began,
     "input_audio_buffer.speech_started": lambda _: CallerStarted(),
-    "input_audio_buffer.committed": lambda event: TurnAccepted(_text(event.get("item_id"))),
+    "input_audio_buffer.committed": lambda event: TurnAccepted(text_of(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
     "response.created": _response_started,
     "error": _complained,

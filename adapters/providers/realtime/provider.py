@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
 
 from adapters.audio.formats import AudioFormat
+from adapters.providers.connection import SessionConnection
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
-from adapters.providers.realtime.accent import packed
+from adapters.providers.realtime.codec import RealtimeCodec
 from adapters.providers.realtime.confirmation import confirmation
-from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
-from adapters.providers.realtime.endpoint import Endpoint
+from adapters.providers.realtime.endpoint import RealtimeEndpoint
 from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
 from adapters.providers.realtime.realtime_server import FORMATS
 from adapters.providers.realtime.session import SessionSettings, session_object
-from adapters.websocket.client_socket import tls_context
+from adapters.providers.websocket_provider import WebSocketProvider
 
 _HISTORY_IDS: Final = "ts_history"
 
 
 @attrs.frozen(kw_only=True)
-class RealtimeProvider:
+class RealtimeProvider(WebSocketProvider[RealtimeEndpoint, SessionSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
-    endpoint: Endpoint
-    session: SessionSettings
-    limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
     restored_answers: RestoredAnswers = "messages"
 
     @property
-    def label(self) -> str:
-        return self.endpoint.shown
+    def server_name(self) -> str:
+        return self.endpoint.server.name
 
     @property
     def audio_in(self) -> AudioFormat:
@@ -42,20 +39,9 @@ class RealtimeProvider:
     def audio_out(self) -> AudioFormat:
         return FORMATS[self.session.output_format]
 
-    def with_words(self, fill: Callable[[str], str]) -> RealtimeProvider:
-        told = self.session.instructions
-        if told is None or (filled := fill(told)) == told:
-            return self
-        return attrs.evolve(self, session=attrs.evolve(self.session, instructions=filled))
-
-    def warm_up(self) -> None:
-        """Reads the CA bundle, which holds the loop for some 30 ms."""
-        if self.endpoint.url.startswith("wss:"):
-            tls_context()
-
-    def connection(self, listener: ConnectionListener) -> RealtimeConnection:
-        pack = packed(self.session.input_format)
-        return RealtimeConnection(self.endpoint, listener, self.limits, pack)
+    def connection(self, listener: ConnectionListener) -> SessionConnection:
+        codec = RealtimeCodec(self.endpoint.server, self.session.input_format)
+        return SessionConnection(self.endpoint, listener, codec, self.limits)
 
     def encode(self, effect_name: str, args: Mapping[str, object]) -> WireEvent:
         return encode(effect_name, args, self.session, self.endpoint.server)

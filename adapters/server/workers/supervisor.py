@@ -130,7 +130,7 @@ class Supervisor:
             await self.door.open()
         log.info(
             "ready", spec=self.settings.spec.name, agents=[each.name for each in self.settings.agents],
-            provider=self.settings.provider.label, server=self.settings.provider.endpoint.server.name,
+            provider=self.settings.provider.label, server=self.settings.provider.server_name,
             addresses=self.addresses, workers=len(self.ready),
         )  # fmt: skip
 

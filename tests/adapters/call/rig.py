@@ -21,8 +21,8 @@ from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.providers.connection import ConnectionLimits
 from adapters.providers.provider import WireEvent
-from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings

@@ -19,8 +19,8 @@ from adapters.call.settings import CallLimits, CallSettings
 from adapters.call.summary import Summary
 from adapters.files import FileWriterThread
 from adapters.lines.line import AudioSource, CallData, LegListener
+from adapters.providers.connection import ConnectionLimits
 from adapters.providers.provider import WireEvent
-from adapters.providers.realtime.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.call.settings import CallLimits
-from adapters.providers.realtime.connection import ConnectionLimits
+from adapters.providers.connection import ConnectionLimits
 from adapters.simulator.caller.script import CallerSettings
 from adapters.simulator.providers.realtime import ProviderScenario, parse_scenario
 from adapters.tools import Tool

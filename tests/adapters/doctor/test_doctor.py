@@ -22,7 +22,7 @@ from adapters.doctor.asterisk import asterisk_findings
 from adapters.doctor.finding import DoctorFinding
 from adapters.doctor.machine import machine_findings
 from adapters.doctor.provider import provider_findings
-from adapters.providers.realtime.connection import ConnectionLimits
+from adapters.providers.connection import ConnectionLimits
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings

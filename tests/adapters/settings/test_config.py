@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.providers.realtime.endpoint import RealtimeEndpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.realtime_server import GA
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
@@ -101,6 +102,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert (audiosocket.rates_hz, audiosocket.refuse) == ((8000, 16000), "polite")
     assert [str(each) for each in audiosocket.allowed_peers] == ["10.0.0.0/8", "::1/128"]
     assert (audiosocket.handshake_deadline_s, audiosocket.hang_up_deadline_s, call.limits.hang_up_s) == (1.5, 4.0, 7.0)
+    assert isinstance(provider.endpoint, RealtimeEndpoint)
     assert provider.endpoint.dialect == "beta" and provider.endpoint.headers["OpenAI-Beta"] == "realtime=v1"
     assert provider.session.voice == {"id": "voice_1"} and provider.session.input_format == "pcm16"
     assert provider.session.turn_detection == {"type": "semantic_vad", "eagerness": "low", "create_response": False}
@@ -227,6 +229,7 @@ def test_quoted_scalars_stay_texts_in_free_forms(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_dialects_and_urls(tmp_path: Path, provider: str, url: str, dialect: str, header: str) -> None:
     endpoint = loaded(tmp_path, f"provider: {provider}").provider.endpoint
+    assert isinstance(endpoint, RealtimeEndpoint)
     assert (endpoint.url, endpoint.dialect) == (url, dialect)
     assert set(endpoint.headers) == ({header} if header else set())
 
@@ -255,6 +258,7 @@ def test_turn_detection_is_what_the_operator_says_and_the_spec_needs(
     tmp_path: Path, spec: str, said: str, sent: object
 ) -> None:
     settings = loaded(tmp_path, f"spec: {spec}\nprovider:\n  voice: alloy\n  {said}\n")
+    assert isinstance(settings.provider.endpoint, RealtimeEndpoint)
     session = session_object(session_of(settings), settings.provider.endpoint.server)
     audio = session["audio"]
     assert isinstance(audio, dict)

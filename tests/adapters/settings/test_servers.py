@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from adapters.providers.realtime import realtime_server
+from adapters.providers.realtime.endpoint import RealtimeEndpoint
 from adapters.providers.realtime.realtime_server import COLUMNS, RealtimeServer
 from adapters.settings.config import load_settings
 from adapters.settings.servers import bundled_servers, server_at
@@ -30,7 +31,9 @@ GENERIC = {"ga", "beta", "transcription"}
 def loaded(folder: Path, text: str) -> RealtimeServer:
     path = folder / "turnspec.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_settings(path, {"OPENAI_API_KEY": "sk-1"}).provider.endpoint.server
+    endpoint = load_settings(path, {"OPENAI_API_KEY": "sk-1"}).provider.endpoint
+    assert isinstance(endpoint, RealtimeEndpoint)
+    return endpoint.server
 
 
 def problems(folder: Path, text: str) -> str:

@@ -221,7 +221,7 @@ def test_the_words_of_a_turn_grow_together_and_go_along_with_what_is_delegated()
     reader = LiveReader(PCMU)
 
     def read(event: dict[str, object]) -> dict[str, object]:
-        (found,) = reader.read(orjson.dumps(event), 0.0)
+        (found,) = reader.heard(orjson.dumps(event), 0.0)
         assert isinstance(found, dict)
         return found
 
@@ -247,7 +247,7 @@ def consume(messages: list[bytes]) -> None:
     """As a connection would: nothing is raised, and what comes out is of the known kinds."""
     reader, vocabulary = LiveReader(PCMU), machine("full_duplex").spec.vocabulary
     for number, message in enumerate(messages):
-        for decoded in reader.read(message, number / 10):
+        for decoded in reader.heard(message, number / 10):
             assert isinstance(decoded, dict | AudioDelta | DecodeFailure)
             if isinstance(decoded, dict):
                 note_of(decoded)
@@ -258,7 +258,7 @@ def test_the_recording_is_read_without_a_failure() -> None:
     vocabulary = machine("full_duplex").spec.vocabulary
     reader = LiveReader(PCMU)
     for message in RECORDED:
-        for decoded in reader.read(message, 0.0):
+        for decoded in reader.heard(message, 0.0):
             assert not isinstance(decoded, DecodeFailure)
             if isinstance(decoded, dict):
                 kind = str(decoded["type"])

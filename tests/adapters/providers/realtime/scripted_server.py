@@ -13,9 +13,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.utils import accept_key
 
+from adapters.providers.connection import ConnectionLimits, SessionConnection
+from adapters.providers.endpoint import Endpoint
 from adapters.providers.provider import AudioDelta, ConnectionEnding, DecodeFailure, WireEvent
-from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
-from adapters.providers.realtime.endpoint import Endpoint, openai_endpoint
+from adapters.providers.realtime.codec import RealtimeCodec
+from adapters.providers.realtime.endpoint import openai_endpoint
 
 KEY = "sk-proj-VERYSECRET"
 LOCAL = ConnectionLimits(system_proxy=False)
@@ -154,10 +156,10 @@ async def raw(script: RawScript) -> AsyncIterator[Endpoint]:
 @contextlib.asynccontextmanager
 async def connected(
     endpoint: Endpoint, limits: ConnectionLimits = LOCAL, *, fail: bool = False
-) -> AsyncIterator[tuple[RealtimeConnection, Recorder]]:
+) -> AsyncIterator[tuple[SessionConnection, Recorder]]:
     """An opened connection (open or failed), closed on the way out, with exactly one end told."""
     recorder = Recorder(fail=fail)
-    connection = RealtimeConnection(endpoint, recorder, limits)
+    connection = SessionConnection(endpoint, recorder, RealtimeCodec(), limits)
     connection.open()
     try:
         await recorder.begin()

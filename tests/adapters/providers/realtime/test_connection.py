@@ -14,7 +14,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from adapters.providers.realtime.connection import ConnectionLimits, RealtimeConnection
+from adapters.providers.connection import ConnectionLimits, SessionConnection
+from adapters.providers.realtime.codec import RealtimeCodec
 from tests.adapters.providers.realtime.scripted_server import (
     DELTA,
     KEY,
@@ -188,7 +189,7 @@ async def test_the_control_side_is_handed_out_once_and_knows_when_it_is_cut() ->
         await ws.wait_closed()
 
     async with scripted(script) as endpoint:
-        connection = RealtimeConnection(endpoint, Recorder(), LOCAL)
+        connection = SessionConnection(endpoint, Recorder(), RealtimeCodec(), LOCAL)
         control = connection.take_control()
         with pytest.raises(RuntimeError, match="has been taken"):
             connection.take_control()
@@ -348,7 +349,7 @@ async def test_close_while_connecting(wait_s: float) -> None:
     async with raw(script) as endpoint:
         before = resources()
         heard = Recorder()
-        connection = RealtimeConnection(endpoint, heard, LOCAL)
+        connection = SessionConnection(endpoint, heard, RealtimeCodec(), LOCAL)
         connection.open()
         await asyncio.sleep(wait_s)
         tasks, timers, _ = before

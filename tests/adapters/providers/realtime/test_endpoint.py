@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from adapters.providers.realtime.endpoint import (
-    Endpoint,
-    EndpointError,
-    endpoint_of,
-    openai_endpoint,
-)
+from adapters.providers.endpoint import Endpoint, EndpointError
+from adapters.providers.realtime.endpoint import endpoint_of, openai_endpoint
 from adapters.providers.realtime.realtime_server import RealtimeServer
 
 KEY = "sk-proj-VERYSECRET"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
+from adapters.providers.json_wire import wire_text
 from adapters.providers.provider import (
     AgentPiece,
     AgentSaid,
@@ -41,7 +42,6 @@ from adapters.providers.realtime.protocol import (
     encode,
     encode_history,
     note_of,
-    wire_text,
 )
 from adapters.providers.realtime.realtime_server import BETA, GA, Dialect
 from adapters.providers.realtime.session import SessionSettings

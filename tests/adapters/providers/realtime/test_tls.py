@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from adapters.providers.realtime import connection as module
+from adapters.providers import connection as module
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.websocket.frames import READ_BYTES
 from tests.adapters.providers.realtime.scripted_server import DELTA, KEY, LOCAL, connected, resources

@@ -9,8 +9,10 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, PayloadTooBig
 from websockets.http11 import Response
 
+from adapters.providers import endings
+from adapters.providers.endings import OPENAI
 from adapters.providers.provider import ConnectionEnding
-from adapters.providers.realtime import endings
+from adapters.providers.realtime.protocol import fatal_error
 
 
 @pytest.mark.parametrize(
@@ -34,11 +36,11 @@ from adapters.providers.realtime import endings
     ],
 )
 def test_closes(code: int, reason: str, fatal: bool) -> None:
-    assert endings.of_close(code, reason) == ConnectionEnding(code, reason, fatal)
+    assert endings.of_close(code, reason, OPENAI) == ConnectionEnding(code, reason, fatal)
 
 
 def test_a_reason_is_one_line_without_keys() -> None:
-    ending = endings.of_close(1008, "Incorrect API key provided: sk-proj-abc***xyz.\nek_123")
+    ending = endings.of_close(1008, "Incorrect API key provided: sk-proj-abc***xyz.\nek_123", OPENAI)
     assert ending.reason == "Incorrect API key provided: [key] [key]"
 
 
@@ -81,13 +83,13 @@ def refused(status: int, body: bytes = b"") -> InvalidStatus:
     ids=str,
 )
 def test_failures_to_open(error: Exception, reason: str, fatal: bool) -> None:
-    assert endings.of_failed_open(error) == ConnectionEnding(None, reason, fatal)
+    assert endings.of_failed_open(error, OPENAI) == ConnectionEnding(None, reason, fatal)
 
 
 def test_a_certificate_that_is_not_accepted_stays_so() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
-    assert endings.of_failed_open(error) == ConnectionEnding(
+    assert endings.of_failed_open(error, OPENAI) == ConnectionEnding(
         None, "certificate not accepted: self-signed certificate", True
     )
 
@@ -110,4 +112,4 @@ def test_a_certificate_that_is_not_accepted_stays_so() -> None:
     ],
 )
 def test_errors_that_retrying_cannot_mend(event: dict[str, object], code: str | None) -> None:
-    assert endings.fatal_error(event) == code
+    assert fatal_error(event) == code

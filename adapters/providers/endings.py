@@ -9,27 +9,46 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
 from typing import Final
 
+import attrs
 import orjson
 from websockets.exceptions import InvalidStatus, InvalidURI, PayloadTooBig, WebSocketException
 
+from adapters.providers.json_wire import object_of
 from adapters.providers.provider import ConnectionEnding
 
-FATAL_CLOSES: Final = frozenset({3000, 4000, 4004})
-FATAL_ERRORS: Final = frozenset(
-    {
-        "account_deactivated",
-        "beta_api_shape_disabled",
-        "billing_hard_limit_reached",
-        "insufficient_quota",
-        "invalid_api_key",
-        "invalid_model",
-        "missing_model",
-        "model_not_found",
-    }
+
+@attrs.frozen(kw_only=True)
+class FatalEnds:
+    """What of a provider another attempt would meet again: codes of close frames, and codes of its errors."""
+
+    closes: frozenset[int]
+    errors: frozenset[str]
+
+    def error_of(self, error: object) -> str | None:
+        """The code of an error object that a retry cannot repair."""
+        code = object_of(error).get("code")
+        return code if isinstance(code, str) and code in self.errors else None
+
+
+OPENAI: Final = FatalEnds(
+    closes=frozenset({3000, 4000, 4004}),
+    errors=frozenset(
+        {
+            "account_deactivated",
+            "beta_api_shape_disabled",
+            "billing_hard_limit_reached",
+            "insufficient_quota",
+            "invalid_api_key",
+            "invalid_model",
+            "missing_model",
+            "model_not_found",
+        }
+    ),
 )
+"""Of both its protocols, Realtime and GPT-Live."""
+
 # Of the 4xx these alone say "not now"; the others, and redirects, say "not like this".
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})
 _CODE: Final = re.compile(r"[a-z0-9_.]{1,60}")
@@ -37,9 +56,9 @@ _KEY: Final = re.compile(r"\b[se]k[-_][\w*.-]+")
 _REASON_CHARS: Final = 200
 
 
-def of_close(code: int, reason: str) -> ConnectionEnding:
+def of_close(code: int, reason: str, fatal_ends: FatalEnds) -> ConnectionEnding:
     """A close frame of the provider; reasons read `<type>.<code>`."""
-    fatal = code in FATAL_CLOSES or any(error in reason for error in FATAL_ERRORS)
+    fatal = code in fatal_ends.closes or any(error in reason for error in fatal_ends.errors)
     return ConnectionEnding(code, printable(reason), fatal)
 
 
@@ -50,22 +69,10 @@ def of_break(exc: BaseException | None, told_peer: str) -> ConnectionEnding:
     return ConnectionEnding(1006, printable(told_peer) or (_of_exception(exc) if exc else "connection lost"), False)
 
 
-def fatal_error(event: Mapping[str, object]) -> str | None:
-    """The code of an error that a retry cannot repair, in an `error` event or in a failed response."""
-    error: object = None
-    if event.get("type") == "error":
-        error = event.get("error")
-    elif event.get("type") == "response.done":
-        details = _mapping(_mapping(event.get("response")).get("status_details"))
-        error = details.get("error")
-    code = _mapping(error).get("code")
-    return code if isinstance(code, str) and code in FATAL_ERRORS else None
-
-
-def of_failed_open(exc: BaseException) -> ConnectionEnding:
+def of_failed_open(exc: BaseException, fatal_ends: FatalEnds) -> ConnectionEnding:
     """An attempt that did not become a connection. Texts of exceptions stay out: they may quote the URL."""
     if isinstance(exc, InvalidStatus):
-        return _of_status(exc.response.status_code, bytes(exc.response.body or b""))
+        return _of_status(exc.response.status_code, bytes(exc.response.body or b""), fatal_ends)
     if isinstance(exc, TimeoutError):
         return ConnectionEnding(None, "no connection within the deadline", False)
     if isinstance(exc, ssl.SSLCertVerificationError):
@@ -73,16 +80,16 @@ def of_failed_open(exc: BaseException) -> ConnectionEnding:
     return ConnectionEnding(None, _of_exception(exc), isinstance(exc, InvalidURI))
 
 
-def _of_status(status: int, body: bytes) -> ConnectionEnding:
+def _of_status(status: int, body: bytes, fatal_ends: FatalEnds) -> ConnectionEnding:
     code = _error_code(body)
-    fatal = (300 <= status < 500 and status not in _RETRYABLE_STATUSES) or code in FATAL_ERRORS
+    fatal = (300 <= status < 500 and status not in _RETRYABLE_STATUSES) or code in fatal_ends.errors
     return ConnectionEnding(None, f"http {status} {code}".rstrip(), fatal)
 
 
 def _error_code(body: bytes) -> str:
     """`error.code` of a JSON body, "" for anything else. Nothing more of it is kept: it may quote the key."""
     try:
-        code = _mapping(_mapping(orjson.loads(body)).get("error")).get("code")
+        code = object_of(object_of(orjson.loads(body)).get("error")).get("code")
     except orjson.JSONDecodeError:
         return ""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
@@ -100,7 +107,3 @@ def printable(text: str) -> str:
     """A text of the provider as a log line may show it: bounded, one line, without keys."""
     clean = "".join(char if char.isprintable() else " " for char in text[:_REASON_CHARS])
     return _KEY.sub("[key]", clean).strip()
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}

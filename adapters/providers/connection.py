@@ -1,4 +1,4 @@
-"""One Realtime session's socket: opens once, delivers facts to one listener, ends once.
+"""One session's socket, of any protocol over a WebSocket: opens once, delivers facts to one listener, ends once.
 
 Never here: a retry (a new session is a new object), a decision about turns, an await or a task per frame.
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVarTuple, Unpack, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol, TypeAlias, TypeVarTuple, Unpack, cast
 
 import attrs
 import structlog
@@ -20,19 +20,18 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidState
 
+from adapters.providers import endings
 from adapters.providers.control import ControlSide
+from adapters.providers.endpoint import Endpoint
 from adapters.providers.provider import AudioDelta, ConnectionEnding, ConnectionListener, DecodeFailure, WireEvent
-from adapters.providers.realtime import endings
-from adapters.providers.realtime.accent import accent_of
-from adapters.providers.realtime.endpoint import Endpoint
-from adapters.providers.realtime.protocol import Decoded, append_event, decode, parsed, wire_text, with_audio
 from adapters.providers.websocket import WRITE_LIMIT_BYTES, Opening, WebSocket
 from adapters.websocket.client_socket import tls_context
+from adapters.websocket.frames import Payload
 
 log = structlog.get_logger(__name__)
 
 # At DEBUG the library prints every header, so also the key, and formats every frame.
-_library_log: Final = logging.getLogger("adapters.providers.realtime.websockets")
+_library_log: Final = logging.getLogger("adapters.providers.websockets")
 _library_log.setLevel(logging.WARNING)
 
 # How long a fatal error explains a close that says nothing itself.
@@ -76,7 +75,37 @@ class Counters:
     listener_failures: int = 0
 
 
-class RealtimeConnection:
+Decoded: TypeAlias = WireEvent | AudioDelta | DecodeFailure
+
+
+class WireCodec(Protocol):
+    """What a protocol says on the wire of one session, and how it is read: sans-I/O, with what must be remembered of
+    the session. Nothing of it raises for what comes in."""
+
+    @property
+    def fatal_ends(self) -> endings.FatalEnds: ...
+
+    @property
+    def has_binary_audio(self) -> bool:
+        """Caller audio goes out in binary frames."""
+
+    def opened(self) -> Iterable[WireEvent]:
+        """What the open socket is as good as, of a server that says nothing then."""
+
+    def append(self, audio: bytes) -> bytes:
+        """The payload of the frame with one chunk of caller audio."""
+
+    def told(self, event: Mapping[str, object]) -> Iterable[bytes]:
+        """The frames of one control event; none if the server does not take it."""
+
+    def heard(self, payload: Payload, now_s: float, *, binary: bool) -> Iterable[Decoded]:
+        """What a message is: mostly one thing."""
+
+    def fatal_error(self, event: WireEvent) -> str | None:
+        """The code of an error in an event that another session would meet again."""
+
+
+class SessionConnection:
     """`open()` returns at once; then the listener hears `on_open` ... `on_closed`, or `on_unreachable`.
 
     Whoever opens must `await close()`, also after an end was reported: only then is nothing left of it.
@@ -86,16 +115,15 @@ class RealtimeConnection:
         self,
         endpoint: Endpoint,
         listener: ConnectionListener,
+        codec: WireCodec,
         limits: ConnectionLimits | None = None,
-        pack: Callable[[bytes], bytes] | None = None,
     ) -> None:
-        """`pack`: what a chunk of caller audio is put into."""
         self.endpoint = endpoint
         self.counters = Counters()
         self._listener = listener
         self._limits = limits or ConnectionLimits()
-        self._pack = pack
-        self._accent = accent_of(endpoint.server)
+        self._codec = codec
+        self._append, self._has_binary_audio = codec.append, codec.has_binary_audio  # looked up once, not at each frame
         self._loop = asyncio.get_running_loop()
         self._log = log.bind(endpoint=endpoint.shown)
         self._opening: asyncio.Task[None] | None = None
@@ -108,15 +136,13 @@ class RealtimeConnection:
         self._second_began_s = self._loop.time()
         self._events_before = 0  # that second
 
-    _append = staticmethod(append_event)
-
     # --- life
 
     def open(self) -> None:
         """Begins the one attempt to connect. Its deadline is `ConnectionLimits.open_s`."""
         if self._opening is not None:
-            raise RuntimeError("a RealtimeConnection opens once")
-        self._opening = self._loop.create_task(self._open(), name="realtime-open")
+            raise RuntimeError("a connection opens once")
+        self._opening = self._loop.create_task(self._open(), name="provider-open")
 
     @property
     def is_open(self) -> bool:
@@ -161,12 +187,12 @@ class RealtimeConnection:
             raise
         except Exception as exc:
             await self._attempt_gone()
-            self._report_unreachable(endings.of_failed_open(exc))
+            self._report_unreachable(endings.of_failed_open(exc, self._codec.fatal_ends))
             return
         self._wire = cast(WebSocket, wire)
         self._log.debug("provider_opened")
         self._report(self._listener.on_open)
-        for event in self._accent.opened() if self._accent is not None else ():
+        for event in self._codec.opened():
             self._tell(event)
         self._wire.attach(self)
 
@@ -190,10 +216,8 @@ class RealtimeConnection:
         if wire is None:
             counters.frames_dropped_closed += 1
             return False
-        if self._pack is not None:
-            payload = self._pack(payload)
         try:
-            if wire.offer_text(self._append(payload), self._limits.audio_unsent_bytes):
+            if wire.offer(self._append(payload), self._limits.audio_unsent_bytes, binary=self._has_binary_audio):
                 counters.frames_sent += 1
                 return True
             counters.frames_dropped_stalled += 1
@@ -223,11 +247,11 @@ class RealtimeConnection:
             self._log.warning("control_refused", control=kind, why="stalled", unsent_bytes=wire.unsent_bytes)
             self._give_up(wire, "the provider takes nothing any more")
             return False
-        said = [event] if self._accent is None else self._accent.said(dict(event))
-        if not said:
+        texts = list(self._codec.told(event))
+        if not texts:
             self._log.debug("control_withheld", control=kind, why="the server does not take it")
-        for each in said:
-            if not self._write(wire, wire_text(each)):
+        for text in texts:
+            if not self._write(wire, text):
                 self.counters.controls_refused += 1
                 return False
             self.counters.controls_sent += 1
@@ -258,12 +282,8 @@ class RealtimeConnection:
     def received(self, payload: bytes | bytearray | memoryview, *, binary: bool) -> None:
         if self._cause is not None or self._ending is not None:
             return
-        if self._accent is None:
-            self._tell(decode(payload, binary=binary))
-            return
-        value = parsed(payload, binary=binary)
-        for event in (value,) if isinstance(value, DecodeFailure) else self._accent.heard(value):
-            self._tell(event if isinstance(event, DecodeFailure) else with_audio(event, len(payload)))
+        for decoded in self._codec.heard(payload, self._loop.time(), binary=binary):
+            self._tell(decoded)
 
     def _tell(self, decoded: Decoded) -> None:
         if self._cause is not None or self._ending is not None:  # since the event before it
@@ -280,8 +300,7 @@ class RealtimeConnection:
             self.counters.events += 1
             if self._is_flooded():
                 return
-            if decoded["type"] in ("error", "response.done"):
-                self._note_error(decoded)
+            self._note_error(decoded)
             self._report(self._listener.on_event, decoded)
 
     def _is_flooded(self) -> bool:
@@ -301,7 +320,7 @@ class RealtimeConnection:
             self._log.warning("message_unreadable", kind=failure.kind, detail=failure.detail, bytes=failure.size_bytes)
 
     def _note_error(self, event: WireEvent) -> None:
-        code = endings.fatal_error(event)
+        code = self._codec.fatal_error(event)
         if code is not None:
             self._last_error = (self._loop.time(), code)
 
@@ -313,7 +332,7 @@ class RealtimeConnection:
     def _read_ending(self, wire: WebSocket) -> ConnectionEnding:
         received = wire.protocol.close_rcvd
         if received is not None:
-            return endings.of_close(int(received.code), received.reason)
+            return endings.of_close(int(received.code), received.reason, self._codec.fatal_ends)
         sent = wire.protocol.close_sent
         exc = wire.lost_exc or wire.protocol.parser_exc
         return endings.of_break(exc, sent.reason if sent is not None else "")
