@@ -73,6 +73,45 @@ def test_the_type_check_is_asked_once_for_the_same_texts(desk: Path, monkeypatch
     assert bench.checked(found).complete
 
 
+def test_the_type_check_is_not_asked_where_something_else_is_wrong(desk: Path) -> None:
+    spec = desk / "mine.yaml"
+    bench = SpecWorkbench({str(spec): "spec: mine\nextends: server_vad\nadd: {nothing: 1}\n"})
+    found = bench.read(spec)
+    assert found is not None and found.problems
+    checked = bench.checked(found)
+    assert checked.complete and checked.problems == found.problems and not bench.verdicts
+
+
+def test_a_spec_that_went_bad_or_away_since_it_was_read_is_told_by_the_type_check(desk: Path) -> None:
+    spec, other = desk / "mine.yaml", desk / "other.yaml"
+    bench = SpecWorkbench({str(spec): DERIVED, str(other): "spec: other\nextends: server_vad\n"})
+    found, beside = bench.read(spec), bench.read(other)
+    assert found is not None and beside is not None
+    bench.opened[str(spec)] = "spec: mine\nextends: nothing_of_the_kind\n"
+    assert [problem.severity for problem in bench.checked(found).problems] == ["error"]
+    del bench.opened[str(other)]
+    assert [problem.code for problem in bench.checked(beside).problems] == ["no-file"]
+
+
+def test_a_text_of_nobody_and_a_neighbour_that_cannot_be_read(desk: Path) -> None:
+    stray = desk / "own" / "stray.yaml"
+    (desk / "noise.yaml").write_bytes(b"\xff\xfe spec: x")
+    bench = SpecWorkbench({str(stray): PART, str(desk / "turnspec.yaml"): "provider: {}\n"})
+    assert bench.read(desk / "turnspec.yaml") is None
+    assert bench.read(stray) is None and not bench.desks
+
+
+def test_only_so_many_verdicts_are_kept(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 1)
+    spec = desk / "mine.yaml"
+    bench = SpecWorkbench({str(spec): DERIVED})
+    for _ in range(2):
+        found = bench.read(spec)
+        assert found is not None and bench.checked(found).complete
+        bench.opened[str(spec)] += "# another\n"
+    assert len(bench.verdicts) == 1
+
+
 def test_what_is_too_long_or_not_there_is_a_problem_of_its_own(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = desk / "mine.yaml"
     monkeypatch.setattr(module, "MOST_CHARACTERS", 10)
