@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from adapters.providers.endpoint import Endpoint, EndpointError
+from adapters.providers.endpoint import Endpoint, EndpointError, bearer_endpoint
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.live.session import LiveSettings, LiveSettingsError
-from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.settings.protocols import ProtocolName
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
@@ -75,7 +74,7 @@ class LiveProviderReader:
             place = self._written.place_of("api_key")
             self._report(place, "missing", "'api_key' is missing", "api_key: ${OPENAI_API_KEY}")
         try:
-            endpoint = openai_endpoint(None, key or None, base_url=url)
+            endpoint = bearer_endpoint(url, key or None)
         except EndpointError as error:
             self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
             return None
