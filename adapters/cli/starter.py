@@ -10,7 +10,6 @@ from typing import Final
 import attrs
 
 from adapters.application import effects_for_application
-from adapters.settings.effects import DELEGATED
 from adapters.specs import BUNDLED, source_files, specs_folder
 from fsm.language.loader import Loaded
 from fsm.language.spec import Spec
@@ -89,9 +88,13 @@ def left_to_say(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     return prompts, say
 
 
+def _to_bind(spec: Spec) -> list[str]:
+    return [name for name, word in effects_for_application(spec.vocabulary).items() if not word.optional]
+
+
 def effects_text(spec: Spec) -> str:
     """A module with a function for each effect that is for the application; "" where there is none."""
-    names = [name for name in effects_for_application(spec.vocabulary) if name != DELEGATED]
+    names = _to_bind(spec)
     if not names:
         return ""
     functions = (
@@ -118,7 +121,7 @@ def config_text(spec: Spec, file: str, sounds: Mapping[str, str], says: Mapping[
     if says:
         lines += ["say:   # what the model is told; write your own"]
         lines += [f"  {name}: {text}" for name, text in says.items()]
-    if names := [name for name in effects_for_application(spec.vocabulary) if name != DELEGATED]:
+    if names := _to_bind(spec):
         lines += [f"effects:   # write them, in {module}.py", *(f"  {name}: {module}:{name}" for name in names)]
     return "\n".join(lines) + "\n"
 

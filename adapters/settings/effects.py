@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from adapters.application import effects_for_application, mismatch
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ConfigFile
 from adapters.tools import Tool, call_parameter
 from fsm.language.spec import Spec
-
-DELEGATED: Final = "answer_delegation"
-"""Work that a model delegates to the application. Who does not ask for that need not bind it: it is told so."""
 
 
 def read_effects(reader: SettingsReader, config: ConfigFile, spec: Spec) -> Mapping[str, Tool]:
@@ -21,7 +17,7 @@ def read_effects(reader: SettingsReader, config: ConfigFile, spec: Spec) -> Mapp
     for name, word in words.items():
         section = config.effects.get(name)
         if section is None:
-            if not _is_rejected(config, name) and not (name == DELEGATED and not _delegates(config)):
+            if not _is_rejected(config, name) and not (word.optional and not _delegates(config)):
                 message = f"nothing is bound to the effect '{name}', which is for the application"
                 hint = f"bind it in the configuration: effects: {{{name}: module:function}}"
                 reader.problems.add(word.place, "unbound", message, hint)
@@ -45,6 +41,7 @@ def check_effect_names(reader: SettingsReader, config: ConfigFile, specs: Iterab
 
 
 def _delegates(config: ConfigFile) -> bool:
+    """Does a model give its work to the application? Then somebody must do it."""
     return any(each.delegation is not None and each.delegation.to == "client" for each in config.provider)
 
 

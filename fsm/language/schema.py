@@ -375,6 +375,7 @@ _EFFECT_WORDS: Mapping[str, Schema] = {
     "sends": _said("The effect it is for the executor, if that has another name."),
     "choices": {"type": "array", "items": TEXT, "description": "The arguments it takes."},
     "rejected": _said("The event that an error about it is."),
+    "optional": {**YES_NO, "description": "yes: a configuration need not bind a function; then it has failed."},
 }
 _PRESUMPTION_KEYS = ("when", "moves", "about")
 _ERROR_KEYS = ("code", "message", "param", "event")

@@ -89,6 +89,8 @@ class EffectWord(Word):
     sends: str = ""
     choices: tuple[str, ...] = ()
     rejected: str | None = None
+    optional: bool = False
+    """For the application: nothing need be bound to it; the spec hears that it failed."""
 
 
 @attrs.frozen

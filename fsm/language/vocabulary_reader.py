@@ -31,7 +31,7 @@ SECTIONS = ("vocabulary", "about", "ledger", "slots", "events", "effects", "pres
 EVENT_KEYS = ("about", "from", "when", "moves", "wire", "identity", "variants", "noise", "otherwise", "instead", "data")
 VARIANT_KEYS = (*EVENT_KEYS, "where", "of", "noted")
 SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
-EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected")
+EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected", "optional")
 SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal", APPLICATION)
 DOERS = ("provider", "local", APPLICATION)
 
@@ -180,7 +180,7 @@ class VocabularyReader(Reader):
             self._reason(fields.get("instead"), known.instead),
             known.data, self._where(fields) or known.where,
             self.text(fields["of"]) if "of" in fields else known.of,
-            "noted" not in fields or self.one_of(fields["noted"], ("yes", "no", "true", "false")) in ("yes", "true"),
+            "noted" not in fields or self._yes(fields["noted"]),
         )  # fmt: skip
 
     def _where(self, fields: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
@@ -215,6 +215,9 @@ class VocabularyReader(Reader):
     def _reason(self, node: Node | None, default: str | None) -> str | None:
         return self.text(node) if node is not None else default
 
+    def _yes(self, node: Node) -> bool:
+        return self.one_of(node, ("yes", "no", "true", "false")) in ("yes", "true")
+
     def _effect(self, key: Node, node: Node) -> None:
         name = key.text or ""
         fields = self.mapping(node, EFFECT_KEYS)
@@ -229,6 +232,7 @@ class VocabularyReader(Reader):
             *self._recipe(key, fields, known),
             self._reason(fields.get("sends"), known.sends) or "", choices,
             self._reason(fields.get("rejected"), known.rejected),
+            self._yes(fields["optional"]) if "optional" in fields else known.optional,
         )  # fmt: skip
 
     def _recipe(self, key: Node, fields: Mapping[str, Node], known: EffectWord) -> tuple[str, tuple[str, ...]]:
