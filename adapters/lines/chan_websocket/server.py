@@ -10,7 +10,6 @@ import base64
 import binascii
 import functools
 import hmac
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import quote
@@ -22,8 +21,7 @@ from adapters.lines.chan_websocket.connection import ChannelLeg
 from adapters.lines.chan_websocket.protocol import SUBPROTOCOL, uri_parameters
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.lines.gone import Gone
-from adapters.lines.handlers import CallHandlers
-from adapters.lines.websocket import MediaServer
+from adapters.lines.media_line import MediaLine
 from adapters.websocket.client_socket import ClientSocket, dial
 from adapters.websocket.message_socket import MessageSocket
 from adapters.websocket.server_socket import Handshake, HttpRefusal, ServerSocket
@@ -36,11 +34,8 @@ OnChannel: TypeAlias = Callable[[ChannelLeg], Awaitable[object] | None]
 _UNAUTHORIZED = HttpRefusal(401, "the token of this line is needed", {"WWW-Authenticate": 'Basic realm="media"'})
 
 
-class ChanWebSocketServer:
-    """`start`, then `on_call(leg)` per call, then `close`.
-
-    A handler that fails is logged, and its call ends politely; one that returns leaves its call as it is.
-    """
+class ChanWebSocketServer(MediaLine[ChannelLeg]):
+    """Calls of Asterisk's, whoever of the two has connected."""
 
     def __init__(
         self,
@@ -50,41 +45,10 @@ class ChanWebSocketServer:
         keeps_out: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`keeps_out`: why nobody is let in at the moment, or None; said before the upgrade, so that Dial fails."""
+        super().__init__(settings.listening, "chan_websocket", on_call)
         self._settings = settings
         self._keeps_out = keeps_out
         self._ticker = ticker
-        self._on_call = on_call
-        self._listener = MediaServer(settings.listening, self, "chan_websocket")
-        self._legs: set[ChannelLeg] = set()
-        self._live: dict[str, ChannelLeg] = {}
-        self._handlers = CallHandlers()
-        self._is_closing = False
-
-    async def start(self, sock: socket.socket | None = None) -> None:
-        """Listens on the settings' host and port, or on a bound `sock` handed over. OSError: it cannot."""
-        await self._listener.start(sock)
-
-    def adopt(self, sock: socket.socket, peer: tuple[str, int]) -> None:
-        """A connection that somebody else has accepted; it is ours from here on."""
-        del peer  # the socket knows it
-        self._listener.adopt(sock)
-
-    def has_newcomers(self) -> bool:
-        return False
-
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """(host, port) of every listening socket."""
-        return self._listener.addresses
-
-    @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
-    def calls(self) -> list[ChannelLeg]:
-        """The live ones."""
-        return list(self._live.values())
 
     async def dial(self, connection_id: str, parameters: Mapping[str, str] | None = None) -> ChannelLeg:
         """To Asterisk, for the channel whose MEDIA_WEBSOCKET_CONNECTION_ID that is; then as if it had come to us.
@@ -159,17 +123,8 @@ class ChanWebSocketServer:
             return "the server is closing"
         if leg.call_id in self._live:
             return "a call with this uuid is live"
-        self._live[leg.call_id] = leg
-        self._handlers.begin(
-            leg.call_id,
-            functools.partial(self._on_call, leg),
-            functools.partial(leg.leave, Gone.HANDLER_FAILED),
-        )
+        self._begin(leg)
         return None
-
-    def departing(self, leg: ChannelLeg) -> None:
-        if self._live.get(leg.call_id) is leg:
-            del self._live[leg.call_id]
 
 
 def _knows(token: str, authorization: str, parameters: Mapping[str, str]) -> bool:

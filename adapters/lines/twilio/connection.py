@@ -51,7 +51,7 @@ class TwilioConnectionOwner(Protocol):
     def started(self, connection: TwilioConnection) -> TwilioRefusal | None:
         """With its call known: None, and the call has begun; or why it is refused."""
 
-    def departing(self, connection: TwilioConnection) -> None:
+    def departing(self, leg: TwilioConnection) -> None:
         """No longer a live call: its id is free. Once."""
 
 

@@ -7,19 +7,17 @@ its `start` must bring a token that the webhook gave to this very call (adapters
 from __future__ import annotations
 
 import asyncio
-import functools
-import socket
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from adapters.audio.tick import Ticker
 from adapters.lines.gone import Gone
-from adapters.lines.handlers import CallHandlers
+from adapters.lines.media_line import MediaLine
 from adapters.lines.twilio.connection import TwilioConnection
 from adapters.lines.twilio.gate import Gate, TwilioRefusal
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.signature import HEADER
-from adapters.lines.websocket import MediaServer, MediaServerSettings
+from adapters.lines.websocket import MediaServerSettings
 from adapters.websocket.message_socket import MessageSink, SocketLimits
 from adapters.websocket.server_socket import Handshake, HttpRefusal, ServerSocket
 
@@ -27,48 +25,14 @@ OnCall: TypeAlias = Callable[[TwilioConnection], Awaitable[object] | None]
 """Called in the receive loop as soon as the call is known; what it returns to be awaited runs as a task."""
 
 
-class TwilioServer:
-    """`start`, then `on_call(connection)` per call, then `close`.
-
-    A handler that fails is logged, and its stream ends politely; one that returns leaves its stream as it is.
-    """
+class TwilioServer(MediaLine[TwilioConnection]):
+    """Streams of Twilio's."""
 
     def __init__(self, settings: TwilioSettings, ticker: Ticker, gate: Gate, on_call: OnCall) -> None:
+        super().__init__(_listener_settings(settings), "twilio", on_call)
         self._settings = settings
         self._ticker = ticker
         self._gate = gate
-        self._on_call = on_call
-        self._handlers = CallHandlers()
-        self._connections: set[TwilioConnection] = set()
-        self._live: dict[str, TwilioConnection] = {}
-        self._is_closing = False
-        self._listener = MediaServer(_listener_settings(settings), self, "twilio")
-
-    async def start(self, sock: socket.socket | None = None) -> None:
-        """Listens on the settings' host and port, or on a bound `sock` handed over. OSError: it cannot."""
-        await self._listener.start(sock)
-
-    def adopt(self, sock: socket.socket, peer: tuple[str, int]) -> None:
-        """A connection that somebody else has accepted; it is ours from here on."""
-        del peer  # the socket knows it
-        self._listener.adopt(sock)
-
-    def has_newcomers(self) -> bool:
-        return False
-
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """(host, port) of every listening socket."""
-        return self._listener.addresses
-
-    @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
-    def calls(self) -> list[TwilioConnection]:
-        """The live ones."""
-        return list(self._live.values())
 
     def is_full(self) -> str | None:
         """Why the webhook should turn a call away before it is answered, if it should."""
@@ -82,7 +46,7 @@ class TwilioServer:
         self._is_closing = True
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline_s
-        for connection in list(self._connections):
+        for connection in list(self._legs):
             connection.leave(Gone.SERVER_CLOSING)
         await self._listener.close(deadline_s)
         await self._handlers.close(max(until - loop.time(), 0.0))
@@ -96,7 +60,7 @@ class TwilioServer:
 
     def opened(self, websocket: ServerSocket) -> MessageSink:
         connection = TwilioConnection(self._settings, self._ticker, self._gate, self, websocket)
-        self._connections.add(connection)
+        self._legs.add(connection)
         return connection
 
     # What a connection asks: `ConnectionOwner`.
@@ -106,18 +70,12 @@ class TwilioServer:
             return self._gate.refuse(TwilioRefusal.CLOSING)
         if connection.call_id in self._live:
             return self._gate.refuse(TwilioRefusal.SECOND_STREAM)
-        self._live[connection.call_id] = connection
-        self._handlers.begin(
-            connection.call_id,
-            functools.partial(self._on_call, connection),
-            functools.partial(connection.leave, Gone.HANDLER_FAILED),
-        )
+        self._begin(connection)
         return None
 
-    def departing(self, connection: TwilioConnection) -> None:
-        self._connections.discard(connection)
-        if self._live.get(connection.call_id) is connection:
-            del self._live[connection.call_id]
+    def departing(self, leg: TwilioConnection) -> None:
+        self._legs.discard(leg)
+        super().departing(leg)
 
 
 def _listener_settings(settings: TwilioSettings) -> MediaServerSettings:

@@ -133,4 +133,4 @@ async def stage(on_call: OnCall | None = None, **settings: Any) -> AsyncIterator
             await peer.socket.wait_closed()
         await server.close(deadline_s=1.0)
         assert len(ticker) == 0
-        assert not server.calls and not server._connections
+        assert not server.calls and not server._legs
