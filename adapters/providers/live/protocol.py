@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from adapters.providers.effect_request import EffectRequest
 from adapters.providers.endings import printable
 from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of
 from adapters.providers.live.session import MOST_INPUT, MOST_INPUT_CHARS, LiveSettings, session_object
@@ -49,21 +50,8 @@ NO_ANSWER: Final[Mapping[str, str]] = {
 
 
 @attrs.frozen
-class _Request:
-    """One effect about to be encoded; reads its arguments and names the one that is wrong."""
-
-    effect: str
-    args: Mapping[str, object]
+class _Request(EffectRequest):
     settings: LiveSettings
-
-    def text(self, key: str) -> str:
-        value = self.args.get(key)
-        if not isinstance(value, str):
-            raise EncodingError(f"{self.effect}.{key}: expected text, got {type(value).__name__}")
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.args.get(key) is None else self.text(key)
 
 
 def _append(channel: str, content: str, delegation_id: str | None = None) -> WireEvent:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import attrs
 
 from adapters.providers.connection import Decoded
+from adapters.providers.effect_request import EffectRequest
 from adapters.providers.endings import OPENAI, printable
 from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of
 from adapters.providers.provider import (
@@ -49,28 +50,9 @@ TOLD_OUTPUT: Final = "The tool call {call_id} returned: {output}"
 
 
 @attrs.frozen
-class _Request:
-    """One effect about to be encoded; reads its arguments and names the one that is wrong."""
-
-    effect: str
-    args: Mapping[str, object]
+class _Request(EffectRequest):
     settings: SessionSettings
     server: RealtimeServer
-
-    def text(self, key: str) -> str:
-        value = self.args.get(key)
-        if not isinstance(value, str):
-            raise EncodingError(f"{self.effect}.{key}: expected text, got {type(value).__name__}")
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.args.get(key) is None else self.text(key)
-
-    def natural(self, key: str) -> int:
-        value = self.args.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise EncodingError(f"{self.effect}.{key}: expected a whole number from 0, got {value!r:.40}")
-        return value
 
 
 def _update_session(request: _Request) -> WireEvent:
