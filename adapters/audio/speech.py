@@ -88,7 +88,7 @@ class VoiceActivityDetector:
         self._played: list[bytes | None] = []  # of each tick that waits, the agent's frame
         self._heard_by: list[int] = []  # of each tick that waits, how many of the caller's frames came before it
         self._rate_hz = 0
-        self._due_ms = 0.0  # from here on something may have to be reported
+        self._due_ms = 0.0  # a block ends, or from here on something may have to be reported
         self._now_ms = 0  # what has been judged; all below is as of then
         self._missing_ms = 0
         self._noise = math.inf  # the quietest frame of this block
@@ -130,7 +130,7 @@ class VoiceActivityDetector:
         self._clock_ms = clock_ms = self._clock_ms + FRAME_MS
         self._played.append(agent_frame)
         self._heard_by.append(len(self._heard))
-        if clock_ms >= self._due_ms or not clock_ms % _BLOCK_MS:
+        if clock_ms >= self._due_ms:
             self._judge()
 
     def _judge(self) -> None:
@@ -148,7 +148,7 @@ class VoiceActivityDetector:
             self._judge_each(heard, caller, played, agent, heard_by)
         else:
             self._judge_none(caller, agent, heard_by)
-        self._due_ms = self._next_due_ms()
+        self._due_ms = min(self._next_due_ms(), self._now_ms + _BLOCK_MS - self._now_ms % _BLOCK_MS)
 
     def _may_be_speech(self, caller: list[float], heard_by: list[int]) -> bool:
         """Else none of these frames can be, whatever its place; nor are so many missed that it counts."""
@@ -271,7 +271,7 @@ class _Echo:
         self.peak = 0.0
         """The same in the newest."""
         self._ratios: list[float] = []
-        self._ratio = _WORST_ECHO
+        self._ratio: float | None = _WORST_ECHO  # None: of those, for whoever asks
         self._blocks = 0
         self._delays = slice(-_MOST_DELAY_TICKS - 1, None)
         self._to_compare: tuple[array[float], array[float]] | None = None
@@ -281,6 +281,8 @@ class _Echo:
         """The most that may come back now."""
         if self._to_compare is not None:  # it costs more than all else here, and while nobody speaks nobody asks
             self._delays, self._to_compare = _likely_delays(*self._to_compare), None
+        if self._ratio is None:
+            self._ratio = median(self._ratios)
         return self._ratio * max(self.played[self._delays], default=0.0)
 
     def learn(self) -> None:
@@ -294,7 +296,7 @@ class _Echo:
         # median is unmoved by a caller who speaks at the same time.
         ratio = max(self.heard[-_MOST_DELAY_TICKS - BLOCK_TICKS :]) / max(before)
         self._ratios = [*self._ratios[1 - _RATIOS :], ratio]
-        self._ratio = median(self._ratios)
+        self._ratio = None
         self._blocks += 1
         if self._blocks % _BLOCKS_TO_A_DELAY:  # it changes seldom
             return
