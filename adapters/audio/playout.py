@@ -163,7 +163,9 @@ class Playout:
             self._queued_bytes -= self._frame_bytes
             item.heard_bytes += self._frame_bytes
             self._counted.played_bytes += self._frame_bytes
-            self._progress()
+            self._progress_ms += FRAME_MS
+            if self._progress_ms >= PROGRESS_MS:
+                self._report_progress()
             return frame
         if self._is_idle:
             return None
@@ -323,16 +325,16 @@ class Playout:
         is_judged = item.response_id == self._judged_id
         if not is_judged:
             self._judge(item.response_id, frame)
-        self._progress()
+        self._progress_ms += FRAME_MS
+        if self._progress_ms >= PROGRESS_MS:
+            self._report_progress()
         is_plain = is_judged and self._under_way is None and end < len(chunk) and not self._is_paused
         self._plain_bytes = len(chunk) if is_plain else 0
         return frame
 
-    def _progress(self) -> None:
-        self._progress_ms += FRAME_MS
-        if self._progress_ms >= PROGRESS_MS:
-            self._progress_ms = 0
-            self._on_heard("playout.progressed", {})
+    def _report_progress(self) -> None:
+        self._progress_ms = 0
+        self._on_heard("playout.progressed", {})
 
     def _judge(self, response_id: str, frame: bytes) -> None:
         """Of the first frames of a response: then it has been judged."""

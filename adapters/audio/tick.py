@@ -44,7 +44,8 @@ class Lateness:
         late_ms = late_s * 1000
         if late_ms > self.worst_ms:
             self.worst_ms = late_ms
-        self._bins[min(int(late_ms / _BIN_MS), _BINS) if late_ms > 0 else 0] += 1
+        number = int(late_ms / _BIN_MS) if late_ms > 0 else 0
+        self._bins[number if number < _BINS else _BINS] += 1
         self.count += 1
 
     def percentile_ms(self, percent: float) -> float:

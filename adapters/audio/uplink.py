@@ -6,7 +6,6 @@ session is set up is not lost; a push-to-talk call discards instead.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from adapters.audio import OnFact
@@ -26,7 +25,7 @@ class Uplink:
     """
 
     __slots__ = (
-        "_committable_bytes", "_format", "_keep_bytes", "_keep_ms", "_kept", "_kept_bytes", "_on_fact", "_piece_bytes",
+        "_committable_bytes", "_format", "_keep_bytes", "_keep_ms", "_kept", "_on_fact", "_piece_bytes",
         "_send", "_sent_bytes", "is_open",
     )  # fmt: skip
 
@@ -36,8 +35,7 @@ class Uplink:
         self._send = send
         self._on_fact = on_fact
         self._keep_ms = keep_ms
-        self._kept: deque[bytes] = deque()
-        self._kept_bytes = 0
+        self._kept = bytearray()
         self._sent_bytes = 0  # since it was last opened, as long as it is too little to be committed
         self.is_open = False
         self._measure(payload_format)
@@ -50,13 +48,10 @@ class Uplink:
 
     def switch(self, payload_format: AudioFormat) -> None:
         """Another format from here on, also of what is kept."""
-        old, kept = self._format, b"".join(self._kept)
+        old = self._format
         self._sent_bytes = payload_format.bytes_in(old.ms(self._sent_bytes))
         self._measure(payload_format)
-        self._kept.clear()
-        self._kept_bytes = 0
-        for piece in payload_format.frames(converted(kept, old, payload_format)):
-            self._keep(piece)
+        self._kept = bytearray(converted(bytes(self._kept), old, payload_format))
 
     def send_to(self, send: Callable[[bytes], object]) -> None:
         """Another way for what goes out from here on."""
@@ -71,7 +66,8 @@ class Uplink:
         if not payload:
             return
         if not self.is_open:
-            self._keep(payload)
+            self._kept += payload
+            del self._kept[: max(len(self._kept) - self._keep_bytes, 0)]
             return
         self._send(payload)
         if self._sent_bytes < self._committable_bytes:
@@ -85,9 +81,8 @@ class Uplink:
             return b""
         self.is_open = True
         self._sent_bytes = 0
-        kept = b"".join(self._kept)
-        self._kept.clear()
-        self._kept_bytes = 0
+        kept = bytes(self._kept)
+        self._kept = bytearray()
         for start in range(0, len(kept), self._piece_bytes):
             self.hear(kept[start : start + self._piece_bytes])
         return kept
@@ -95,9 +90,3 @@ class Uplink:
     def close(self) -> None:
         """From here frames are kept or dropped."""
         self.is_open = False
-
-    def _keep(self, payload: bytes) -> None:
-        self._kept.append(payload)
-        self._kept_bytes += len(payload)
-        while self._kept_bytes > self._keep_bytes:
-            self._kept_bytes -= len(self._kept.popleft())

@@ -123,6 +123,7 @@ class Call:
         self._history = History()
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
+        self.on_audio = self._caller_audio.hear
         self._agent_audio = self._new_agent_audio(transcoder)
         self._claims = ProviderClaims(self._agent_audio, self._caller_audio, self.log)
         self._executor = self._new_executor()
@@ -325,9 +326,6 @@ class Call:
 
     # --- the line: a LegListener --------------------------------------------------------------------------------------
 
-    def on_audio(self, pcm: bytes, rate_hz: int) -> None:
-        self._caller_audio.hear(pcm, rate_hz)
-
     def on_key(self, digit: str) -> None:
         self._keys.press(digit)
 
@@ -337,8 +335,7 @@ class Call:
     # --- the line: an AudioSource -------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        if self._keeps_lead:
-            self._caller_audio.tick(self._agent_audio.advance(self._leg.lead_ms))
+        self._caller_audio.tick(self._agent_audio.advance(self._leg.lead_ms))
 
     def pull(self) -> bytes | None:
         frame = self._agent_audio.pull()

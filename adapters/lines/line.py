@@ -33,7 +33,8 @@ class AudioSource(Protocol):
     """What a call says to the caller. A source that raises is logged; what it did not give is silence."""
 
     def tick(self) -> None:
-        """20 ms begin. Exactly once for each 20 ms, before the frames that leave in them."""
+        """20 ms begin. Only of a line that keeps a lead: exactly once for each 20 ms, before the frames that leave in
+        them. Elsewhere one frame is pulled for each 20 ms, which says the same."""
 
     def pull(self) -> bytes | None:
         """The next 20 ms of PCM at the leg's rate, or None: there is nothing to say, the caller hears silence."""

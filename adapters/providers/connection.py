@@ -26,7 +26,7 @@ from adapters.providers.endpoint import Endpoint
 from adapters.providers.provider import AudioDelta, ConnectionEnding, ConnectionListener, DecodeFailure, WireEvent
 from adapters.providers.websocket import WRITE_LIMIT_BYTES, Opening, WebSocket
 from adapters.websocket.client_socket import tls_context
-from adapters.websocket.frames import Payload
+from adapters.websocket.frames import FIN_BINARY, FIN_TEXT, Payload
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +123,9 @@ class SessionConnection:
         self._listener = listener
         self._limits = limits or ConnectionLimits()
         self._codec = codec
-        self._append, self._has_binary_audio = codec.append, codec.has_binary_audio  # looked up once, not at each frame
+        # Looked up once, not at each frame.
+        self._append, self._audio_first = codec.append, FIN_BINARY if codec.has_binary_audio else FIN_TEXT
+        self._most_unsent_bytes = self._limits.audio_unsent_bytes
         self._loop = asyncio.get_running_loop()
         self._log = log.bind(endpoint=endpoint.shown)
         self._opening: asyncio.Task[None] | None = None
@@ -217,7 +219,7 @@ class SessionConnection:
             counters.frames_dropped_closed += 1
             return False
         try:
-            if wire.offer(self._append(payload), self._limits.audio_unsent_bytes, binary=self._has_binary_audio):
+            if wire.offer(self._append(payload), self._most_unsent_bytes, self._audio_first):
                 counters.frames_sent += 1
                 return True
             counters.frames_dropped_stalled += 1

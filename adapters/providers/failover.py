@@ -172,6 +172,9 @@ class CallProvider:
         return self.current.encode_history(items)
 
     def note(self, event: WireEvent) -> WireNote | None:
+        noted = self._watch.noted if self._watch is not None else None
+        if noted is not None and noted[0] is event:  # the watch has just read it
+            return noted[1]
         return self.current.note(event)
 
 
@@ -192,6 +195,8 @@ class _Watch:
         self._is_confirmed = False
         self._is_over = False
         self._is_judged = False  # why it ends was said before its end
+        self.noted: tuple[WireEvent, WireNote | None] | None = None
+        """What the event says that the listener is about to hear: it need not be read twice."""
 
     @property
     def is_well(self) -> bool:
@@ -209,9 +214,12 @@ class _Watch:
     def on_event(self, event: WireEvent) -> None:
         if self._is_over:
             return
-        why = self._read(event)
+        note = self._chosen.provider.note(event)
+        why = self._read(note)
         if not why:
+            self.noted = event, note
             self._listener.on_event(event)
+            self.noted = None
             return
         self._failed(why, fatal=True)
         if self._has_another():  # the call is not told of a dead end, but of a lost session
@@ -220,9 +228,9 @@ class _Watch:
         self._is_over, self._is_judged = False, True
         self._listener.on_event(event)
 
-    def _read(self, event: WireEvent) -> str:
+    def _read(self, note: WireNote | None) -> str:
         """What an event says of the provider; why it is of no use any more, or ""."""
-        match self._chosen.provider.note(event):
+        match note:
             case SessionConfirmed():
                 self._is_confirmed = True
                 self._chosen.circuit.succeeded()

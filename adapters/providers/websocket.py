@@ -19,7 +19,6 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 from adapters.websocket.frames import (
-    FIN_BINARY,
     FIN_TEXT,
     Fragments,
     Payload,
@@ -91,7 +90,7 @@ class WebSocket(ClientConnection):
         """What the kernel has not taken yet."""
         return self.transport.get_write_buffer_size()
 
-    def offer(self, payload: bytes, most_unsent_bytes: int, *, binary: bool = False) -> bool:
+    def offer(self, payload: bytes, most_unsent_bytes: int, first: int = FIN_TEXT) -> bool:
         """One frame, unless more than so much waits for the kernel: then False. InvalidState: also on a dead socket.
 
         All in one place: a caller's frame comes by fifty times a second.
@@ -101,7 +100,7 @@ class WebSocket(ClientConnection):
             raise InvalidState("the connection is not open")
         if transport.get_write_buffer_size() > most_unsent_bytes:
             return False
-        transport.write(masked_frame(FIN_BINARY if binary else FIN_TEXT, payload))
+        transport.write(masked_frame(first, payload))
         return True
 
     def write_text(self, text: bytes) -> None:

@@ -30,7 +30,9 @@ def read_wire(vocabulary: Vocabulary, wire: Wire) -> tuple[Event, ...]:
         return ()
     if wire_type == "error":
         return _waiting((_error(vocabulary, wire),), vocabulary.ledger.stated_wait_ms(wire))
-    forms = vocabulary.wire.get(wire_type, ())
+    forms = vocabulary.wire.get(wire_type)
+    if not forms:  # most of what comes: the words of a transcript, one by one
+        return ()
     events = tuple(event for form in forms for event in _events(form, wire))
     return _waiting(events, vocabulary.ledger.stated_wait_ms(wire)) if events else ()
 

@@ -81,7 +81,6 @@ class PacedOutput:
             pcm, source = None, self.source
             if source is not None:
                 try:
-                    source.tick()
                     pcm = source.pull()
                 except Exception:
                     self._note_failure("source")

@@ -272,10 +272,13 @@ def test_frames_are_looked_at_together_and_each_once(monkeypatch: pytest.MonkeyP
 
 
 class AtOnce(VoiceActivityDetector):
-    """Judges each frame as it comes."""
+    """Judges each frame as it comes, by itself."""
 
     def _next_due_ms(self) -> float:
         return 0.0
+
+    def _may_be_speech(self, _caller: list[float], _heard_by: list[int]) -> bool:
+        return True
 
 
 _LEVELS = (0, 100, 400, 2_000, 4_000, 9_000)
@@ -305,6 +308,14 @@ def test_to_judge_frames_together_changes_nothing(
                 for ear in ears:
                     ear.hear(square(level, duration_ms), HZ)
                 assert facts == at_once
+    for ear in ears:
+        ear.ignore()
+    assert learned(ears[0]) == pytest.approx(learned(ears[1]))
+
+
+def learned(ear: VoiceActivityDetector) -> Sequence[float]:
+    """What later frames are compared with."""
+    return [ear._noise, ear._learned_noise, ear._echo.expected(), *ear._echo.heard, *ear._echo.played]
 
 
 @functools.cache
