@@ -159,6 +159,17 @@ class Summary:
     _trouble: str = ""
 
     def __attrs_post_init__(self) -> None:
+        self._read_spec()
+
+    def follow(self, spec: Spec) -> None:
+        """The call goes on under another spec, which connects in the place of this one."""
+        self.spec = spec
+        self.connects -= 1
+        self._count_unended()
+        self._response = _Response()
+        self._read_spec()
+
+    def _read_spec(self) -> None:
         self._ending, self._caller_speaks = self.spec.tagged("ending"), self.spec.tagged("floor_caller")
         self._idle = self.spec.tagged("quiet")
         self._talk = _Talk() if "voice.began.new" in self.spec.vocabulary.events else None
@@ -244,7 +255,7 @@ class Summary:
 
     def _count_unended(self) -> None:
         """An answer that was heard and whose end was never reported (it was lost) was an answer, too."""
-        if self._response.heard and not self._response.counted:
+        if self._talk is None and self._response.heard and not self._response.counted:
             self._count_answer("unended")
 
     def _count_answer(self, how: str) -> None:

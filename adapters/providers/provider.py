@@ -82,9 +82,13 @@ class ConnectionListener(Protocol):
 
 @attrs.frozen
 class SessionBegan:
-    """A session. `expires_at_s`: the Unix time at which the provider ends it, None if it does not say."""
+    """A session. `expires_at_s`: the Unix time at which the provider ends it, None if it does not say.
+
+    `is_confirmed`: it began with our settings; nothing more will confirm it.
+    """
 
     expires_at_s: float | None
+    is_confirmed: bool = False
 
 
 @attrs.frozen
@@ -264,6 +268,9 @@ class Provider(Protocol):
 
     def warm_up(self) -> None:
         """Does what would hold the loop in the first call."""
+
+    def next_protocol(self) -> str:
+        """Which protocol the session speaks whose `connection` is asked for next: the name of its ledger."""
 
     def connection(self, listener: ConnectionListener) -> ProviderConnection:
         """A new session's connection, not opened yet."""

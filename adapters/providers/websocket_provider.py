@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import attrs
 
@@ -27,6 +27,9 @@ _Session = TypeVar("_Session", bound=Instructed)
 class WebSocketProvider(Generic[_Endpoint, _Session]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
+    PROTOCOL: ClassVar[str]
+    """The name of its ledger."""
+
     endpoint: _Endpoint
     session: _Session
     limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
@@ -34,6 +37,9 @@ class WebSocketProvider(Generic[_Endpoint, _Session]):
     @property
     def label(self) -> str:
         return self.endpoint.shown
+
+    def next_protocol(self) -> str:
+        return self.PROTOCOL
 
     def with_words(self, fill: Callable[[str], str]) -> Self:
         told = self.session.instructions

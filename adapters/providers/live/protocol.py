@@ -197,7 +197,8 @@ def _with_event_id(event: WireEvent) -> WireEvent:
 
 def _session_began(event: WireEvent) -> WireNote:
     at_s = object_of(event.get("session")).get("expires_at")
-    return SessionBegan(float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None)
+    expires_at_s = float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None
+    return SessionBegan(expires_at_s, is_confirmed=True)
 
 
 def _agent_saying(event: WireEvent) -> WireNote | None:

@@ -22,6 +22,7 @@ WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "p
 class LiveProvider(WebSocketProvider[Endpoint, LiveSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
+    PROTOCOL = "live"
     server_name = "live"
 
     @property

@@ -25,6 +25,8 @@ _HISTORY_IDS: Final = "ts_history"
 class RealtimeProvider(WebSocketProvider[RealtimeEndpoint, SessionSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
+    PROTOCOL = "realtime"
+
     restored_answers: RestoredAnswers = "messages"
 
     @property

@@ -213,8 +213,12 @@ def test_an_error_about_an_effect_of_ours_is_known_for_that() -> None:
     assert note_of(decoded) == ProviderComplained("x", "no")
 
 
-def test_a_session_says_when_it_ends() -> None:
-    assert note_of({"type": "session.started", "session": {"expires_at": 1791373550}}) == SessionBegan(1791373550.0)
+def test_a_session_says_when_it_ends_and_is_as_we_asked() -> None:
+    began = note_of({"type": "session.started", "session": {"expires_at": 1791373550}})
+    assert began == SessionBegan(1791373550.0, is_confirmed=True)
+    assert note_of({"type": "session.started", "session": {"expires_at": True}}) == SessionBegan(
+        None, is_confirmed=True
+    )
 
 
 def test_the_words_of_a_turn_grow_together_and_go_along_with_what_is_delegated() -> None:
