@@ -268,7 +268,7 @@ class Call:
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
             self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
-            self._caller_audio, self._history, self._claims, self._wire_in, self.log,
+            self._caller_audio, self._history, self._claims, self._wire_in, self.log, self.summary.usage,
         )  # fmt: skip
 
     async def run(self) -> Summary:

@@ -11,6 +11,7 @@ import attrs
 
 from adapters.audio.playout_counts import PlayoutStats
 from adapters.call.mailbox import Envelope
+from adapters.call.usage import CallUsage
 from adapters.lines.line import NO_DATA, CallData
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
@@ -146,6 +147,7 @@ class Summary:
     mailbox_dropped: int = 0
     journal_dropped: int = 0
     played: PlayoutStats | None = None
+    usage: CallUsage = attrs.field(factory=CallUsage)
     _ending: frozenset[str] = attrs.field(init=False)
     _caller_speaks: frozenset[str] = attrs.field(init=False)
     _idle: frozenset[str] = attrs.field(init=False)
@@ -318,6 +320,7 @@ class Summary:
             "frames_unsent": self.frames_unsent,
             "mailbox_dropped": self.mailbox_dropped,
             "journal_dropped": self.journal_dropped,
+            "usage": self.usage.as_json(),
             "end_reason": self.end_reason,
         }
 

@@ -25,6 +25,7 @@ from adapters.providers.provider import (
     Provider,
     ProviderComplained,
     ProviderConnection,
+    ProviderUsage,
     ResponseGenerated,
     SessionBegan,
     SessionConfirmed,
@@ -103,6 +104,9 @@ class ProviderChoice:
 
     def note(self, event: WireEvent) -> WireNote | None:
         return self.first().note(event)
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        return self.first().usage(event)
 
     def choose(self, order: Iterable[int]) -> int:
         """The first in this order that may be tried; where none may, one that a retry could repair, else the first."""
@@ -190,6 +194,9 @@ class CallProvider:
 
     def note(self, event: WireEvent) -> WireNote | None:
         return self.current.note(event)
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        return self.current.usage(event)
 
 
 class _Watch:

@@ -194,6 +194,14 @@ class ProviderComplained:
     is_fatal: bool = False
 
 
+@attrs.frozen
+class ProviderUsage:
+    """What an event says of the cost: its session's so far in seconds (None: not said), a response's in tokens."""
+
+    session_s: float | None
+    tokens: Mapping[str, int]
+
+
 WireNote: TypeAlias = (
     SessionBegan
     | CallerStarted
@@ -284,3 +292,6 @@ class Provider(Protocol):
 
     def note(self, event: WireEvent) -> WireNote | None:
         """What an event carries besides its meaning for a turn. Never raises, whatever the event holds."""
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        """What an event says of the cost. Never raises."""

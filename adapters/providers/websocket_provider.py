@@ -9,6 +9,7 @@ import attrs
 
 from adapters.providers.connection import ConnectionLimits
 from adapters.providers.endpoint import Endpoint
+from adapters.providers.provider import ProviderUsage, WireEvent
 from adapters.websocket.client_socket import tls_context
 
 
@@ -46,6 +47,11 @@ class WebSocketProvider(Generic[_Endpoint, _Session]):
         if told is None or (filled := fill(told)) == told:
             return self
         return attrs.evolve(self, session=attrs.evolve(cast(Any, self.session), instructions=filled))
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        """Of a protocol that says nothing of it."""
+        del event
+        return None
 
     def warm_up(self) -> None:
         """Reads the CA bundle, which holds the loop for some 30 ms."""

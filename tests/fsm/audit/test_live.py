@@ -54,7 +54,7 @@ class LiveBook(LogBook):
     def _nested(self, event: Row, delegation: str | None = "dl_1") -> None:
         self.server("response.event", delegation_id=delegation, event=event)
 
-    def output(self, call: str) -> LiveBook:
+    def gives(self, call: str) -> LiveBook:
         self.client("response.item.create", item={"type": "function_call_output", "call_id": call, "output": "{}"})
         return self
 
@@ -84,14 +84,14 @@ def greeted() -> LiveBook:
 def test_a_clean_call_has_no_finding() -> None:
     book = greeted().asked().speaks("s_2").asked().delegates("weather", "clock")
     book.wait(0.5)
-    book.output("weather").output("clock").continues().wait(0.4)
+    book.gives("weather").gives("clock").continues().wait(0.4)
     report = book.speaks("s_3").goodbye().report()
     assert report.findings == [] and [each.rule.id for each in report.notes] == []
     assert audited(untimed(book.rows), "full_duplex").findings == []
 
 
 def test_a_round_that_is_continued_in_part() -> None:
-    report = greeted().asked().delegates("weather", "clock").output("weather").continues(answered=False).report()
+    report = greeted().asked().delegates("weather", "clock").gives("weather").continues(answered=False).report()
     group = only(report, "partial-batch")
     assert "1 outputs, and 1 calls had none (clock)" in group.first.text
     assert [each.type for each in group.first.evidence] == ["response.event", "response.create"]
@@ -105,7 +105,7 @@ def test_a_continuation_without_outputs(calls: tuple[str, ...], key: str) -> Non
 
 
 def test_an_output_for_a_response_that_has_failed() -> None:
-    report = greeted().asked().delegates("weather", ends="response.failed").output("weather").report()
+    report = greeted().asked().delegates("weather", ends="response.failed").gives("weather").report()
     assert "weather" in only(report, "output-void").first.text
 
 
@@ -136,14 +136,14 @@ def test_work_that_is_answered() -> None:
 def test_a_round_that_is_never_ended(outputs: tuple[str, ...], told: str) -> None:
     book = greeted().asked().delegates("weather")
     for each in outputs:
-        book.output(each)
+        book.gives(each)
     book.wait(0.2)
     book.speaks("s_2").wait(9)
     assert told in only(book.goodbye().report(), "delegation-unanswered").first.text
 
 
 def test_a_continuation_that_never_comes() -> None:
-    book = greeted().asked().delegates("weather").output("weather").continues(answered=False)
+    book = greeted().asked().delegates("weather").gives("weather").continues(answered=False)
     book.wait(0.2)
     book.speaks("s_2").wait(9)
     assert "a continuation was not answered" in only(book.goodbye().report(), "delegation-unanswered").first.text
