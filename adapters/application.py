@@ -68,12 +68,14 @@ class ApplicationEffects:
         threads: ThreadPoolExecutor,
         active: ActiveCall,
     ) -> None:
-        self._words = effects_for_application(vocabulary)
-        self._vocabulary = vocabulary
-        self._bound = bound
+        self.follow(vocabulary, bound)
         self._report = report
         self._runner = ToolRunner({}, lambda _call_id, _output: None, threads, active)
         self._running = 0
+
+    def follow(self, vocabulary: Vocabulary, bound: Mapping[str, Tool]) -> None:
+        """From here on the call is under a spec with these words."""
+        self._words, self._vocabulary, self._bound = effects_for_application(vocabulary), vocabulary, bound
 
     def takes(self, effect: str) -> bool:
         """Is it one of the application's?"""

@@ -62,6 +62,8 @@ class CallerAudioPath:
         self._half_duplex = half_duplex
         self._speech = speech
         self._is_hidden = False
+        self.is_turn_kept = False
+        """Will the next session be sent what nobody has answered?"""
         self._beep: BeepDetector | None = None
         self._filler = SilenceFiller(transcoder.provider_in, self._send_up)
 
@@ -123,6 +125,7 @@ class CallerAudioPath:
 
     def open_uplink(self) -> None:
         """Sends what was kept, and lets through what follows."""
+        self.is_turn_kept = False
         if self._holds_turns:
             self._unanswered.open()
         self._unanswered.remember(self._uplink.open())
@@ -136,6 +139,7 @@ class CallerAudioPath:
         for payload in kept:
             self._uplink.hear(payload)
         if kept:
+            self.is_turn_kept = True
             self._on_fact("uplink.kept", {})
 
     def session_left(self) -> None:

@@ -122,6 +122,8 @@ def _in_journal(line: Mapping[str, object]) -> Iterator[FoundEvent]:
         yield FoundEvent({"type": ENDED}, "local", at)
     elif line.get("kind") == "header":
         yield FoundEvent({**line, "type": STARTED}, "local", Time(0.0))
+    elif line.get("kind") == "takeover":
+        yield FoundEvent({**line, "type": STARTED}, "local", at)
 
 
 def _facts(line: Mapping[str, object], at: Time | None) -> Iterator[FoundEvent]:

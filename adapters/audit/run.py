@@ -45,7 +45,7 @@ class Auditor:
 
     def _audit(self, stream: Stream, progressed: Progressed | None) -> LogReport:
         maker = RecordMaker(self.machine.spec.vocabulary, stream.name)
-        audit = Audit(self.machine, self.specs, self.options, quote)
+        audit = Audit(self.machine, self.specs, self.options, quote, _elsewhere)
         try:
             for record in records(stream, maker, progressed):
                 audit.feed(record)
@@ -88,6 +88,12 @@ def auditor(spec: str | None, options: AuditOptions) -> Auditor:
 @cache
 def _bundled(name: str, dead_air_ms: float, overlap_ms: float) -> Auditor:
     return auditor(name, AuditOptions(dead_air_ms, overlap_ms))
+
+
+@cache
+def _elsewhere(name: str) -> TurnSpecMachine | None:
+    """Of a bundled spec; of any other one the journal has no text."""
+    return TurnSpecMachine(load_spec(name).spec) if name in BUNDLED else None
 
 
 def quote(place: Place) -> str:

@@ -30,6 +30,7 @@ from adapters.call.claims import ProviderClaims
 from adapters.call.drain import Drain, hang_up_request
 from adapters.call.executor import CallComponents, Executor, discard
 from adapters.call.history import History
+from adapters.call.lifecycle import Lifecycle, Lifecycles
 from adapters.call.mailbox import Envelope, Mailbox
 from adapters.call.observers import Observer, Observers
 from adapters.call.provider_listener import ProviderListener
@@ -49,7 +50,8 @@ from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
 from fsm.language.request_data import complaint
 from fsm.language.spec import Spec
-from fsm.machine.machine import Event, Step, TurnSpecMachine
+from fsm.machine.machine import Event, Snapshot, Step, TurnSpecMachine
+from fsm.machine.takeover import take_over
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +64,8 @@ _COMPLAINTS = frozenset(
 _WORDS = ("code", "message", "param", "reason", *attrs.fields_dict(Difference))
 
 
+TAKEOVER = "takeover"
+"""The cause of what a call brings along when it goes on under another spec."""
 _OVERLOOKED = "timer.speech_overdue"
 """We heard the caller, and the provider did not report it: noted once in a call."""
 
@@ -84,6 +88,15 @@ class CallServices:
     """For tools that run in one."""
     tell_result: TellResult | None = None
     """Who is told how a call ends before its line is; None: whoever wants to know asks."""
+    digest: str = ""
+    """Of the machine's spec."""
+    elsewhere: Mapping[str, Lifecycle] = attrs.field(factory=dict)
+    """Where a call goes on when its provider's protocol is not that of the machine's spec: by protocol."""
+
+    def lifecycles(self, fill: Callable[[str], str]) -> Lifecycles:
+        """Of one call."""
+        first = Lifecycle(self.machine, self.settings, self.digest).with_words(fill)
+        return Lifecycles(first, {name: each.with_words(fill) for name, each in self.elsewhere.items()})
 
 
 class Call:
@@ -102,14 +115,12 @@ class Call:
         self.agent = services.agent
         self.data = leg.data if data is None else data
         fill = filler(call_id, services.agent, self.data)
-        services = attrs.evolve(
-            services, provider=services.provider.with_words(fill), settings=services.settings.with_words(fill)
-        )
+        services = attrs.evolve(services, provider=services.provider.with_words(fill))
+        self._lifecycles = services.lifecycles(fill)
         self.log = log.bind(call_id=call_id)
         self._leg = leg
         self._keeps_lead = leg.keeps_lead
         self._services = services
-        self._machine = services.machine
         self._observers = Observers(observers, self.log)
         self.result = CallResult()
         self._is_over = False
@@ -117,7 +128,7 @@ class Call:
         self.active = ActiveCall(self.ask, call_id, self.agent, data.caller_id, data.dialled, data.variables)
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
-        self._mailbox = Mailbox(services.settings.limits.mailbox_events)
+        self._mailbox = Mailbox(self._settings.limits.mailbox_events)
         self._timers = Timers(self._mailbox)
         self._keys = SecretKeys(self._mailbox)
         self._history = History()
@@ -133,7 +144,16 @@ class Call:
         self._standing = StandingWatch(self._machine.spec)
 
     @property
+    def _machine(self) -> TurnSpecMachine:
+        return self._lifecycles.current.machine
+
+    @property
+    def _settings(self) -> CallSettings:
+        return self._lifecycles.current.settings
+
+    @property
     def spec(self) -> Spec:
+        """The one that it is under now."""
         return self._machine.spec
 
     @property
@@ -184,7 +204,7 @@ class Call:
         )
 
     def _new_caller_audio(self, transcoder: Transcoder) -> CallerAudioPath:
-        settings, payload = self._services.settings, transcoder.provider_in
+        settings, payload = self._settings, transcoder.provider_in
         limits = settings.limits
         silence = SilenceWatch(self._fact, hold_ms=limits.silence_hold_ms, threshold_dbfs=limits.silence_threshold_dbfs)
         manual, kept_ms = self._machine.spec.turn_detection.manual, limits.caller_audio_kept_ms
@@ -197,11 +217,10 @@ class Call:
         threshold_dbfs = limits.silence_threshold_dbfs
         half_duplex = HalfDuplex(payload, threshold_dbfs=threshold_dbfs) if settings.half_duplex else None
         speech = None
-        words = self._machine.spec.vocabulary.events
-        if LOCAL_SPEECH in words:  # whoever does not ask for it does not pay for it
+        if self._lifecycles.knows(LOCAL_SPEECH):  # whoever does not ask for it does not pay for it
             speech = VoiceActivityDetector(
-                self._fact, min_speech_ms=min_speech_ms(self._machine.spec, limits), threshold_dbfs=threshold_dbfs,
-                reports_sounds=SOUND_BEGAN in words,
+                self._known_fact, min_speech_ms=min_speech_ms(self._lifecycles.listening, limits),
+                threshold_dbfs=threshold_dbfs, reports_sounds=self._lifecycles.knows(SOUND_BEGAN),
             )  # fmt: skip
         return CallerAudioPath(
             transcoder, uplink, silence, unanswered, recorder, half_duplex, speech, self._known_fact,
@@ -209,14 +228,14 @@ class Call:
         )  # fmt: skip
 
     def _new_agent_audio(self, transcoder: Transcoder) -> AgentAudioPath:
-        limits = self._services.settings.limits
+        limits = self._settings.limits
         under_way: UnderWay[Piece] | None = UnderWay(self._fact) if self._keeps_lead else None
         playout = Playout(
             self._fact,
             rate_hz=self._leg.rate_hz,
             max_queued_ms=limits.agent_audio_queued_ms,
             sound_dbfs=limits.silence_threshold_dbfs,
-            echo_tail_ms=ECHO_AT_MOST_MS if SOUND_BEGAN in self._machine.spec.vocabulary.events else 0,
+            echo_tail_ms=ECHO_AT_MOST_MS if self._lifecycles.knows(SOUND_BEGAN) else 0,
             under_way=under_way,
         )
         on_finished = self._fact if under_way is None else under_way.report
@@ -229,8 +248,7 @@ class Call:
         return audio
 
     def _new_executor(self) -> Executor:
-        settings = self._services.settings
-        services = self._services
+        settings, services = self._settings, self._services
         tools = ToolRunner(settings.tools, self._tool_returned, services.threads, self.active, services.processes)
         transfers = Transfers(
             self._leg, services.put_through, self.result, self._known_fact, self.log, services.tell_result
@@ -238,20 +256,20 @@ class Call:
         components = CallComponents(
             self._services.provider, self._leg, self._caller_audio, self._agent_audio, tools, self._history,
             self._new_provider_listener, transfers, self._new_application(), self.result, self._wire_out,
-            self._unseen_response_ids, self._keys,
+            self._unseen_response_ids, self._keys, self._lifecycles.goes_on_elsewhere,
         )  # fmt: skip
         return Executor(settings, components, self.log)
 
     def _new_application(self) -> ApplicationEffects:
         services, vocabulary = self._services, self._machine.spec.vocabulary
         return ApplicationEffects(
-            vocabulary, services.settings.effects, self._application_fact, services.threads, self.active
+            vocabulary, self._settings.effects, self._application_fact, services.threads, self.active
         )
 
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
             self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
-            self._caller_audio, self._history, self._claims, self._wire_in, self.log,
+            self._caller_audio, self._history, self._claims, self._wire_in, self.log, self.summary.usage,
         )  # fmt: skip
 
     async def run(self) -> Summary:
@@ -263,7 +281,7 @@ class Call:
         return self.summary
 
     async def _loop_of_the_call(self) -> None:
-        settings = self._services.settings
+        settings = self._settings
         context = start_context(self._machine.spec, settings, self.data)
         manual = self._machine.spec.turn_detection.manual
         steps = self._machine.start(talk_key=settings.talk_key if manual else "", **context)
@@ -271,10 +289,33 @@ class Call:
         self._leg.play_from(self)
         self._take(steps, Envelope(steps[0].event, "start"))
         while not (snapshot := steps[-1].snapshot).is_final:
+            if self._lifecycles.is_due:
+                steps = self._go_on_elsewhere(snapshot)
+                continue
             self._drain.look(snapshot)
             envelope = await self._mailbox.next()
             steps = self._machine.advance(snapshot, envelope.event)
             self._take(steps, envelope)
+
+    def _go_on_elsewhere(self, snapshot: Snapshot) -> tuple[Step, ...]:
+        """Its next session is over another protocol: the call goes on under that one's spec."""
+        before, lifecycle = self._lifecycles.change()
+        spec = lifecycle.spec
+        taken = take_over(before.spec, snapshot, spec, start_context(spec, lifecycle.settings, self.data))
+        self._timers.close()
+        self._drain.follow(lifecycle.machine)
+        self._standing.spec = spec
+        self.summary.follow(spec)
+        self._executor.follow(lifecycle.settings, spec.vocabulary)
+        self.log.warning("went_on_elsewhere", before=before.spec.name, spec=spec.name, begins_with=dict(taken.values))
+        self._observers.took_over(lifecycle, taken, self._services.provider.label, self._at_ms())
+        steps = lifecycle.machine.take_over(taken.values, taken.ids)
+        self._take(steps, Envelope(steps[0].event, TAKEOVER))
+        if self._caller_audio.is_turn_kept:
+            self._known_fact("uplink.kept", {})
+        for event in taken.waiting:
+            self._mailbox.put(event, TAKEOVER)
+        return steps
 
     def _take(self, steps: tuple[Step, ...], envelope: Envelope) -> None:
         """Acts on an envelope and on what had waited for it."""

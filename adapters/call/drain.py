@@ -23,6 +23,10 @@ class Drain:
         self._reason = ""
         self._snapshot: Snapshot | None = None
 
+    def follow(self, machine: TurnSpecMachine) -> None:
+        """The call goes on under another spec."""
+        self._quiet, self._snapshot = machine.spec.tagged("quiet"), None
+
     def begin(self, reason: str) -> None:
         """The call is to end as soon as nobody speaks, is heard or waits for an answer."""
         self._reason = reason

@@ -25,6 +25,7 @@ from adapters.lines.line import CallLeg
 from adapters.providers.control import ControlSide
 from adapters.providers.provider import EncodingError, Provider, ProviderConnection, WireEvent
 from adapters.tools import ToolRunner
+from fsm.language.vocabulary import Vocabulary
 from fsm.machine.machine import Effect
 
 Args = Mapping[str, object]
@@ -48,6 +49,8 @@ class CallComponents:
     unseen_response_ids: Callable[[], frozenset[str]]
     """Of responses of which the machine has not heard yet: what it decides now is not about them."""
     keys: SecretKeys
+    goes_on_elsewhere: Callable[[str], bool] = lambda _protocol: False
+    """Asked before a session over a protocol is opened: will another spec of the call open it?"""
 
 
 def discard(_payload: bytes) -> None:
@@ -82,6 +85,11 @@ class Executor:
         except Exception:
             self._log.exception("effect_failed", effect=effect.name)
 
+    def follow(self, settings: CallSettings, vocabulary: Vocabulary) -> None:
+        """The call goes on under another spec; what runs goes on."""
+        self._settings = settings
+        self._components.application.follow(vocabulary, settings.effects)
+
     async def close(self) -> None:
         """Ends everything begun here: the provider's socket, running tools, tasks."""
         self._leave_provider()
@@ -99,6 +107,8 @@ class Executor:
 
     def _connect_provider(self, _args: Args) -> None:
         self._leave_provider()
+        if self._components.goes_on_elsewhere(self._components.provider.next_protocol()):
+            return
         self._listener = self._components.new_provider_listener()
         self._connection = self._components.provider.connection(self._listener)
         self._control = self._connection.take_control()

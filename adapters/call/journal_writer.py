@@ -20,16 +20,18 @@ from typing import Final, Literal
 
 import structlog
 
+from adapters.call.lifecycle import Lifecycle
 from adapters.call.mailbox import Envelope
 from adapters.call.settings import CallSettings, start_context
 from adapters.call.summary import Summary
 from adapters.files import FileWriterThread, opened_new, private_folder
 from adapters.lines.line import NO_DATA, CallData
 from adapters.providers.provider import WireEvent
-from fsm.journal.journal import EndLine, Header, Line, LostLine, WireLine, encode, step_line
+from fsm.journal.journal import EndLine, Header, Line, LostLine, TakeoverLine, WireLine, encode, step_line
 from fsm.journal.scrub import KnownSecrets, Scrubber, scrub
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
+from fsm.machine.takeover import Takeover
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +144,11 @@ class CallJournal:
         self._at_ms = at_ms
         self._put(step_line(step, self._steps, at_ms, envelope.cause))
         self._steps += 1
+
+    def took_over(self, lifecycle: Lifecycle, taken: Takeover, provider: str, at_ms: int) -> None:
+        self._at_ms, self._steps = at_ms, 0
+        spec = lifecycle.spec
+        self._put(TakeoverLine(at_ms, spec.name, spec.file, lifecycle.digest, taken.values, taken.ids, provider))
 
     def wire(self, direction: Literal["in", "out"], event: WireEvent, at_ms: int) -> None:
         self._at_ms = at_ms

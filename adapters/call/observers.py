@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import structlog
 
+from adapters.call.lifecycle import Lifecycle
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.providers.provider import WireEvent
 from fsm.machine.machine import Step
+from fsm.machine.takeover import Takeover
 
 
 class Observer(Protocol):
@@ -21,6 +23,13 @@ class Observer(Protocol):
     def wire(self, direction: Literal["in", "out"], event: WireEvent, at_ms: int) -> None: ...
 
     def ended(self, summary: Summary) -> None: ...
+
+
+@runtime_checkable
+class TakeoverObserver(Protocol):
+    """One that depends on the spec of a call: told that the call goes on under another, before its first step there."""
+
+    def took_over(self, lifecycle: Lifecycle, taken: Takeover, provider: str, at_ms: int) -> None: ...
 
 
 class Observers:
@@ -41,6 +50,15 @@ class Observers:
         for observer in self._observers:
             try:
                 observer.wire(direction, event, at_ms)
+            except Exception:
+                self._note_failure(observer)
+
+    def took_over(self, lifecycle: Lifecycle, taken: Takeover, provider: str, at_ms: int) -> None:
+        for observer in self._observers:
+            if not isinstance(observer, TakeoverObserver):
+                continue
+            try:
+                observer.took_over(lifecycle, taken, provider, at_ms)
             except Exception:
                 self._note_failure(observer)
 

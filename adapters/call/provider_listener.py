@@ -17,6 +17,7 @@ from adapters.call.claims import ProviderClaims
 from adapters.call.expiry import SessionExpiry
 from adapters.call.history import History
 from adapters.call.mailbox import Mailbox
+from adapters.call.usage import CallUsage
 from adapters.providers.provider import (
     AgentPiece,
     AgentSaid,
@@ -59,6 +60,7 @@ class ProviderListener:
     claims: ProviderClaims
     wire_in: Callable[[WireEvent], None]
     log: structlog.typing.FilteringBoundLogger
+    usage: CallUsage = attrs.field(factory=CallUsage)
     is_left: bool = False
     _unknown: set[str] = attrs.field(factory=set)
     _expiry: SessionExpiry = attrs.field(init=False)
@@ -91,6 +93,8 @@ class ProviderListener:
             self.history.agent_sounded(delta.response_id, AgentPiece(delta.item_id, delta.content_index), duration_ms)
 
     def on_event(self, event: WireEvent) -> None:
+        if (usage := self.provider.usage(event)) is not None:  # also of a session that we have left
+            self.usage.take(self, usage)
         if self.is_left:
             return
         self.wire_in(event)

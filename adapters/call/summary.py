@@ -11,6 +11,7 @@ import attrs
 
 from adapters.audio.playout_counts import PlayoutStats
 from adapters.call.mailbox import Envelope
+from adapters.call.usage import CallUsage
 from adapters.lines.line import NO_DATA, CallData
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
@@ -146,6 +147,7 @@ class Summary:
     mailbox_dropped: int = 0
     journal_dropped: int = 0
     played: PlayoutStats | None = None
+    usage: CallUsage = attrs.field(factory=CallUsage)
     _ending: frozenset[str] = attrs.field(init=False)
     _caller_speaks: frozenset[str] = attrs.field(init=False)
     _idle: frozenset[str] = attrs.field(init=False)
@@ -159,6 +161,17 @@ class Summary:
     _trouble: str = ""
 
     def __attrs_post_init__(self) -> None:
+        self._read_spec()
+
+    def follow(self, spec: Spec) -> None:
+        """The call goes on under another spec, which connects in the place of this one."""
+        self.spec = spec
+        self.connects -= 1
+        self._count_unended()
+        self._response = _Response()
+        self._read_spec()
+
+    def _read_spec(self) -> None:
         self._ending, self._caller_speaks = self.spec.tagged("ending"), self.spec.tagged("floor_caller")
         self._idle = self.spec.tagged("quiet")
         self._talk = _Talk() if "voice.began.new" in self.spec.vocabulary.events else None
@@ -244,7 +257,7 @@ class Summary:
 
     def _count_unended(self) -> None:
         """An answer that was heard and whose end was never reported (it was lost) was an answer, too."""
-        if self._response.heard and not self._response.counted:
+        if self._talk is None and self._response.heard and not self._response.counted:
             self._count_answer("unended")
 
     def _count_answer(self, how: str) -> None:
@@ -307,6 +320,7 @@ class Summary:
             "frames_unsent": self.frames_unsent,
             "mailbox_dropped": self.mailbox_dropped,
             "journal_dropped": self.journal_dropped,
+            "usage": self.usage.as_json(),
             "end_reason": self.end_reason,
         }
 

@@ -216,6 +216,6 @@ def _journals(folders: Sequence[Path]) -> Iterator[Journal | Aside]:
                 if '"header"' not in first:
                     yield Aside(str(file), "it is not a journal")
                     continue
-                yield read(chain((first,), lines), str(file))
+                yield from read(chain((first,), lines), str(file)).parts
         except (JournalError, OSError, UnicodeDecodeError) as error:
             yield Aside(str(file), str(error), "damaged")

@@ -9,12 +9,13 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 import click
+from click.core import ParameterSource
 
 from adapters.cli.simulate_result import check_folder, failing_faults, write_result
 
@@ -33,6 +34,7 @@ class ProviderOptions:
     host: str
     port: int
     scenario: Path | None
+    protocol: Literal["realtime", "live"]
     dialect: Literal["ga", "beta"]
     like: str | None
     but: tuple[str, ...]
@@ -63,6 +65,13 @@ class ProviderOptions:
     metavar="FILE|NAME",
     help="What the model says and what goes wrong (YAML), or a name that `turnspec demo --scenario` knows. Without one "
     "it answers sensibly.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["realtime", "live"]),
+    default="realtime",
+    show_default=True,
+    help="live: GPT-Live, with --host, --port, --scenario FILE, --sessions, --for and --json alone.",
 )
 @click.option(
     "--dialect",
@@ -142,10 +151,33 @@ def provider(**given: Any) -> None:
 
     Exit code: 0 no fault that counts, 1 there is one, 2 wrong use.
     """
-    from adapters.demo.plan import scenario_path
     from adapters.kit.faults import PROVIDER_FAULTS
     from adapters.kit.provider_judge import audit_kinds
     from adapters.logs import LogSettings, configure
+
+    options = ProviderOptions(**given)
+    configure(LogSettings(format="console", level="warning"))  # the events are shown here already
+    if options.protocol == "live":
+        _simulate_live(options)
+        return
+    failing = failing_faults(options.fail_on, (*PROVIDER_FAULTS, *audit_kinds()))
+    for path, option in ((options.wire_log, "--wire-log"), (options.junit, "--junit"), (options.tls_ca, "--tls-ca")):
+        if path is not None:
+            check_folder(path, option)
+    server, script = _server(options)
+    began_s = time.monotonic()
+    _listen(_serve(server, options), options)
+    faults = _faults(server, script, failing)
+    _print(server.stats, faults, failing, options)
+    if options.junit is not None:
+        checks = (*PROVIDER_FAULTS, *sorted(failing - set(PROVIDER_FAULTS)))
+        took_s = time.monotonic() - began_s
+        write_result(options.junit, "turnspec simulate provider", checks, faults, failing, took_s)
+    sys.exit(int(any(each.kind in failing for each in faults)))
+
+
+def _server(options: ProviderOptions) -> tuple[ProviderServer, ProviderScenario]:
+    from adapters.demo.plan import scenario_path
     from adapters.simulator.providers.realtime import (
         ProviderScenario,
         ProviderServer,
@@ -155,17 +187,11 @@ def provider(**given: Any) -> None:
     )
     from adapters.simulator.providers.realtime.likes import faults_like
 
-    options = ProviderOptions(**given)
-    configure(LogSettings(format="console", level="warning"))  # the events are shown here already
     try:
         wanted = options.scenario
         script = load_scenario(scenario_path(wanted)) if wanted is not None else ProviderScenario()
     except ScenarioError as error:
         raise click.UsageError(str(error)) from None
-    failing = failing_faults(options.fail_on, (*PROVIDER_FAULTS, *audit_kinds()))
-    for path, option in ((options.wire_log, "--wire-log"), (options.junit, "--junit"), (options.tls_ca, "--tls-ca")):
-        if path is not None:
-            check_folder(path, option)
     row = _row(options)
     if row is not None:
         script = attrs.evolve(script, faults=(*script.faults, *faults_like(row.name)))
@@ -176,22 +202,33 @@ def provider(**given: Any) -> None:
         models=options.model,
         seed=options.seed,
     )
-    server = ProviderServer(settings, script, options.host, options.port, _tls(options))
-    began_s = time.monotonic()
+    return ProviderServer(settings, script, options.host, options.port, _tls(options)), script
+
+
+def _listen(serving: Coroutine[Any, Any, None], options: ProviderOptions) -> None:
     try:
-        asyncio.run(_serve(server, options))
+        asyncio.run(serving)
     except OSError as error:
         if error.filename is not None:
             raise click.UsageError(f"{error.filename}: {error.strerror}") from None
         click.echo(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}", err=True)
         sys.exit(1)
-    faults = _faults(server, script, failing)
-    _print(server.stats, faults, failing, options)
-    if options.junit is not None:
-        checks = (*PROVIDER_FAULTS, *sorted(failing - set(PROVIDER_FAULTS)))
-        took_s = time.monotonic() - began_s
-        write_result(options.junit, "turnspec simulate provider", checks, faults, failing, took_s)
-    sys.exit(int(any(each.kind in failing for each in faults)))
+
+
+def _simulate_live(options: ProviderOptions) -> None:
+    """GPT-Live. Exit code 1: it has refused something."""
+    from adapters.cli.simulate_live import live_report, live_scenario, serve_live
+    from adapters.simulator.providers.live import LiveServer
+
+    ours = {"host", "port", "scenario", "protocol", "sessions", "for_s", "json", "quiet"}
+    context = click.get_current_context()
+    for name in attrs.fields_dict(ProviderOptions).keys() - ours:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} does not go with --protocol live")
+    server = LiveServer(live_scenario(options.scenario), options.host, options.port)
+    _listen(serve_live(server, options.sessions, options.for_s, to_stderr=options.json), options)
+    click.echo(live_report(server.stats, as_json=options.json))
+    sys.exit(int(any(each.errors for each in server.stats)))
 
 
 def _row(options: ProviderOptions) -> RealtimeServer | None:

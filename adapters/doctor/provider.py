@@ -23,7 +23,9 @@ from adapters.providers.provider import (
     AudioDelta,
     ConnectionEnding,
     DecodeFailure,
+    EncodingError,
     Provider,
+    SessionBegan,
     SessionConfirmed,
     WireEvent,
 )
@@ -106,15 +108,22 @@ async def _certificate(host: str, port: int) -> DoctorFinding:
 
 
 async def _session(provider: Provider) -> AsyncIterator[DoctorFinding]:
-    heard, began_s = _Heard(), _now_s()
+    heard, began_s = _Heard(provider), _now_s()
     connection = provider.connection(heard)
     control = connection.take_control()
     connection.open()
     try:
+        start = _start_of(provider)
+        if start is not None and await heard.within(heard.opened):
+            control.send_control(start)
         if not await heard.within(heard.created):
             yield _refused("session", heard, "the key (provider.api_key), the model, or the address of the endpoint")
             return
         yield good("session", f"created by {provider.label} ({_ms(began_s)})")
+        if heard.is_confirmed:
+            used = f"{_told(provider.audio_in)} to it, {_told(provider.audio_out)} from it"
+            yield good("settings", f"accepted: the session began with them ({used})")
+            return
         began_s = _now_s()
         control.send_control(provider.encode("update_session", {"event_id": "ts_doctor_1"}))
         if not await heard.within(heard.answered):
@@ -124,6 +133,14 @@ async def _session(provider: Provider) -> AsyncIterator[DoctorFinding]:
             yield finding
     finally:
         await connection.close()
+
+
+def _start_of(provider: Provider) -> WireEvent | None:
+    """What a client says first, over a protocol in which it asks for the session."""
+    try:
+        return provider.encode("start_session", {"event_id": "ts_doctor_0"})
+    except EncodingError:
+        return None
 
 
 def _settings(provider: Provider, heard: _Heard, took_s: float) -> list[DoctorFinding]:
@@ -161,9 +178,13 @@ def _refused(what: str, heard: _Heard, cure: str) -> DoctorFinding:
 class _Heard:
     """What came of a connection that nobody calls over: a ConnectionListener."""
 
+    provider: Provider
+    opened: asyncio.Event = attrs.field(factory=asyncio.Event)
     created: asyncio.Event = attrs.field(factory=asyncio.Event)
     answered: asyncio.Event = attrs.field(factory=asyncio.Event)
     confirmed: WireEvent | None = None
+    is_confirmed: bool = False
+    """The session began with our settings: no update is answered."""
     problem: str = ""
 
     async def within(self, event: asyncio.Event) -> bool:
@@ -176,11 +197,12 @@ class _Heard:
         return not self.problem
 
     def on_open(self) -> None:
-        """The session is what counts."""
+        self.opened.set()
 
     def on_event(self, event: WireEvent) -> None:
-        kind = event.get("type")
-        if kind == "session.created":
+        kind, note = event.get("type"), self.provider.note(event)
+        if isinstance(note, SessionBegan):
+            self.is_confirmed = note.is_confirmed
             self.created.set()
         elif kind == "session.updated":
             self.confirmed = event
@@ -192,7 +214,7 @@ class _Heard:
         """Nobody has asked for any."""
 
     def on_undecodable(self, failure: DecodeFailure) -> None:
-        self._fail(f"a message that is not of the Realtime protocol: {failure.detail}")
+        self._fail(f"a message that is not of its protocol: {failure.detail}")
 
     def on_closed(self, ending: ConnectionEnding) -> None:
         self._fail(f"closed: {ending.reason or ending.code}")
@@ -202,6 +224,7 @@ class _Heard:
 
     def _fail(self, problem: str) -> None:
         self.problem = self.problem or problem
+        self.opened.set()
         self.created.set()
         self.answered.set()
 

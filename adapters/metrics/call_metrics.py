@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from adapters.call.lifecycle import Lifecycle
 from adapters.call.mailbox import Envelope
 from adapters.call.summary import Summary
 from adapters.metrics.metrics import Metrics
 from adapters.providers.provider import WireEvent
 from fsm.language.spec import Spec
 from fsm.machine.machine import Step
+from fsm.machine.takeover import Takeover
 
 _TURN_ENDS: Final = frozenset(
     {"input_audio_buffer.speech_stopped.new", "input_audio_buffer.committed.new", "caller.silent"}
@@ -23,15 +25,23 @@ class CallMetrics:
 
     def __init__(self, metrics: Metrics, spec: Spec, agent: str) -> None:
         self._metrics = metrics
-        self._spec = spec.name
-        self._requests = spec.vocabulary.requests
-        self._caller_speaks = spec.tagged("floor_caller")
+        self._follow(spec)
         self._state, self._entered_ms = "", 0
         self._asked_ms: int | None = None  # when the turn ended that nobody has answered yet
         self._cut_ms: int | None = None  # when the caller took the floor over what he heard
         self._is_greeted = False
         self._tools: dict[str, tuple[str, int]] = {}
         metrics.calls.labels(spec.name, agent).inc()
+
+    def _follow(self, spec: Spec) -> None:
+        self._spec = spec.name
+        self._requests = spec.vocabulary.requests
+        self._caller_speaks = spec.tagged("floor_caller")
+
+    def took_over(self, lifecycle: Lifecycle, _taken: Takeover, _provider: str, at_ms: int) -> None:
+        self._leave_state(at_ms)
+        self._state = ""
+        self._follow(lifecycle.spec)
 
     def stepped(self, step: Step, _envelope: Envelope, at_ms: int) -> None:
         name = step.event.name

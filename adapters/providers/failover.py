@@ -3,7 +3,8 @@
 A spec asks to connect and to reconnect; here is chosen where. A call begins with the first provider whose circuit is
 not open; when a session was lost, or never came to be, the next one is taken, and a failure that no retry could repair
 is told as one that it can, as long as there is another provider. The circuits are of the process, and its calls share
-them. A session that was left while all was well (a renewal) is followed by one with the same provider.
+them. A session that was left while all was well (a renewal) is followed by one with the same provider. Providers may
+speak different protocols: a call asks which comes next before it connects, and goes on under the spec that fits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from adapters.providers.provider import (
     Provider,
     ProviderComplained,
     ProviderConnection,
+    ProviderUsage,
     ResponseGenerated,
+    SessionBegan,
     SessionConfirmed,
     WireEvent,
     WireNote,
@@ -87,6 +90,9 @@ class ProviderChoice:
         for each in self.candidates:
             each.provider.warm_up()
 
+    def next_protocol(self) -> str:
+        return self.first().next_protocol()
+
     def connection(self, listener: ConnectionListener) -> ProviderConnection:
         return self.with_words(lambda text: text).connection(listener)
 
@@ -98,6 +104,9 @@ class ProviderChoice:
 
     def note(self, event: WireEvent) -> WireNote | None:
         return self.first().note(event)
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        return self.first().usage(event)
 
     def choose(self, order: Iterable[int]) -> int:
         """The first in this order that may be tried; where none may, one that a retry could repair, else the first."""
@@ -115,6 +124,7 @@ class CallProvider:
     def __init__(self, choice: ProviderChoice) -> None:
         self._choice = choice
         self._place: int | None = None
+        self._is_chosen = False  # for the session to come
         self._watch: _Watch | None = None
 
     @property
@@ -141,7 +151,21 @@ class CallProvider:
     def warm_up(self) -> None:
         self._choice.warm_up()
 
+    def next_protocol(self) -> str:
+        if not self._is_chosen:
+            self._choose()
+        return self.current.next_protocol()
+
     def connection(self, listener: ConnectionListener) -> ProviderConnection:
+        place = self._place if self._is_chosen and self._place is not None else self._choose()
+        self._is_chosen = False
+        chosen = self._choice.candidates[place]
+        chosen.circuit.began(self._choice.now_s())
+        self._watch = _Watch(listener, chosen, self._choice.now_s, lambda: self._has_another(place))
+        return chosen.provider.connection(self._watch)
+
+    def _choose(self) -> int:
+        """Whose session comes next."""
         now_s, count = self._choice.now_s(), len(self._choice.candidates)
         if self._watch is not None:
             self._watch.leave(now_s)
@@ -153,11 +177,8 @@ class CallProvider:
             place = self._choice.choose((self._place + 1 + index) % count for index in range(count))
         if self._place is not None and place != self._place:
             log.warning("provider_changed", before=self.label, provider=self._choice.candidates[place].provider.label)
-        self._place = place
-        chosen = self._choice.candidates[place]
-        chosen.circuit.began(now_s)
-        self._watch = _Watch(listener, chosen, self._choice.now_s, lambda: self._has_another(place))
-        return chosen.provider.connection(self._watch)
+        self._place, self._is_chosen = place, True
+        return place
 
     def _has_another(self, place: int) -> bool:
         """May a call that has lost this one go on with another?"""
@@ -176,6 +197,9 @@ class CallProvider:
         if noted is not None and noted[0] is event:  # the watch has just read it
             return noted[1]
         return self.current.note(event)
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        return self.current.usage(event)
 
 
 class _Watch:
@@ -231,7 +255,7 @@ class _Watch:
     def _read(self, note: WireNote | None) -> str:
         """What an event says of the provider; why it is of no use any more, or ""."""
         match note:
-            case SessionConfirmed():
+            case SessionConfirmed() | SessionBegan(is_confirmed=True):
                 self._is_confirmed = True
                 self._chosen.circuit.succeeded()
             case ProviderComplained(code, message, is_fatal) if is_fatal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -50,6 +50,26 @@ def audio_of(delta: object, size_bytes: int) -> bytes | DecodeFailure:
         return binascii.a2b_base64(delta, strict_mode=True)
     except ValueError:
         return DecodeFailure("bad_audio_delta", "delta is not base64", size_bytes)
+
+
+_MOST_TOKENS: Final = 10**9  # of a number that means anything
+_TOKENS: Final = {
+    "input_tokens": ("input_tokens",),
+    "output_tokens": ("output_tokens",),
+    "cached_tokens": ("input_token_details", "cached_tokens"),
+}
+
+
+def tokens_of(usage: object) -> dict[str, int]:
+    """The tokens of a response, as OpenAI's protocols say them; what is not a number is left out."""
+    found = {}
+    for name, path in _TOKENS.items():
+        value = usage
+        for key in path:
+            value = object_of(value).get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS:
+            found[name] = value
+    return found
 
 
 def text_of(value: object) -> str:

@@ -82,9 +82,13 @@ class ConnectionListener(Protocol):
 
 @attrs.frozen
 class SessionBegan:
-    """A session. `expires_at_s`: the Unix time at which the provider ends it, None if it does not say."""
+    """A session. `expires_at_s`: the Unix time at which the provider ends it, None if it does not say.
+
+    `is_confirmed`: it began with our settings; nothing more will confirm it.
+    """
 
     expires_at_s: float | None
+    is_confirmed: bool = False
 
 
 @attrs.frozen
@@ -190,6 +194,14 @@ class ProviderComplained:
     is_fatal: bool = False
 
 
+@attrs.frozen
+class ProviderUsage:
+    """What an event says of the cost: its session's so far in seconds (None: not said), a response's in tokens."""
+
+    session_s: float | None
+    tokens: Mapping[str, int]
+
+
 WireNote: TypeAlias = (
     SessionBegan
     | CallerStarted
@@ -265,6 +277,9 @@ class Provider(Protocol):
     def warm_up(self) -> None:
         """Does what would hold the loop in the first call."""
 
+    def next_protocol(self) -> str:
+        """Which protocol the session speaks whose `connection` is asked for next: the name of its ledger."""
+
     def connection(self, listener: ConnectionListener) -> ProviderConnection:
         """A new session's connection, not opened yet."""
 
@@ -277,3 +292,6 @@ class Provider(Protocol):
 
     def note(self, event: WireEvent) -> WireNote | None:
         """What an event carries besides its meaning for a turn. Never raises, whatever the event holds."""
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        """What an event says of the cost. Never raises."""

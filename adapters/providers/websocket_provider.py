@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import attrs
 
 from adapters.providers.connection import ConnectionLimits
 from adapters.providers.endpoint import Endpoint
+from adapters.providers.provider import ProviderUsage, WireEvent
 from adapters.websocket.client_socket import tls_context
 
 
@@ -27,6 +28,9 @@ _Session = TypeVar("_Session", bound=Instructed)
 class WebSocketProvider(Generic[_Endpoint, _Session]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
+    PROTOCOL: ClassVar[str]
+    """The name of its ledger."""
+
     endpoint: _Endpoint
     session: _Session
     limits: ConnectionLimits = attrs.field(factory=ConnectionLimits)
@@ -35,11 +39,19 @@ class WebSocketProvider(Generic[_Endpoint, _Session]):
     def label(self) -> str:
         return self.endpoint.shown
 
+    def next_protocol(self) -> str:
+        return self.PROTOCOL
+
     def with_words(self, fill: Callable[[str], str]) -> Self:
         told = self.session.instructions
         if told is None or (filled := fill(told)) == told:
             return self
         return attrs.evolve(self, session=attrs.evolve(cast(Any, self.session), instructions=filled))
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        """Of a protocol that says nothing of it."""
+        del event
+        return None
 
     def warm_up(self) -> None:
         """Reads the CA bundle, which holds the loop for some 30 ms."""

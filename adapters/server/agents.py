@@ -12,6 +12,7 @@ import attrs
 from adapters.audio.prompt import load_prompts
 from adapters.call.call import CallServices
 from adapters.call.journal_writer import header_of
+from adapters.call.lifecycle import Lifecycle
 from adapters.call.transfers import PutThrough, TellResult
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallData
@@ -43,7 +44,7 @@ class Agent:
         self.providers = circuits.choice(settings.providers)
         self._services = CallServices(
             TurnSpecMachine(settings.spec), self.providers, settings.call, {}, threads, recordings, settings.name,
-            put_through, processes, tell_result,
+            put_through, processes, tell_result, settings.spec_digest, _elsewhere(settings),
         )  # fmt: skip
         self._prompts: dict[int, Mapping[str, bytes]] = {}
 
@@ -70,6 +71,11 @@ class Agent:
         if rate_hz not in self._prompts:
             self._prompts[rate_hz] = load_prompts(rate_hz, self.settings.prompts)
         return self._prompts[rate_hz]
+
+
+def _elsewhere(settings: AgentSettings) -> Mapping[str, Lifecycle]:
+    made = [Lifecycle(TurnSpecMachine(each.spec), each.call, each.digest) for each in settings.further]
+    return {each.protocol: each for each in made}
 
 
 class Agents:

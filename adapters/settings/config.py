@@ -32,6 +32,7 @@ from adapters.settings.compat import incompatibilities
 from adapters.settings.control import control_settings
 from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
+from adapters.settings.further import FurtherSpec, domain_of, read_further, turns_of
 from adapters.settings.http import HttpSettings, read_http
 from adapters.settings.protocols import ConfiguredProvider
 from adapters.settings.provider import is_loopback
@@ -42,12 +43,13 @@ from adapters.settings.sections import (
     JournalSection,
     LimitsSection,
     ListenSection,
+    ProviderSection,
     ToolSection,
 )
 from adapters.settings.serve import ServeSettings, read_serve
 from adapters.settings.servers import Servers, bundled_servers, read_servers
 from adapters.settings.twilio import read_dials, read_twilio
-from adapters.settings.words import unsaid, warn_of_names, words_of
+from adapters.settings.words import Words, unsaid, warn_of_names, words_of
 from adapters.specs import BUNDLED, Texts, display_path, load_file, spec_hint, spec_path
 from adapters.tool_processes import MOST
 from adapters.tools import Tool, ToolProcess, call_parameter
@@ -85,6 +87,8 @@ class AgentSettings:
     """Recordings in place of ours, by name."""
     fallbacks: tuple[ConfiguredProvider, ...] = ()
     """Providers that are tried after it, in this order."""
+    further: tuple[FurtherSpec, ...] = ()
+    """Under which calls go on with a provider of another protocol."""
 
     @property
     def providers(self) -> tuple[ConfiguredProvider, ...]:
@@ -275,20 +279,45 @@ def _agent(
     """None where a problem was found that leaves none."""
     spec, spec_digest = _spec(reader, load, config)
     tools = _tools(reader, config.tools) | _call_tools(reader, config)
-    turns = _turns(reader, config.turns, spec) if spec is not None else {}
     spec = _with_limits(reader, config.limits, spec) if spec is not None else None
-    providers = read_providers(reader, config, servers, spec, list(tools.values()))
+    further = read_further(reader, config, spec, functools.partial(_spec, reader, load, config))
+    further = {
+        key: attrs.evolve(each, spec=_with_limits(reader, config.limits, each.spec)) for key, each in further.items()
+    }
+    known = [each for each in (spec, *(each.spec for each in further.values())) if each is not None]
+    turns = _turns(reader, config.turns, known) if spec is not None else {}
+    providers = read_providers(reader, config, servers, spec, list(tools.values()), further)
     warn_of_places(reader, config)
     if spec is None or providers is None:
         return None
+    words = _words(reader, config, spec)
+    whole = _call(config, tools, {})
+    under = [_under(reader, config, whole, turns, each) for each in further.values()]
+    prompts = {key: path for each in under for key, path in each.prompts.items()}
+    return AgentSettings(
+        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=providers[0], fallbacks=providers[1:],
+        call=attrs.evolve(
+            whole, turns=turns_of(spec, turns), say=words.say, effects=read_effects(reader, config, spec)
+        ),
+        prompts={**prompts, **words.prompts}, further=tuple(under),
+    )  # fmt: skip
+
+
+def _words(reader: SettingsReader, config: ConfigFile, spec: Spec) -> Words:
     ours = {name: path for name in PROMPT_NAMES if (path := getattr(config.prompts, name)) is not None}
     words = words_of(spec, ours | dict(config.prompts.more), config.say)
     reader.problems.extend(unsaid(spec, words))
-    return AgentSettings(
-        name=name, numbers=numbers, spec=spec, spec_digest=spec_digest, provider=providers[0], fallbacks=providers[1:],
-        call=attrs.evolve(_call(config, tools, turns), say=words.say, effects=read_effects(reader, config, spec)),
-        prompts=words.prompts,
-    )  # fmt: skip
+    return words
+
+
+def _under(
+    reader: SettingsReader, config: ConfigFile, whole: CallSettings, turns: Mapping[str, str], further: FurtherSpec
+) -> FurtherSpec:
+    """What the same call is configured with under a further spec."""
+    spec = further.spec
+    words, effects = _words(reader, config, spec), read_effects(reader, config, spec)
+    call = attrs.evolve(whole, turns=turns_of(spec, turns), say=words.say, effects=effects)
+    return attrs.evolve(further, call=call, prompts=words.prompts)
 
 
 def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str]) -> CallSettings:
@@ -313,17 +342,20 @@ def _call(config: ConfigFile, tools: Mapping[str, Tool], turns: Mapping[str, str
     )
 
 
-def _turns(reader: SettingsReader, node: Node | None, spec: Spec) -> dict[str, str]:
-    """What the spec leaves to the operator: each setting with one of the values that the spec gives it."""
+def _turns(reader: SettingsReader, node: Node | None, specs: Sequence[Spec]) -> dict[str, str]:
+    """What the specs leave to the operator: each setting with a value that each spec with such a setting gives it."""
     chosen: dict[str, str] = {}
     if node is not None and node.pairs is None:
         reader.mistyped(node, "a mapping of settings of the spec")
     for key, value in (node.pairs if node is not None else None) or ():
         name, text = str(key.text), value.text or ""
-        if name not in spec.settings:
-            message = f"'{name}' is not a setting of {spec.name}"
-            reader.problems.add(key.place, "unknown-name", message, suggestion(name, spec.settings))
-        elif text not in (known := spec.variable(spec.settings[name]).domain):
+        having = [spec for spec in specs if name in spec.settings]
+        if not having:
+            message = f"'{name}' is not a setting of {' or '.join(spec.name for spec in specs)}"
+            settings = [each for spec in specs for each in spec.settings]
+            reader.problems.add(key.place, "unknown-name", message, suggestion(name, settings))
+        elif other := next((each for each in having if text not in domain_of(each, name)), None):
+            known = domain_of(other, name)
             message = f"'{text}' is not a value of {name}: {', '.join(known)}"
             reader.problems.add(value.place, "value", message, suggestion(text, known))
         else:
@@ -343,17 +375,21 @@ def _with_limits(reader: SettingsReader, limits: LimitsSection, spec: Spec) -> S
     return spec.with_limits({name: limit_s for name, limit_s in chosen.items() if limit_s is not None})
 
 
-def _spec(reader: SettingsReader, load: Load, config: ConfigFile) -> tuple[Spec | None, str]:
-    """The spec, if it is sound and can run calls here, and the digest of its texts."""
-    if "spec" in config.written.rejected:
+def _spec(
+    reader: SettingsReader, load: Load, config: ConfigFile, section: ConfigFile | ProviderSection | None = None
+) -> tuple[Spec | None, str]:
+    """The spec, if it is sound and can run calls here, and the digest of its texts. `section`: who else names one."""
+    naming = section or config
+    name = naming.spec or config.spec
+    if "spec" in naming.written.rejected:
         return None, ""
-    place = config.written.place_of("spec")
-    path = spec_path(config.spec) if config.spec in BUNDLED else reader.path(config.spec)
+    place = naming.written.place_of("spec")
+    path = spec_path(name) if name in BUNDLED else reader.path(name)
     try:
         loaded, texts = load(path)
     except (OSError, ValueError) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
-        reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", spec_hint(config.spec))
+        reader.problems.add(place, "no-file", f"the spec cannot be read: {reason}", spec_hint(name))
         return None, ""
     except SpecError as error:
         reader.problems.adopt(error)

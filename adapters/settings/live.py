@@ -24,7 +24,7 @@ LIVE_URL: Final = "wss://api.openai.com/v1/live/sessions"
 LIVE_MODEL: Final = "gpt-live-1"
 _PATH: Final = "/live/sessions"
 _COMMON: Final = frozenset(
-    {"protocol", "url", "model", "api_key", "voice", "instructions", "format", "delegation", "extra"}
+    {"protocol", "spec", "url", "model", "api_key", "voice", "instructions", "format", "delegation", "extra"}
 )
 """The keys that mean something over this protocol."""
 
@@ -44,7 +44,7 @@ def check_protocol(reader: SettingsReader, section: ProviderSection, spec: Spec)
     if needed and needed != protocol:
         key = "protocol" if section.protocol is not None else "url"
         message = f"the provider speaks {protocol}, and spec {spec.name} is one for {needed}"
-        hint = "spec: full_duplex is for live, the other bundled ones are for realtime"
+        hint = "spec: full_duplex is for live, the other bundled ones for realtime; a further provider may name its own"
         reader.problems.add(section.written.place_of(key), "spec-fit", message, hint)
     if protocol == "realtime" and "delegation" in section.written.pairs:
         message = "'delegation' means nothing to the Realtime protocol: its model calls the tools itself"

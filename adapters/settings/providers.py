@@ -13,6 +13,7 @@ from adapters.providers.connection import ConnectionLimits
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
+from adapters.settings.further import NO_FURTHER, FurtherSpec
 from adapters.settings.live import LiveProviderReader, check_protocol, protocol_of
 from adapters.settings.protocols import ConfiguredProvider
 from adapters.settings.provider import ProviderReader
@@ -24,12 +25,14 @@ from fsm.language.spec import Spec
 
 
 def read_providers(
-    reader: SettingsReader, config: ConfigFile, servers: Servers, spec: Spec | None, tools: Sequence[Tool]
-) -> tuple[ConfiguredProvider, ...] | None:
-    """None where a problem was found that leaves one out. `spec` None: it could not be loaded."""
+    reader: SettingsReader, config: ConfigFile, servers: Servers, spec: Spec | None, tools: Sequence[Tool],
+    further: Mapping[str, FurtherSpec] = NO_FURTHER,
+) -> tuple[ConfiguredProvider, ...] | None:  # fmt: skip
+    """None where a problem was found that leaves one out. `spec` None: it could not be loaded. `further`: by name."""
+    specs = [further[name].spec if (name := each.spec or "") in further else spec for each in config.provider]
     read = [
-        _read(reader, config.limits, section, servers, spec, tools, stands_alone=index == 0)
-        for index, section in enumerate(config.provider)
+        _read(reader, config.limits, section, servers, under, tools, stands_alone=index == 0)
+        for index, (section, under) in enumerate(zip(config.provider, specs, strict=True))
     ]
     found = [each for each in read if each is not None]
     if spec is None or len(found) < len(read):

@@ -230,6 +230,8 @@ class ProviderSection(Section):
 
     url: str | None = None
     protocol: Literal["realtime", "live"] | None = None
+    spec: kinds.Filled | None = None
+    """Of a further provider that speaks another protocol than the first: what a call is under when it goes on there."""
     delegation: DelegationSection | None = None
     model: kinds.Filled | None = None
     api_key: kinds.Secret | None = attrs.field(default=None, repr=False)

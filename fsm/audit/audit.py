@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fsm.audit.conversation import AuditOptions, LoggedConversation
 from fsm.audit.excerpts import Excerpts, lines_of
@@ -51,9 +51,18 @@ class _LogCall:
         self.book = TurnBook()
         self.records = 0
 
+    def go_on(self, machine: TurnSpecMachine) -> None:
+        """Under another spec: our machine beside it is that one's."""
+        self.tracker.follow(machine.spec.vocabulary)
+        calls, self.shadow = self.shadow.calls, Shadow(machine)
+        self.shadow.calls = calls
+
 
 class Audit:
-    """`specs`: the chosen spec, then the others in which a deciding line is looked for."""
+    """`specs`: the chosen spec, then the others in which a deciding line is looked for.
+
+    `elsewhere`: the machine of the spec under which a journal says that its call went on, None if it is not known.
+    """
 
     def __init__(
         self,
@@ -61,10 +70,12 @@ class Audit:
         specs: Sequence[Spec],
         options: AuditOptions | None = None,
         quote: Quote = no_quote,
+        elsewhere: Callable[[str], TurnSpecMachine | None] = lambda _: None,
     ) -> None:
         self._machine = machine
         self._specs = specs
         self._quote = quote
+        self._elsewhere = elsewhere
         self._options = options or AuditOptions()
         self._calls: dict[str, _LogCall] = {}
         self._timelines = Timelines()
@@ -83,6 +94,8 @@ class Audit:
         self._number(record)
         call = self._call(record.call)
         call.records += 1
+        if record.type == STARTED and call.records > 1 and (machine := self._elsewhere(record.text("spec"))):
+            call.go_on(machine)
         before = call.tracker.conversation
         observed = call.tracker.feed(record)
         conversation = call.tracker.conversation

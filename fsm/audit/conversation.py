@@ -22,6 +22,7 @@ from fsm.audit.exchange import (
     Response,
     ToolCalls,
 )
+from fsm.audit.live_side import LiveSide
 from fsm.audit.record import Evidence, Record
 
 _PARTS = ("response.output_", "response.content_", "response.audio", "response.text", "response.function_call")
@@ -142,6 +143,7 @@ class LoggedConversation:
     responses: LoggedResponses = attrs.field(factory=LoggedResponses)
     tools: ToolCalls = attrs.field(factory=ToolCalls)
     requests: deque[ClientRequest] = attrs.field(factory=lambda: deque(maxlen=KEPT))
+    live: LiveSide = attrs.field(factory=LiveSide)
 
     @property
     def names_conversations(self) -> bool:

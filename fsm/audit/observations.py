@@ -10,6 +10,7 @@ import attrs
 
 from fsm.audit.conversation import ProviderError, Update
 from fsm.audit.exchange import CallerTurn, ClientRequest, Create, CreateBurst, Cut, Response, ToolCall
+from fsm.audit.live_side import LiveCall
 from fsm.audit.record import Evidence
 
 
@@ -340,6 +341,49 @@ class CallsMixed(Observed):
     """Several calls are in a log, and nothing tells them apart."""
 
 
+# --- GPT-Live ---------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class BatchPartial(Observed):
+    """A continuation while calls had no output; `given`: outputs that were there."""
+
+    missing: tuple[LiveCall, ...]
+    given: int
+
+
+@attrs.frozen(eq=False)
+class ContinuedWithoutOutputs(Observed):
+    missing: tuple[LiveCall, ...]
+
+
+@attrs.frozen(eq=False)
+class OutputVoid(Observed):
+    """An output for a call of a response that had failed."""
+
+    call: LiveCall
+
+
+@attrs.frozen(eq=False)
+class DelegationUnanswered(Observed):
+    """`what` of it: the delegation, a call, a round, its continuation."""
+
+    what: str
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class LiveSilent(Observed):
+    """The model was not heard after words of the caller's, or after it was asked to speak."""
+
+    waited_ms: float
+
+
+@attrs.frozen(eq=False)
+class SpeechLate(Observed):
+    late_ms: float
+
+
 Observation = (
     CreateSent | CreateAccepted | CreateRejected | CreateUnanswered | BurstEnded | ResponseBegan | ResponseEnded
     | ResponseStuck | AnswersCut | AudioBegan | AudioResumed | PlayedAfterCut | TurnBegan | TurnEnded | TurnCommitted
@@ -347,10 +391,11 @@ Observation = (
     | ToolUnknown | ToolUnanswered | RoundUnasked | UpdateConfirmed | UpdateRejected | UpdateLost | UpdateOpen
     | RejectionLivedWith | ErrorReported | AskedForNothing | CommitUnanswered | Closed | UnknownType | UnknownField
     | NonsenseNumber | CallsMixed | AnswerIncomplete | AnswerSilent | CallSilent | CreatesAfterCommits | TurnCutOff
-    | TurnsEmpty | TranscriptionsFailed | ToolLooped | FormatDiffers
+    | TurnsEmpty | TranscriptionsFailed | ToolLooped | FormatDiffers | BatchPartial | ContinuedWithoutOutputs
+    | OutputVoid | DelegationUnanswered | LiveSilent | SpeechLate
 )  # fmt: skip
 OF_THE_END = (
     ResponseStuck, AnswersCut, CreateUnanswered, TurnLeft, TurnEndless, CommitUnanswered, AskedForNothing,
     GreetingMissing, AnswerIncomplete, AnswerSilent, CallSilent, CreatesAfterCommits, TurnsEmpty, TranscriptionsFailed,
-    ToolUnanswered, RoundUnasked, UpdateLost, UpdateOpen, RejectionLivedWith,
+    ToolUnanswered, RoundUnasked, UpdateLost, UpdateOpen, RejectionLivedWith, DelegationUnanswered, LiveSilent,
 )  # fmt: skip

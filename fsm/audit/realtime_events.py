@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from fsm.audit import live_side
 from fsm.audit.record import Direction
 from fsm.language.vocabulary import Vocabulary
 from fsm.machine.wire import knows
@@ -98,9 +99,9 @@ CLIENT_TYPES = frozenset(CLIENT_FIELDS)
 
 def direction_of(vocabulary: Vocabulary, wire_type: str) -> Direction | None:
     """Who sends an event of this type; None if nobody is known to."""
-    if wire_type in CLIENT_FIELDS:
+    if wire_type in CLIENT_FIELDS or wire_type in live_side.CLIENT_TYPES:
         return "client"
-    if wire_type in SERVER_FIELDS or knows(vocabulary, wire_type):
+    if wire_type in SERVER_FIELDS or wire_type in live_side.SERVER_TYPES or knows(vocabulary, wire_type):
         return "server"
     return None
 

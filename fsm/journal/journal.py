@@ -1,6 +1,7 @@
 """The journal of a call as JSON lines: values to one line, one line to a value. A crash costs at most the last line.
 
-A header, then a line for each step, each wire event in and out, each loss, and an end. Versioned; fields that this
+A header, then a line for each step, each wire event in and out, each loss, and an end; where the call went on under
+another spec, a line that is a second header (`parts`). Versioned; fields that this
 reader does not know are passed over. No audio and no secret is ever in it (see fsm.journal.scrub). The digits a caller
 keys in are in it: a replay needs them. Never here: files, clocks; time (`t_ms`, from the start of the call) is given.
 """
@@ -42,6 +43,8 @@ class Header:
     dialled: str = ""
     variables: Mapping[str, str] = attrs.field(factory=dict)
     """What the line said about the call when it began."""
+    ids: Mapping[str, str] = attrs.field(factory=dict)
+    """Of a part that another came before: what its ledger has carried."""
     version: int = VERSION
 
 
@@ -97,6 +100,22 @@ class WireLine:
 
 
 @attrs.frozen
+class TakeoverLine:
+    """From here the call goes on under another spec, whose steps are counted from 0: what its machine began with.
+
+    `ids` is what the ledger before has carried (fsm.machine.takeover), `provider` the one that it is with.
+    """
+
+    t_ms: int
+    spec: str
+    spec_file: str
+    digest: str
+    context: Mapping[str, str] = attrs.field(factory=dict)
+    ids: Mapping[str, str] = attrs.field(factory=dict)
+    provider: str = ""
+
+
+@attrs.frozen
 class LostLine:
     """Lines that were not written, e.g. because the writer could not keep up."""
 
@@ -113,9 +132,9 @@ class EndLine:
     summary: Mapping[str, object] = attrs.field(factory=dict)
 
 
-Line = Header | StepLine | WireLine | LostLine | EndLine
+Line = Header | StepLine | WireLine | TakeoverLine | LostLine | EndLine
 _KINDS: Mapping[str, type[Any]] = {
-    "header": Header, "step": StepLine, "wire": WireLine, "lost": LostLine, "end": EndLine
+    "header": Header, "step": StepLine, "wire": WireLine, "takeover": TakeoverLine, "lost": LostLine, "end": EndLine,
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -144,6 +163,23 @@ class Journal:
     @property
     def end(self) -> EndLine | None:
         return next((line for line in reversed(self.lines) if isinstance(line, EndLine)), None)
+
+    @property
+    def parts(self) -> tuple[Journal, ...]:
+        """The call under each of its specs, as a journal of its own; nearly always one."""
+        begins = [index for index, line in enumerate(self.lines) if isinstance(line, TakeoverLine)]
+        if not begins:
+            return (self,)
+        found = [attrs.evolve(self, lines=self.lines[: begins[0]])]
+        for begin, end in zip(begins, [*begins[1:], len(self.lines)], strict=True):
+            line = self.lines[begin]
+            assert isinstance(line, TakeoverLine)
+            header = attrs.evolve(
+                self.header, spec=line.spec, spec_file=line.spec_file, digest=line.digest, context=line.context,
+                ids=line.ids,
+            )  # fmt: skip
+            found.append(Journal(header, self.lines[begin + 1 : end], file=self.file))
+        return tuple(found)
 
 
 def digest(texts: Iterable[str]) -> str:

@@ -57,7 +57,10 @@ class Replay:
 
 
 def replay(journal: Journal, machine: TurnSpecMachine, compare: Collection[str] = COMPARED) -> Replay:
-    """Steps the journal's events through `machine` up to the first difference in what `compare` names."""
+    """Steps the journal's events through `machine` up to the first difference in what `compare` names.
+
+    Of a call that went on under another spec, each of `journal.parts` is a journal.
+    """
     return _Replayer(journal, machine, compare).run()
 
 
@@ -97,7 +100,10 @@ class _Replayer:
         for name, value in header.context.items():
             if value not in known.get(name, ()):
                 return f"the call starts with {name} = {value}, which spec '{self.machine.spec.name}' does not have"
-        first, *rest = self.machine.start(header.talk_key, **header.context)
+        if header.ids:
+            first, *rest = self.machine.take_over(header.context, header.ids)
+        else:
+            first, *rest = self.machine.start(header.talk_key, **header.context)
         self.due.extend(rest)
         return first
 

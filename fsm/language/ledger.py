@@ -77,6 +77,10 @@ class LedgerProtocol(Generic[Ids]):
     """What of the ids decides which variants can come next, as a few finite values."""
     stated_wait_ms: Callable[[Data], int | None] = lambda _: None
     """How long a wire event asks to wait, where it says so in words only; None: it does not."""
+    carried: Callable[[Ids], Mapping[str, str]] = lambda _: {}
+    """What of the ids is the call's and no session's, as texts: it moves along to another ledger."""
+    carry: Callable[[Ids, Mapping[str, str]], Ids] = lambda ids, _: ids
+    """The way back: (ids of a new call, what another ledger has `carried`) -> ids."""
     fields: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     """What the facts carry that are not of the wire, by event, as far as a vocabulary may tell variants apart by it."""
 

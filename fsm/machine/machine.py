@@ -195,8 +195,15 @@ class TurnSpecMachine:
 
     def start(self, talk_key: str = "", **context: str) -> tuple[Step, ...]:
         """A new call: its first steps. `context` overrides initial values by name, e.g. `owed="none"`: no greeting."""
+        return self._begin(self._ledger.begin(talk_key), context)
+
+    def take_over(self, values: Mapping[str, str], ids: Mapping[str, str]) -> tuple[Step, ...]:
+        """The first steps of a call that goes on here: what it brings along (fsm.machine.takeover)."""
+        return self._begin(self._ledger.carry(self._ledger.begin(""), ids), values)
+
+    def _begin(self, ledger: CallIds, context: Mapping[str, str]) -> tuple[Step, ...]:
         values = self.spec.values_at_start(context)
-        nothing = Snapshot(control_of(self.spec, values), self._ledger.begin(talk_key), {}, {}, 0)
+        nothing = Snapshot(control_of(self.spec, values), ledger, {}, {}, 0)
         plan = self._planned(nothing.control, begin(self.spec, values))
         return self._completed(self._step(nothing, Event("call.started"), plan, nothing.ledger))
 

@@ -15,7 +15,7 @@ import attrs
 
 from adapters.providers.effect_request import EffectRequest
 from adapters.providers.endings import printable
-from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of
+from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of, tokens_of
 from adapters.providers.live.session import MOST_INPUT, MOST_INPUT_CHARS, LiveSettings, session_object
 from adapters.providers.provider import (
     AgentPiece,
@@ -26,6 +26,7 @@ from adapters.providers.provider import (
     HistoryItem,
     HistoryMessage,
     ProviderComplained,
+    ProviderUsage,
     ResponseGenerated,
     ResponseStarted,
     SessionBegan,
@@ -185,7 +186,8 @@ def _with_event_id(event: WireEvent) -> WireEvent:
 
 def _session_began(event: WireEvent) -> WireNote:
     at_s = object_of(event.get("session")).get("expires_at")
-    return SessionBegan(float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None)
+    expires_at_s = float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None
+    return SessionBegan(expires_at_s, is_confirmed=True)
 
 
 def _agent_saying(event: WireEvent) -> WireNote | None:
@@ -220,3 +222,22 @@ def note_of(event: WireEvent) -> WireNote | None:
     kind = event.get("type")
     note = _NOTES.get(kind) if isinstance(kind, str) else None
     return note(event) if note is not None else None
+
+
+_MOST_S: Final = 1e6  # of a number that means anything
+
+# --- in: what it has cost ---------------------------------------------------------------------------------------------
+
+
+def usage_of(event: WireEvent) -> ProviderUsage | None:
+    """Seconds of the session, now and then and at its end; tokens of a delegated response. Never raises."""
+    kind = event.get("type")
+    if kind in ("session.usage.updated", "session.closed"):
+        seconds = object_of(event.get("usage")).get("seconds")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < _MOST_S:
+            return None
+        return ProviderUsage(float(seconds), {})
+    if kind == "response.event":
+        tokens = tokens_of(object_of(object_of(event.get("event")).get("response")).get("usage"))
+        return ProviderUsage(None, tokens) if tokens else None
+    return None

@@ -10,9 +10,9 @@ import attrs
 from adapters.audio.formats import PCM_24K, PCMA, PCMU, AudioFormat
 from adapters.providers.endpoint import Endpoint
 from adapters.providers.live.connection import LiveConnection
-from adapters.providers.live.protocol import encode, encode_history, note_of
+from adapters.providers.live.protocol import encode, encode_history, note_of, usage_of
 from adapters.providers.live.session import LiveSettings
-from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
+from adapters.providers.provider import ConnectionListener, HistoryItem, ProviderUsage, WireEvent, WireNote
 from adapters.providers.websocket_provider import WebSocketProvider
 
 WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "pcm16": PCM_24K}
@@ -22,6 +22,7 @@ WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcmu": PCMU, "pcma": PCMA, "p
 class LiveProvider(WebSocketProvider[Endpoint, LiveSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
+    PROTOCOL = "live"
     server_name = "live"
 
     @property
@@ -43,3 +44,6 @@ class LiveProvider(WebSocketProvider[Endpoint, LiveSettings]):
 
     def note(self, event: WireEvent) -> WireNote | None:
         return note_of(event)
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        return usage_of(event)

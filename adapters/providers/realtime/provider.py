@@ -9,7 +9,8 @@ import attrs
 
 from adapters.audio.formats import AudioFormat
 from adapters.providers.connection import SessionConnection
-from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
+from adapters.providers.json_wire import tokens_of
+from adapters.providers.provider import ConnectionListener, HistoryItem, ProviderUsage, WireEvent, WireNote
 from adapters.providers.realtime.codec import RealtimeCodec
 from adapters.providers.realtime.confirmation import confirmation
 from adapters.providers.realtime.endpoint import RealtimeEndpoint
@@ -24,6 +25,8 @@ _HISTORY_IDS: Final = "ts_history"
 @attrs.frozen(kw_only=True)
 class RealtimeProvider(WebSocketProvider[RealtimeEndpoint, SessionSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
+
+    PROTOCOL = "realtime"
 
     restored_answers: RestoredAnswers = "messages"
 
@@ -55,3 +58,8 @@ class RealtimeProvider(WebSocketProvider[RealtimeEndpoint, SessionSettings]):
             asked = session_object(self.session, self.endpoint.server)
             return confirmation(asked, session, self.audio_in, self.audio_out)
         return note_of(event)
+
+    def usage(self, event: WireEvent) -> ProviderUsage | None:
+        response = event.get("response") if event.get("type") == "response.done" else None
+        tokens = tokens_of(response.get("usage")) if isinstance(response, Mapping) else {}
+        return ProviderUsage(None, tokens) if tokens else None

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsm.audit.observations import Observed
-from fsm.audit.rules import answers, patterns, requests, session, turns
+from fsm.audit.rules import answers, live, patterns, requests, session, turns
 from fsm.audit.rules.rule import AuditRule, Judge
 
-RULES: tuple[AuditRule, ...] = (*answers.RULES, *turns.RULES, *requests.RULES, *session.RULES, *patterns.RULES)
+RULES: tuple[AuditRule, ...] = (
+    *answers.RULES, *turns.RULES, *requests.RULES, *session.RULES, *patterns.RULES, *live.RULES,
+)  # fmt: skip
 
 
 def _by_kind() -> dict[type[Observed], list[tuple[AuditRule, Judge[Any]]]]:

@@ -12,7 +12,8 @@ _SESSION: Final = (
 _CLIENT: Final = (
     "create-per-commit", "create-per-tool", "create-while-active", "create-while-owed", "create-twice",
     "create-rejected", "create-refused", "create-crowd", "tool-loop", "tool-answered-twice", "tool-unanswered",
-    "tool-round-unasked", "tool-unknown", "turn-cut-off", "commit", "cancel-of-nothing", "error",
+    "tool-round-unasked", "tool-unknown", "turn-cut-off", "commit", "cancel-of-nothing", "error", "partial-batch",
+    "continuation-without-outputs", "output-void", "delegation-unanswered",
 )  # fmt: skip
 _ANSWERS: Final = (
     "self-interruption", "phantom-turns", "response-failed", "answer-not-heard", "answer-silent", "answer-incomplete",
@@ -25,6 +26,8 @@ _NOTICED: Final = (
     "turn-answered-twice",
     "talk-over",
     "audio-after-flush",
+    "live-silence",
+    "drift",
 )
 BANDS: Final[Mapping[str, int]] = {
     rule: band for band, rules in enumerate((_SESSION, _CLIENT, _ANSWERS, _NOTICED)) for rule in rules

@@ -8,10 +8,11 @@ from fsm.audit.conversation import AuditOptions, LoggedConversation
 from fsm.audit.observations import NonsenseNumber, Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
 from fsm.audit.realtime_events import direction_of, unknown_fields
 from fsm.audit.record import CLOSED, FLUSHED, STARTED, Record
-from fsm.audit.tracking import patterns, playout, requests, responses, session, turns
+from fsm.audit.tracking import live, patterns, playout, requests, responses, session, turns
 from fsm.language.vocabulary import Vocabulary
 
 Handler = Callable[[LoggedConversation, Record], Iterable[Observation]]
+Handlers = Mapping[str, Mapping[str, tuple[Handler, ...]]]
 CLIENT: Mapping[str, tuple[Handler, ...]] = {
     "session.update": (session.update_sent,),
     "transcription_session.update": (session.update_sent,),
@@ -67,7 +68,34 @@ _LOGGED_ANYWAY = frozenset({"session.update", "transcription_session.update"})  
 _SOON_AFTER = ("rate_limits", "conversation.item.", "response.")  # comes with the end of a response
 _KINDS = 200
 _STRAYS = 3  # events of a session after the next has begun: more than were on their way
-_HANDLERS = {"client": CLIENT, "server": SERVER, "local": LOCAL}
+_HANDLERS: Handlers = {"client": CLIENT, "server": SERVER, "local": LOCAL}
+_LIVE: Handlers = {
+    "client": {
+        "session.start": (live.started,),
+        "response.item.create": (live.output_sent,),
+        "response.create": (live.continued,),
+        "session.instructions.append": (live.told,),
+        "session.commentary.append": (live.told,),
+        "session.thinking.append": (live.told,),
+    },
+    "server": {
+        "session.started": (live.started,),
+        "session.delegation.created": (live.delegated,),
+        "response.event": (live.nested,),
+        "session.input_transcript.delta": (live.words,),
+        "session.output_transcript.delta": (live.spoken,),
+        "voice.began": (live.spoken,),
+        "voice.ended": (live.voice_ended,),
+        "error": (session.reported,),
+    },
+    "local": {
+        CLOSED: (session.closed,),
+        FLUSHED: (live.cut,),
+        "playout.drained": (live.drained,),
+    },
+}
+"""Of a session over GPT-Live."""
+_STARTS = frozenset({"session.start", "session.started"})
 
 
 class Tracker:
@@ -81,6 +109,10 @@ class Tracker:
         self._before: set[str] = set()  # open responses and conversations of sessions that are over
         self._strays = 0
 
+    def follow(self, vocabulary: Vocabulary) -> None:
+        """The call goes on under another spec."""
+        self._vocabulary = vocabulary
+
     @property
     def is_mixed(self) -> bool:
         """Are these several calls, one through the other, that nothing tells apart?"""
@@ -90,21 +122,27 @@ class Tracker:
         """Everything one record means."""
         found = self._begun_anew() if self._begins_anew(record) else []
         conversation = self.conversation
-        self.sessions += record.type == "session.created"
+        self.sessions += record.type in ("session.created", "session.started")
         self._look(record)
         is_of_response = record.direction == "server" and record.type.startswith("response.")
         if is_of_response and conversation.response_of(record) is None:
             found += self._with_turns(responses.found(conversation, record))
         self._strays += self._strayed(record)
-        for handler in _HANDLERS[record.direction].get(record.type, ()):
+        is_live = conversation.live.started is not None or record.type in _STARTS
+        for handler in (_LIVE if is_live else _HANDLERS)[record.direction].get(record.type, ()):
             found += self._with_turns(handler(conversation, record))
         if record.direction != "local":
             found += self._strange(record)
         return found
 
     def _begins_anew(self, record: Record) -> bool:
-        had_one = self.conversation.session.created is not None or self.conversation.responses.begun > 0
-        return record.type == "session.created" and had_one
+        before = self.conversation
+        had_one = before.session.created is not None or before.responses.begun > 0
+        if record.type == "session.created":
+            return had_one or before.live.started is not None
+        started = before.live.started
+        answers = started is not None and started.type == "session.start" and record.type == "session.started"
+        return record.type in _STARTS and (had_one or (started is not None and not answers))
 
     def _begun_anew(self) -> list[Observation]:
         """Another session: what the one before never brought, and what of it outlasts it."""
@@ -166,6 +204,8 @@ class Tracker:
     def end(self) -> list[Observation]:
         """The log, or a session in it, is over: what was waited for will not come any more."""
         found: list[Observation] = []
+        if self.conversation.live.started is not None:
+            return list(live.left(self.conversation))
         for each in (responses.stuck, turns.waits, requests.left, session.lost_updates, patterns.seen):
             found += each(self.conversation)
         return found

@@ -62,6 +62,23 @@ class CallLedger(Protocol):
 L = TypeVar("L", bound=CallLedger)
 
 
+# --- a call that goes on under another spec ---------------------------------------------------------------------------
+
+TARGET: Final = "target"
+WISH: Final = "wish"
+
+
+def carried(ledger: CallLedger, wish: str | None) -> Mapping[str, str]:
+    """What is the call's own; what is not known is left out."""
+    found = {TARGET: ledger.target, WISH: wish or ""}
+    return {name: value for name, value in found.items() if value}
+
+
+def carry(ledger: L, said: Mapping[str, str]) -> L:
+    """The target; the wish is kept elsewhere in each ledger."""
+    return ledger.with_target(said.get(TARGET, ""))
+
+
 # --- data and collections ---------------------------------------------------------------------------------------------
 
 

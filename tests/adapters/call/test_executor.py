@@ -64,6 +64,7 @@ def executor_of(connection: Connection | None = None, **components: Any) -> tupl
     made: dict[str, Any] = {field.name: MagicMock() for field in attrs.fields(CallComponents)}
     made["provider"] = provider_of(connection or Connection())
     made["tools"] = MagicMock(spec=ToolRunner)
+    made["goes_on_elsewhere"] = lambda _protocol: False
     made["transfers"] = MagicMock(tell=AsyncMock())
     made["application"] = MagicMock(takes=lambda _effect: False, close=AsyncMock())
     made |= components
@@ -191,3 +192,14 @@ async def test_a_pause_and_its_end_reach_the_agents_audio() -> None:
     components.agent_audio.resume.assert_not_called()  # type: ignore[attr-defined]
     executor.submit(Effect("resume_playout", {}))
     components.agent_audio.resume.assert_called_once_with()  # type: ignore[attr-defined]
+
+
+async def test_a_session_that_another_spec_opens_is_not_opened_here() -> None:
+    connection = Connection()
+    executor, components = executor_of(connection, goes_on_elsewhere=lambda _protocol: True)
+    executor.submit(Effect("connect_provider", {}))
+    assert executor._connection is None and executor._listener is None
+    executor.submit(Effect("create_response", {"event_id": "e1", "cause": "greeting"}))
+    assert connection.written == []
+    executor.follow(CallSettings(greeting="Hello."), MagicMock())
+    assert components.application.follow.called  # type: ignore[attr-defined]

@@ -57,6 +57,7 @@ async def test_a_greeting_a_turn_and_an_end() -> None:
     assert played.states[-2:] == ["configured", "closed"]
     assert not played.caller.notes
     assert [event["type"] for event in played.sessions[0].stats.events][-1] == "session.close"
+    assert 5 < played.summary.usage.sessions_s < 20, "what the session says when it is closed"
 
 
 async def test_two_tools_at_once_are_one_round() -> None:

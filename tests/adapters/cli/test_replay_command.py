@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli import main
-from fsm.journal.journal import EndLine, Header, Line, WireLine, encode, step_line
+from fsm.journal.journal import EndLine, Header, Line, TakeoverLine, WireLine, encode, step_line
 from fsm.machine.machine import Event
 from tests.fsm.bundle import machine
 
@@ -133,3 +133,39 @@ def test_a_journal_of_a_bundled_spec_from_another_machine(tmp_path: Path) -> Non
 def test_wrong_use(tmp_path: Path) -> None:
     assert turnspec().exit_code == 2
     assert turnspec(tmp_path / "none.jsonl").exit_code == 2
+
+
+def two_parts() -> list[str]:
+    """The call goes on under full_duplex, begins there with what it is owed, and connects."""
+    lines = journal_lines()
+    spec = machine("full_duplex")
+    values = {"answering": "turn", "reconnects": "1"}
+    (begun,) = spec.take_over(values, {"wish": "Hello."})
+    opened = spec.advance(begun.snapshot, Event("provider.opened"))[0]
+    moved = TakeoverLine(3_000, "full_duplex", "specs/full_duplex.yaml", "", values, {"wish": "Hello."})
+    steps = [step_line(begun, 0, 3_000, "takeover"), step_line(opened, 1, 3_010, "socket")]
+    part: list[Line] = [moved, *steps]
+    return [*lines[:-1], *(encode(each) + "\n" for each in part), lines[-1]]
+
+
+def test_a_call_that_went_on_under_another_spec_is_replayed_in_its_parts(tmp_path: Path) -> None:
+    path = written(tmp_path, two_parts())
+    result = turnspec(path)
+    assert result.exit_code == 0, result.output
+    assert "under server_vad: all 5 steps are the same" in result.output
+    assert "under full_duplex: all 2 steps are the same" in result.output
+    told = json.loads(turnspec(path, "--json").output)
+    assert told["matches"] and [part["spec"] for part in told["parts"]] == ["server_vad", "full_duplex"]
+
+
+def test_another_spec_takes_the_place_of_the_one_for_its_protocol(tmp_path: Path) -> None:
+    result = turnspec(written(tmp_path, two_parts()), "--spec", "owned_turns")
+    assert "under full_duplex: all 2 steps are the same" in result.output
+    assert "under server_vad: all" not in result.output or result.exit_code == 0
+
+
+def test_of_two_parts_each_is_compared(tmp_path: Path) -> None:
+    lines = two_parts()
+    lines[-2] = lines[-2].replace("awaiting_session_created", "configured")
+    result = turnspec(written(tmp_path, lines))
+    assert result.exit_code == 1 and "under full_duplex: 1 of 2 steps are the same" in result.output

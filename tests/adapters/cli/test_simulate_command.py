@@ -20,6 +20,7 @@ from websockets.asyncio.client import connect
 
 from adapters.audio.tick import Ticker
 from adapters.cli import main
+from adapters.cli.simulate_live import live_report
 from adapters.demo.plan import fault_names
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
@@ -32,6 +33,7 @@ from adapters.lines.twilio.gate import Gate
 from adapters.lines.twilio.server import TwilioServer
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.webhook import HttpRequest, Webhook, form_of
+from adapters.simulator.providers.live.core import LiveStats
 from tests.adapters.lines.sources import Frames
 
 TWILIO = {"TWILIO_AUTH_TOKEN": "0123456789abcdef", "TWILIO_ACCOUNT_SID": "AC1"}
@@ -419,3 +421,42 @@ def test_wrong_use_of_twilio_is_said(
         monkeypatch.setenv(name, environment.get(name, ""))
     result = run("caller", *args)
     assert result.exit_code == 2 and words in result.output
+
+
+async def test_gpt_live_is_simulated_and_reports(tmp_path: Path) -> None:
+    scenario = tmp_path / "live.yaml"
+    scenario.write_text("otherwise: Good day.\n")
+    process, line = await started("--protocol", "live", "--sessions", "1", "--json", "--scenario", str(scenario))
+    assert "/v1/live/sessions (live)" in line
+    async with connect(line.split()[2], additional_headers={"Authorization": "Bearer sk-x"}) as ws:
+        await ws.send(json.dumps({"type": "session.start", "session": {"model": "gpt-live-1"}}))
+        assert json.loads(await asyncio.wait_for(ws.recv(), 10))["type"] == "session.started"
+        await ws.send(json.dumps({"type": "response.create"}))
+        assert json.loads(await asyncio.wait_for(ws.recv(), 10))["type"] == "error"
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    [session] = json.loads(out)
+    assert process.returncode == 1 and len(session["rejections"]) == 1
+
+
+def test_gpt_live_ends_after_a_time() -> None:
+    result = run("provider", "--protocol", "live", "--port", "0", "--for", "0.05")
+    assert result.exit_code == 0 and "listening on ws://127.0.0.1:" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--like", "xai"], "--like does not go with --protocol live"),
+        (["--scenario", "nowhere.yaml"], "nowhere.yaml: No such file"),
+    ],
+)
+def test_what_means_nothing_to_gpt_live_is_wrong_use(options: list[str], said: str) -> None:
+    result = run("provider", "--protocol", "live", *options)
+    assert result.exit_code == 2 and said in result.output
+
+
+def test_a_report_of_gpt_live_as_text() -> None:
+    stats = LiveStats(turns=2, input_ms=3_200, close_reason="expired")
+    assert live_report([stats], as_json=False) == (
+        "session 1: 2 turns, 3.2 s of the caller, closed: expired; refused: nothing"
+    )

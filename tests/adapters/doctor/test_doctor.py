@@ -23,12 +23,16 @@ from adapters.doctor.finding import DoctorFinding
 from adapters.doctor.machine import machine_findings
 from adapters.doctor.provider import provider_findings
 from adapters.providers.connection import ConnectionLimits
+from adapters.providers.live.provider import LiveProvider
+from adapters.providers.live.session import LiveSettings
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.config import Settings, load_settings
 from adapters.simulator.control.ami import AmiPeer, User
 from adapters.simulator.control.pbx import Pbx
+from adapters.simulator.providers.live import LiveFault, LiveScenario, LiveServer
+from adapters.simulator.providers.live.script import FaultKind
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario, parse_scenario
 from adapters.simulator.providers.realtime.server import ProviderServer
 from tests.adapters.providers.realtime.scripted_server import event, scripted
@@ -67,6 +71,29 @@ async def test_a_provider_that_is_well() -> None:
     ]  # fmt: skip
 
 
+async def live(scenario: LiveScenario) -> list[DoctorFinding]:
+    async with LiveServer(scenario) as server:
+        endpoint = openai_endpoint(None, "sk-1", base_url=server.url)
+        made = LiveProvider(endpoint=endpoint, session=LiveSettings(model="gpt-live-1"))
+        found = [each async for each in provider_findings(made, server.url)]
+        assert [each["type"] for each in server.stats[0].events][:1] == ["session.start"]
+        return found
+
+
+async def test_a_provider_of_gpt_live_is_probed_by_a_session() -> None:
+    found = await live(LiveScenario())
+    assert [(each.what, each.status) for each in found][2:] == [("session", "good"), ("settings", "good")]
+    assert "pcmu at 8000 Hz to it, pcmu at 8000 Hz from it" in found[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("reject_start", ":"), ("no_start", "no answer within 10 s"), ("reject_key", ":")]
+)
+async def test_a_session_of_gpt_live_that_is_refused(kind: FaultKind, words: str) -> None:
+    found = await live(LiveScenario(faults=(LiveFault(kind=kind),)))
+    assert (found[-1].what, found[-1].status) == ("session", "bad") and words in found[-1].detail and found[-1].cure
+
+
 @pytest.mark.parametrize(
     ("scenario", "what", "words"),
     [
@@ -95,7 +122,7 @@ async def test_what_is_not_of_the_protocol_is_reported() -> None:
 
     async with scripted(script) as endpoint:
         found = [each async for each in provider_findings(provider(endpoint.url), endpoint.url)]
-    assert found[-1].status == "bad" and "not of the Realtime protocol" in found[-1].detail
+    assert found[-1].status == "bad" and "not of its protocol" in found[-1].detail
 
 
 async def test_an_error_before_the_session_is_its_problem() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.providers.live.provider import LiveProvider
-from adapters.settings.config import load_settings
+from adapters.settings.config import AgentSettings, load_settings
 from fsm.language.problem import SpecError
 
 URL = "ws://127.0.0.1:9/v1/live/sessions"
@@ -60,3 +60,49 @@ def test_what_does_not_fit_is_an_error_with_its_place(tmp_path: Path, spec: str,
     found = [problem for problem in error.value.problems if wrong in problem.message]
     assert found, [str(problem) for problem in error.value.problems]
     assert found[0].place.line == 3 or found[0].code == "unbound"
+
+
+def mixed(folder: Path, spec: str, *entries: str, more: str = "") -> AgentSettings:
+    path = folder / "turnspec.yaml"
+    listed = "".join(f"  - {{{entry}}}\n" for entry in entries)
+    path.write_text(f"spec: {spec}\ngreeting: Hello.\nprovider:\n{listed}{more}", encoding="utf-8")
+    return load_settings(path, {}).agents[0]
+
+
+REALTIME = "url: 'ws://127.0.0.1:9/v1/realtime', api_key: k"
+
+
+def test_providers_of_different_protocols_each_with_its_spec(tmp_path: Path) -> None:
+    turns = "turns: {on_talk_over: go_on, on_silent_answer: accept}\n"
+    agent = mixed(tmp_path, "server_vad", REALTIME, f"url: '{URL}', spec: full_duplex", more=turns)
+    (further,) = agent.further
+    assert (agent.spec.name, further.spec.name) == ("server_vad", "full_duplex") and further.digest
+    assert [type(each).__name__ for each in agent.providers] == ["RealtimeProvider", "LiveProvider"]
+    assert agent.call.turns == {"on_silent_answer": "accept"} and further.call.turns == {"on_talk_over": "go_on"}
+    assert "silence" in further.call.say and further.call.greeting == "Hello."
+    agent = mixed(tmp_path, "full_duplex", f"url: '{URL}'", f"{REALTIME}, spec: owned_turns")
+    assert [each.spec.name for each in agent.further] == ["owned_turns"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "entries", "wrong", "line"),
+    [
+        ("server_vad", (REALTIME, f"url: '{URL}'"), "the provider speaks live, and spec server_vad is", 5),
+        ("server_vad", (REALTIME, f"{REALTIME}, spec: owned_turns"), "a call stays under that one", 5),
+        ("push_to_talk", (REALTIME, f"url: '{URL}', spec: full_duplex"), "in push_to_talk the caller holds", 5),
+        ("server_vad", (REALTIME, f"url: '{URL}', spec: nothing.yaml"), "the spec cannot be read", 5),
+        ("server_vad", (REALTIME, f"{REALTIME}, spec: full_duplex"), "the provider speaks realtime, and spec", 5),
+    ],
+)
+def test_what_does_not_fit_of_several(tmp_path: Path, spec: str, entries: tuple[str], wrong: str, line: int) -> None:
+    with pytest.raises(SpecError) as error:
+        mixed(tmp_path, spec, *entries)
+    found = [each for each in error.value.problems if wrong in each.message]
+    assert found and found[0].place.line == line, [str(each) for each in error.value.problems]
+
+
+def test_a_setting_is_one_of_any_of_the_specs(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="'nothing' is not a setting of server_vad or full_duplex"):
+        mixed(tmp_path, "server_vad", REALTIME, f"url: '{URL}', spec: full_duplex", more="turns: {nothing: x}\n")
+    with pytest.raises(SpecError, match="'x' is not a value of on_talk_over"):
+        mixed(tmp_path, "server_vad", REALTIME, f"url: '{URL}', spec: full_duplex", more="turns: {on_talk_over: x}\n")

@@ -18,6 +18,7 @@ from fsm.journal.journal import (
     Line,
     LostLine,
     StepLine,
+    TakeoverLine,
     TimerLine,
     WireLine,
     decode,
@@ -42,9 +43,22 @@ LINES: tuple[Line, ...] = (
     StepLine(8, 1251, "session.updated", "session.updated", "ignored", "responding", "responding"),
     WireLine(1252, "in", {"type": "response.done", "response": {"id": "resp_1", "usage": None}}),
     WireLine(1253, "out", {"type": "response.create", "event_id": "ts_create_response_3"}),
+    TakeoverLine(
+        1260, "full_duplex", "specs/full_duplex.yaml", "fedc", {"answering": "turn"}, {"wish": "Hi."}, "ws://a"
+    ),
     LostLine(1300, 12, "the writer could not keep up"),
     EndLine(2000, {"turns": 3, "answers": {"completed": 2}}),
 )
+
+
+def test_a_call_under_two_specs_is_two_journals() -> None:
+    whole = read(journal_text(*LINES))
+    before, after = whole.parts
+    assert before.header == HEADER and before.lines == LINES[:4]
+    assert (after.header.spec, after.header.digest, after.header.call_id) == ("full_duplex", "fedc", "call-1")
+    assert after.header.context == {"answering": "turn"} and after.header.ids == {"wish": "Hi."}
+    assert after.lines == LINES[5:] and after.end is not None and before.end is None
+    assert before.parts == (before,)
 
 
 @pytest.mark.parametrize("line", [HEADER, *LINES], ids=lambda line: type(line).__name__)
@@ -100,7 +114,7 @@ def changed(**fields: object) -> str:
     [
         ("nonsense", "f:3: this is not JSON"),
         ("[1]", "f:3: a JSON object is expected here"),
-        ('{"kind": "stepp"}', "f:3: 'stepp' is not a kind of line; known: header, step, wire, lost, end"),
+        ('{"kind": "stepp"}', "f:3: 'stepp' is not a kind of line; known: header, step, wire, takeover, lost, end"),
         ('{"kind": "end"}', r"f:3: required field missing @ $.t_ms"),
         (changed(t_ms="soon"), 'f:3: a whole number is expected, not "soon" @ $.t_ms'),
         (changed(serial=True), "f:3: a whole number is expected, not true @ $.serial"),

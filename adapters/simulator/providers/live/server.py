@@ -30,6 +30,8 @@ class LiveServer:
         self._host, self._port = host, port
         self._server: Server | None = None
         self.sessions: list[LiveCore] = []
+        self.ended = 0
+        """How many sessions are over."""
 
     @property
     def port(self) -> int:
@@ -78,6 +80,8 @@ class LiveServer:
                     await connection.send(orjson.dumps(out).decode())
         except ConnectionClosed:
             return
+        finally:
+            self.ended += 1
 
 
 def _upgrade(connection: ServerConnection, request: Request) -> Response | None:

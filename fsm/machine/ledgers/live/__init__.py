@@ -57,5 +57,7 @@ PROTOCOL: Final = LedgerProtocol[LiveIds](
     begin=lambda talk_key: LiveIds(keys=Keys(talk_key)),
     effect_of=effect_of,
     decisive=roles.decisive,
+    carried=lambda ids: call.carried(ids, ids.wish),
+    carry=lambda ids, said: call.carry(ids, said)._replace(wish=said.get(call.WISH)),
     fields=call.FIELDS,
 )

@@ -20,7 +20,7 @@ from fsm.language.ledger import Identity, LedgerProtocol, Recipe
 from fsm.machine.ledgers import call
 from fsm.machine.ledgers.call import Keys
 from fsm.machine.ledgers.realtime import identities, recipes, roles
-from fsm.machine.ledgers.realtime.ids import Ledger, effect_of
+from fsm.machine.ledgers.realtime.ids import Ledger, Sent, effect_of
 from fsm.machine.ledgers.realtime.stated_wait import stated_wait_ms
 
 _DONE = ("completed", "incomplete", "filtered", "interrupted", "cancelled", "failed", "fatal", "stale")
@@ -68,6 +68,8 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
     begin=lambda talk_key: Ledger(keys=Keys(talk_key)),
     effect_of=effect_of,
     decisive=roles.decisive,
+    carried=lambda ids: call.carried(ids, ids.sent.say),
+    carry=lambda ids, said: call.carry(ids, said).with_sent(Sent(say=said.get(call.WISH))),
     stated_wait_ms=stated_wait_ms,
     fields=call.FIELDS,
 )

@@ -25,6 +25,7 @@ from adapters.providers.live.protocol import (
     encode,
     encode_history,
     note_of,
+    usage_of,
 )
 from adapters.providers.live.reader import LiveReader
 from adapters.providers.live.session import MOST_INPUT, LiveSettings, LiveSettingsError, session_object
@@ -37,6 +38,7 @@ from adapters.providers.provider import (
     HistoryMessage,
     HistoryToolCall,
     ProviderComplained,
+    ProviderUsage,
     SessionBegan,
     WireEvent,
 )
@@ -213,8 +215,32 @@ def test_an_error_about_an_effect_of_ours_is_known_for_that() -> None:
     assert note_of(decoded) == ProviderComplained("x", "no")
 
 
-def test_a_session_says_when_it_ends() -> None:
-    assert note_of({"type": "session.started", "session": {"expires_at": 1791373550}}) == SessionBegan(1791373550.0)
+def test_a_session_says_when_it_ends_and_is_as_we_asked() -> None:
+    began = note_of({"type": "session.started", "session": {"expires_at": 1791373550}})
+    assert began == SessionBegan(1791373550.0, is_confirmed=True)
+    assert note_of({"type": "session.started", "session": {"expires_at": True}}) == SessionBegan(
+        None, is_confirmed=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "usage"),
+    [
+        ({"type": "session.usage.updated", "usage": {"seconds": 15}}, ProviderUsage(15.0, {})),
+        ({"type": "session.closed", "reason": "expired", "usage": {"seconds": 7.25}}, ProviderUsage(7.25, {})),
+        ({"type": "session.closed", "usage": {"seconds": True}}, None),
+        ({"type": "session.closed", "usage": {"seconds": -1}}, None),
+        ({"type": "session.closed"}, None),
+        (
+            {"type": "response.event", "event": {"response": {"usage": {"input_tokens": 3, "output_tokens": "?"}}}},
+            ProviderUsage(None, {"input_tokens": 3}),
+        ),
+        ({"type": "response.event", "event": None}, None),
+        ({"type": "session.started", "usage": {"seconds": 3}}, None),
+    ],
+)
+def test_what_a_session_has_cost(event: dict[str, Any], usage: ProviderUsage | None) -> None:
+    assert usage_of(event) == usage
 
 
 def test_the_words_of_a_turn_grow_together_and_go_along_with_what_is_delegated() -> None:
