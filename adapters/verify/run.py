@@ -18,7 +18,7 @@ import attrs
 from adapters.specs import display_path, fetcher, specs_folder
 from fsm.language.spec import Spec
 from fsm.language.yaml_nodes import Node, read
-from fsm.verify.environment import Bundled, Environment, environment_of
+from fsm.verify.environment import Bundled, Environment, FetchFrom, environment_of
 from fsm.verify.explore import MAX_STATES, Tick
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification, Workbench, scenes, verify_stable
@@ -36,9 +36,14 @@ ROOMY, MOST = 16, 32
 PROPERTIES: Final = ("worlds/properties.yaml", "worlds/conduct.yaml", "worlds/bookkeeping.yaml")
 
 
-def load_environment(spec: Spec | None = None) -> Environment:
+def beside(reference: str, file: str) -> tuple[str, str]:
+    """What a text names is looked for in its own folder, then among what is bundled."""
+    return fetcher(Path(file).parent)(reference)
+
+
+def load_environment(spec: Spec | None = None, fetch: FetchFrom = beside) -> Environment:
     """The bundled world and properties, with what a spec says of its own. Raises SpecError."""
-    return environment_of(_bundled(), spec, _beside) if spec is not None else _bundled().environment
+    return environment_of(_bundled(), spec, fetch) if spec is not None else _bundled().environment
 
 
 @functools.cache
@@ -49,11 +54,6 @@ def _bundled() -> Bundled:
 
 def _read(path: Path) -> Node:
     return read(path.read_text(encoding="utf-8"), display_path(path))
-
-
-def _beside(reference: str, file: str) -> tuple[str, str]:
-    """What a text names is looked for in its own folder, then among what is bundled."""
-    return fetcher(Path(file).parent)(reference)
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ import yaml
 
 from adapters.specs import display_path, fetcher, load_spec, spec_path
 from adapters.verify.processes import results
-from adapters.verify.run import PROPERTIES, WORLD, SearchProgress, load_environment
+from adapters.verify.run import PROPERTIES, WORLD, SearchProgress, beside, load_environment
 from fsm.language.loader import load
 from fsm.language.spec import Spec
 from fsm.machine.ledgers import LEDGERS
@@ -32,7 +32,7 @@ from tools.mutants.mutants import Mutant, mutants, sample
 from tools.mutants.mutation import Jury, Notice, Score, score, scores
 from tools.mutants.notebook import Notebook
 
-AIMED: Final = (
+AIMED_REALTIME: Final = (
     SearchLimits("loss", "full", bounds={"turns": 0, "says": 1, "leaves": 0}),
     SearchLimits("loss", "full", bounds={"turns": 0, "calls": 1, "leaves": 0}),
     SearchLimits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 1, "leaves": 0}),
@@ -69,7 +69,15 @@ AIMED: Final = (
     SearchLimits("kept", "full"),
     SearchLimits("accepting", "full"),
 )
-"""Small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
+AIMED_LIVE: Final = (
+    SearchLimits("five_tools", "full", bounds={"turns": 0}),
+    SearchLimits("tools", "full", {"things_fail": "yes"}, {"turns": 0, "calls": 2, "faults": 1}),
+    SearchLimits("inquiries", "full", bounds={"turns": 0, "asks": 3, "leaves": 0}),
+    SearchLimits("keys", "full", {"things_fail": "yes"}, {"turns": 0, "keys": 1, "faults": 1, "leaves": 0}),
+    SearchLimits("renewal", "full", {"things_fail": "yes"}, {"turns": 0}),
+)
+AIMED: Final[Mapping[str, Sequence[SearchLimits]]] = {"realtime": AIMED_REALTIME, "live": AIMED_LIVE}
+"""By world, small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
 EVERY: Final = 6
 """A kept result is of one mutant in so many, by a hash of its name: all bundled specs in about twelve minutes."""
@@ -148,7 +156,7 @@ def jury_of(spec: Spec, environment: Environment) -> Jury:
     """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
     world, properties = environment.world, environment.properties
     quick = (SearchLimits(scene=name) for name in scenes(spec, world, "quick"))
-    return Jury(spec, world, properties, (*quick, *AIMED))
+    return Jury(spec, world, properties, (*quick, *AIMED.get(world.name, ())))
 
 
 def _prepare(name: str) -> None:
@@ -267,9 +275,15 @@ def digest(name: str) -> str:
         texts.append(text)
         return text, file
 
-    load(texts[0], display_path(path), fetch, LEDGERS)
-    environment = path.parent if (path.parent / WORLD).is_file() else None
-    texts += [fetcher(environment or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
+    def named(reference: str, file: str) -> tuple[str, str]:
+        text, file = beside(reference, file)
+        texts.append(text)
+        return text, file
+
+    around = load_environment(load(texts[0], display_path(path), fetch, LEDGERS).spec, named)
+    if around.world.name == load_environment().world.name:
+        environment = path.parent if (path.parent / WORLD).is_file() else None
+        texts += [fetcher(environment or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
     said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 

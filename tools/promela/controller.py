@@ -18,10 +18,14 @@ MAX_EFFECTS = 60  # effects of one event; the model asserts that they are enough
 
 
 class SpecText:
-    """The parts of a model that are the controller's. `hooked`: literals of effects that somebody listens to."""
+    """The parts of a model that are the controller's.
 
-    def __init__(self, spec: Spec, hooked: Mapping[str, Sequence[str]]) -> None:
+    `hooked`: literals of effects that somebody listens to. `chosen`: what an operator has set of the spec's settings.
+    """
+
+    def __init__(self, spec: Spec, hooked: Mapping[str, Sequence[str]], chosen: Mapping[str, str]) -> None:
         self.spec, self.hooked = spec, hooked
+        self.start = spec.values_at_start({spec.settings[setting]: value for setting, value in chosen.items()})
         self.names = [identifier("v_", v.name) for v in spec.variables]
         self.state = self.names[0]
         self.events = {name: i for i, name in enumerate((*spec.vocabulary.events, *_timers(spec)), 1)}
@@ -66,8 +70,8 @@ class SpecText:
     def variables(self) -> list[tuple[str, int, int, str]]:
         """(name, cells or 0, initial value, what it is)."""
         found = [
-            (name, 0, v.initial, f"{v.kind}: {', '.join(v.domain)}")
-            for name, v in zip(self.names, self.spec.variables, strict=True)
+            (name, 0, start, f"{v.kind}: {', '.join(v.domain)}")
+            for name, start, v in zip(self.names, self.start, self.spec.variables, strict=True)
         ]
         return [*found, ("wait", self.room, 0, "events that wait, the oldest first"), ("waits", 0, 0, "how many")]
 

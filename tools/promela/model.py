@@ -47,9 +47,10 @@ def uncovered(spec: Spec, world: World, properties: Properties) -> tuple[str, ..
     found = [f"'{w.name}' may come at any time" for w in words if w.is_said and emits.isdisjoint((w.name, w.of))]
     found += [f"'{name}' is told apart" for name in spec.vocabulary.refined if name in emits]
     found += [
-        f"'{word.name}' is for the application" for word in spec.vocabulary.effects.values() if word.to == APPLICATION
+        f"'{word.name}' is for the application"
+        for word in spec.vocabulary.effects.values()
+        if word.to == APPLICATION and word.name not in world.effects
     ]
-    found += [f"instructions of its own: {', '.join(spec.say)}"] if spec.say else []
     found += [f"'{name}' is followed by nothing else" for kind, name in properties.hooks if kind == INSTEAD]
     return tuple(found)
 
@@ -61,12 +62,8 @@ class PromelaModel:
         self, spec: Spec, world: World, properties: Properties, settings: WorldSettings, is_lasting: bool = False
     ) -> None:
         self.spec, self.settings = spec, settings
-        hooked: dict[str, list[str]] = {}
-        for kind, name in properties.hooks:
-            if kind == "effect" and "(" in name:
-                hooked.setdefault(name.partition("(")[0], []).append(name.partition("(")[2].rstrip(")"))
-        self.controller = SpecText(spec, hooked)
         self.world = WorldText(spec, world, properties, settings)
+        self.controller = SpecText(spec, self.world.literals(), settings.chosen)
         judged = [c for c in properties.claims if self._judged(c)]
         self.claims = [c for c in judged if c.kind != "leads_to" and not is_lasting]
         self.ways = self.world.ways(self.controller.expr)

@@ -162,9 +162,26 @@ class WorldText:
 
     def effect(self, name: str, literals: Mapping[str, int]) -> Lines:
         """What the world makes of an effect; `fl[z]` says which of the literals it has."""
-        lines = self.acts((*self.world.effects[name], *self.hooks.get(("effect", name), ())))
-        found = [(x, self.hooks.get(("effect", f"{name}({x})"), ())) for x in literals]
+        lines = self.acts((*self.world.effects.get(name, ()), *self.hooks.get(("effect", name), ())))
+        found = [(x, self._said(name, x)) for x in literals]
         return [*lines, *cases([(f"fl[z] == {identifier('L_', x)}", self.acts(acts)) for x, acts in found if acts])]
+
+    def literals(self) -> dict[str, list[str]]:
+        """By effect, the arguments that somebody listens to."""
+        found: dict[str, list[str]] = {}
+        for kind, name in self.hooks:
+            effect, _, literal = name.partition("(")
+            if kind == "effect" and literal:
+                found.setdefault(effect, []).append(literal.rstrip(")"))
+        own = {effect: self.spec.vocabulary.own_words(effect) for effect in found}
+        return {effect: [*known, *(self.spec.say if own[effect] in known else ())] for effect, known in found.items()}
+
+    def _said(self, effect: str, literal: str) -> Sequence[Act]:
+        """What somebody makes of an argument; an instruction of the spec's own is something that is to be said, too."""
+        word, own = self.spec.vocabulary.effects[effect], self.spec.vocabulary.own_words(effect)
+        is_own = own in word.choices and literal in self.spec.say and literal not in word.choices
+        names = [own, literal] if is_own else [literal]
+        return [act for name in names for act in self.hooks.get(("effect", f"{effect}({name})"), ())]
 
     def heard(self) -> Lines:
         """What remembers events."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click import ClickException
 
+from adapters.specs import load_spec
 from adapters.verify.run import SearchProgress, load_environment
 from fsm.language.loader import load
 from fsm.language.problem import NOWHERE, Place, SpecError
@@ -27,6 +28,7 @@ from tools.mutants.mutants import KINDS, Mutant, commute, mutants, sample
 from tools.mutants.mutation import ALIKE, Jury, Notice, score, scores
 from tools.mutants.notebook import MOST_FILES, Notebook
 from tools.mutants.run import (
+    AIMED,
     EVERY,
     Kept,
     Trial,
@@ -287,6 +289,29 @@ def test_a_result_that_is_none_is_named(results_in: Path) -> None:
 
 def test_a_result_is_of_the_texts_it_was_made_from() -> None:
     assert digest("server_vad") == digest("server_vad") != digest("owned_turns")
+
+
+def test_a_result_is_of_the_world_that_the_spec_names(tmp_path: Path) -> None:
+    """Of a world of its own, a change in it counts, and prose does not."""
+    for name in ("full_duplex.yaml", "worlds/live.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((house.SPECS / name).read_text(encoding="utf-8"), encoding="utf-8")
+    world, copy = tmp_path / "worlds" / "live.yaml", str(tmp_path / "full_duplex.yaml")
+    assert digest(copy) == digest("full_duplex") != digest("server_vad")
+    text = world.read_text(encoding="utf-8")
+    world.write_text(text.replace("about: One thing fails.", "about: Something fails."), encoding="utf-8")
+    assert digest(copy) == digest("full_duplex")
+    world.write_text(text.replace("says: [0, 1]", "says: [1, 1]"), encoding="utf-8")
+    assert digest(copy) != digest("full_duplex")
+
+
+def test_aimed_scenes_are_of_the_world_that_they_are_for() -> None:
+    assert set(AIMED) == {"realtime", "live"}
+    for name in ("server_vad", "full_duplex"):
+        world = load_environment(load_spec(name).spec).world
+        assert {limits.scene for limits in AIMED[world.name]} <= set(world.scenes)
+        for limits in AIMED[world.name]:
+            assert set(limits.bounds) <= set(world.bounds) and set(limits.assume) <= set(world.assumptions)
 
 
 # --- the bundled specs ------------------------------------------------------------------------------------------------
