@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage lint types walls drift check bench mutants asterisk clients rolling verify verify-full campaign bystanders soak clean
+.PHONY: help demo test test-fast coverage lint types walls drift check bench mutants cookbook asterisk clients rolling verify verify-full campaign bystanders soak clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ bench: $(VENV)/.dev  ## what a step and a call cost, as ratios (minutes)
 
 mutants: $(VENV)/.run  ## broken versions of the bundled specs: who notices; a sample, kept in specs/mutants (a quarter of an hour)
 	@$(BIN)/python -m tools.mutants
+
+cookbook: $(VENV)/.run  ## parts of the cookbook, alone and in pairs, with each spec; what is known of the same texts is kept (minutes)
+	@$(BIN)/python -m tools.cookbook
 
 asterisk: $(VENV)/.run  ## the dialplans of deploy/asterisk against the Asterisk of this machine, if there is one (minutes)
 	@$(BIN)/python -m tools.asterisk

@@ -12,7 +12,7 @@ from adapters.scenario.files import Suite, read_files
 from adapters.scenario.wire import play_scenario
 from adapters.specs import BUNDLED, REALTIME, load_spec, specs_folder
 from fsm.language.problem import SpecError
-from tools.cookbook import bases, conflicts, cookbook_parts, including, why_not
+from tools.cookbook.goes_with import bases, conflicts, cookbook_parts, including, why_not
 from tools.pages import cookbook
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cookbook.md"

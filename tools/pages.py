@@ -18,7 +18,8 @@ from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, loa
 from fsm.draw.page import pages
 from fsm.verify.exercise import not_exercised
 from fsm.verify.verdict import Finding, SceneVerdict
-from tools.cookbook import table
+from tools.cookbook.goes_with import table
+from tools.cookbook.verdicts import kept, searched_pairs
 from tools.mutants.run import Kept, kept_result
 from tools.servers_page import servers_page
 
@@ -119,7 +120,7 @@ def readme(name: str = "server_vad") -> str:
 
 def cookbook() -> str:
     """The cookbook's page with its table of what goes with what as it should be."""
-    return _replaced(COOKBOOK, "table", "table", "cookbook", table())
+    return _replaced(COOKBOOK, "table", "table", "cookbook", table(searched_pairs(kept())))
 
 
 def _replaced(page: Path, what: str, called: str, command: str, text: str) -> str:

@@ -165,7 +165,12 @@ def path_of(uri: str) -> Path | None:
 def new_server() -> SpecServer:
     """A server with all that it can do, not yet started."""
     server = SpecServer()
+    _follow_texts(server)
+    _answer_questions(server)
+    return server
 
+
+def _follow_texts(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     async def opened(params: lsp.DidOpenTextDocumentParams) -> None:
         server.opened(params.text_document.uri)
@@ -178,6 +183,8 @@ def new_server() -> SpecServer:
     async def closed(params: lsp.DidCloseTextDocumentParams) -> None:
         server.closed(params.text_document.uri)
 
+
+def _answer_questions(server: SpecServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=[".", "(", "=", " "]))
     async def complete(params: lsp.CompletionParams) -> lsp.CompletionList:
         found = await server.asked(params, whole=False)
@@ -204,8 +211,6 @@ def new_server() -> SpecServer:
     @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
     async def outline(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
         return _symbols(server, server.workspace.get_text_document(params.text_document.uri))
-
-    return server
 
 
 def _items(

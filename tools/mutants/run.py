@@ -284,15 +284,15 @@ def digest(name: str) -> str:
     if around.world.name == load_environment().world.name:
         environment = path.parent if (path.parent / WORLD).is_file() else None
         texts += [fetcher(environment or path.parent)(reference)[0] for reference in (WORLD, *PROPERTIES)]
-    said = json.dumps([_without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])
+    said = json.dumps([without_prose(yaml.load(text, yaml.BaseLoader)) for text in texts])
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _without_prose(value: object) -> object:
+def without_prose(value: object) -> object:
     """A YAML text without what is read by people, or by those who only watch a call: it changes no step."""
     if isinstance(value, dict):
-        return [[key, _without_prose(each)] for key, each in value.items() if key not in PROSE]
-    return [_without_prose(each) for each in value] if isinstance(value, list) else value
+        return [[key, without_prose(each)] for key, each in value.items() if key not in PROSE]
+    return [without_prose(each) for each in value] if isinstance(value, list) else value
 
 
 def result_text(name: str, trial: Trial) -> str:

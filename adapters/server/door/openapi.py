@@ -79,11 +79,15 @@ def _paths(settings: HttpSettings) -> Schema:
         "/calls/{id}/result": {"get": _plain(_RESULT, by_id)},
         "/calls/{id}/result/{key}": {"get": _plain("One value of a call's result.", by_key)},
     }  # fmt: skip
-    guarded = (401, 429) if settings.token is not None else (403, 429)
+    return _guarded(paths, (401, 429) if settings.token is not None else (403, 429))
+
+
+def _guarded(paths: Schema, refusals: tuple[int, int]) -> Schema:
+    """The same, where whoever has no right to ask, or asks too often, is refused."""
     for path, methods in paths.items():
         for method in methods.values():
             plain = path.endswith(("/result", "/result/{key}"))
-            for status in guarded if "security" not in method else (429,):
+            for status in refusals if "security" not in method else (429,):
                 method["responses"][str(status)] = _nothing() if plain else _refusal()
     return paths
 

@@ -13,7 +13,7 @@ from fsm.language.spec import Spec
 from fsm.language.vocabulary import APPLICATION, PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
 from tests.fsm.bundle import NAMES, load_changed, loaded
-from tools.cookbook import bases, cookbook_parts, including
+from tools.cookbook.goes_with import bases, cookbook_parts, including
 
 LEDGER_ALONE = {
     "confirm_turn", "forget_delegations", "forget_echoes", "keep_output", "keep_overdue", "keep_refusal", "note_wish",

@@ -60,6 +60,13 @@ def test_a_text_of_its_own_may_change_what_it_includes() -> None:
     assert loaded(text, {"slow.yaml": SLOW}).spec.deadlines["slow"].after_ms == 11
 
 
+def test_a_text_of_its_own_may_add_to_what_it_says_itself() -> None:
+    added = loaded(HOUSE + "add: {context: {mood: {values+: [glad]}}}\n").spec
+    assert added.variable("mood").domain == ("calm", "cross", "angry", "glad")
+    (problem,) = problems(HOUSE + "add: {states: {hall: {on: {bell.rang: garden}}}}\n")
+    assert (problem.code, problem.message) == ("duplicate-key", "'bell.rang' is there already")
+
+
 def test_a_part_that_two_include_is_included_once_before_them() -> None:
     more = {"glad.yaml": GLAD, "a.yaml": "include: [glad.yaml]\n" + SLOW, "b.yaml": "include: [glad.yaml]\n" + MERRY}
     spec = loaded(mine("include: [a.yaml, b.yaml, glad.yaml]"), more).spec

@@ -1,23 +1,17 @@
-"""Which parts of the cookbook go together, by what they say of one another: the table of docs/cookbook.md.
+"""Which parts of the cookbook go together, by what they say of one another and by what a search has found of them.
 
-A part of the cookbook is one in specs/parts that no bundled spec includes. `python -m tools.cookbook NAME...` verifies
-parts and pairs of them, within quick bounds, with each spec they go with (minutes each).
+A part of the cookbook is one in specs/parts that no bundled spec includes.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-import click
-
 from adapters.specs import BUNDLED, load_spec, specs_folder
-from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
 from fsm.language.loader import Loaded
-from fsm.language.problem import SpecError
 from fsm.language.yaml_nodes import Node, plain, read
 
 
@@ -68,57 +62,26 @@ def including(base: str, *parts: str, typestate: bool = True) -> Loaded:
         return load_spec(path, typestate=typestate)
 
 
-def table() -> str:
-    """What goes with what, in Markdown: a part by specs and parts, then each reason."""
+def table(searched: Collection[tuple[str, ...]]) -> str:
+    """What goes with what, in Markdown, then each reason; what is `searched` holds with every spec."""
     parts = cookbook_parts()
     shown = [base for base in BUNDLED if any(base in bases(part) for part in parts)]
     lines = [["", *shown, *parts], ["---", *(":-:" for _ in (*shown, *parts))]]
     reasons = [f"- {base}: no part goes with it yet" for base in BUNDLED if base not in shown]
     for part in parts:
-        lines.append([f"**{part}**", *("yes" if base in bases(part) else "-" for base in shown), *_pairs(part, parts)])
+        alone = (_word((part,), searched) if base in bases(part) else "-" for base in shown)
+        lines.append([f"**{part}**", *alone, *_pairs(part, parts, searched)])
         reasons += [f"- {part}, {other}: {reason}" for other, reason in conflicts(part).items() if other in shown]
     pairs = ((one, other, why_not(one, other)) for one, other in combinations(parts, 2))
     reasons += [f"- {one}, {other}: {reason}" for one, other, reason in pairs if reason is not None]
     return "\n".join("| " + " | ".join(row) + " |" for row in lines) + "\n\n" + "\n".join(reasons)
 
 
-def _pairs(part: str, parts: Sequence[str]) -> Iterator[str]:
+def _pairs(part: str, parts: Sequence[str], searched: Collection[tuple[str, ...]]) -> Iterator[str]:
     for other in parts:
-        yield "" if part == other else "yes" if why_not(*sorted((part, other))) is None else "-"
+        pair = tuple(sorted((part, other)))
+        yield "" if part == other else _word(pair, searched) if why_not(*pair) is None else "-"
 
 
-def verified(base: str, *parts: str) -> str:
-    """One line: what a search within quick bounds finds."""
-    progress = SearchProgress(quiet=True)
-    try:
-        spec = including(base, *parts).spec
-        found = all_searched(spec, load_environment(spec), VerifyOptions(), progress)
-    except SpecError as error:
-        return f"{base} with {', '.join(parts)}: {error}"
-    bad = [finding.name for verdict in found for finding in verdict.findings if finding.status == "violated"]
-    word = f"FAIL ({', '.join(dict.fromkeys(bad))})" if bad else "PASS"
-    return f"{base} with {', '.join(parts)}: {word}, {sum(verdict.states for verdict in found):,} states"
-
-
-@click.command()
-@click.argument("names", nargs=-1)
-@click.option("--base", "only", type=click.Choice(BUNDLED), help="Only with this spec.")
-@click.option("--pairs", is_flag=True, help="Each pair of them that goes together, not each alone.")
-def command(names: tuple[str, ...], only: str | None, pairs: bool) -> None:
-    """Verify parts of the cookbook, within quick bounds. Exit code: 0 all hold, 1 something does not."""
-    parts = names or cookbook_parts()
-    wanted = (
-        [each for each in combinations(parts, 2) if why_not(*each) is None] if pairs else [(each,) for each in parts]
-    )
-    bad = False
-    for each in wanted:
-        for base in bases(*each):
-            if only in (None, base):
-                line = verified(base, *each)
-                click.echo(line)
-                bad = bad or ": PASS" not in line
-    sys.exit(bad)
-
-
-if __name__ == "__main__":
-    command()
+def _word(together: tuple[str, ...], searched: Collection[tuple[str, ...]]) -> str:
+    return "yes" if together in searched else "(yes)"
