@@ -42,11 +42,15 @@ class WebSocketProvider(Generic[_Endpoint, _Session]):
     def next_protocol(self) -> str:
         return self.PROTOCOL
 
+    def with_instructions(self, words: str | None) -> Self:
+        """The same, and the model is told this."""
+        return attrs.evolve(self, session=attrs.evolve(cast(Any, self.session), instructions=words))
+
     def with_words(self, fill: Callable[[str], str]) -> Self:
         told = self.session.instructions
         if told is None or (filled := fill(told)) == told:
             return self
-        return attrs.evolve(self, session=attrs.evolve(cast(Any, self.session), instructions=filled))
+        return self.with_instructions(filled)
 
     def usage(self, event: WireEvent) -> ProviderUsage | None:
         """Of a protocol that says nothing of it."""

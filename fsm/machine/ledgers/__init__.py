@@ -8,6 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.language.ledger import Ledgers
-from fsm.machine.ledgers import live, realtime
+from fsm.machine.ledgers import deepgram, live, realtime
 
-LEDGERS: Final[Ledgers] = {ledger.name: ledger for ledger in (realtime.PROTOCOL, live.PROTOCOL)}
+LEDGERS: Final[Ledgers] = {ledger.name: ledger for ledger in (realtime.PROTOCOL, live.PROTOCOL, deepgram.PROTOCOL)}
