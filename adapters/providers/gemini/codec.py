@@ -1,9 +1,10 @@
 """One Gemini Live session as it is read and spoken. Pure: the time is an argument.
 
 The wire has no id of an answer, and says neither where one begins nor, once, where it ends. Both are found here:
-`answer.began` stands before its first audio, `answer.ended` where it is first known to be over, as if the provider had
-sent them; what it did send stays beside them. Late audio of an answer that was cut is dropped. What may not be said yet
-waits: anything before `setupComplete`, the caller's audio while a call holds the model up.
+`voice.began` stands before its first audio, `voice.ended` where it is first known to be over, as if the provider had
+sent them; before what answers the caller stands `turn.taken`. What it did send stays beside them. Late audio of an
+answer that was cut is dropped. What may not be said yet waits: anything before `setupComplete`, the caller's audio
+while a call holds the model up.
 """
 
 from __future__ import annotations
@@ -45,21 +46,23 @@ class GeminiCodec:
         self._early: list[bytes] = []
         self._calls = OpenCalls(holds_audio=holds_audio_at_tools)
         self._number = 0
-        self._is_answering = False
+        self._is_sounding = False
         self._has_sounded = False  # since the last turn was complete
         self._has_called = False
         self._is_cut = False
         self._late_until_s: float | None = None
-        self._turn = 1
+        self._turn = 0
         self._words = ""
-        self._is_answered = False
+        self._is_answered = True
+        self._is_asked = False  # by us, so that what comes next answers no turn of the caller's
 
     @property
     def fatal_ends(self) -> FatalEnds:
         return OF_SESSION if self._is_set_up or self._takes_up else OF_SETUP
 
     def opened(self) -> Iterable[WireEvent]:
-        return ()
+        """The provider says nothing until it is told what the session is to be."""
+        return ({"type": "session.welcomed"},)
 
     def fatal_error(self, event: WireEvent) -> str | None:  # noqa: ARG002 failures are closes
         """There are no error messages: failures are closes."""
@@ -77,6 +80,7 @@ class GeminiCodec:
     def told(self, event: Mapping[str, object]) -> Iterable[bytes]:
         key = text_of(event.get("type"))
         body = object_of(event.get(key))
+        self._is_asked |= key == "toolResponse" or body.get("turnComplete") is True or "text" in body
         if key == "setup":
             self._takes_up = bool(object_of(body.get("sessionResumption")).get("handle"))
             return (wire_text({key: body}),)
@@ -112,14 +116,15 @@ class GeminiCodec:
         if not audio or (self._late_until_s is not None and now_s < self._late_until_s):
             return
         self._late_until_s = None
-        if not self._is_answering:
+        if not self._is_sounding:
             self._number += 1
-            self._is_answering, self._has_sounded, self._is_answered, self._is_cut = True, True, True, False
-            yield {"type": "answer.began", "answer_id": self._answer_id}
-        yield AudioDelta(self._answer_id, self._answer_id, 0, audio)
+            self._is_sounding, self._has_sounded, self._is_cut = True, True, False
+            yield from self._turn_taken()
+            yield {"type": "voice.began", "speech_id": self._speech_id}
+        yield AudioDelta(self._speech_id, self._speech_id, 0, audio)
 
     @property
-    def _answer_id(self) -> str:
+    def _speech_id(self) -> str:
         return f"{self._prefix}_{self._number}"
 
     def _event_heard(self, event: WireEvent, now_s: float) -> Iterator[WireEvent]:
@@ -130,21 +135,26 @@ class GeminiCodec:
             case "inputTranscription":
                 event = self._with_turn(event)
             case "outputTranscription":
-                event = {**event, "answer_id": self._answer_id if self._is_answering else self._next_id}
+                event = {**event, "speech_id": self._speech_id if self._is_sounding else self._next_id}
             case "toolCall":
                 self._has_called = True
+                yield from self._turn_taken()
+                self._is_asked = True  # what else is said until then belongs to the same turn
                 event = {**event, "calls": self._calls.opened(event["calls"], self._prefix)}
             case "toolCallCancellation":
                 self._calls.cancelled(event["calls"])
             case "interrupted":
                 self._is_cut, self._late_until_s = True, now_s + LATE_S
-                event = {**event, "answer_id": self._answer_id}
-                yield from self._answer_ended("interrupted")
+                yield {**event, "speech_id": self._speech_id}
+                yield from self._voice_ended("interrupted")
+                return
             case "generationComplete":
-                yield from self._answer_ended("completed")
+                yield from self._voice_ended("completed")
             case "turnComplete":
-                yield from self._answer_ended("completed")
+                yield from self._voice_ended("completed")
                 event = self._with_outcome(event)
+                if event["outcome"] == "empty" and not self._is_answered:
+                    yield from self._turn_taken()
             case _:
                 pass
         yield event
@@ -153,10 +163,16 @@ class GeminiCodec:
     def _next_id(self) -> str:
         return f"{self._prefix}_{self._number + 1}"
 
-    def _answer_ended(self, how: str) -> Iterator[WireEvent]:
-        if self._is_answering:
-            self._is_answering = False
-            yield {"type": "answer.ended", "answer_id": self._answer_id, "how": how}
+    def _turn_taken(self) -> Iterator[WireEvent]:
+        """The provider answers the caller: so it has taken the turn, which it does not say."""
+        if not self._is_asked or not self._is_answered:
+            yield {"type": "turn.taken"}
+        self._is_asked, self._is_answered = False, True
+
+    def _voice_ended(self, how: str) -> Iterator[WireEvent]:
+        if self._is_sounding:
+            self._is_sounding = False
+            yield {"type": "voice.ended", "speech_id": self._speech_id, "how": how}
 
     def _with_outcome(self, event: WireEvent) -> WireEvent:
         """What the turn came to: `empty` is one in which nothing was said, asked or cut, `failed` says why."""

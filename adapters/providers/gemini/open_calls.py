@@ -22,8 +22,8 @@ class OpenCalls:
     """Of one session. Where calls have no ids, they are given some, which are left out of their responses."""
 
     holds_audio: bool
-    _names: dict[str, str] = attrs.field(factory=dict)
-    _unnamed: set[str] = attrs.field(factory=set)
+    _open: dict[str, None] = attrs.field(factory=dict)
+    _numbered: set[str] = attrs.field(factory=set)
     _count: int = 0
     _held: bytearray = attrs.field(factory=bytearray)
     _is_overdue: bool = False
@@ -35,11 +35,11 @@ class OpenCalls:
             self._count += 1
             call_id = call["id"] or f"{prefix}_call_{self._count}"
             if not call["id"]:
-                self._unnamed.add(call_id)
-            self._names[call_id] = call["name"]
+                self._numbered.add(call_id)
+            self._open[call_id] = None
             named.append({**call, "id": call_id})
-        while len(self._names) > MOST_OPEN:
-            self._forget(next(iter(self._names)))
+        while len(self._open) > MOST_OPEN:
+            self._forget(next(iter(self._open)))
         return named
 
     def cancelled(self, calls: Any) -> None:
@@ -47,22 +47,20 @@ class OpenCalls:
             self._forget(call["id"])
 
     def answered(self, body: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
-        """A tool response as it is sent, its functions by name, without those that nobody waits for any more; and the
-        audio that has waited for it."""
+        """A tool response as it is sent, without what nobody waits for any more; and the audio that waited for it."""
         listed = body.get("functionResponses")
-        responses = [each for each in (listed if isinstance(listed, list) else []) if each.get("id") in self._names]
+        responses = [each for each in (listed if isinstance(listed, list) else []) if each.get("id") in self._open]
         sent = []
         for response in responses:
             call_id = response["id"]
-            shown = {} if call_id in self._unnamed else {"id": call_id}
-            rest = {key: value for key, value in response.items() if key != "id"}
-            sent.append({**shown, "name": self._names[call_id], **rest})
+            is_hidden = call_id in self._numbered
+            sent.append({key: value for key, value in response.items() if key != "id" or not is_hidden})
             self._forget(call_id)
-        return ({"functionResponses": sent} if sent else {}), (b"" if self._names else self._released())
+        return ({"functionResponses": sent} if sent else {}), (b"" if self._open else self._released())
 
     def admitted(self, audio: bytes) -> bytes:
         """What may be sent now, of what is held and this."""
-        if not (self.holds_audio and self._names) or self._is_overdue:
+        if not (self.holds_audio and self._open) or self._is_overdue:
             return self._released() + audio if self._held else audio
         self._held += audio
         self._is_overdue = len(self._held) >= HELD_MS * _BYTES_PER_MS
@@ -74,7 +72,7 @@ class OpenCalls:
         return held
 
     def _forget(self, call_id: str) -> None:
-        self._names.pop(call_id, None)
-        self._unnamed.discard(call_id)
-        if not self._names:
+        self._open.pop(call_id, None)
+        self._numbered.discard(call_id)
+        if not self._open:
             self._is_overdue = False

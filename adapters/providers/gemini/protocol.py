@@ -37,6 +37,7 @@ MOST_HISTORY_CHARS: Final = 16_000
 DIGITS_TEXT: Final = "The caller pressed {digits} on the telephone keypad."
 SAY_TEXT: Final = "Say this to the caller now, in these words: {words}"
 GREETING_TEXT: Final = "The caller has just been connected. Greet the caller: {words}"
+FAILED_TEXT: Final = "Something has failed; tell the caller so: {text}"
 ANSWER_NOW: Final = "The caller is waiting for you to speak. Answer now, in a few words."
 GOES_ON: Final = "(The connection has been renewed; the conversation goes on.)"
 
@@ -93,7 +94,8 @@ def _send_digits(request: _Request) -> WireEvent:
 
 
 def _send_tool_output(request: _Request) -> WireEvent:
-    response = {"id": request.text("call_id"), "response": _response(request.text("output"))}
+    call_id, name, output = request.text("call_id"), request.text("name"), request.text("output")
+    response = {"id": call_id, "name": name, "response": _response(output)}
     return _message("toolResponse", {"functionResponses": [response]})
 
 
@@ -132,13 +134,16 @@ class GeminiEncoder:
 
 
 ENCODERS: Final[Mapping[str, GeminiEncoder]] = {
-    "start_session": GeminiEncoder(_start_session, ("event_id", "handle")),
-    "request_speech": GeminiEncoder(_request_speech, ("event_id", "cause", "instructions")),
-    "send_digits": GeminiEncoder(_send_digits, ("event_id", "digits")),
-    "send_tool_output": GeminiEncoder(_send_tool_output, ("event_id", "call_id", "output")),
-    "begin_activity": GeminiEncoder(_activity("activityStart"), ("event_id",)),
-    "end_activity": GeminiEncoder(_activity("activityEnd"), ("event_id",)),
-    "end_audio": GeminiEncoder(_end_audio, ("event_id",)),
+    "start_session": GeminiEncoder(_start_session, ()),
+    "request_speech": GeminiEncoder(_request_speech, ("cause", "instructions")),
+    "send_digits": GeminiEncoder(_send_digits, ("digits",)),
+    "tell_failure": GeminiEncoder(
+        lambda request: _told(FAILED_TEXT.format(text=request.text("text")), request.settings), ("text",)
+    ),
+    "send_tool_output": GeminiEncoder(_send_tool_output, ("call_id", "name", "output")),
+    "begin_activity": GeminiEncoder(_activity("activityStart"), ()),
+    "end_activity": GeminiEncoder(_activity("activityEnd"), ()),
+    "end_audio": GeminiEncoder(_end_audio, ()),
 }
 
 
@@ -204,7 +209,7 @@ def audio_message(payload: bytes) -> bytes:
 
 def _agent_saying(event: WireEvent) -> WireNote | None:
     text = text_of(event.get("text"))
-    return AgentSaid(AgentPiece(text_of(event.get("answer_id")), 0), text, is_all=False) if text else None
+    return AgentSaid(AgentPiece(text_of(event.get("speech_id")), 0), text, is_all=False) if text else None
 
 
 def _caller_said(event: WireEvent) -> WireNote | None:
@@ -218,9 +223,9 @@ _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "setupComplete": lambda _: SessionConfirmed(PCM_16K, PCM_24K, ()),
     "inputTranscription": _caller_said,
     "outputTranscription": _agent_saying,
-    "answer.began": lambda event: ResponseStarted(text_of(event.get("answer_id"))),
-    "answer.ended": lambda event: ResponseGenerated(
-        text_of(event.get("answer_id")), is_whole=event.get("how") == "completed"
+    "voice.began": lambda event: ResponseStarted(text_of(event.get("speech_id"))),
+    "voice.ended": lambda event: ResponseGenerated(
+        text_of(event.get("speech_id")), is_whole=event.get("how") == "completed"
     ),
 }
 

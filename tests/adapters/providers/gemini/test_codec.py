@@ -57,17 +57,21 @@ class Session:
         return [orjson.loads(frame) for frame in self.codec.told({"type": key, key: body})]
 
     def respond(self, *call_ids: str) -> list[Any]:
-        return self.say("toolResponse", {"functionResponses": [{"id": each, "response": {}} for each in call_ids]})
+        return self.say(
+            "toolResponse", {"functionResponses": [{"id": each, "name": "n", "response": {}} for each in call_ids]}
+        )
 
 
 def test_a_turn_is_an_answer_that_has_a_beginning_and_one_end() -> None:
     session = Session()
-    assert session.types(content(**spoken()), content(**spoken())) == ["answer.began", "audio s_1", "audio s_1"]
-    assert session.types(content(generationComplete=True)) == ["answer.ended", "generationComplete"]
+    assert session.types(content(**spoken()), content(**spoken())) == [
+        "turn.taken", "voice.began", "audio s_1", "audio s_1",
+    ]  # fmt: skip
+    assert session.types(content(generationComplete=True)) == ["voice.ended", "generationComplete"]
     (complete,) = session.hear(content(turnComplete=True))
     assert complete == {"type": "turnComplete", "reason": "", "outcome": "spoken"}
     assert session.types(content(**spoken()), content(turnComplete=True)) == [
-        "answer.began", "audio s_2", "answer.ended", "turnComplete",
+        "turn.taken", "voice.began", "audio s_2", "voice.ended", "turnComplete",
     ]  # fmt: skip
 
 
@@ -82,21 +86,57 @@ def test_several_things_in_one_message_are_understood_in_an_order_that_makes_sen
         "toolCall": {"functionCalls": [call("c1")]},
     }  # fmt: skip
     assert session.types(message) == [
-        "inputTranscription", "answer.began", "audio s_1", "outputTranscription", "toolCall", "answer.ended",
+        "inputTranscription", "turn.taken", "voice.began", "audio s_1", "outputTranscription", "turn.taken", "toolCall",
+        "voice.ended",
         "generationComplete", "turnComplete", "usageMetadata",
     ]  # fmt: skip
+
+
+TEXT = {"realtimeInput": {"text": "Greet the caller."}}
+WORDS = content(inputTranscription={"text": "Hello"})
+
+
+@pytest.mark.parametrize(
+    ("said", "messages", "expected"),
+    [
+        ({}, [content(**spoken())], "turn.taken voice.began audio"),
+        (TEXT, [content(**spoken())], "voice.began audio"),  # our own turn is answered
+        (TEXT, [WORDS, content(**spoken())], "inputTranscription turn.taken voice.began audio"),
+        (
+            {},
+            [{"toolCall": {"functionCalls": [call("c1")]}}, content(**spoken())],
+            "turn.taken toolCall voice.began audio",
+        ),
+        ({}, [content(turnComplete=True)], "turnComplete"),  # of noise
+        ({}, [WORDS, content(turnComplete=True)], "inputTranscription turn.taken turnComplete"),
+    ],
+)
+def test_a_turn_of_the_callers_is_taken_before_what_answers_it(
+    said: dict[str, Any], messages: list[dict[str, Any]], expected: str
+) -> None:
+    session = Session()
+    for key, body in said.items():
+        session.say(key, body)
+    assert [each.partition(" ")[0] for each in session.types(*messages)] == expected.split()
+
+
+def test_what_follows_an_output_answers_no_new_turn() -> None:
+    session = Session()
+    session.hear({"toolCall": {"functionCalls": [call("c1")]}})
+    session.respond("c1")
+    assert session.types(content(**spoken())) == ["voice.began", "audio s_1"]
 
 
 def test_an_interrupted_answer_is_over_and_its_late_audio_is_dropped() -> None:
     session = Session()
     session.hear(content(**spoken()))
-    ended, interrupted = session.hear(content(interrupted=True, **spoken()))
-    assert ended == {"type": "answer.ended", "answer_id": "s_1", "how": "interrupted"}
-    assert interrupted == {"type": "interrupted", "answer_id": "s_1"}
+    interrupted, ended = session.hear(content(interrupted=True, **spoken()))
+    assert ended == {"type": "voice.ended", "speech_id": "s_1", "how": "interrupted"}
+    assert interrupted == {"type": "interrupted", "speech_id": "s_1"}
     assert session.types(content(**spoken()), content(interrupted=True)) == ["interrupted"]
     (complete,) = session.hear(content(turnComplete=True))
     assert complete["outcome"] == "cut"
-    assert session.types(content(**spoken())) == ["answer.began", "audio s_2"]
+    assert session.types(content(**spoken())) == ["turn.taken", "voice.began", "audio s_2"]
 
 
 def test_audio_is_late_for_a_second_where_no_turn_completes() -> None:
@@ -107,7 +147,7 @@ def test_audio_is_late_for_a_second_where_no_turn_completes() -> None:
     session.now_s += LATE_S - 0.01
     assert session.types(content(**spoken())) == []
     session.now_s += 0.01
-    assert session.types(content(**spoken())) == ["answer.began", "audio s_2"]
+    assert session.types(content(**spoken())) == ["turn.taken", "voice.began", "audio s_2"]
     (_, complete) = session.hear(content(turnComplete=True))
     assert complete["outcome"] == "spoken"
 
@@ -136,28 +176,28 @@ def test_what_a_turn_came_to(messages: list[dict[str, Any]], reason: str, outcom
 def test_words_find_their_answer_and_their_turn_wherever_they_come() -> None:
     session = Session()
     (early,) = session.hear(content(outputTranscription={"text": "Hi"}))
-    assert early["answer_id"] == "s_1"  # the text runs ahead of the audio
+    assert early["speech_id"] == "s_1"  # the text runs ahead of the audio
     session.hear(content(**spoken()))
     (late,) = session.hear(content(outputTranscription={"text": " there"}))
-    assert late["answer_id"] == "s_1"
+    assert late["speech_id"] == "s_1"
     session.hear(content(generationComplete=True))
     session.hear(content(inputTranscription={"text": "Where"}))
     (said,) = session.hear(content(inputTranscription={"text": " is it?", "finished": True}))
-    assert said["turn"] == {"id": "s_turn_2", "text": "Where is it?"}
+    assert said["turn"] == {"id": "s_turn_1", "text": "Where is it?"}
     assert session.types(content(inputTranscription={}, outputTranscription={"finished": True})) == []
 
 
 def test_calls_are_given_with_ids_and_answered_by_name() -> None:
     session = Session()
-    (event,) = session.hear({"toolCall": {"functionCalls": [call("c1", city="Bonn"), call(None, "stop")]}})
+    *_, event = session.hear({"toolCall": {"functionCalls": [call("c1", city="Bonn"), call(None, "stop")]}})
     assert event["calls"] == [
         {"id": "c1", "name": "look_up", "arguments": '{"city":"Bonn"}'},
         {"id": "s_call_2", "name": "stop", "arguments": "{}"},
     ]
     (sent,) = session.respond("c1")
-    assert sent["toolResponse"]["functionResponses"] == [{"id": "c1", "name": "look_up", "response": {}}]
+    assert sent["toolResponse"]["functionResponses"] == [{"id": "c1", "name": "n", "response": {}}]
     (sent,) = session.respond("s_call_2")
-    assert sent["toolResponse"]["functionResponses"] == [{"name": "stop", "response": {}}]
+    assert sent["toolResponse"]["functionResponses"] == [{"name": "n", "response": {}}]
     assert session.respond("c1") == []  # answered before
 
 
@@ -207,7 +247,7 @@ def test_what_is_said_before_the_setup_is_complete_waits_in_order_within_a_bound
     due = [orjson.loads(frame)["clientContent"]["n"] for frame in session.codec.due()]
     assert due == list(range(1, MOST_EARLY + 1))
     assert list(session.codec.due()) == []
-    assert session.types(content(**spoken())) == ["answer.began", "audio g1_1"]  # a session without an id
+    assert session.types(content(**spoken())) == ["turn.taken", "voice.began", "audio g1_1"]  # a session without an id
 
 
 def test_a_close_that_answers_a_setup_is_fatal_unless_a_handle_was_refused() -> None:
@@ -267,7 +307,7 @@ def test_thoughts_are_not_heard_and_silence_is_nothing() -> None:
 
 def test_calls_have_a_bound() -> None:
     session = Session()
-    (event,) = session.hear({"toolCall": {"functionCalls": [call(f"c{n}") for n in range(MOST_CALLS + 5)]}})
+    *_, event = session.hear({"toolCall": {"functionCalls": [call(f"c{n}") for n in range(MOST_CALLS + 5)]}})
     assert len(event["calls"]) == MOST_CALLS
     for n in range(MOST_OPEN):
         session.hear({"toolCall": {"functionCalls": [call(f"d{n}")]}})
@@ -324,11 +364,11 @@ def consume(messages: list[bytes]) -> None:
             elif isinstance(decoded, dict):
                 assert isinstance(decoded["type"], str)
                 note_of(decoded)
-                if decoded["type"] == "answer.began":
+                if decoded["type"] == "voice.began":
                     assert open_answer is None
-                    open_answer = decoded["answer_id"]
-                elif decoded["type"] == "answer.ended":
-                    assert decoded["answer_id"] == open_answer
+                    open_answer = decoded["speech_id"]
+                elif decoded["type"] == "voice.ended":
+                    assert decoded["speech_id"] == open_answer
                     open_answer = None
 
 

@@ -86,6 +86,7 @@ ENCODED: list[tuple[GeminiSettings, str, Mapping[str, object], WireEvent]] = [
     ),
     (NEW, "request_speech", {"cause": "turn", "instructions": None}, text_message(ANSWER_NOW)),
     (NEW, "request_speech", {"cause": "ask", "instructions": None, "added": "Ask."}, text_message("Ask.")),
+    (NEW, "tell_failure", {"text": "busy"}, text_message("Something has failed; tell the caller so: busy")),
     (NEW, "send_digits", {"digits": "12#"}, text_message("The caller pressed 12# on the telephone keypad.")),
     (OWNED, "begin_activity", {}, {"type": "realtimeInput", "realtimeInput": {"activityStart": {}}}),
     (OWNED, "end_activity", {}, {"type": "realtimeInput", "realtimeInput": {"activityEnd": {}}}),
@@ -109,8 +110,8 @@ def test_an_effect_is_one_message_of_the_protocol(
     ],
 )
 def test_what_a_tool_returns_goes_out_as_an_object(output: str, response: dict[str, object]) -> None:
-    event = encode("send_tool_output", {"event_id": "e1", "call_id": "c1", "output": output}, NEW)
-    responses = {"functionResponses": [{"id": "c1", "response": response}]}
+    event = encode("send_tool_output", {"call_id": "c1", "name": "look_up", "output": output}, NEW)
+    responses = {"functionResponses": [{"id": "c1", "name": "look_up", "response": response}]}
     assert event == {"type": "toolResponse", "toolResponse": responses}
 
 
@@ -126,7 +127,7 @@ def test_a_text_is_never_longer_than_may_be() -> None:
 @pytest.mark.parametrize(
     ("settings", "effect", "args", "guilty"),
     [
-        (NEW, "send_tool_output", {"call_id": 7, "output": ""}, "send_tool_output.call_id"),
+        (NEW, "send_tool_output", {"call_id": 7, "name": "n", "output": ""}, "send_tool_output.call_id"),
         (NEW, "send_digits", {}, "send_digits.digits"),
         (NEW, "create_response", {}, "create_response"),
         (NEW, "begin_activity", {}, "begin_activity"),
@@ -283,11 +284,11 @@ def test_audio_goes_up_with_its_rate() -> None:
     ("event", "note"),
     [
         ({"type": "setupComplete"}, SessionConfirmed(PCM_16K, PCM_24K, ())),
-        ({"type": "answer.began", "answer_id": "s_1"}, ResponseStarted("s_1")),
-        ({"type": "answer.ended", "answer_id": "s_1", "how": "completed"}, ResponseGenerated("s_1", is_whole=True)),
-        ({"type": "answer.ended", "answer_id": "s_1", "how": "interrupted"}, ResponseGenerated("s_1", is_whole=False)),
+        ({"type": "voice.began", "speech_id": "s_1"}, ResponseStarted("s_1")),
+        ({"type": "voice.ended", "speech_id": "s_1", "how": "completed"}, ResponseGenerated("s_1", is_whole=True)),
+        ({"type": "voice.ended", "speech_id": "s_1", "how": "interrupted"}, ResponseGenerated("s_1", is_whole=False)),
         (
-            {"type": "outputTranscription", "text": " Hi", "answer_id": "s_1"},
+            {"type": "outputTranscription", "text": " Hi", "speech_id": "s_1"},
             AgentSaid(AgentPiece("s_1", 0), " Hi", is_all=False),
         ),
         ({"type": "inputTranscription", "turn": {"id": "t", "text": " a b "}}, CallerSaid("t", "a b")),
@@ -323,6 +324,6 @@ def test_a_provider_is_told_16_khz_and_tells_24_khz() -> None:
     assert (provider.audio_in, provider.audio_out) == (PCM_16K, PCM_24K)
     assert provider.encode("send_digits", {"digits": "1"})["type"] == "realtimeInput"
     assert provider.encode_history(ITEMS)[1]["type"] == "clientContent"
-    assert provider.note({"type": "answer.began", "answer_id": "a"}) == ResponseStarted("a")
+    assert provider.note({"type": "voice.began", "speech_id": "a"}) == ResponseStarted("a")
     named = provider.with_words(lambda text: text.replace("brief", "kind"))
     assert named.session.instructions == "Be kind."
