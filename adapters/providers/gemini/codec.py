@@ -176,7 +176,7 @@ class GeminiCodec:
 
     def _with_outcome(self, event: WireEvent) -> WireEvent:
         """What the turn came to: `empty` is one in which nothing was said, asked or cut, `failed` says why."""
-        outcome = "spoken"
+        outcome = "whole"
         if event["reason"] not in _FINE:
             outcome = "failed"
         elif self._is_cut:

@@ -74,7 +74,7 @@ def _start_session(request: _Request) -> WireEvent:
 def _told(text: str, settings: GeminiSettings) -> WireEvent:
     """A text that the model answers. It cuts what the model is saying."""
     short = text if len(text) <= MOST_TEXT_CHARS else text[: MOST_TEXT_CHARS - 1] + "…"
-    if settings.generation.generates_from_content:
+    if settings.family.generates_from_content:
         return _message("clientContent", {"turns": [_turn("user", short)], "turnComplete": True})
     return _message("realtimeInput", {"text": short})
 
@@ -174,9 +174,9 @@ def encode_history(items: Iterable[HistoryItem], settings: GeminiSettings) -> li
     setup = _message("setup", setup_object(settings, history=bool(turns)))
     if not turns:
         return [setup]
-    if settings.generation.generates_from_content:
+    if settings.family.generates_from_content:
         turns.append(_turn("user", GOES_ON))  # there it has to end with the user
-    is_complete = not settings.generation.generates_from_content
+    is_complete = not settings.family.generates_from_content
     return [setup, _message("clientContent", {"turns": turns, "turnComplete": is_complete})]
 
 

@@ -40,7 +40,7 @@ class GeminiSettingsError(LocalError, ValueError):
 
 
 @attrs.frozen(kw_only=True)
-class Generation:
+class ModelFamily:
     """How the models of a name's beginning differ from others."""
 
     prefix: str
@@ -50,18 +50,18 @@ class Generation:
     """`clientContent` begins an answer; else it is history, and an answer needs `realtimeInput`."""
 
 
-GENERATIONS: Final = (
-    Generation(prefix="gemini-2", blocks_at_tools=True, generates_from_content=True),
-    Generation(prefix="gemini-live-2", blocks_at_tools=True, generates_from_content=True),
-    Generation(prefix="", blocks_at_tools=False, generates_from_content=False),
+MODEL_FAMILIES: Final = (
+    ModelFamily(prefix="gemini-2", blocks_at_tools=True, generates_from_content=True),
+    ModelFamily(prefix="gemini-live-2", blocks_at_tools=True, generates_from_content=True),
+    ModelFamily(prefix="", blocks_at_tools=False, generates_from_content=False),
 )
 """The first that fits counts."""
 
 
-def generation_of(model: str) -> Generation:
+def family_of(model: str) -> ModelFamily:
     """By the model's own name: the last part of a resource path."""
     name = model.rpartition("/")[2]
-    return next(each for each in GENERATIONS if name.startswith(each.prefix))
+    return next(each for each in MODEL_FAMILIES if name.startswith(each.prefix))
 
 
 @attrs.frozen(kw_only=True)
@@ -121,12 +121,12 @@ class GeminiSettings:
             raise GeminiSettingsError("extra: speechConfig has the voice already")
 
     @property
-    def generation(self) -> Generation:
-        return generation_of(self.model)
+    def family(self) -> ModelFamily:
+        return family_of(self.model)
 
     @property
     def holds_audio_at_tools(self) -> bool:
-        return self.generation.blocks_at_tools if self.blocks_at_tools is None else self.blocks_at_tools
+        return self.family.blocks_at_tools if self.blocks_at_tools is None else self.blocks_at_tools
 
 
 def setup_object(settings: GeminiSettings, *, handle: str | None = None, history: bool = False) -> dict[str, object]:
@@ -149,7 +149,7 @@ def setup_object(settings: GeminiSettings, *, handle: str | None = None, history
         setup["realtimeInputConfig"] = {"automaticActivityDetection": dict(settings.detection)}
     if settings.resumes:
         setup["sessionResumption"] = {} if handle is None else {"handle": handle}
-    if history and not settings.generation.generates_from_content:
+    if history and not settings.family.generates_from_content:
         setup["historyConfig"] = {"initialHistoryInClientContent": True}
     return setup
 
@@ -169,7 +169,7 @@ def _declaration(tool: Mapping[str, object], settings: GeminiSettings) -> dict[s
     parameters = tool.get("parameters")
     if isinstance(parameters, Mapping) and parameters.get("properties"):
         declared["parameters"] = _schema(parameters)
-    if settings.blocks_at_tools is False and settings.generation.blocks_at_tools:
+    if settings.blocks_at_tools is False and settings.family.blocks_at_tools:
         declared["behavior"] = "NON_BLOCKING"
     return declared
 

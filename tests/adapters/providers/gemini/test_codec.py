@@ -69,7 +69,7 @@ def test_a_turn_is_an_answer_that_has_a_beginning_and_one_end() -> None:
     ]  # fmt: skip
     assert session.types(content(generationComplete=True)) == ["voice.ended", "generationComplete"]
     (complete,) = session.hear(content(turnComplete=True))
-    assert complete == {"type": "turnComplete", "reason": "", "outcome": "spoken"}
+    assert complete == {"type": "turnComplete", "reason": "", "outcome": "whole"}
     assert session.types(content(**spoken()), content(turnComplete=True)) == [
         "turn.taken", "voice.began", "audio s_2", "voice.ended", "turnComplete",
     ]  # fmt: skip
@@ -149,7 +149,7 @@ def test_audio_is_late_for_a_second_where_no_turn_completes() -> None:
     session.now_s += 0.01
     assert session.types(content(**spoken())) == ["turn.taken", "voice.began", "audio s_2"]
     (_, complete) = session.hear(content(turnComplete=True))
-    assert complete["outcome"] == "spoken"
+    assert complete["outcome"] == "whole"
 
 
 @pytest.mark.parametrize(
