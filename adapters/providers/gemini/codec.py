@@ -54,6 +54,7 @@ class GeminiCodec:
         self._turn = 0
         self._words = ""
         self._is_answered = True
+        self._is_taken = False  # the turn that is being answered
         self._is_asked = False  # by us, so that what comes next answers no turn of the caller's
 
     @property
@@ -139,12 +140,12 @@ class GeminiCodec:
             case "toolCall":
                 self._has_called = True
                 yield from self._turn_taken()
-                self._is_asked = True  # what else is said until then belongs to the same turn
+                yield from self._voice_ended("completed")  # it may never be said; what follows is another
                 event = {**event, "calls": self._calls.opened(event["calls"], self._prefix)}
             case "toolCallCancellation":
                 self._calls.cancelled(event["calls"])
             case "interrupted":
-                self._is_cut, self._late_until_s = True, now_s + LATE_S
+                self._is_cut, self._is_taken, self._late_until_s = True, False, now_s + LATE_S
                 yield {**event, "speech_id": self._speech_id}
                 yield from self._voice_ended("interrupted")
                 return
@@ -153,8 +154,9 @@ class GeminiCodec:
             case "turnComplete":
                 yield from self._voice_ended("completed")
                 event = self._with_outcome(event)
-                if event["outcome"] == "empty" and not self._is_answered:
+                if event["outcome"] in ("empty", "failed") and not self._is_answered:
                     yield from self._turn_taken()
+                    self._is_taken = False
             case _:
                 pass
         yield event
@@ -165,9 +167,9 @@ class GeminiCodec:
 
     def _turn_taken(self) -> Iterator[WireEvent]:
         """The provider answers the caller: so it has taken the turn, which it does not say."""
-        if not self._is_asked or not self._is_answered:
+        if not (self._is_taken or self._is_asked) or not self._is_answered:
             yield {"type": "turn.taken"}
-        self._is_asked, self._is_answered = False, True
+        self._is_taken, self._is_asked, self._is_answered = True, False, True
 
     def _voice_ended(self, how: str) -> Iterator[WireEvent]:
         if self._is_sounding:
@@ -183,7 +185,7 @@ class GeminiCodec:
             outcome = "cut"
         elif not self._has_sounded:
             outcome = "called" if self._has_called else "empty"
-        self._has_sounded = self._has_called = self._is_cut = False
+        self._has_sounded = self._has_called = self._is_cut = self._is_taken = False
         self._late_until_s = None
         return {**event, "outcome": outcome}
 

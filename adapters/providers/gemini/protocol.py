@@ -68,7 +68,11 @@ def _message(key: str, body: Mapping[str, object]) -> WireEvent:
 
 
 def _start_session(request: _Request) -> WireEvent:
-    return _message("setup", setup_object(request.settings, handle=request.optional_text("handle")))
+    return _message("setup", setup_object(request.settings))
+
+
+def _resume_session(request: _Request) -> WireEvent:
+    return _message("setup", setup_object(request.settings, handle=request.text("handle")))
 
 
 def _told(text: str, settings: GeminiSettings) -> WireEvent:
@@ -135,6 +139,7 @@ class GeminiEncoder:
 
 ENCODERS: Final[Mapping[str, GeminiEncoder]] = {
     "start_session": GeminiEncoder(_start_session, ()),
+    "resume_session": GeminiEncoder(_resume_session, ("handle",)),
     "request_speech": GeminiEncoder(_request_speech, ("cause", "instructions")),
     "send_digits": GeminiEncoder(_send_digits, ("digits",)),
     "tell_failure": GeminiEncoder(

@@ -21,6 +21,8 @@ from adapters.simulator.providers.schedule import Schedule
 from adapters.simulator.providers.voice_activity import Frames, VoiceActivity
 
 SILENCE_MS: Final = 500
+CROSSING_S: Final = 0.2
+"""How long audio may still be under way to us when a call is open: nobody can help that (an assumption)."""
 Message = dict[str, Any]
 Out = Message | GeminiClosing
 
@@ -191,7 +193,7 @@ class GeminiCore:
     def _listen(self, blob: Message) -> GeminiClosing | None:
         payload, rate_hz = audio_of(blob) or (b"", 16_000)
         self.stats.input_ms += len(payload) / rate_hz * 500
-        if self._is_blocked() and self.scenario.strict_audio:
+        if self._is_blocked() and self.scenario.strict_audio:  # reported, not documented
             return GeminiClosing(POLICY, "Operation is not implemented, or supported, or enabled.")
         detection = self._detection()
         if detection.get("disabled") is True:
@@ -310,10 +312,13 @@ class GeminiCore:
         return family_of(self._setup["model"]).blocks_at_tools and not is_free
 
     def _is_blocked(self) -> bool:
-        return self._turn is not None and bool(self._turn.calls) and self._blocks()
+        turn = self._turn
+        is_open = turn is not None and bool(turn.calls) and self._now_s - turn.called_at_s > CROSSING_S
+        return is_open and self._blocks()
 
     def _call(self, turn: ModelTurn) -> None:
         calls = []
+        turn.called_at_s = self._now_s
         is_nameless = self._has_fault("nameless_call")
         for name, arguments in turn.rule.calls:
             call_id = f"call_{self._number}_{next(self._serial)}"

@@ -25,6 +25,7 @@ class ModelTurn:
     is_generated: bool = False
     sounded_at_s: float | None = None
     said_ms: int = 0
+    called_at_s: float = 0.0
     calls: dict[str, str] = attrs.field(factory=dict)
     """Open ones: id to name."""
 

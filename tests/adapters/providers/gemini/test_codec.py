@@ -86,8 +86,8 @@ def test_several_things_in_one_message_are_understood_in_an_order_that_makes_sen
         "toolCall": {"functionCalls": [call("c1")]},
     }  # fmt: skip
     assert session.types(message) == [
-        "inputTranscription", "turn.taken", "voice.began", "audio s_1", "outputTranscription", "turn.taken", "toolCall",
-        "voice.ended",
+        "inputTranscription", "turn.taken", "voice.began", "audio s_1", "outputTranscription", "voice.ended",
+        "toolCall",
         "generationComplete", "turnComplete", "usageMetadata",
     ]  # fmt: skip
 
@@ -105,7 +105,7 @@ WORDS = content(inputTranscription={"text": "Hello"})
         (
             {},
             [{"toolCall": {"functionCalls": [call("c1")]}}, content(**spoken())],
-            "turn.taken toolCall voice.began audio",
+            "turn.taken toolCall voice.began audio",  # a phantom, of the same turn
         ),
         ({}, [content(turnComplete=True)], "turnComplete"),  # of noise
         ({}, [WORDS, content(turnComplete=True)], "inputTranscription turn.taken turnComplete"),

@@ -116,7 +116,9 @@ def test_what_a_tool_returns_goes_out_as_an_object(output: str, response: dict[s
 
 
 def test_every_effect_has_its_example_here() -> None:
-    assert {effect for _, effect, _, _ in ENCODED} | {"start_session", "send_tool_output"} == set(ENCODERS)
+    assert {effect for _, effect, _, _ in ENCODED} | {"start_session", "resume_session", "send_tool_output"} == set(
+        ENCODERS
+    )
 
 
 def test_a_text_is_never_longer_than_may_be() -> None:
@@ -129,6 +131,7 @@ def test_a_text_is_never_longer_than_may_be() -> None:
     [
         (NEW, "send_tool_output", {"call_id": 7, "name": "n", "output": ""}, "send_tool_output.call_id"),
         (NEW, "send_digits", {}, "send_digits.digits"),
+        (NEW, "resume_session", {}, "resume_session.handle"),
         (NEW, "create_response", {}, "create_response"),
         (NEW, "begin_activity", {}, "begin_activity"),
         (OWNED, "end_audio", {}, "end_audio"),
@@ -165,7 +168,7 @@ def test_settings_that_no_session_can_be_set_up_with_are_refused(wrong: dict[str
 
 
 def setup(settings: GeminiSettings, **args: Any) -> dict[str, Any]:
-    event = encode("start_session", {"event_id": "e1", "handle": None, **args}, settings)
+    event = encode("resume_session" if args else "start_session", args, settings)
     found = event["setup"]
     assert isinstance(found, dict)
     return found

@@ -286,7 +286,9 @@ def test_a_call_holds_an_older_model_up_and_its_result_is_told() -> None:
 
 @pytest.mark.parametrize(("model", "strict", "closes"), [(OLD, True, True), (OLD, False, False), (NEW, True, False)])
 def test_audio_in_a_call_that_holds_the_model_up_ends_the_session(model: str, strict: bool, closes: bool) -> None:
-    client = Client(rules=(ORDER,), model=model, strict_audio=strict).text("my order").wait(2).hear(QUIET)
+    client = Client(rules=(ORDER,), model=model, strict_audio=strict).text("my order").wait(0.5).hear(QUIET)
+    assert client.closing is None  # it was under way
+    client.wait(1).hear(QUIET)
     assert (client.closing is not None and client.closing.code == 1008) is closes
 
 
