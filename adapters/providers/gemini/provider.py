@@ -38,6 +38,14 @@ class GeminiProvider(WebSocketProvider[Endpoint, GeminiSettings]):
     def audio_out(self) -> AudioFormat:
         return PCM_24K
 
+    def facts(self) -> dict[str, object]:
+        """What a configuration may show of it, beside what all have."""
+        return {"turns": f"by {self.session.turns_by}", "audio in calls": self._audio_in_calls}
+
+    @property
+    def _audio_in_calls(self) -> str:
+        return "held" if self.session.holds_audio_at_tools else "sent"
+
     def connection(self, listener: ConnectionListener) -> GeminiConnection:
         return GeminiConnection(
             self.endpoint, listener, self.limits, holds_audio_at_tools=self.session.holds_audio_at_tools
