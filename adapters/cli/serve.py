@@ -21,7 +21,7 @@ from adapters.control.settings import ControlSettings
 from adapters.doctor.finding import DoctorFinding
 from adapters.doctor.provider import session_findings
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
-from adapters.providers.live.provider import LiveProvider
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.server import descriptors
 from adapters.server.loops import new_loop
@@ -271,9 +271,8 @@ def _session_facts(provider: ConfiguredProvider) -> dict[str, object]:
         "voice": provider.session.voice or "the provider's default",
         "instructions": _length(provider.session.instructions),
     }
-    if isinstance(provider, LiveProvider):
-        work = f"{provider.session.delegates} {provider.session.delegate_model or ''}".strip()
-        return {"protocol": "live", **said, "format": provider.session.format, "delegation": work}
+    if not isinstance(provider, RealtimeProvider):
+        return {"protocol": provider.server_name, **said, **provider.facts()}
     settings, server = provider.session, provider.endpoint.server
     session = session_object(settings, server)
     return {

@@ -35,11 +35,15 @@ class WebSocketProvider(Generic[_Endpoint, _Session]):
     def label(self) -> str:
         return self.endpoint.shown
 
+    def with_instructions(self, words: str | None) -> Self:
+        """The same, and the model is told this."""
+        return attrs.evolve(self, session=attrs.evolve(cast(Any, self.session), instructions=words))
+
     def with_words(self, fill: Callable[[str], str]) -> Self:
         told = self.session.instructions
         if told is None or (filled := fill(told)) == told:
             return self
-        return attrs.evolve(self, session=attrs.evolve(cast(Any, self.session), instructions=filled))
+        return self.with_instructions(filled)
 
     def warm_up(self) -> None:
         """Reads the CA bundle, which holds the loop for some 30 ms."""

@@ -1,7 +1,7 @@
-"""The `provider` section of a configuration over GPT-Live, and which protocol a section is of. Never a connection.
+"""The `provider` section of a configuration over GPT-Live. Never a connection.
 
-The protocol is said, else known by the URL, else that of the spec. For a key that is absent there are
-OPENAI_API_KEY, OPENAI_VOICE and OPENAI_SYSTEM_PROMPT of the environment, then OpenAI's own address and `gpt-live-1`.
+For a key that is absent there are OPENAI_API_KEY, OPENAI_VOICE and OPENAI_SYSTEM_PROMPT of the environment, then
+OpenAI's own address and `gpt-live-1`.
 """
 
 from __future__ import annotations
@@ -13,42 +13,17 @@ from urllib.parse import urlsplit
 from adapters.providers.endpoint import Endpoint, EndpointError, bearer_endpoint
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.live.session import LiveSettings, LiveSettingsError
-from adapters.settings.protocols import ProtocolName
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
 from adapters.tools import Tool
 from fsm.language.problem import Place
-from fsm.language.spec import Spec
 
 LIVE_URL: Final = "wss://api.openai.com/v1/live/sessions"
 LIVE_MODEL: Final = "gpt-live-1"
-_PATH: Final = "/live/sessions"
 _COMMON: Final = frozenset(
     {"protocol", "url", "model", "api_key", "voice", "instructions", "format", "delegation", "extra"}
 )
 """The keys that mean something over this protocol."""
-
-
-def protocol_of(section: ProviderSection, spec: Spec | None) -> ProtocolName:
-    """Which protocol a provider speaks."""
-    if section.protocol is not None:
-        return section.protocol
-    if section.url is not None:
-        return "live" if _PATH in urlsplit(section.url).path else "realtime"
-    return "live" if spec is not None and spec.vocabulary.ledger.name == "live" else "realtime"
-
-
-def check_protocol(reader: SettingsReader, section: ProviderSection, spec: Spec) -> None:
-    """A spec is of one protocol, by the ledger that its vocabulary names."""
-    protocol, needed = protocol_of(section, spec), spec.vocabulary.ledger.name
-    if needed and needed != protocol:
-        key = "protocol" if section.protocol is not None else "url"
-        message = f"the provider speaks {protocol}, and spec {spec.name} is one for {needed}"
-        hint = "spec: full_duplex is for live, the other bundled ones are for realtime"
-        reader.problems.add(section.written.place_of(key), "spec-fit", message, hint)
-    if protocol == "realtime" and "delegation" in section.written.pairs:
-        message = "'delegation' means nothing to the Realtime protocol: its model calls the tools itself"
-        reader.problems.add(section.written.place_of("delegation"), "unknown-key", message)
 
 
 class LiveProviderReader:

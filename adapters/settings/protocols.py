@@ -6,20 +6,37 @@ So a vocabulary says which protocol it is of (`ledger:`), and whether a spec and
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
+from adapters.providers.deepgram.protocol import ENCODERS as DEEPGRAM
+from adapters.providers.deepgram.provider import AgentProvider
+from adapters.providers.gemini.protocol import ENCODERS as GEMINI
+from adapters.providers.gemini.provider import GeminiProvider
 from adapters.providers.live.protocol import ENCODERS as LIVE
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.protocol import ENCODERS as REALTIME
 from adapters.providers.realtime.provider import RealtimeProvider
 
-ProtocolName: TypeAlias = Literal["realtime", "live"]
-ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider
+ProtocolName: TypeAlias = Literal["realtime", "live", "deepgram", "gemini"]
+ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider | AgentProvider | GeminiProvider
 
-ENCODED: Final[Mapping[str, Collection[str]]] = {"realtime": frozenset(REALTIME), "live": frozenset(LIVE)}
+
+class Encoder(Protocol):
+    """How an effect is written: the arguments that are made for it."""
+
+    @property
+    def args(self) -> tuple[str, ...]: ...
+
+
+_ENCODERS: Final[Mapping[str, Mapping[str, Encoder]]] = {
+    "realtime": REALTIME,
+    "live": LIVE,
+    "deepgram": DEEPGRAM,
+    "gemini": GEMINI,
+}
+ENCODED: Final[Mapping[str, Collection[str]]] = {name: frozenset(of) for name, of in _ENCODERS.items()}
 """The wire effects of each."""
 EFFECT_ARGS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "realtime": {name: each.args for name, each in REALTIME.items()},
-    "live": {name: each.args for name, each in LIVE.items()},
+    name: {effect: each.args for effect, each in of.items()} for name, of in _ENCODERS.items()
 }
 """And their arguments, as a vocabulary declares them."""

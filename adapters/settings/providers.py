@@ -6,21 +6,31 @@ Never what a section of one protocol says (provider.py, live.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import attrs
 
 from adapters.providers.connection import ConnectionLimits
-from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
-from adapters.settings.live import LiveProviderReader, check_protocol, protocol_of
-from adapters.settings.protocols import ConfiguredProvider
+from adapters.settings.deepgram import AgentProviderReader
+from adapters.settings.gemini import GeminiProviderReader
+from adapters.settings.live import LiveProviderReader
+from adapters.settings.protocol_fit import check_protocol, protocol_of
+from adapters.settings.protocols import ConfiguredProvider, ProtocolName
 from adapters.settings.provider import ProviderReader
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ConfigFile, LimitsSection, ProviderSection
 from adapters.settings.servers import Servers
 from adapters.tools import Tool
 from fsm.language.spec import Spec
+
+_READERS: Final[Mapping[ProtocolName, type[LiveProviderReader | AgentProviderReader | GeminiProviderReader]]] = {
+    "live": LiveProviderReader,
+    "deepgram": AgentProviderReader,
+    "gemini": GeminiProviderReader,
+}
+"""Of sections that know neither servers nor turn detection."""
 
 
 def read_providers(
@@ -43,8 +53,8 @@ def _read(
 ) -> ConfiguredProvider | None:  # fmt: skip
     if spec is not None:
         check_protocol(reader, section, spec)
-    if protocol_of(section, spec) == "live":
-        return LiveProviderReader(reader, section).read(tools)
+    if (protocol := protocol_of(section, spec)) in _READERS:
+        return _READERS[protocol](reader, section).read(tools)
     read = ProviderReader(reader, section, servers, stands_alone=stands_alone).read(spec, tools)
     if read is None:
         return None
@@ -57,12 +67,7 @@ def _with_words_of_the_first(providers: Sequence[ConfiguredProvider]) -> Iterato
     """Whoever takes over a call is told what the first one is, unless it is told something of its own."""
     words = providers[0].session.instructions
     for each in providers:
-        if each.session.instructions is not None:
-            yield each
-        elif isinstance(each, LiveProvider):
-            yield attrs.evolve(each, session=attrs.evolve(each.session, instructions=words))
-        else:
-            yield attrs.evolve(each, session=attrs.evolve(each.session, instructions=words))
+        yield each if each.session.instructions is not None else each.with_instructions(words)
 
 
 def _limits(config: ConfigFile, spec: Spec) -> ConnectionLimits:

@@ -229,7 +229,7 @@ class ProviderSection(Section):
     }
 
     url: str | None = None
-    protocol: Literal["realtime", "live"] | None = None
+    protocol: Literal["realtime", "live", "deepgram", "gemini"] | None = None
     delegation: DelegationSection | None = None
     model: kinds.Filled | None = None
     api_key: kinds.Secret | None = attrs.field(default=None, repr=False)

@@ -112,23 +112,6 @@ def _response(output: str) -> dict[str, object]:
     return value if isinstance(value, dict) else {"output": value}
 
 
-def _activity(key: str) -> Callable[[_Request], WireEvent]:
-    """Where the caller's turn begins or ends, which we may say only if the provider does not."""
-
-    def event(request: _Request) -> WireEvent:
-        if request.settings.turns_by != "ours":
-            raise EncodingError(f"{request.effect}: the caller's turns are found by the provider in this session")
-        return _message("realtimeInput", {key: {}})
-
-    return event
-
-
-def _end_audio(request: _Request) -> WireEvent:
-    if request.settings.turns_by == "ours":
-        raise EncodingError(f"{request.effect}: in this session, activityEnd ends a turn")
-    return _message("realtimeInput", {"audioStreamEnd": True})
-
-
 @attrs.frozen
 class GeminiEncoder:
     """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
@@ -146,9 +129,6 @@ ENCODERS: Final[Mapping[str, GeminiEncoder]] = {
         lambda request: _told(FAILED_TEXT.format(text=request.text("text")), request.settings), ("text",)
     ),
     "send_tool_output": GeminiEncoder(_send_tool_output, ("call_id", "name", "output")),
-    "begin_activity": GeminiEncoder(_activity("activityStart"), ()),
-    "end_activity": GeminiEncoder(_activity("activityEnd"), ()),
-    "end_audio": GeminiEncoder(_end_audio, ()),
 }
 
 

@@ -40,11 +40,7 @@ class GeminiProvider(WebSocketProvider[Endpoint, GeminiSettings]):
 
     def facts(self) -> dict[str, object]:
         """What a configuration may show of it, beside what all have."""
-        return {"turns": f"by {self.session.turns_by}", "audio in calls": self._audio_in_calls}
-
-    @property
-    def _audio_in_calls(self) -> str:
-        return "held" if self.session.holds_audio_at_tools else "sent"
+        return {"audio in calls": "held" if self.session.holds_audio_at_tools else "sent"}
 
     def connection(self, listener: ConnectionListener) -> GeminiConnection:
         return GeminiConnection(

@@ -7,14 +7,11 @@ needed. Source: docs/facts/gemini_live.md sections 2, 3 and 5.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import attrs
 
 from fsm.errors import LocalError
-
-TurnsBy = Literal["provider", "ours"]
-"""Who says where the caller's turn begins and ends: its voice activity detection, or activityStart and activityEnd."""
 
 MOST_INSTRUCTION_CHARS: Final = 64_000
 MOST_SILENCE_MS: Final = 10_000
@@ -71,7 +68,6 @@ class GeminiSettings:
     model: str
     instructions: str | None = None
     voice: str | None = None
-    turns_by: TurnsBy = "provider"
     detection: Mapping[str, object] = attrs.field(factory=dict)
     """Of voice activity, by the provider's names."""
     tools: Sequence[Mapping[str, object]] = ()
@@ -97,8 +93,6 @@ class GeminiSettings:
         self._check_modality()
 
     def _check_detection(self) -> None:
-        if self.detection and self.turns_by == "ours":
-            raise GeminiSettingsError("vad: the caller's turns are ours, so the provider detects none")
         unknown = sorted(set(self.detection) - _DETECTION)
         if unknown:
             raise GeminiSettingsError(f"vad: {unknown[0]!r} is not one of {', '.join(sorted(_DETECTION))}")
@@ -143,9 +137,7 @@ def setup_object(settings: GeminiSettings, *, handle: str | None = None, history
         setup["systemInstruction"] = {"parts": [{"text": settings.instructions}]}
     if settings.tools:
         setup["tools"] = [{"functionDeclarations": [_declaration(tool, settings) for tool in settings.tools]}]
-    if settings.turns_by == "ours":
-        setup["realtimeInputConfig"] = {"automaticActivityDetection": {"disabled": True}}
-    elif settings.detection:
+    if settings.detection:
         setup["realtimeInputConfig"] = {"automaticActivityDetection": dict(settings.detection)}
     if settings.resumes:
         setup["sessionResumption"] = {} if handle is None else {"handle": handle}

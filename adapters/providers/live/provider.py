@@ -32,6 +32,11 @@ class LiveProvider(WebSocketProvider[Endpoint, LiveSettings]):
     def audio_out(self) -> AudioFormat:
         return WIRE_FORMATS[self.session.format]
 
+    def facts(self) -> dict[str, object]:
+        """What a configuration may show of it, beside what all have."""
+        work = f"{self.session.delegates} {self.session.delegate_model or ''}".strip()
+        return {"format": self.session.format, "delegation": work}
+
     def connection(self, listener: ConnectionListener) -> LiveConnection:
         return LiveConnection(self.endpoint, listener, self.audio_out, self.limits)
 

@@ -41,7 +41,6 @@ from adapters.providers.provider import (
 
 NEW = GeminiSettings(model="gemini-3.8-live", instructions="Be brief.", voice="Kore")
 OLD = GeminiSettings(model="gemini-2.5-flash-native-audio-preview")
-OWNED = GeminiSettings(model="gemini-3.8-live", turns_by="ours")
 TOOL = {
     "type": "function",
     "name": "look_up",
@@ -88,9 +87,6 @@ ENCODED: list[tuple[GeminiSettings, str, Mapping[str, object], WireEvent]] = [
     (NEW, "request_speech", {"cause": "ask", "instructions": None, "added": "Ask."}, text_message("Ask.")),
     (NEW, "tell_failure", {"text": "busy"}, text_message("Something has failed; tell the caller so: busy")),
     (NEW, "send_digits", {"digits": "12#"}, text_message("The caller pressed 12# on the telephone keypad.")),
-    (OWNED, "begin_activity", {}, {"type": "realtimeInput", "realtimeInput": {"activityStart": {}}}),
-    (OWNED, "end_activity", {}, {"type": "realtimeInput", "realtimeInput": {"activityEnd": {}}}),
-    (NEW, "end_audio", {}, {"type": "realtimeInput", "realtimeInput": {"audioStreamEnd": True}}),
 ]
 
 
@@ -133,8 +129,6 @@ def test_a_text_is_never_longer_than_may_be() -> None:
         (NEW, "send_digits", {}, "send_digits.digits"),
         (NEW, "resume_session", {}, "resume_session.handle"),
         (NEW, "create_response", {}, "create_response"),
-        (NEW, "begin_activity", {}, "begin_activity"),
-        (OWNED, "end_audio", {}, "end_audio"),
     ],
 )
 def test_what_cannot_be_encoded_is_named(
@@ -150,7 +144,6 @@ def test_what_cannot_be_encoded_is_named(
         ({"model": ""}, "model"),
         ({"model": "models/"}, "model"),
         ({"model": "m", "instructions": "x" * 70_000}, "instructions"),
-        ({"model": "m", "turns_by": "ours", "detection": {"prefixPaddingMs": 20}}, "vad"),
         ({"model": "m", "detection": {"silence": 20}}, "vad"),
         ({"model": "m", "detection": {"silenceDurationMs": True}}, "vad"),
         ({"model": "m", "detection": {"silenceDurationMs": -1}}, "vad"),
@@ -194,8 +187,7 @@ def test_a_session_is_taken_up_by_its_handle() -> None:
     assert "sessionResumption" not in setup(GeminiSettings(model="m", resumes=False), handle="h1")
 
 
-def test_who_finds_the_turns_is_said_in_the_setup() -> None:
-    assert setup(OWNED)["realtimeInputConfig"] == {"automaticActivityDetection": {"disabled": True}}
+def test_how_turns_are_found_is_said_in_the_setup() -> None:
     tuned = GeminiSettings(
         model="projects/p/locations/l/models/gemini-live-2.5-flash",
         detection={"silenceDurationMs": 800, "endOfSpeechSensitivity": "END_SENSITIVITY_LOW"},

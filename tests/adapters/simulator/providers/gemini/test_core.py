@@ -246,7 +246,11 @@ def test_an_interruption_before_all_is_sent_has_no_generation_complete() -> None
 
 
 def test_owned_turns_are_said_and_never_found() -> None:
-    client = Client(settings={"turns_by": "ours"}, user_turns=("Hello",)).speak().quiet(1)
+    client = (
+        Client(setup={"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}, user_turns=("Hello",))
+        .speak()
+        .quiet(1)
+    )
     assert client.core.stats.turns == 0
     client.send(realtimeInput={"activityEnd": {}})  # without a start it is nothing
     assert client.core.stats.turns == 0
