@@ -57,7 +57,11 @@ def test_all_properties_hold(scene: str) -> None:
         ),
         (
             "endless",
-            ("provider_turns.yaml", "timer.voice_overdue:       {do: [presume(voice_lost)],", "timer.voice_overdue:       {do: [],"),
+            (
+                "provider_turns.yaml",
+                "timer.voice_overdue:       {do: [presume(voice_lost)],",
+                "timer.voice_overdue:       {do: [],",
+            ),
             "every_wait_ends",
         ),
         (
