@@ -40,7 +40,7 @@ class GeminiProvider(WebSocketProvider[Endpoint, GeminiSettings]):
 
     def facts(self) -> dict[str, object]:
         """What a configuration may show of it, beside what all have."""
-        return {"audio in calls": "held" if self.session.holds_audio_at_tools else "sent"}
+        return {"audio during calls": "waits" if self.session.holds_audio_at_tools else "goes on"}
 
     def connection(self, listener: ConnectionListener) -> GeminiConnection:
         return GeminiConnection(

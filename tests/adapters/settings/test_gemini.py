@@ -24,13 +24,13 @@ def provider_of(folder: Path, spec: str, section: str, environment: dict[str, st
 def test_the_protocol_is_known_by_the_url_or_is_that_of_the_spec(tmp_path: Path) -> None:
     made = provider_of(tmp_path, "gemini_turns", f"url: '{URL}'")
     assert (made.session.model, made.label) == ("gemini-3.8-live", URL)
-    assert made.facts() == {"audio in calls": "sent"}
+    assert made.facts() == {"audio during calls": "goes on"}
     section = "model: gemini-2.5-flash-native-audio-x, voice: Kore, instructions: Be brief."
     made = provider_of(tmp_path, "gemini_turns", section, {"GEMINI_API_KEY": "secret"})
     assert made.endpoint.url.endswith("?key=secret")
     assert "secret" not in made.label
     assert (made.session.voice, made.session.instructions) == ("Kore", "Be brief.")
-    assert made.facts() == {"audio in calls": "held"}
+    assert made.facts() == {"audio during calls": "waits"}
 
 
 def test_fields_of_the_setup_go_through_and_the_detection_is_checked(tmp_path: Path) -> None:
