@@ -17,7 +17,7 @@ from fsm.machine.ledgers import LEDGERS
 
 REALTIME: Final = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
 """Those over the Realtime protocol, whose logs are audited and whose calls the campaign plays."""
-BUNDLED: Final = (*REALTIME, "full_duplex", "provider_turns")
+BUNDLED: Final = (*REALTIME, "full_duplex", "provider_turns", "gemini_turns")
 
 
 def specs_folder() -> Path:

@@ -14,7 +14,11 @@ from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection
 from fsm.language.spec import Spec
 
-_PATHS: Final[Mapping[str, ProtocolName]] = {"/live/sessions": "live", "/agent/converse": "deepgram"}
+_PATHS: Final[Mapping[str, ProtocolName]] = {
+    "/live/sessions": "live",
+    "/agent/converse": "deepgram",
+    "BidiGenerateContent": "gemini",
+}
 """A part of the path by which an address says what is spoken there; all else is the Realtime protocol."""
 
 
@@ -36,8 +40,8 @@ def check_protocol(reader: SettingsReader, section: ProviderSection, spec: Spec)
         key = "protocol" if section.protocol is not None else "url"
         message = f"the provider speaks {protocol}, and spec {spec.name} is one for {needed}"
         hint = (
-            "spec: full_duplex is for live, provider_turns for deepgram, the other bundled ones for realtime; a further"
-            " provider may name its own"
+            "spec: full_duplex is for live, provider_turns for deepgram, gemini_turns for gemini, the other bundled"
+            " ones for realtime; a further provider may name its own"
         )
         reader.problems.add(section.written.place_of(key), "spec-fit", message, hint)
     if protocol == "realtime" and "delegation" in section.written.pairs:

@@ -10,13 +10,15 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from adapters.providers.deepgram.protocol import ENCODERS as DEEPGRAM
 from adapters.providers.deepgram.provider import AgentProvider
+from adapters.providers.gemini.protocol import ENCODERS as GEMINI
+from adapters.providers.gemini.provider import GeminiProvider
 from adapters.providers.live.protocol import ENCODERS as LIVE
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.realtime.protocol import ENCODERS as REALTIME
 from adapters.providers.realtime.provider import RealtimeProvider
 
-ProtocolName: TypeAlias = Literal["realtime", "live", "deepgram"]
-ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider | AgentProvider
+ProtocolName: TypeAlias = Literal["realtime", "live", "deepgram", "gemini"]
+ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider | AgentProvider | GeminiProvider
 
 
 class Encoder(Protocol):
@@ -26,7 +28,12 @@ class Encoder(Protocol):
     def args(self) -> tuple[str, ...]: ...
 
 
-_ENCODERS: Final[Mapping[str, Mapping[str, Encoder]]] = {"realtime": REALTIME, "live": LIVE, "deepgram": DEEPGRAM}
+_ENCODERS: Final[Mapping[str, Mapping[str, Encoder]]] = {
+    "realtime": REALTIME,
+    "live": LIVE,
+    "deepgram": DEEPGRAM,
+    "gemini": GEMINI,
+}
 ENCODED: Final[Mapping[str, Collection[str]]] = {name: frozenset(of) for name, of in _ENCODERS.items()}
 """The wire effects of each."""
 EFFECT_ARGS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {

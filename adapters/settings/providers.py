@@ -15,6 +15,7 @@ from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.deepgram import AgentProviderReader
 from adapters.settings.further import NO_FURTHER, FurtherSpec
+from adapters.settings.gemini import GeminiProviderReader
 from adapters.settings.live import LiveProviderReader
 from adapters.settings.protocol_fit import check_protocol, protocol_of
 from adapters.settings.protocols import ConfiguredProvider, ProtocolName
@@ -25,9 +26,10 @@ from adapters.settings.servers import Servers
 from adapters.tools import Tool
 from fsm.language.spec import Spec
 
-_READERS: Final[Mapping[ProtocolName, type[LiveProviderReader | AgentProviderReader]]] = {
+_READERS: Final[Mapping[ProtocolName, type[LiveProviderReader | AgentProviderReader | GeminiProviderReader]]] = {
     "live": LiveProviderReader,
     "deepgram": AgentProviderReader,
+    "gemini": GeminiProviderReader,
 }
 """Of sections that know neither servers nor turn detection."""
 

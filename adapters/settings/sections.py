@@ -229,7 +229,7 @@ class ProviderSection(Section):
     }
 
     url: str | None = None
-    protocol: Literal["realtime", "live", "deepgram"] | None = None
+    protocol: Literal["realtime", "live", "deepgram", "gemini"] | None = None
     spec: kinds.Filled | None = None
     """Of a further provider that speaks another protocol than the first: what a call is under when it goes on there."""
     delegation: DelegationSection | None = None

@@ -14,6 +14,7 @@ SPECS = Path(__file__).resolve().parents[2] / "specs"
 REALTIME = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
 """The lifecycles over the Realtime protocol."""
 NAMES = (*REALTIME, "full_duplex", "provider_turns")
+"""Those that extend no other; gemini_turns does (tests/fsm/verify/test_gemini_turns.py)."""
 ANSWERS, ENDING, FLOOR, JUDGING, PLAYOUT, OPENING, TOOLS = (
     f"parts/conversation/{topic}.yaml"
     for topic in ("answers", "ending", "floor", "judging", "playout", "session", "tools")

@@ -41,8 +41,14 @@ def conflicts(name: str) -> dict[str, str]:
 
 
 def bases(*parts: str) -> tuple[str, ...]:
-    """The bundled specs that all these parts go with."""
-    return tuple(base for base in BUNDLED if not any(base in conflicts(part) for part in parts))
+    """The bundled specs that all these parts go with. What does not go with a spec does not go with what extends it."""
+    refused = {name for part in parts for name in conflicts(part)}
+    return tuple(base for base in BUNDLED if not refused & {base, _extended_by(base)})
+
+
+def _extended_by(spec: str) -> str:
+    said = _root(spec).get("extends")
+    return "" if said is None else str(plain(said))
 
 
 def why_not(one: str, other: str) -> str | None:

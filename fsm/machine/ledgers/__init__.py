@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from fsm.language.ledger import Ledgers
-from fsm.machine.ledgers import deepgram, live, realtime
+from fsm.machine.ledgers import deepgram, gemini, live, realtime
 
-LEDGERS: Final[Ledgers] = {ledger.name: ledger for ledger in (realtime.PROTOCOL, live.PROTOCOL, deepgram.PROTOCOL)}
+LEDGERS: Final[Ledgers] = {
+    ledger.name: ledger for ledger in (realtime.PROTOCOL, live.PROTOCOL, deepgram.PROTOCOL, gemini.PROTOCOL)
+}

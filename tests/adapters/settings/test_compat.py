@@ -9,10 +9,11 @@ import pytest
 from adapters.call.executor import Executor
 from adapters.settings.compat import unexecutable
 from adapters.settings.protocols import EFFECT_ARGS
+from adapters.specs import BUNDLED
 from fsm.language.spec import Spec
 from fsm.language.vocabulary import APPLICATION, PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
-from tests.fsm.bundle import NAMES, load_changed, loaded
+from tests.fsm.bundle import load_changed, loaded
 from tools.cookbook.goes_with import bases, cookbook_parts, including
 
 LEDGER_ALONE = {
@@ -26,7 +27,7 @@ LEDGER_ALONE = {
 def bundled() -> tuple[Spec, ...]:
     """The bundled specs, and one with each part of the cookbook."""
     parts = (including(bases(part)[0], part, typestate=False).spec for part in cookbook_parts())
-    return (*(loaded(name).spec for name in NAMES), *parts)
+    return (*(loaded(name).spec for name in BUNDLED), *parts)
 
 
 def effects(protocol: str) -> list[EffectWord]:

@@ -27,6 +27,8 @@ class AgentIds(NamedTuple):
     """What the application last wished to have said."""
     target: str = ""
     """To whom the caller is to be put through, by its key."""
+    handle: str = ""
+    """By which another connection takes the session up, where the provider gives one."""
 
     @property
     def create(self) -> str | None:
