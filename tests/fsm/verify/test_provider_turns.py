@@ -57,11 +57,7 @@ def test_all_properties_hold(scene: str) -> None:
         ),
         (
             "endless",
-            (
-                "provider_turns.yaml",
-                "timer.voice_overdue:       {do: [presume(voice_lost)],",
-                "timer.voice_overdue:       {do: [],",
-            ),
+            ("provider_turns.yaml", "do: [presume(voice_lost)], to", "do: [], to"),
             "every_wait_ends",
         ),
         (
