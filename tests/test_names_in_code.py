@@ -69,6 +69,10 @@ ALLOWED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "adapters/simulator/providers/realtime/scripted_model.py",
     )),
     ("active", "an attribute of the ticker's entries", ("adapters/audio/tick.py",)),
+    (
+        "none", "on the wire: the container of Deepgram's audio",
+        ("adapters/providers/deepgram/session.py", "adapters/simulator/providers/deepgram/checks.py"),
+    ),
     ("active", "on the wire: the status of a GPT-Live session", ("adapters/simulator/providers/live/core.py",)),
     ("asked", "a kind of display event", (
         "adapters/demo/display_events.py", "adapters/demo/narrator.py", "adapters/demo/screen.py",

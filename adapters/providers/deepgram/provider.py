@@ -41,7 +41,7 @@ class AgentProvider(WebSocketProvider[Endpoint, AgentSettings]):
 
     def facts(self) -> dict[str, object]:
         """What a configuration may show of it, beside what all have."""
-        deferred = ", ".join(sorted(self.session.deferred)) or "none"
+        deferred = ", ".join(sorted(self.session.deferred)) or "-"
         return {"format": self.session.format, "tools that wait for the end of a turn": deferred}
 
     def connection(self, listener: ConnectionListener) -> AgentConnection:
