@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from adapters.application import ApplicationEffects
-from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.agent_audio import AgentAudio
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.provider_listener import ProviderListener
@@ -37,7 +37,7 @@ class CallComponents:
     provider: Provider
     leg: CallLeg
     caller_audio: CallerAudioPath
-    agent_audio: AgentAudioPath
+    agent_audio: AgentAudio
     tools: ToolRunner
     history: History
     new_provider_listener: Callable[[], ProviderListener]
@@ -48,6 +48,8 @@ class CallComponents:
     unseen_response_ids: Callable[[], frozenset[str]]
     """Of responses of which the machine has not heard yet: what it decides now is not about them."""
     keys: SecretKeys
+    provider_plays: bool = False
+    """What the caller hears is played by the provider, so that it must be told to cut it."""
 
 
 def discard(_payload: bytes) -> None:
@@ -163,6 +165,8 @@ class Executor:
         leg, spare = self._components.leg, self._components.unseen_response_ids().difference(named)
         self._components.agent_audio.flush(named, spare, leg.lead_ms)
         leg.flush()
+        if self._components.provider_plays and self._control is not None:
+            self._write(self._components.provider.encode("flush_playout", args))
 
     def _pause_playout(self, _args: Args) -> None:
         self._components.agent_audio.pause()
