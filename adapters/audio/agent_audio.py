@@ -15,7 +15,7 @@ Moment: TypeAlias = Literal["started", "stopped", "cleared"]
 """Of the playout of one response, where the provider plays it itself."""
 
 
-class AgentAudio(Protocol):
+class AgentPlayout(Protocol):
     """What a call, its effects and its provider do with the agent's audio, wherever it is played."""
 
     @property
@@ -58,7 +58,7 @@ class AgentAudio(Protocol):
         """No timer of it is left."""
 
 
-class AgentAudioPath(AgentAudio):
+class AgentAudioPath(AgentPlayout):
     """The agent's audio of one call. `pull` for every frame that leaves; all else as the provider and the effects do.
 
     `under_way`: the peer plays by its own clock; then `advance` every 20 ms, too.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 from adapters.audio import OnFact
-from adapters.audio.agent_audio import AgentAudio, Moment
+from adapters.audio.agent_audio import AgentPlayout, Moment
 from adapters.audio.formats import AudioFormat
 from adapters.audio.hearing import HEARD_MS
 from adapters.audio.playout_counts import PlayoutStats
@@ -28,7 +28,7 @@ class _Timer(Protocol):
 CallLater: TypeAlias = Callable[[float, Callable[[], None]], _Timer]
 
 
-class PlayedElsewhere(AgentAudio):
+class PlayedElsewhere(AgentPlayout):
     """`moment` for each thing that the provider says; prompts of our own cannot be heard, and end at once."""
 
     def __init__(self, on_fact: OnFact, call_later: CallLater) -> None:

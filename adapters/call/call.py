@@ -14,7 +14,7 @@ import structlog
 
 from adapters.active_call import ENDED, ActiveCall, Answer, answer_of
 from adapters.application import ApplicationEffects
-from adapters.audio.agent_audio import AgentAudio, AgentAudioPath
+from adapters.audio.agent_audio import AgentAudioPath, AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import Transcoder
 from adapters.audio.half_duplex import HalfDuplex
@@ -132,7 +132,7 @@ class Call:
         self._history = History()
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
-        self._agent_audio: AgentAudio = (
+        self._agent_audio: AgentPlayout = (
             PlayedElsewhere(self._fact, self._loop.call_later)
             if self.data.session_id
             else self._new_agent_audio(transcoder)

@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from adapters.application import ApplicationEffects
-from adapters.audio.agent_audio import AgentAudio
+from adapters.audio.agent_audio import AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.provider_listener import ProviderListener
@@ -37,7 +37,7 @@ class CallComponents:
     provider: Provider
     leg: CallLeg
     caller_audio: CallerAudioPath
-    agent_audio: AgentAudio
+    agent_audio: AgentPlayout
     tools: ToolRunner
     history: History
     new_provider_listener: Callable[[], ProviderListener]

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import structlog
 
-from adapters.audio.agent_audio import AgentAudio
+from adapters.audio.agent_audio import AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.claims import ProviderClaims
 from adapters.call.expiry import SessionExpiry
@@ -55,7 +55,7 @@ class ProviderListener:
     provider: Provider
     vocabulary: Vocabulary
     mailbox: Mailbox
-    agent_audio: AgentAudio
+    agent_audio: AgentPlayout
     caller_audio: CallerAudioPath
     history: History
     claims: ProviderClaims
