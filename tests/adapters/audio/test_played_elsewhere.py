@@ -65,10 +65,16 @@ async def test_a_flush_is_done_when_the_provider_says_so_and_gives_no_verdict() 
 async def test_what_the_provider_cuts_by_itself_is_over() -> None:
     audio, facts = path()
     audio.moment("started", "r1")
-    audio.moment("stopped", "r0")
     audio.moment("cleared", "r1")
     await asyncio.sleep(2)
     assert facts == ["started", "drained"]
+
+
+async def test_the_end_of_an_answer_that_began_before_we_came_says_that_it_was_heard() -> None:
+    audio, facts = path()
+    audio.moment("started", "r1")
+    audio.moment("stopped", "r0")
+    assert facts == ["started", "heard"] and audio.is_playing, "r0 was heard; r1 plays on"
 
 
 async def test_a_prompt_ends_at_once_and_no_timer_is_left() -> None:
