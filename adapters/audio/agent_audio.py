@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Literal, Protocol, TypeAlias
 
 from adapters.audio.formats import AudioFormat, Transcoder
 from adapters.audio.playout import Playout
@@ -11,8 +11,54 @@ from adapters.audio.playout_counts import Piece, PlayoutStats
 from adapters.audio.prompt import PromptPlayer
 from adapters.audio.under_way import UnderWay
 
+Moment: TypeAlias = Literal["started", "stopped", "cleared"]
+"""Of the playout of one response, where the provider plays it itself."""
 
-class AgentAudioPath:
+
+class AgentPlayout(Protocol):
+    """What a call, its effects and its provider do with the agent's audio, wherever it is played."""
+
+    @property
+    def is_playing(self) -> bool: ...
+
+    @property
+    def stats(self) -> PlayoutStats: ...
+
+    def unheard(self) -> list[dict[str, Any]]:
+        """What was not heard to its end, as a flush would report it now."""
+
+    def pull(self) -> bytes | None: ...
+
+    def advance(self, lead_ms: int) -> bytes | None: ...
+
+    def push(self, response_id: str, item_id: str, content_index: int, payload: bytes) -> None: ...
+
+    def duration_ms(self, payload: bytes) -> float: ...
+
+    def switch(self, provider_out: AudioFormat) -> None: ...
+
+    def end_content(self, response_id: str, item_id: str, content_index: int) -> None: ...
+
+    def end_response(self, response_id: str) -> None: ...
+
+    def play_prompt(self, name: str) -> None: ...
+
+    def reassure(self, name: str | None = None) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def flush(self, response_ids: Sequence[str], spare: Collection[str], lead_ms: int = 0) -> None: ...
+
+    def moment(self, moment: Moment, response_id: str) -> None:
+        """What the provider says of a playout of its own."""
+
+    def close(self) -> None:
+        """No timer of it is left."""
+
+
+class AgentAudioPath(AgentPlayout):
     """The agent's audio of one call. `pull` for every frame that leaves; all else as the provider and the effects do.
 
     `under_way`: the peer plays by its own clock; then `advance` every 20 ms, too.
@@ -90,6 +136,12 @@ class AgentAudioPath:
     def end_response(self, response_id: str) -> None:
         """No more audio of this response; an underrun is known from an end by it."""
         self._playout.mark_response_ended(response_id)
+
+    def moment(self, moment: Moment, response_id: str) -> None:
+        """Some servers speak of a playout of theirs on any call; what the caller hears is played here."""
+
+    def close(self) -> None:
+        """It has no timers."""
 
     def open_with(self, prompt: PromptPlayer) -> None:
         """Heard before anything else; what is said meanwhile waits behind it."""

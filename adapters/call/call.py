@@ -14,10 +14,11 @@ import structlog
 
 from adapters.active_call import ENDED, ActiveCall, Answer, answer_of
 from adapters.application import ApplicationEffects
-from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.agent_audio import AgentAudioPath, AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath, UnansweredAudio
 from adapters.audio.formats import Transcoder
 from adapters.audio.half_duplex import HalfDuplex
+from adapters.audio.played_elsewhere import PlayedElsewhere
 from adapters.audio.playout import Playout
 from adapters.audio.playout_counts import Piece
 from adapters.audio.prompt import OPENING, PromptPlayer
@@ -43,8 +44,9 @@ from adapters.call.timers import Timers
 from adapters.call.transfers import PutThrough, TellResult, Transfers
 from adapters.call.words import filler
 from adapters.files import FileWriterThread
+from adapters.lines.gone import Gone
 from adapters.lines.line import CallData, CallLeg
-from adapters.providers.provider import Difference, Provider, WireEvent
+from adapters.providers.provider import AttachableProvider, Difference, EncodingError, Provider, WireEvent
 from adapters.tool_processes import ToolProcesses
 from adapters.tools import ToolRunner
 from fsm.journal.journal import WAITED
@@ -99,6 +101,12 @@ class CallServices:
         return Lifecycles(first, {name: each.with_words(fill) for name, each in self.elsewhere.items()})
 
 
+def _attached(provider: Provider, session_id: str) -> Provider:
+    if not isinstance(provider, AttachableProvider):
+        raise EncodingError(f"{provider.label}: a session of this protocol cannot be attached to")
+    return provider.attached(session_id)
+
+
 class Call:
     """`await Call(...).run()`: returns the summary when the call is over and all it owned is gone."""
 
@@ -115,7 +123,10 @@ class Call:
         self.agent = services.agent
         self.data = leg.data if data is None else data
         fill = filler(call_id, services.agent, self.data)
-        services = attrs.evolve(services, provider=services.provider.with_words(fill))
+        provider = services.provider.with_words(fill)
+        if self.data.session_id:
+            provider = _attached(provider, self.data.session_id)
+        services = attrs.evolve(services, provider=provider)
         self._lifecycles = services.lifecycles(fill)
         self.log = log.bind(call_id=call_id)
         self._leg = leg
@@ -135,7 +146,11 @@ class Call:
         transcoder = Transcoder(services.provider.audio_in, services.provider.audio_out, leg.rate_hz)
         self._caller_audio = self._new_caller_audio(transcoder)
         self.on_audio = self._caller_audio.hear
-        self._agent_audio = self._new_agent_audio(transcoder)
+        self._agent_audio: AgentPlayout = (
+            PlayedElsewhere(self._fact, self._loop.call_later)
+            if self.data.session_id
+            else self._new_agent_audio(transcoder)
+        )
         self._claims = ProviderClaims(self._agent_audio, self._caller_audio, self.log)
         self._executor = self._new_executor()
         self._drain = Drain(self._machine, self._mailbox, lambda: self._agent_audio.is_playing)
@@ -256,7 +271,7 @@ class Call:
         components = CallComponents(
             self._services.provider, self._leg, self._caller_audio, self._agent_audio, tools, self._history,
             self._new_provider_listener, transfers, self._new_application(), self.result, self._wire_out,
-            self._unseen_response_ids, self._keys, self._lifecycles.goes_on_elsewhere,
+            self._unseen_response_ids, self._keys, self._lifecycles.goes_on_elsewhere, bool(self.data.session_id),
         )  # fmt: skip
         return Executor(settings, components, self.log)
 
@@ -269,7 +284,8 @@ class Call:
     def _new_provider_listener(self) -> ProviderListener:
         return ProviderListener(
             self._services.provider, self._machine.spec.vocabulary, self._mailbox, self._agent_audio,
-            self._caller_audio, self._history, self._claims, self._wire_in, self.log, self.summary.usage,
+            self._caller_audio, self._history, self._claims, self._wire_in, self.log, self.summary.usage, self.on_key,
+            self._session_gone if self.data.session_id else None,
         )  # fmt: skip
 
     async def run(self) -> Summary:
@@ -358,6 +374,7 @@ class Call:
         self._leg.play_from(None)
         await self._executor.close()
         self._caller_audio.close()
+        self._agent_audio.close()
         self.summary.duration_ms = self._at_ms()
         self.summary.mailbox_dropped = self._mailbox.dropped
         self.summary.frames_unsent = self._leg.frames_unsent
@@ -372,6 +389,10 @@ class Call:
 
     def on_gone(self, reason: str) -> None:
         self._mailbox.put(Event("caller.hung_up", {"reason": reason}), "line", never_drop=True)
+
+    def _session_gone(self) -> None:
+        """What we were attached to is no more: that is how a caller hangs up there."""
+        self.on_gone(Gone.CALLER_HUNG_UP)
 
     # --- the line: an AudioSource -------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 import structlog
 
-from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.agent_audio import AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.providers.provider import Difference, ProviderComplained, SessionConfirmed
 
@@ -21,7 +21,7 @@ _LOGGED_AT_MOST: Final = 20  # of one kind: a broken server must not fill the lo
 class ProviderClaims:
     """Shared by the connections of a call: a session after a reconnect repeats what was said."""
 
-    agent_audio: AgentAudioPath
+    agent_audio: AgentPlayout
     caller_audio: CallerAudioPath
     log: structlog.typing.FilteringBoundLogger
     _differences: set[Difference] = attrs.field(factory=set)

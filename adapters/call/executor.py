@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from adapters.application import ApplicationEffects
-from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.agent_audio import AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.history import History
 from adapters.call.provider_listener import ProviderListener
@@ -38,7 +38,7 @@ class CallComponents:
     provider: Provider
     leg: CallLeg
     caller_audio: CallerAudioPath
-    agent_audio: AgentAudioPath
+    agent_audio: AgentPlayout
     tools: ToolRunner
     history: History
     new_provider_listener: Callable[[], ProviderListener]
@@ -51,6 +51,8 @@ class CallComponents:
     keys: SecretKeys
     goes_on_elsewhere: Callable[[str], bool] = lambda _protocol: False
     """Asked before a session over a protocol is opened: will another spec of the call open it?"""
+    provider_plays: bool = False
+    """What the caller hears is played by the provider, so that it must be told to cut it."""
 
 
 def discard(_payload: bytes) -> None:
@@ -173,6 +175,8 @@ class Executor:
         leg, spare = self._components.leg, self._components.unseen_response_ids().difference(named)
         self._components.agent_audio.flush(named, spare, leg.lead_ms)
         leg.flush()
+        if self._components.provider_plays and self._control is not None:
+            self._write(self._components.provider.encode("flush_playout", args))
 
     def _pause_playout(self, _args: Args) -> None:
         self._components.agent_audio.pause()

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import structlog
 
-from adapters.audio.agent_audio import AgentAudioPath
+from adapters.audio.agent_audio import AgentPlayout
 from adapters.audio.caller_audio import CallerAudioPath
 from adapters.call.claims import ProviderClaims
 from adapters.call.expiry import SessionExpiry
@@ -28,6 +28,8 @@ from adapters.providers.provider import (
     ConnectionEnding,
     DecodeFailure,
     ItemCompleted,
+    KeyPressed,
+    PlayoutMoment,
     Provider,
     ProviderComplained,
     ResponseGenerated,
@@ -54,13 +56,17 @@ class ProviderListener:
     provider: Provider
     vocabulary: Vocabulary
     mailbox: Mailbox
-    agent_audio: AgentAudioPath
+    agent_audio: AgentPlayout
     caller_audio: CallerAudioPath
     history: History
     claims: ProviderClaims
     wire_in: Callable[[WireEvent], None]
     log: structlog.typing.FilteringBoundLogger
     usage: CallUsage = attrs.field(factory=CallUsage)
+    on_key: Callable[[str], None] = lambda _digit: None
+    """The caller pressed a key, where the line is the provider's."""
+    on_missing: Callable[[], None] | None = None
+    """The session to attach to is no more; None: there is no such session, it would have been our own."""
     is_left: bool = False
     _unknown: set[str] = attrs.field(factory=set)
     _expiry: SessionExpiry = attrs.field(init=False)
@@ -81,6 +87,9 @@ class ProviderListener:
         self._put("provider.closed", {"code": ending.code, "reason": ending.reason, "fatal": ending.fatal})
 
     def on_unreachable(self, ending: ConnectionEnding) -> None:
+        if ending.is_missing and self.on_missing is not None and not self.is_left:
+            self.on_missing()
+            return
         self._put("provider.unreachable", {"reason": ending.reason, "fatal": ending.fatal})
 
     def on_undecodable(self, failure: DecodeFailure) -> None:
@@ -111,7 +120,9 @@ class ProviderListener:
             self.mailbox.put(fact, f"wire:{cause}" if isinstance(cause, str) else "wire")
             if isinstance(note, ProviderComplained) and fact.name == _UNRELATED:
                 self.claims.complain(note)
-        if note is not None:  # behind the facts: what the playout finds of a response comes after its end
+        if isinstance(note, PlayoutMoment | KeyPressed):
+            self._keep_of_line(note)
+        elif note is not None:  # behind the facts: what the playout finds of a response comes after its end
             self._keep(note)
 
     def _keep(self, note: WireNote) -> None:
@@ -139,6 +150,13 @@ class ProviderListener:
                 self.caller_audio.turn_written_down(item_id)
                 if text:
                     self.history.caller_said(item_id, text)
+
+    def _keep_of_line(self, note: PlayoutMoment | KeyPressed) -> None:
+        """Of a provider that has the caller's line."""
+        if isinstance(note, KeyPressed):
+            self.on_key(note.digit)
+        else:
+            self.agent_audio.moment(note.moment, note.response_id)
 
     def _end_response(self, response_id: str, is_whole: bool) -> None:
         self.caller_audio.response_began(response_id)  # if that was lost

@@ -24,6 +24,8 @@ class CallData:
     dialled: str = ""
     variables: Mapping[str, str] = _NOTHING
     """Whatever else it says: channel variables, custom parameters."""
+    session_id: str = ""
+    """Of a provider's session that has the caller's audio and plays the agent's; "": the line has the audio."""
 
 
 NO_DATA: Final = CallData()

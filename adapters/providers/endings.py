@@ -83,7 +83,7 @@ def of_failed_open(exc: BaseException, fatal_ends: FatalEnds) -> ConnectionEndin
 def _of_status(status: int, body: bytes, fatal_ends: FatalEnds) -> ConnectionEnding:
     code = _error_code(body)
     fatal = (300 <= status < 500 and status not in _RETRYABLE_STATUSES) or code in fatal_ends.errors
-    return ConnectionEnding(None, f"http {status} {code}".rstrip(), fatal)
+    return ConnectionEnding(None, f"http {status} {code}".rstrip(), fatal, is_missing=status == 404)
 
 
 def _error_code(body: bytes) -> str:

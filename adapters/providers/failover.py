@@ -17,10 +17,12 @@ import structlog
 from adapters.audio.formats import AudioFormat
 from adapters.providers.circuit import Circuit
 from adapters.providers.provider import (
+    AttachableProvider,
     AudioDelta,
     ConnectionEnding,
     ConnectionListener,
     DecodeFailure,
+    EncodingError,
     HistoryItem,
     Provider,
     ProviderComplained,
@@ -147,6 +149,13 @@ class CallProvider:
     def with_words(self, fill: Callable[[str], str]) -> CallProvider:
         del fill  # they are filled in
         return self
+
+    def attached(self, session_id: str) -> Provider:
+        """A session lives with one provider: the first whose sessions have room for a second client."""
+        for each in self._choice.candidates:
+            if isinstance(each.provider, AttachableProvider):
+                return each.provider.attached(session_id)
+        raise EncodingError(f"{self.label}: a session of this protocol cannot be attached to")
 
     def warm_up(self) -> None:
         self._choice.warm_up()

@@ -8,10 +8,11 @@ turn is said by the vocabulary of the spec (fsm.machine.wire), not here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
+from adapters.audio.agent_audio import Moment
 from adapters.audio.formats import AudioFormat
 from adapters.providers.control import ControlSide
 from fsm.errors import LocalError
@@ -50,12 +51,13 @@ class DecodeFailure:
 class ConnectionEnding:
     """`code` is the WebSocket close code: 1006 when the wire broke, None when we ended it or it never opened.
 
-    `fatal`: another attempt would end in the same way.
+    `fatal`: another attempt would end in the same way. `is_missing`: there is nothing at the address (404).
     """
 
     code: int | None
     reason: str
     fatal: bool
+    is_missing: bool = False
 
 
 class ConnectionListener(Protocol):
@@ -202,8 +204,25 @@ class ProviderUsage:
     tokens: Mapping[str, int]
 
 
+@attrs.frozen
+class PlayoutMoment:
+    """What a provider that plays the agent's audio itself says of a response."""
+
+    moment: Moment
+    response_id: str
+
+
+@attrs.frozen
+class KeyPressed:
+    """A key of the caller's, where the provider has the line. One of `0-9 * # A-D`."""
+
+    digit: str
+
+
 WireNote: TypeAlias = (
     SessionBegan
+    | PlayoutMoment
+    | KeyPressed
     | CallerStarted
     | TurnAccepted
     | ResponseStarted
@@ -295,3 +314,14 @@ class Provider(Protocol):
 
     def usage(self, event: WireEvent) -> ProviderUsage | None:
         """What an event says of the cost. Never raises."""
+
+
+@runtime_checkable
+class AttachableProvider(Provider, Protocol):
+    """One whose sessions can have a second client: whoever has no audio of the call and decides its turns.
+
+    The provider of a session attached to has, besides the usual effects, `flush_playout`: its playout is its own.
+    """
+
+    def attached(self, session_id: str) -> Provider:
+        """The same, for the session of one call that goes on elsewhere. It is not ours: it is told no history."""

@@ -56,4 +56,5 @@ def joined(data: CallData, said: Announcement | None) -> CallData:
         caller_id=said.caller_id or data.caller_id,
         dialled=said.dialled or data.dialled,
         variables={**data.variables, **said.variables, **agent},
+        session_id=data.session_id,
     )

@@ -61,6 +61,8 @@ class Announcement:
     caller_id: str = ""
     dialled: str = ""
     variables: Mapping[str, str] = _NOTHING
+    attaches: bool = False
+    """Its audio is elsewhere: it begins at once, as the second client of the provider's session of this id."""
 
 
 @attrs.frozen
@@ -68,7 +70,7 @@ class Announced:
     """Whether an announcement is kept (`why` is "" then), and for how long."""
 
     lifetime_s: float = 0.0
-    why: Literal["", "live", "no_such_agent", "full", "draining"] = ""
+    why: Literal["", "live", "no_such_agent", "full", "draining", "not_attachable"] = ""
     cause: str = ""
     is_shared: bool = True
     """Known to every node that calls may come to; False while that is not possible."""

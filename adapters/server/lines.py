@@ -12,6 +12,7 @@ from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.chan_websocket.server import ChanWebSocketServer
 from adapters.lines.line import CallLeg
 from adapters.lines.refusal import OnRefused
+from adapters.lines.sideband.attachments import Attachments
 from adapters.lines.twilio.gate import Gate
 from adapters.lines.twilio.server import TwilioServer
 from adapters.lines.twilio.webhook import Webhook
@@ -61,6 +62,9 @@ class ServerLines:
     ) -> None:
         self.audiosocket = AudioSocketServer(settings.audiosocket, ticker, on_call, on_refused, is_busy)
         self._by_name: dict[str, Listener] = {AUDIOSOCKET: self.audiosocket}
+        most, hang_up_s = settings.audiosocket.max_connections, settings.audiosocket.hang_up_deadline_s
+        self.attachments = Attachments(on_call, keeps_out, most=most, hang_up_s=hang_up_s)
+        """Calls whose audio is elsewhere; nothing listens for them."""
         self.channels: ChanWebSocketServer | None = None
         """Asterisk's WebSockets, where they are listened for; it can dial, too."""
         if settings.chan_websocket is not None:
@@ -103,4 +107,5 @@ class ServerLines:
         self.audiosocket.drain()
 
     async def close(self, deadline_s: float) -> None:
-        await asyncio.gather(*(each.close(deadline_s) for each in self._by_name.values()))
+        closing = [each.close(deadline_s) for each in self._by_name.values()]
+        await asyncio.gather(*closing, self.attachments.close(deadline_s))

@@ -130,7 +130,7 @@ class TurnspecServer:
         self.inside = ServerInside(
             self._calls, settings, self.store, self._health, self._reasons, self._keeps_out,
             lambda: self.metrics.render() if self.metrics else b"", self._reloads,
-            self._circuits.passed_over,
+            self._circuits.passed_over, self._lines.attachments.attach,
         )  # fmt: skip
         """What whoever is not a call may see and ask."""
         self._lag = LoopLag()

@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, cast
 
+import attrs
+
 from adapters.active_call import ANSWER_S, ENDED, OVERDUE, Answer
 from adapters.call.call import Call
+from adapters.lines.refusal import CallRefusal
 from adapters.logs import Redactor
 from adapters.server.inside import (
     Announced,
@@ -54,8 +57,10 @@ class ServerInside:
         measured: Callable[[], bytes],
         reloads: Reloads,
         passed_over: Callable[[], Sequence[str]] = lambda: (),
+        attach: Callable[[str], str | None] = lambda _session_id: "nothing attaches here",
     ) -> None:
-        """`reasons`: why no call should come, beside the provider. `passed_over`: providers, by new calls."""
+        """`reasons`: why no call should come, beside the provider. `passed_over`: providers, by new calls. `attach`
+        begins a call whose audio is elsewhere, or says why not."""
         self._calls = calls
         self.renew(settings)
         self._store = store
@@ -65,6 +70,7 @@ class ServerInside:
         self._measured = measured
         self._reloads = reloads
         self._passed_over = passed_over
+        self._attach = attach
         self._asked: Counter[str] = Counter()
 
     def renew(self, settings: Settings) -> None:
@@ -138,7 +144,10 @@ class ServerInside:
             return LIVE
         if announcement.agent and announcement.agent not in self._agents:
             return no_such_agent(self._agents)
-        return await announced_at(self._store, announcement)
+        kept = await announced_at(self._store, attrs.evolve(announcement, attaches=False))
+        if announcement.attaches and not kept.why and (why := self._attach(announcement.id)) is not None:
+            return Announced(why="live" if why == CallRefusal.LIVE_CALL else "full", cause=f"it is not taken: {why}")
+        return kept
 
     # --- requests -----------------------------------------------------------------------------------------------------
 

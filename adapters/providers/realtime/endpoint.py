@@ -5,6 +5,7 @@ Source: docs/facts/realtime_api.md section 2, "Selecting" and "Azure OpenAI".
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -15,6 +16,7 @@ import attrs
 from adapters.providers.endpoint import Endpoint, EndpointError, checked_key, checked_url
 from adapters.providers.realtime.realtime_server import BETA, GA, Dialect, RealtimeServer
 
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 OPENAI_URL: Final = "wss://api.openai.com/v1/realtime"
 
 
@@ -69,6 +71,16 @@ def endpoint_of(server: RealtimeServer, base_url: str, model: str | None, api_ke
         elif not said.get(key):
             query[key] = str(value)
     return RealtimeEndpoint(_with_query(urlunsplit(parts), query), headers, server)
+
+
+def attached_endpoint(endpoint: RealtimeEndpoint, session_id: str) -> RealtimeEndpoint:
+    """The same server, for a second client of a session that goes on: by its id, and without a model."""
+    if not SESSION_ID.fullmatch(session_id):
+        raise EndpointError("call_id: is not the id of a call (letters, digits, _ and -)")
+    ours = {key for key, value in endpoint.server.query.items() if "{model}" in str(value)} | {"call_id"}
+    parts = urlsplit(endpoint.url)
+    kept = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in ours]
+    return attrs.evolve(endpoint, url=urlunsplit(parts._replace(query=urlencode([*kept, ("call_id", session_id)]))))
 
 
 def _with_query(base_url: str, query: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import attrs
 
+from adapters.audio.agent_audio import Moment
 from adapters.providers.connection import Decoded
 from adapters.providers.effect_request import EffectRequest
 from adapters.providers.endings import OPENAI, printable
@@ -29,6 +30,8 @@ from adapters.providers.provider import (
     HistoryItem,
     HistoryMessage,
     ItemCompleted,
+    KeyPressed,
+    PlayoutMoment,
     ProviderComplained,
     ResponseGenerated,
     ResponseStarted,
@@ -45,6 +48,8 @@ from adapters.providers.realtime.session import SessionSettings, session_object
 # What the dialects call the same thing outside of the session object. Everything else is spelled alike in both.
 ASSISTANT_TEXT: Final[Mapping[Dialect, str]] = {"ga": "output_text", "beta": "text"}
 DIGITS_TEXT: Final = "The caller pressed {digits} on the telephone keypad."
+
+KEYS: Final = frozenset("0123456789*#ABCD")
 
 TOLD_OUTPUT: Final = "The tool call {call_id} returned: {output}"
 
@@ -305,6 +310,15 @@ def _caller_said(event: WireEvent) -> WireNote | None:
     return CallerSaid(text_of(event.get("item_id")), transcript.strip()) if isinstance(transcript, str) else None
 
 
+def _playout_moment(moment: Moment) -> Callable[[WireEvent], WireNote]:
+    return lambda event: PlayoutMoment(moment, text_of(event.get("response_id")))
+
+
+def _key_pressed(event: WireEvent) -> WireNote | None:
+    digit = text_of(event.get("event"))
+    return KeyPressed(digit) if digit in KEYS else None
+
+
 def _complained(event: WireEvent) -> WireNote:
     error = event.get("error")
     body = error if isinstance(error, dict) else {}
@@ -318,6 +332,10 @@ _NOTES: Final[Mapping[str, Callable[[WireEvent], WireNote | None]]] = {
     "input_audio_buffer.committed": lambda event: TurnAccepted(text_of(event.get("item_id"))),
     "conversation.item.input_audio_transcription.completed": _caller_said,
     "response.created": _response_started,
+    "output_audio_buffer.started": _playout_moment("started"),
+    "output_audio_buffer.stopped": _playout_moment("stopped"),
+    "output_audio_buffer.cleared": _playout_moment("cleared"),
+    "input_audio_buffer.dtmf_event_received": _key_pressed,
     "error": _complained,
     "response.done": _response_ended,
     "response.output_item.done": _item_ended,

@@ -53,6 +53,7 @@ _NO_ANNOUNCEMENT: Final = {
     "no_such_agent": (422, "agents: of the configuration has the names"),
     "full": (503, "try again soon"),
     "draining": (503, "announce it to another server"),
+    "not_attachable": (409, "attach calls at a server of one process (without workers)"),
 }
 
 _NO_RELOAD: Final = {

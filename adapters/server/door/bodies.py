@@ -14,6 +14,7 @@ from adapters.server.door.errors import DoorRefusalError
 from adapters.server.inside import MAX_NAME_CHARS, MAX_VALUE_CHARS, MAX_VARIABLES, Announcement
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EVENT_CHARS: Final = 120
 _KINDS: Final[Mapping[type, str]] = {
     bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"
@@ -55,10 +56,11 @@ async def _bytes(request: Request, bound: int) -> bytes:
 
 def announcement(body: Mapping[str, object]) -> Announcement:
     """What POST /calls says. Without an id one is made."""
-    _only(body, ("id", "agent", "caller_id", "dialled", "variables"))
+    _only(body, ("id", "call_id", "agent", "caller_id", "dialled", "variables"))
     agent = _text(body, "agent", MAX_NAME_CHARS)
     return Announcement(
-        id=_uuid(body.get("id")),
+        id=_session_id(body) if "call_id" in body else _uuid(body.get("id")),
+        attaches="call_id" in body,
         agent=agent,
         caller_id=_text(body, "caller_id", MAX_VALUE_CHARS),
         dialled=_text(body, "dialled", MAX_VALUE_CHARS),
@@ -86,6 +88,16 @@ def _uuid(value: object) -> str:
     except ValueError:
         pass
     raise _wrong("id", "a UUID is expected", "e.g. what the dialplan's ${UUID()} gives")
+
+
+def _session_id(body: Mapping[str, object]) -> str:
+    """Of the provider's session that has the audio."""
+    if "id" in body:
+        raise _wrong("id", "is said beside call_id, which is the call's id", "leave it out")
+    value = body["call_id"]
+    if isinstance(value, str) and _SESSION_ID.fullmatch(value):
+        return value
+    raise _wrong("call_id", "1 to 64 letters, digits, _ and - are expected", "send what the provider calls the call")
 
 
 def _variables(value: object) -> Mapping[str, str]:

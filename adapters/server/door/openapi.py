@@ -147,7 +147,9 @@ def _schemas(requests: Sequence[RequestForm]) -> Schema:
     more = _object(slots=_TEXTS, context=_TEXTS, deadlines=words, variables=_TEXTS, result=_TEXT, results=_TEXTS)
     reason = _object(reason={"enum": list(REASONS)}, detail=_TEXT)
     names = {**_TEXTS, "maxProperties": MAX_VARIABLES}
-    announced = {"id": {**_TEXT, "format": "uuid"}, "agent": _TEXT, "caller_id": _TEXT, "dialled": _TEXT}
+    session_id = {**_TEXT, "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+    ids = {"id": {**_TEXT, "format": "uuid"}, "call_id": session_id}
+    announced = {**ids, "agent": _TEXT, "caller_id": _TEXT, "dialled": _TEXT}
     return {
         "Alive": _object(alive={"const": True}),
         "Ready": _object(

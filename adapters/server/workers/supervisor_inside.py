@@ -171,4 +171,6 @@ class SupervisorInside:
         agents = [each.name for each in self._crew.settings.agents]
         if announcement.agent and announcement.agent not in agents:
             return no_such_agent(agents)
+        if announcement.attaches:
+            return Announced(why="not_attachable", cause="no worker of this server attaches to calls")
         return await announced_at(self._store.kept, announcement)

@@ -83,7 +83,8 @@ def refused(status: int, body: bytes = b"") -> InvalidStatus:
     ids=str,
 )
 def test_failures_to_open(error: Exception, reason: str, fatal: bool) -> None:
-    assert endings.of_failed_open(error, OPENAI) == ConnectionEnding(None, reason, fatal)
+    is_missing = "404" in reason
+    assert endings.of_failed_open(error, OPENAI) == ConnectionEnding(None, reason, fatal, is_missing)
 
 
 def test_a_certificate_that_is_not_accepted_stays_so() -> None:

@@ -21,6 +21,7 @@ from adapters.simulator.providers.realtime.faults import FaultPlan
 from adapters.simulator.providers.realtime.input_audio import InputAudio
 from adapters.simulator.providers.realtime.items import Items
 from adapters.simulator.providers.realtime.mcp import McpServers
+from adapters.simulator.providers.realtime.media import MediaPlayout
 from adapters.simulator.providers.realtime.outbox import Closing, Ids, Outbox, Outgoing
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
 from adapters.simulator.providers.realtime.provider_settings import ProviderSettings, UpgradeRefusal
@@ -62,12 +63,30 @@ class ProviderCore:
         self._items = Items(self._context, self._responses, self._mcp)
         self._shapes = self._event_shapes()
         self._handlers = self._table()
+        if settings.plays_audio:
+            self._play_audio()
         self._created = self._configured = False
         self._early: list[Json] = []
         self._reading_from_s = now_s
         self.closing: Closing | None = None
         self._outbox.on_moment = self._strike
         self._begin(now_s, refusal)
+
+    def _play_audio(self) -> None:
+        """The audio is nobody's on the wire: it is played here."""
+        media = MediaPlayout(
+            lambda now_s, kind, response_id: self._outbox.emit(now_s, kind, response_id=response_id),
+            self._schedule.at,
+            lambda: self._context.session.output_format,
+            lambda: bool((self._context.session.turn_detection or {}).get("interrupt_response")),
+        )
+        self._outbox.passes = media.said
+        self._handlers = {**self._handlers, "output_audio_buffer.clear": lambda _event, now_s: media.clear(now_s)}
+        self._shapes = {**self._shapes, "output_audio_buffer.clear": lambda event, _path: event}
+
+    def press(self, digit: str, now_s: float) -> None:
+        """The caller presses a key, over SIP."""
+        self._outbox.emit(now_s, "input_audio_buffer.dtmf_event_received", event=digit, received_at=int(now_s))
 
     def _event_shapes(self) -> Mapping[str, Check]:
         if self._context.session.transcribes:

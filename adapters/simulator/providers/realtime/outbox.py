@@ -62,6 +62,7 @@ class Outbox:
     def __init__(self, ids: Ids, plan: FaultPlan, *, beta: bool, downlink_s: float) -> None:
         self._ids, self._plan, self._beta, self._downlink_s = ids, plan, beta, downlink_s
         self.accent: Callable[[Json], Iterable[Json]] = lambda event: (event,)  # how the server tells an event
+        self.passes: Callable[[Json, float], Iterable[Json]] = lambda event, _now_s: (event,)  # who plays audio himself
         self._heap: list[tuple[float, int, Outgoing]] = []
         self._count = 0
         self._passing: list[tuple[int, Outgoing]] = []
@@ -74,8 +75,9 @@ class Outbox:
         event: Json | None = {"type": type, "event_id": self._ids.event(), **fields}
         if self._beta and event is not None:
             event = event_to_beta(event)
-        for told in self.accent(event) if event is not None else ():
-            self._emit(told, now_s)
+        for passed in self.passes(event, now_s) if event is not None else ():
+            for told in self.accent(passed):
+                self._emit(told, now_s)
 
     def _emit(self, event: Json, now_s: float) -> None:
         treatment = self._plan.on_server_event(event)

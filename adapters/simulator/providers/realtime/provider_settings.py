@@ -78,6 +78,8 @@ class ProviderSettings:
     semantic_silence_ms: int = attrs.field(default=800, validator=_positive)
     ping_interval_s: float | None = 20.0
     epoch_s: int | None = None
+    plays_audio: bool = False
+    """As over WebRTC and SIP: clients get no audio; the server plays it, and says when (media.py)."""
 
 
 @attrs.frozen
@@ -93,6 +95,11 @@ def model_of(path: str) -> str | None:
     query = parse_qs(urlsplit(path).query)
     found = query.get("model") or query.get("deployment")
     return found[0] if found else None
+
+
+def call_id_of(path: str) -> str:
+    """The call that the request path names; "": none. With a model it is that of a new one, else one to attach to."""
+    return parse_qs(urlsplit(path).query).get("call_id", [""])[0]
 
 
 def transcribes(path: str, settings: ProviderSettings) -> bool:

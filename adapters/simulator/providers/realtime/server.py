@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from adapters.simulator.providers.realtime.outbox import Outgoing
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
 from adapters.simulator.providers.realtime.provider_settings import (
     ProviderSettings,
+    call_id_of,
     check_upgrade,
     model_of,
     transcribes,
@@ -46,6 +48,7 @@ class ProviderSession:
         self._wake = asyncio.Event()
         self._leaving: list[Outgoing] = []
         self._due_s = 0.0
+        self._others: list[ServerConnection] = []
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -62,9 +65,33 @@ class ProviderSession:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             self.core.end(self._connection.close_code, self._connection.close_reason or "")
+            await asyncio.gather(*(each.close() for each in self._others))
         for outcome in outcomes:
             if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionClosed):
                 raise outcome
+
+    async def attach(self, connection: ServerConnection) -> None:
+        """A second client of the session, until it leaves or the session ends; it is not told of the beginning."""
+        self._others.append(connection)
+        try:
+            while True:
+                frame = await connection.recv()
+                self._leaving += self.core.receive_frame(frame, self._loop.time())
+                self._wake.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._others.remove(connection)
+
+    async def drop_others(self) -> None:
+        """The second clients lose their connection; the session goes on."""
+        for other in tuple(self._others):
+            other.transport.abort()
+
+    def press(self, digit: str) -> None:
+        """The caller presses a key."""
+        self.core.press(digit, self._loop.time())
+        self._wake.set()
 
     async def close(self, code: int = 1011, reason: str = "") -> None:
         """Close from outside the scenario (1006 drops the TCP connection)."""
@@ -93,6 +120,9 @@ class ProviderSession:
                     await self._close(out.closing.code, out.closing.reason)
                     return
                 await self._connection.send(out.frame())
+                for other in tuple(self._others):
+                    with contextlib.suppress(ConnectionClosed):
+                        await other.send(out.frame())
             if not leaving:
                 await self._until_due()
 
@@ -133,6 +163,8 @@ class ProviderServer:
         self._upgrades = 0
         self._numbers: WeakKeyDictionary[ServerConnection, int] = WeakKeyDictionary()
         self.sessions: list[ProviderSession] = []
+        self.calls: dict[str, ProviderSession] = {}
+        """Sessions to which a second client can attach, by the id of their call, as long as they go on."""
 
     @property
     def port(self) -> int:
@@ -179,7 +211,10 @@ class ProviderServer:
             self._server.close()
             await self._server.wait_closed()
 
-    async def _upgrade(self, connection: ServerConnection, _request: Request) -> Response | None:
+    async def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
+        call_id = call_id_of(request.path)
+        if call_id and model_of(request.path) is None:
+            return None if call_id in self.calls else connection.respond(HTTPStatus.NOT_FOUND, "no such call\n")
         self._upgrades += 1
         self._numbers[connection] = self._upgrades
         plan = FaultPlan(self.scenario.faults, self._upgrades)
@@ -190,6 +225,12 @@ class ProviderServer:
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
+        path = connection.request.path if connection.request else ""
+        call_id = call_id_of(path)
+        if call_id and model_of(path) is None:
+            if (call := self.calls.get(call_id)) is not None:
+                await call.attach(connection)
+            return
         number = self._numbers[connection]
         if any(FaultPlan(self.scenario.faults, number).of(faults.SilentPing)):
             _fall_silent(connection)
@@ -208,7 +249,12 @@ class ProviderServer:
         )
         session = ProviderSession(core, connection)
         self.sessions.append(session)
-        await session.run()
+        if call_id:
+            self.calls[call_id] = session
+        try:
+            await session.run()
+        finally:
+            self.calls.pop(call_id, None)
         log.info("simulated_session_ended", connection=number, code=core.stats.close_code)
 
 
