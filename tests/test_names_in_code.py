@@ -32,6 +32,8 @@ ALLOWED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     )),
     ("none", "on the wire: a tool_choice", ("adapters/simulator/providers/realtime/offered_tools.py",)),
     ("none", "an answer on the command line: no fault counts", ("adapters/kit/faults.py",)),
+    ("none", "a kind of a finding of audit's: no call was open", ("fsm/audit/rules/live.py",)),
+    ("quiet", "a switch on the command line", ("adapters/cli/simulate_provider.py",)),
     ("none", "of uvicorn: a protocol for WebSockets", ("adapters/server/door/door.py",)),
     ("quiet", "a tag of states (fsm.language.spec.STATE_TAGS)", (
         "adapters/call/drain.py", "adapters/call/summary.py", "adapters/settings/compat.py", "fsm/language/spec.py",

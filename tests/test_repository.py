@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     "attr": "attrs",
     "pytest_asyncio": "pytest-asyncio",
     "prometheus_client": "prometheus-client",
+    "deepgram": "deepgram-sdk",
 }
 TERM = re.compile(r"\*\*([\w ]+)\*\*")
 

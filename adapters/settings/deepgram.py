@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from adapters.providers.deepgram.provider import AGENT_URL, AgentProvider, agent_endpoint
-from adapters.providers.deepgram.session import AgentSettings, AgentSettingsError
+from adapters.providers.deepgram.session import DeepgramSettings, DeepgramSettingsError
 from adapters.providers.endpoint import Endpoint, EndpointError
 from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
@@ -50,11 +50,11 @@ class AgentProviderReader:
             self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
             return None
 
-    def _session(self, tools: Sequence[Tool]) -> AgentSettings | None:
+    def _session(self, tools: Sequence[Tool]) -> DeepgramSettings | None:
         section = self._section
         voice = section.voice.id if isinstance(section.voice, VoiceSection) else section.voice
         try:
-            return AgentSettings(
+            return DeepgramSettings(
                 model=section.model or THINK_MODEL,
                 instructions=section.instructions,
                 voice=voice,
@@ -63,7 +63,7 @@ class AgentProviderReader:
                 deferred=frozenset(tool.name for tool in tools if tool.call_parameter),
                 extra=section.extra or {},
             )
-        except AgentSettingsError as error:
+        except DeepgramSettingsError as error:
             self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
             return None
 

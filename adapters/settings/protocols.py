@@ -21,14 +21,14 @@ ProtocolName: TypeAlias = Literal["realtime", "live", "deepgram", "gemini"]
 ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider | AgentProvider | GeminiProvider
 
 
-class Encoder(Protocol):
+class EffectEncoder(Protocol):
     """How an effect is written: the arguments that are made for it."""
 
     @property
     def args(self) -> tuple[str, ...]: ...
 
 
-_ENCODERS: Final[Mapping[str, Mapping[str, Encoder]]] = {
+_ENCODERS: Final[Mapping[str, Mapping[str, EffectEncoder]]] = {
     "realtime": REALTIME,
     "live": LIVE,
     "deepgram": DEEPGRAM,

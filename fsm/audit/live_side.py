@@ -24,7 +24,7 @@ SERVER_TYPES = frozenset(
 
 
 @attrs.define(eq=False)
-class LiveCall:
+class DelegatedCall:
     """A function call of a delegated response."""
 
     evidence: Evidence
@@ -50,9 +50,9 @@ class LiveSide:
     started: Evidence | None = None
     work: dict[str, LiveWork] = attrs.field(factory=dict)
     """By delegation; "": a response that the client has asked for."""
-    calls: dict[str, LiveCall] = attrs.field(factory=dict)
+    calls: dict[str, DelegatedCall] = attrs.field(factory=dict)
     """By call id, until their response is continued."""
-    voids: dict[str, LiveCall] = attrs.field(factory=dict)
+    voids: dict[str, DelegatedCall] = attrs.field(factory=dict)
     """Those of a response that has failed."""
     awaited: Evidence | None = None
     """What the model has not been heard after: words of the caller's, something it was asked to say."""

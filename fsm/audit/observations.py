@@ -10,7 +10,7 @@ import attrs
 
 from fsm.audit.conversation import ProviderError, Update
 from fsm.audit.exchange import CallerTurn, ClientRequest, Create, CreateBurst, Cut, Response, ToolCall
-from fsm.audit.live_side import LiveCall
+from fsm.audit.live_side import DelegatedCall
 from fsm.audit.record import Evidence
 
 
@@ -348,20 +348,20 @@ class CallsMixed(Observed):
 class BatchPartial(Observed):
     """A continuation while calls had no output; `given`: outputs that were there."""
 
-    missing: tuple[LiveCall, ...]
+    missing: tuple[DelegatedCall, ...]
     given: int
 
 
 @attrs.frozen(eq=False)
 class ContinuedWithoutOutputs(Observed):
-    missing: tuple[LiveCall, ...]
+    missing: tuple[DelegatedCall, ...]
 
 
 @attrs.frozen(eq=False)
 class OutputVoid(Observed):
     """An output for a call of a response that had failed."""
 
-    call: LiveCall
+    call: DelegatedCall
 
 
 @attrs.frozen(eq=False)

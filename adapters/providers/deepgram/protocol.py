@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from adapters.providers.deepgram.session import AgentSettings, settings_message
+from adapters.providers.deepgram.session import DeepgramSettings, settings_message
 from adapters.providers.endings import FatalEnds, printable
 from adapters.providers.json_wire import Payload, object_of, parsed, text_of
 from adapters.providers.provider import (
@@ -62,7 +62,7 @@ class _Request:
 
     effect: str
     args: Mapping[str, object]
-    settings: AgentSettings
+    settings: DeepgramSettings
 
     def text(self, key: str) -> str:
         value = self.args.get(key)
@@ -121,7 +121,7 @@ ENCODERS: Final[Mapping[str, AgentEncoder]] = {
 }
 
 
-def encode(effect_name: str, args: Mapping[str, object], settings: AgentSettings) -> WireEvent:
+def encode(effect_name: str, args: Mapping[str, object], settings: DeepgramSettings) -> WireEvent:
     """The one wire event of a provider effect (ENCODERS).
 
     Raises EncodingError for an unknown effect or a missing or mistyped argument.
@@ -132,7 +132,7 @@ def encode(effect_name: str, args: Mapping[str, object], settings: AgentSettings
     return encoder.event(_Request(effect_name, args, settings))
 
 
-def encode_history(items: Iterable[HistoryItem], settings: AgentSettings) -> list[WireEvent]:
+def encode_history(items: Iterable[HistoryItem], settings: DeepgramSettings) -> list[WireEvent]:
     """The Settings of a session that takes over: the newest of what was said and called is its context."""
     kept = [_message(item) for item in items][-MOST_HISTORY:]
     return [settings_message(settings, kept)]

@@ -10,7 +10,7 @@ import attrs
 from adapters.audio.formats import AudioFormat
 from adapters.providers.deepgram.connection import AgentConnection
 from adapters.providers.deepgram.protocol import encode, encode_history, note_of
-from adapters.providers.deepgram.session import WIRE_FORMATS, AgentSettings
+from adapters.providers.deepgram.session import WIRE_FORMATS, DeepgramSettings
 from adapters.providers.endpoint import Endpoint, checked_key
 from adapters.providers.provider import ConnectionListener, HistoryItem, WireEvent, WireNote
 from adapters.providers.websocket_provider import WebSocketProvider
@@ -25,7 +25,7 @@ def agent_endpoint(api_key: str | None, base_url: str = AGENT_URL) -> Endpoint:
 
 
 @attrs.frozen(kw_only=True)
-class AgentProvider(WebSocketProvider[Endpoint, AgentSettings]):
+class AgentProvider(WebSocketProvider[Endpoint, DeepgramSettings]):
     """Shared by all calls. Printing it shows no secret (Endpoint)."""
 
     PROTOCOL = "deepgram"

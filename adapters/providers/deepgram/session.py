@@ -21,12 +21,12 @@ MOST_PROMPT_CHARS: Final = 25_000
 """Of models that the provider runs."""
 
 
-class AgentSettingsError(LocalError, ValueError):
+class DeepgramSettingsError(LocalError, ValueError):
     """A setting that no session can be told; the message is `field: what is wrong`."""
 
 
 @attrs.frozen(kw_only=True)
-class AgentSettings:
+class DeepgramSettings:
     """`model` is the language model's; `extra` is laid over the whole message, object by object."""
 
     model: str
@@ -40,16 +40,16 @@ class AgentSettings:
 
     def __attrs_post_init__(self) -> None:
         if not self.model:
-            raise AgentSettingsError("model: is missing; it names the language model, e.g. gpt-4o-mini")
+            raise DeepgramSettingsError("model: is missing; it names the language model, e.g. gpt-4o-mini")
         if self.format not in WIRE_FORMATS:
-            raise AgentSettingsError(f"format: {self.format!r} is not one of {', '.join(WIRE_FORMATS)}")
+            raise DeepgramSettingsError(f"format: {self.format!r} is not one of {', '.join(WIRE_FORMATS)}")
         if len(self.instructions or "") > MOST_PROMPT_CHARS:
-            raise AgentSettingsError(f"instructions: more than {MOST_PROMPT_CHARS} characters")
+            raise DeepgramSettingsError(f"instructions: more than {MOST_PROMPT_CHARS} characters")
         if "type" in self.extra:
-            raise AgentSettingsError("extra: 'type' is what the message is")
+            raise DeepgramSettingsError("extra: 'type' is what the message is")
 
 
-def settings_message(settings: AgentSettings, history: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
+def settings_message(settings: DeepgramSettings, history: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
     """The `Settings` of a session."""
     encoding, rate_hz = _ENCODINGS[settings.format], WIRE_FORMATS[settings.format].rate_hz
     agent: dict[str, object] = {
@@ -68,7 +68,7 @@ def settings_message(settings: AgentSettings, history: Sequence[Mapping[str, obj
     return _laid_over(message, settings.extra)
 
 
-def _think(settings: AgentSettings) -> dict[str, object]:
+def _think(settings: DeepgramSettings) -> dict[str, object]:
     think: dict[str, object] = {"provider": {"type": "open_ai", "model": settings.model}}
     if settings.instructions is not None:
         think["prompt"] = settings.instructions

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fsm.audit.conversation import LoggedConversation
 from fsm.audit.exchange import keep
-from fsm.audit.live_side import LiveCall, LiveWork
+from fsm.audit.live_side import DelegatedCall, LiveWork
 from fsm.audit.observations import (
     BatchPartial,
     ContinuedWithoutOutputs,
@@ -49,7 +49,9 @@ def nested(conversation: LoggedConversation, record: Record) -> Iterator[Observa
     live, name, kind = conversation.live, record.text("delegation_id"), record.text("event.type")
     if kind == "response.output_item.done" and record.text("event.item.type") == "function_call":
         call_id = record.text("event.item.call_id")
-        live.calls[call_id] = LiveCall(record.evidence(), conversation.now_ms, name, record.text("event.item.name"))
+        live.calls[call_id] = DelegatedCall(
+            record.evidence(), conversation.now_ms, name, record.text("event.item.name")
+        )
         keep(live.calls)
     elif kind in _ENDED:
         live.work.pop(name, None)
@@ -147,7 +149,7 @@ def left(conversation: LoggedConversation) -> Iterator[Observation]:
     yield from _silence(conversation)
 
 
-def _state_of(call: LiveCall) -> str:
+def _state_of(call: DelegatedCall) -> str:
     return "a call of a tool" if call.output is None else "a round of tools, for want of a continuation,"
 
 

@@ -18,7 +18,7 @@ from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.providers.deepgram.provider import AgentProvider, agent_endpoint
-from adapters.providers.deepgram.session import AgentSettings
+from adapters.providers.deepgram.session import DeepgramSettings
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, load_script
@@ -68,7 +68,7 @@ async def play_agent(
         async with AgentServer(scenario) as server:
             tools = (settings or {}).get("tools", {}).values()
             offered = [tool.definition for tool in tools]
-            made = AgentSettings(**{"model": "gpt-4o-mini", "tools": offered, **(session or {})})
+            made = DeepgramSettings(**{"model": "gpt-4o-mini", "tools": offered, **(session or {})})
             provider = AgentProvider(endpoint=agent_endpoint("test", server.url), session=made)
             recordings, ticker = FileWriterThread(), Ticker()
             call_settings = CallSettings(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.providers.deepgram.protocol import ANSWER_NOW, ENCODERS, decode, encode, encode_history, note_of
 from adapters.providers.deepgram.provider import AgentProvider, agent_endpoint
 from adapters.providers.deepgram.reader import GATE_S, AgentReader
-from adapters.providers.deepgram.session import AgentSettings, AgentSettingsError, settings_message
+from adapters.providers.deepgram.session import DeepgramSettings, DeepgramSettingsError, settings_message
 from adapters.providers.provider import (
     AgentPiece,
     AgentSaid,
@@ -30,7 +30,7 @@ from fsm.machine.wire import read_wire
 from tests.fsm.bundle import machine
 
 TOOL = {"type": "function", "name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}}
-SETTINGS = AgentSettings(model="gpt-4o-mini", instructions="Be kind.", voice="aura-2-thalia-en", tools=[TOOL])
+SETTINGS = DeepgramSettings(model="gpt-4o-mini", instructions="Be kind.", voice="aura-2-thalia-en", tools=[TOOL])
 ENCODED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("start_session", {}, settings_message(SETTINGS)),
     (
@@ -80,18 +80,20 @@ def test_every_effect_has_its_example_and_what_is_wrong_is_named() -> None:
 
 
 def test_settings_state_all_of_the_formats_and_what_waits_for_the_end_of_a_turn() -> None:
-    made = AgentSettings(model="m", tools=[TOOL], deferred=frozenset({"look_up"}), extra={"agent": {"language": "en"}})
+    made = DeepgramSettings(
+        model="m", tools=[TOOL], deferred=frozenset({"look_up"}), extra={"agent": {"language": "en"}}
+    )
     message: Any = settings_message(made)
     assert message["audio"]["input"] == {"encoding": "mulaw", "sample_rate": 8000}
     assert message["audio"]["output"] == {"encoding": "mulaw", "sample_rate": 8000, "container": "none"}
     assert message["agent"]["think"]["functions"][0]["defer_until_eot"] is True
     assert "type" not in message["agent"]["think"]["functions"][0]
     assert (message["agent"]["language"], "speak" in message["agent"]) == ("en", False)
-    with pytest.raises(AgentSettingsError, match="format: 'x' is not one of pcmu, pcma, pcm16"):
-        AgentSettings(model="m", format="x")
+    with pytest.raises(DeepgramSettingsError, match="format: 'x' is not one of pcmu, pcma, pcm16"):
+        DeepgramSettings(model="m", format="x")
     for wrong in ({"model": ""}, {"model": "m", "instructions": "x" * 25_001}, {"model": "m", "extra": {"type": 1}}):
-        with pytest.raises(AgentSettingsError):
-            AgentSettings(**wrong)
+        with pytest.raises(DeepgramSettingsError):
+            DeepgramSettings(**wrong)
 
 
 def test_a_session_that_takes_over_is_told_what_was_said_and_called() -> None:

@@ -9,7 +9,7 @@ import pytest
 from deepgram.agent.v1 import types as sdk
 
 from adapters.audio.g711 import mulaw_encode
-from adapters.providers.deepgram.session import AgentSettings, settings_message
+from adapters.providers.deepgram.session import DeepgramSettings, settings_message
 from adapters.simulator.providers.deepgram.core import AgentClosing, AgentCore
 from adapters.simulator.providers.deepgram.script import AgentFault, AgentRule, AgentScenario
 from adapters.simulator.speech import read_samples, wav_path
@@ -49,7 +49,7 @@ class Client:
         return self
 
     def start(self) -> Client:
-        self._take(self.core.receive(json.dumps(settings_message(AgentSettings(model="m"))), self.now_s))
+        self._take(self.core.receive(json.dumps(settings_message(DeepgramSettings(model="m"))), self.now_s))
         return self
 
     def hear(self, payload: bytes) -> Client:
