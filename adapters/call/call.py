@@ -68,6 +68,8 @@ _WORDS = ("code", "message", "param", "reason", *attrs.fields_dict(Difference))
 
 TAKEOVER = "takeover"
 """The cause of what a call brings along when it goes on under another spec."""
+KEPT = "uplink.kept"
+"""A spec without this word leaves it to its provider to answer what is said to it again."""
 _OVERLOOKED = "timer.speech_overdue"
 """We heard the caller, and the provider did not report it: noted once in a call."""
 
@@ -317,7 +319,9 @@ class Call:
         """Its next session is over another protocol: the call goes on under that one's spec."""
         before, lifecycle = self._lifecycles.change()
         spec = lifecycle.spec
-        taken = take_over(before.spec, snapshot, spec, start_context(spec, lifecycle.settings, self.data))
+        is_said_again = self._caller_audio.is_turn_kept and KEPT not in spec.vocabulary.events
+        begins_with = start_context(spec, lifecycle.settings, self.data)
+        taken = take_over(before.spec, snapshot, spec, begins_with, is_said_again=is_said_again)
         self._timers.close()
         self._drain.follow(lifecycle.machine)
         self._standing.spec = spec
@@ -328,7 +332,7 @@ class Call:
         steps = lifecycle.machine.take_over(taken.values, taken.ids)
         self._take(steps, Envelope(steps[0].event, TAKEOVER))
         if self._caller_audio.is_turn_kept:
-            self._known_fact("uplink.kept", {})
+            self._known_fact(KEPT, {})
         for event in taken.waiting:
             self._mailbox.put(event, TAKEOVER)
         return steps

@@ -25,13 +25,18 @@ class Takeover:
     waiting: tuple[Event, ...]
 
 
-def take_over(old: Spec, snapshot: Snapshot, new: Spec, start: Mapping[str, str]) -> Takeover:
-    """From `old`, which stands in `snapshot`, to `new`; `start`: what any call of it begins with (start_context)."""
+def take_over(
+    old: Spec, snapshot: Snapshot, new: Spec, start: Mapping[str, str], *, is_said_again: bool = False
+) -> Takeover:
+    """From `old`, which stands in `snapshot`, to `new`; `start`: what any call of it begins with (start_context).
+
+    `is_said_again`: the provider will hear the caller's turn and answer it by itself; asked as well, it would twice.
+    """
     said = {each.name: each.domain[snapshot.control.values[each.index]] for each in (*old.slots, *old.context)}
     kept = {name: said[name] for name in (*_same_slots(old, new), *_same_context(old, new))}
     waiting: Mapping[str, Data] = snapshot.data
     return Takeover(
-        {**start, **kept, **_owed(old, said, new)},
+        {**start, **kept, **(new.without_greeting if is_said_again else _owed(old, said, new))},
         old.vocabulary.ledger.carried(snapshot.ledger),
         tuple(Event(name, waiting.get(name, {})) for name in snapshot.control.waiting),
     )
