@@ -91,7 +91,7 @@ async def test_a_create_of_the_other_client_is_absorbed() -> None:
         assert call.calls[0].summary.as_json()["rejections"] == 0, call.story
 
 
-async def test_a_foreign_create_that_crosses_ours_costs_one_rejection_and_no_answer() -> None:
+async def test_the_call_goes_on_after_a_foreign_create_that_crosses_ours() -> None:
     async with sideband() as call:
         await call.browser.until("output_audio_buffer.stopped")
         call.browser.say("caller_order_status")
