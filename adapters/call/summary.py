@@ -34,6 +34,8 @@ _ASKS = ("create_response", "request_speech")
 _BEGINS_TO_SPEAK = ("caller.spoke", "session.input_transcript.delta")
 _FALLS_SILENT = ("caller.silent", "timer.turn_overdue")
 _BARGE_INS = (
+    "user.started_speaking.over",
+    "user.started_speaking.alone",
     "input_audio_buffer.speech_started.new",
     "input_audio_buffer.speech_stopped.new",
     "input_audio_buffer.committed.new",

@@ -25,6 +25,10 @@ LINES: Final = ("audiosocket", "chan_websocket", "twilio")
 """Those of adapters.demo.lines, which the help does not import."""
 LOOP_FACTORY: Final = None
 Provider = Literal["simulated", "openai"]
+SPECS: Final = {
+    "realtime": "server_vad", "live": "full_duplex", "deepgram": "provider_turns", "gemini": "gemini_turns"
+}  # fmt: skip
+"""The protocols, and the spec that is played over each."""
 
 
 @click.command(
@@ -37,14 +41,15 @@ Provider = Literal["simulated", "openai"]
     default=None,
     metavar="NAME|FILE",
     help="The lifecycle: server_vad, owned_turns, guarded_turns, push_to_talk, full_duplex, or a file of yours. "
-    "[default: server_vad; with --protocol live: full_duplex]",
+    "[default: server_vad, or the bundled one for the protocol]",
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["realtime", "live"]),
+    type=click.Choice(list(SPECS)),
     default="realtime",
     show_default=True,
-    help="What is spoken with the model: OpenAI's Realtime, or GPT-Live, whose model decides who speaks.",
+    help="What is spoken with the model: OpenAI's Realtime; or one of those whose model decides who speaks, GPT-Live, "
+    "Deepgram's Voice Agent, Gemini Live.",
 )
 @click.option(
     "--caller",
@@ -107,7 +112,7 @@ Provider = Literal["simulated", "openai"]
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
 def command(
     spec: str | None,
-    protocol: Literal["realtime", "live"],
+    protocol: Literal["realtime", "live", "deepgram", "gemini"],
     caller: Path | None,
     scenario: str | None,
     naive: bool,
@@ -126,13 +131,13 @@ def command(
     from adapters.settings.folders import unusable
     from fsm.language.problem import SpecError
 
-    if naive and protocol == "live":
+    if naive and protocol != "realtime":
         raise click.UsageError("--naive speaks Realtime: leave --protocol out")
     if naive and line != "audiosocket":
         raise click.UsageError("--naive takes its call over AudioSocket: leave --line out")
     try:
         plan = _plan(
-            spec=spec or {"realtime": "server_vad", "live": "full_duplex"}[protocol],
+            spec=spec or SPECS[protocol],
             protocol=protocol,
             caller=caller,
             scenario=scenario,

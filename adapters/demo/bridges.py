@@ -17,14 +17,13 @@ from adapters.call.summary import Summary
 from adapters.demo.lines import HOST, LINES
 from adapters.demo.naive import NaiveBridge
 from adapters.demo.narrator import CallNarrator
-from adapters.demo.plan import TALK_KEY, DemoPlan
+from adapters.demo.plan import TALK_KEY, DemoPlan, SpokenTo
 from adapters.files import FileWriterThread
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.logs import LogSettings
 from adapters.providers.provider import WireEvent
-from adapters.providers.realtime.endpoint import RealtimeEndpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import AgentSettings, Settings
@@ -58,7 +57,7 @@ class DemoBridge(Protocol):
 class TurnspecBridge:
     """`adapters.server.server` as it is deployed, with settings made here instead of read from a file."""
 
-    def __init__(self, plan: DemoPlan, endpoint: RealtimeEndpoint, folder: Path, narrator: CallNarrator) -> None:
+    def __init__(self, plan: DemoPlan, endpoint: SpokenTo, folder: Path, narrator: CallNarrator) -> None:
         provider, call = plan.sides(endpoint, folder)
         agent = AgentSettings(
             name=DEFAULT_AGENT, numbers=(), spec=plan.spec, spec_digest=plan.spec_digest, provider=provider, call=call,
@@ -106,7 +105,7 @@ class SummaryWaiter:
 class NaiveListener:
     """The naive bridge with the same line, audio path and recorder."""
 
-    def __init__(self, plan: DemoPlan, endpoint: RealtimeEndpoint, folder: Path, narrator: CallNarrator) -> None:
+    def __init__(self, plan: DemoPlan, endpoint: SpokenTo, folder: Path, narrator: CallNarrator) -> None:
         self.numbers: asyncio.Future[Numbers] = asyncio.get_running_loop().create_future()
         provider, self._settings = plan.sides(endpoint, None)
         if not isinstance(provider, RealtimeProvider):

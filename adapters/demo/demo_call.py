@@ -21,12 +21,11 @@ from adapters.demo.bridges import DemoBridge, NaiveListener, Numbers, TurnspecBr
 from adapters.demo.display_events import DisplayEvent, Show
 from adapters.demo.lines import LINES
 from adapters.demo.narrator import CallNarrator
-from adapters.demo.plan import TALK_KEY, DemoPlan
-from adapters.providers.realtime.endpoint import RealtimeEndpoint, endpoint_of, openai_endpoint
+from adapters.demo.plan import TALK_KEY, DemoPlan, SpokenTo
+from adapters.providers.realtime.endpoint import endpoint_of
 from adapters.simulator.caller.caller import run_call
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings
-from adapters.simulator.providers.live import LiveServer
 from adapters.simulator.providers.realtime.server import ProviderServer
 from adapters.simulator.providers.realtime.session_context import SessionStats
 
@@ -83,14 +82,14 @@ class DemoCall:
         )
 
     @contextlib.asynccontextmanager
-    async def _provider(self, narrator: CallNarrator) -> AsyncIterator[tuple[RealtimeEndpoint, ProviderServer | None]]:
+    async def _provider(self, narrator: CallNarrator) -> AsyncIterator[tuple[SpokenTo, ProviderServer | None]]:
         plan = self.plan
         if plan.endpoint is not None:
             yield plan.endpoint, None
             return
-        if plan.live is not None:
-            async with LiveServer(plan.live) as live:
-                yield openai_endpoint(None, "sk-demo", base_url=live.url), None
+        if plan.model is not None:
+            async with plan.model.serve() as simulated:
+                yield simulated.url, None
             return
         async with ProviderServer(plan.simulated, plan.scenario) as provider:
             narrator.on_lost_session = lambda: _continue_script(provider, plan)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final, Literal, TypeAlias
@@ -17,10 +17,9 @@ import attrs
 import yaml
 
 from adapters.call.settings import CallSettings
+from adapters.demo.models import MODELS, DemoModel
 from adapters.demo.script import CallerPatience, demo_script, read_turns, spoken_texts
 from adapters.providers.endpoint import EndpointError
-from adapters.providers.live.provider import LiveProvider
-from adapters.providers.live.session import LiveSettings
 from adapters.providers.realtime.endpoint import OPENAI_URL, RealtimeEndpoint, openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.realtime_server import GA, RealtimeServer
@@ -31,7 +30,6 @@ from adapters.settings.server_fit import format_of
 from adapters.settings.words import unsaid, words_of
 from adapters.simulator.caller.script import Script, load_script
 from adapters.simulator.caller.voice import load_utterances
-from adapters.simulator.providers.live import LiveScenario, load_live_scenario
 from adapters.simulator.providers.realtime.likes import faults_like
 from adapters.simulator.providers.realtime.provider_scenario import (
     ProviderScenario,
@@ -54,12 +52,16 @@ INSTRUCTIONS: Final = (
     "You are the telephone agent of a small shop that is open from nine to six. Answer in one short sentence. Ask for "
     "the order number to be keyed in. Before you call tools, say that it takes a second. Returns take thirty days."
 )
-LIVE_GREETING: Final = "Hello! How can I help you?"
-"""Over GPT-Live it is said as it stands."""
+SAID_GREETING: Final = "Hello! How can I help you?"
+"""Where a greeting is said as it stands; over Realtime it is an instruction."""
 GREETING: Final = "Please greet the caller in one short sentence and ask how you can help."
 
 
 ReadSpec: TypeAlias = Callable[[str], tuple[Spec, str]]
+
+
+SpokenTo: TypeAlias = RealtimeEndpoint | str
+"""Where a provider is; of a model that does not speak Realtime, its URL."""
 
 
 class PlanError(LocalError):
@@ -93,8 +95,8 @@ class DemoPlan:
     scenario: ProviderScenario
     simulated: ProviderSettings
     endpoint: RealtimeEndpoint | None
-    live: LiveScenario | None
-    """What the simulated GPT-Live says; None: the provider speaks Realtime."""
+    model: DemoModel | None
+    """None: the provider speaks Realtime."""
     script: Script
     call_id: uuid.UUID
     server: RealtimeServer = GA
@@ -105,17 +107,20 @@ class DemoPlan:
         """The caller opens and closes turns with a key."""
         return self.spec.turn_detection.manual
 
-    def sides(self, endpoint: RealtimeEndpoint, folder: Path | None) -> tuple[ConfiguredProvider, CallSettings]:
-        """The provider and the call, with tools of their own for each call: they count how often they were asked."""
+    def sides(self, endpoint: SpokenTo, folder: Path | None) -> tuple[ConfiguredProvider, CallSettings]:
+        """The provider and the call, with tools of their own for each call: they count how often they were asked.
+
+        `endpoint`: of a model that does not speak Realtime, its URL.
+        """
         tools = demo_tools(Random(self.options.seed))
         offered = [tool.definition for tool in tools.values()]
         call = CallSettings(
             greeting=GREETING, talk_key=TALK_KEY, tools=tools, journal_dir=folder, recording_dir=folder,
             say=words_of(self.spec).say,
         )  # fmt: skip
-        if self.options.protocol == "live":
-            call = attrs.evolve(call, greeting=LIVE_GREETING)
-            return LiveProvider(endpoint=endpoint, session=_live_session(self.session, offered)), call
+        if isinstance(endpoint, str):
+            model = MODELS[self.options.protocol]
+            return model.provider(endpoint, self.session, offered), attrs.evolve(call, greeting=SAID_GREETING)
         return RealtimeProvider(endpoint=endpoint, session=attrs.evolve(self.session, tools=offered)), call
 
     def like(self, server: RealtimeServer, played: RealtimeServer | None = None) -> DemoPlan:
@@ -135,8 +140,10 @@ def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSp
     spec, spec_digest = (read or read_spec)(options.spec)
     if spec.vocabulary.ledger.name != options.protocol:
         raise PlanError(_misfit(spec, options.protocol))
-    if options.protocol == "live" and (options.scenario is not None or options.provider == "openai"):
-        raise PlanError("--protocol live plays the simulated model's own call: leave --scenario and --provider out")
+    model = MODELS.get(options.protocol)
+    if model is not None and (options.scenario is not None or options.provider == "openai"):
+        name = options.protocol
+        raise PlanError(f"--protocol {name} plays the simulated model's own call: leave --scenario and --provider out")
     random = Random(options.seed)
     detection = spec.turn_detection
     real = options.provider == "openai"
@@ -156,7 +163,7 @@ def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSp
         scenario=_scenario(options.scenario, random, () if script is None else spoken_texts(script)),
         simulated=ProviderSettings(seed=options.seed),
         endpoint=_openai(environment) if real else None,
-        live=load_live_scenario(HERE / "live_call.yaml") if options.protocol == "live" else None,
+        model=model,
         script=script or demo_script(turns, patience, TALK_KEY if detection.manual else None),
         call_id=uuid.UUID(int=random.getrandbits(128), version=4),
     )
@@ -248,13 +255,6 @@ def _value(text: str) -> object:
     if text in ("true", "false"):
         return text == "true"
     return int(text) if text.isdecimal() else text
-
-
-def _live_session(session: SessionSettings, tools: Sequence[Mapping[str, object]]) -> LiveSettings:
-    return LiveSettings(
-        model="gpt-live-1", instructions=session.instructions, format=session.output_format, tools=tools,
-        delegates="responses", delegate_model="simulated",
-    )  # fmt: skip
 
 
 def _misfit(spec: Spec, protocol: str) -> str:

@@ -1,4 +1,4 @@
-"""The demo over GPT-Live, in virtual time: the same caller, and a model that decides who speaks."""
+"""The demo over models that decide who speaks, in virtual time: the same caller."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ def test_the_demo_is_healthy_over_every_line(tmp_path: Path, line: str) -> None:
     assert numbers["creates_by_cause"] == {"greeting": 1}
     assert numbers["caller"]["talk_over_ms"] < 1000
     assert (tmp_path / "journal.jsonl").is_file()
+
+
+@pytest.mark.parametrize(("protocol", "spec"), [("deepgram", "provider_turns"), ("gemini", "gemini_turns")])
+def test_the_demo_is_healthy_with_a_provider_that_owns_its_turns(tmp_path: Path, protocol: str, spec: str) -> None:
+    played = play(tmp_path, spec=spec, protocol=protocol)
+    assert played.outcome.problems == ()
+    numbers = played.summary
+    assert (numbers["turns"], numbers["answers"], numbers["tools"], numbers["barge_ins"]) == (6, 6, 2, 1)
+    assert (numbers["rejections"], numbers["violations"], numbers["reconnects"]) == (0, 0, 0)
+    assert numbers["creates_by_cause"] == {"greeting": 1}
+    assert numbers["caller"]["talk_over_ms"] < 1000
 
 
 def test_a_spec_of_the_other_protocol_is_wrong_use_that_says_how() -> None:
