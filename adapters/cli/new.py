@@ -113,6 +113,7 @@ def _write(folder: Path, base: str, chosen: Sequence[IncludablePart]) -> None:
     """Raises SpecError, with the folder half full."""
     from adapters.cli.starter import config_text, effects_text, left_to_say, scenarios_text, spec_text
     from adapters.settings.config import load_settings
+    from adapters.settings.protocols import KEYS
 
     path = folder / f"{folder.name}.yaml"
     _put(path, spec_text(folder.name, base, chosen))
@@ -124,8 +125,7 @@ def _write(folder: Path, base: str, chosen: Sequence[IncludablePart]) -> None:
     if functions := effects_text(loaded.spec):
         _put(folder / f"{module}.py", functions)
     _put(folder / CONFIG, config_text(loaded.spec, path.name, sounds, says, module))
-    key = {"OPENAI_API_KEY": "not-asked-for", **os.environ}
-    load_settings(folder / CONFIG, key)
+    load_settings(folder / CONFIG, {**dict.fromkeys(KEYS, "not-asked-for"), **os.environ})
     parts = [display_path(path)] + [_place(folder, each) for each in chosen]
     _put(folder / SCENARIOS, scenarios_text(loaded, path.name, parts))
 

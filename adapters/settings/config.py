@@ -34,7 +34,7 @@ from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
 from adapters.settings.further import FurtherSpec, domain_of, read_further, turns_of
 from adapters.settings.http import HttpSettings, read_http
-from adapters.settings.protocols import ConfiguredProvider
+from adapters.settings.protocols import KEYS, ConfiguredProvider
 from adapters.settings.provider import is_loopback
 from adapters.settings.providers import read_providers
 from adapters.settings.reader import RejectedError, SettingsReader
@@ -503,7 +503,7 @@ def _explained(problem: Problem, text: str) -> Problem:
 def _secrets(reader: SettingsReader) -> tuple[str, ...]:
     """The keys, and every variable that was asked for and is called like one."""
     named = {value for name, value in reader.used.items() if any(word in name.upper() for word in _SECRET_NAMES)}
-    named |= {reader.environment.get("OPENAI_API_KEY", ""), *reader.secrets}
+    named |= {*(reader.environment.get(name, "") for name in KEYS), *reader.secrets}
     return tuple(sorted((text.strip() for text in named if text.strip()), key=len, reverse=True))
 
 

@@ -21,6 +21,10 @@ ProtocolName: TypeAlias = Literal["realtime", "live", "deepgram", "gemini"]
 ConfiguredProvider: TypeAlias = RealtimeProvider | LiveProvider | AgentProvider | GeminiProvider
 
 
+KEYS: Final = ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "GEMINI_API_KEY")
+"""The variables of the environment that stand for a key that is not configured: secrets, whoever asks for them."""
+
+
 class EffectEncoder(Protocol):
     """How an effect is written: the arguments that are made for it."""
 

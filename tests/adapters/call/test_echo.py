@@ -11,6 +11,7 @@ import pytest
 from adapters.call.call import Call, CallServices
 from adapters.call.settings import CallLimits, CallSettings
 from adapters.files import FileWriterThread
+from adapters.lines.line import NO_DATA
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
@@ -74,10 +75,9 @@ async def test_the_local_ear_listens_only_where_the_vocabulary_has_a_word_for_it
     settings = CallSettings(limits=CallLimits(min_speech_ms=400))
     with ThreadPoolExecutor(1) as threads:
         services = CallServices(with_words(*words), provider, settings, {}, threads, FileWriterThread())
-        call = Call("c1", MagicMock(rate_hz=8000, keeps_lead=False), services)
+        call = Call("c1", MagicMock(rate_hz=8000, keeps_lead=False, data=NO_DATA), services)
         speech = read_samples(wav_path("caller_order_status"), 8000).tobytes()
         for at in range(0, len(speech), 320):
             call.on_audio(speech[at : at + 320], 8000)
-            call.tick()
             call.pull()
         assert len(call._mailbox.waiting("caller.spoke")) == found

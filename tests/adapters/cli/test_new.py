@@ -23,6 +23,8 @@ groups:
       timer.long_enough: {do: [spent = yes, {if: prompt == idle, do: [play_prompt(time_is_up)]}], to: farewell}
 """
 
+KEYS = {"OPENAI_API_KEY": "k", "DEEPGRAM_API_KEY": "k", "GEMINI_API_KEY": "k"}
+
 
 def turnspec(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(each) for each in arguments])
@@ -41,7 +43,7 @@ def test_what_is_started_from_a_bundled_spec_is_it_by_another_name(tmp_path: Pat
     assert done.exit_code == 0, done.output
     mine, other = load_spec(tmp_path / "desk" / "desk.yaml").spec, load_spec(base).spec
     assert mine.name == "desk" and mine.cells == other.cells
-    settings = load_settings(tmp_path / "desk" / "turnspec.yaml", {"OPENAI_API_KEY": "k"})
+    settings = load_settings(tmp_path / "desk" / "turnspec.yaml", KEYS)
     assert settings.spec.name == "desk"
 
 

@@ -14,6 +14,7 @@ from adapters.providers.realtime.realtime_server import GA
 from adapters.providers.realtime.session import UNSET, SessionSettings, session_object
 from adapters.settings import config as settings_config
 from adapters.settings.config import Settings, load_settings
+from adapters.settings.protocols import KEYS
 from adapters.settings.reader import scalar
 from adapters.specs import Texts, load_file, spec_path
 from adapters.tools import ToolProcess
@@ -358,3 +359,10 @@ def test_more_of_the_session_goes_where_the_dialect_has_it(tmp_path: Path) -> No
     audio = sent["audio"]
     assert isinstance(audio, dict) and audio["output"]["speed"] == 1.1
     assert audio["input"]["x"] == 1 and audio["input"]["format"] == {"type": "audio/pcmu"}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_of_the_environment_is_a_secret_whoever_asks_for_it(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "turnspec.yaml"
+    path.write_text("spec: server_vad\nprovider: {api_key: another}\n", encoding="utf-8")
+    assert "of-the-environment" in load_settings(path, {name: "of-the-environment"}).secrets
