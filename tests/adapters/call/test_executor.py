@@ -203,3 +203,31 @@ async def test_a_session_that_another_spec_opens_is_not_opened_here() -> None:
     assert connection.written == []
     executor.follow(CallSettings(greeting="Hello."), MagicMock())
     assert components.application.follow.called  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("effect", "calls"),
+    [
+        ("hide_keys", ("keys.hide", "caller_audio.hide")),
+        ("show_keys", ("keys.show", "caller_audio.show")),
+        ("clear_keys", ("keys.clear",)),
+        ("listen_for_beep", ("caller_audio.listen_for_beep",)),
+        ("open_uplink", ("caller_audio.open_uplink",)),
+        ("close_uplink", ("caller_audio.close_uplink",)),
+        ("keep_turn", ("caller_audio.keep_turn",)),
+        ("end_kept_turn", ("caller_audio.end_kept_turn",)),
+        ("resend_turn", ("caller_audio.resend_turn",)),
+    ],
+)
+async def test_an_effect_here_is_one_call_of_the_part_that_does_it(effect: str, calls: tuple[str, ...]) -> None:
+    executor, components = executor_of()
+    executor.submit(Effect(effect, {}))
+    for path in calls:
+        part, _, method = path.partition(".")
+        getattr(getattr(components, part), method).assert_called_once_with()
+
+
+async def test_a_result_over_what_is_kept_is_logged(logs: Logs) -> None:
+    executor, _ = executor_of(result=MagicMock(set=lambda _key, _value: False))
+    executor.submit(Effect("set_result", {"key": "order", "value": "A7"}))
+    assert events(logs) == ["result_not_kept"]
