@@ -75,7 +75,7 @@ def test_everything_that_is_commented_out_in_the_example_is_understood(
     for name in ("apology", "one_moment", "opening"):
         shutil.copy(PROMPTS / "apology.wav", tmp_path / f"{name}.wav")
     path = tmp_path / "full.yaml"
-    of_realtime = re.sub(r"(?m)^ *# delegation: .*\n", "", EXAMPLE.read_text())  # GPT-Live's alone
+    of_realtime = re.sub(r"(?m)^  # (delegation|spec): .*\n", "", EXAMPLE.read_text())  # of other protocols
     path.write_text(COMMENTED_KEY.sub(r"\1\2", of_realtime))
     account = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "0123456789abcdef", "MEDIA_TOKEN": "fedcba9876543210"}
     account["TURNSPEC_TOKEN"] = "d00r-0123456789abcdef"

@@ -12,20 +12,21 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from adapters.specs import BUNDLED, load_spec
 from fsm.language import operation_reader, spec_reader, vocabulary_reader
 from fsm.language.derivation import OPERATIONS
 from fsm.language.schema import spec_schema, vocabulary_schema
 from fsm.language.yaml_nodes import plain, read
 from fsm.machine.ledgers import LEDGERS
 from fsm.verify.property_reader import CLAIM_KEYS
-from tests.fsm.bundle import NAMES, SPECS, loaded, text_of
+from tests.fsm.bundle import NAMES, SPECS, text_of
 
 SPEC_FILES = tuple(f"{name}.yaml" for name in NAMES) + tuple(
     str(path.relative_to(SPECS)) for path in sorted((SPECS / "parts").rglob("*.yaml"))
 )
 VOCABULARY_FILES = tuple(str(path.relative_to(SPECS)) for path in sorted((SPECS / "vocabularies").glob("*.yaml")))
 TEXTS = {
-    "spec.schema.json": spec_schema(loaded(name).spec for name in NAMES),
+    "spec.schema.json": spec_schema(load_spec(name).spec for name in BUNDLED),
     "vocabularies/vocabulary.schema.json": vocabulary_schema(LEDGERS),
 }
 SPEC_SCHEMA: Mapping[str, Any] = json.loads(TEXTS["spec.schema.json"])
