@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import structlog
 
-from adapters import tool_child
+from adapters import tool_child, tool_processes
 from adapters.tool_processes import ToolProcessError, ToolProcesses
 from adapters.tools import Tool, ToolProcess, ToolRunner
 
@@ -246,3 +247,26 @@ def test_a_result_that_is_no_json_and_a_name_that_is_not_there_are_told(module: 
     assert tool_child.answer(f"{module}:nothing", {})["error"].startswith("AttributeError")
     assert tool_child.answer("no_such_module:x", {})["error"].startswith("ModuleNotFoundError")
     assert tool_child.answer("builtins:object", {})["output"].startswith('"<object object')
+
+
+async def test_a_process_that_died_while_it_waited_is_replaced(module: str) -> None:
+    async with processes() as pool:
+        first = json.loads(await pool.run(f"{module}:pid", {}))
+        (waiting,) = pool._idle
+        os.kill(first, signal.SIGKILL)
+        await waiting.process.wait()
+        assert json.loads(await pool.run(f"{module}:pid", {})) != first
+        assert len(pool) == 1
+
+
+async def test_a_process_that_does_not_end_is_reported_and_not_waited_for(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with processes() as pool:
+        await pool.run(f"{module}:pid", {})
+        (waiting,) = pool._idle
+        with monkeypatch.context() as stuck, structlog.testing.capture_logs() as logs:
+            stuck.setattr(tool_processes, "_GONE_S", 0.01)
+            stuck.setattr(os, "killpg", lambda _pid, _signal: None)
+            await waiting.gone()
+        assert [(each["event"], each["pid"]) for each in logs] == [("tool_process_does_not_end", waiting.process.pid)]
