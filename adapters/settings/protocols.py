@@ -6,10 +6,11 @@ So a vocabulary says which protocol it is of (`ledger:`), and whether a spec and
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from adapters.providers.deepgram.protocol import ENCODERS as DEEPGRAM
 from adapters.providers.deepgram.provider import AgentProvider
+from adapters.providers.encoding import EffectEncoder
 from adapters.providers.gemini.protocol import ENCODERS as GEMINI
 from adapters.providers.gemini.provider import GeminiProvider
 from adapters.providers.live.protocol import ENCODERS as LIVE
@@ -25,14 +26,7 @@ KEYS: Final = ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "GEMINI_API_KEY")
 """The variables of the environment that stand for a key that is not configured: secrets, whoever asks for them."""
 
 
-class EffectEncoder(Protocol):
-    """How an effect is written: the arguments that are made for it."""
-
-    @property
-    def args(self) -> tuple[str, ...]: ...
-
-
-_ENCODERS: Final[Mapping[str, Mapping[str, EffectEncoder]]] = {
+_ENCODERS: Final[Mapping[str, Mapping[str, EffectEncoder[Any]]]] = {
     "realtime": REALTIME,
     "live": LIVE,
     "deepgram": DEEPGRAM,

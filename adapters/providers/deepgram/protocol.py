@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 
 from adapters.providers.deepgram.session import DeepgramSettings, settings_message
+from adapters.providers.encoding import EffectEncoder, EffectRequest, encoder_of
 from adapters.providers.endings import FatalEnds, printable
 from adapters.providers.json_wire import Payload, object_of, parsed, text_of
 from adapters.providers.provider import (
@@ -21,7 +22,6 @@ from adapters.providers.provider import (
     CallerSaid,
     CallerStarted,
     DecodeFailure,
-    EncodingError,
     HistoryItem,
     HistoryMessage,
     ProviderComplained,
@@ -57,21 +57,8 @@ FAILURE_TEXT: Final = "{text} Tell me so, and ask whether you should try again."
 
 
 @attrs.frozen
-class _Request:
-    """One effect about to be encoded; reads its arguments and names the one that is wrong."""
-
-    effect: str
-    args: Mapping[str, object]
+class _Request(EffectRequest):
     settings: DeepgramSettings
-
-    def text(self, key: str) -> str:
-        value = self.args.get(key)
-        if not isinstance(value, str):
-            raise EncodingError(f"{self.effect}.{key}: expected text, got {type(value).__name__}")
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.args.get(key) is None else self.text(key)
 
 
 def _words(text: str) -> WireEvent:
@@ -102,22 +89,14 @@ def _send_tool_output(request: _Request) -> WireEvent:
     }
 
 
-@attrs.frozen
-class AgentEncoder:
-    """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
-
-    event: Callable[[_Request], WireEvent]
-    args: tuple[str, ...]
-
-
-ENCODERS: Final[Mapping[str, AgentEncoder]] = {
-    "start_session": AgentEncoder(lambda request: settings_message(request.settings), ()),
-    "request_speech": AgentEncoder(_request_speech, ("cause", "instructions")),
-    "send_digits": AgentEncoder(
+ENCODERS: Final[Mapping[str, EffectEncoder[_Request]]] = {
+    "start_session": EffectEncoder(lambda request: settings_message(request.settings), ()),
+    "request_speech": EffectEncoder(_request_speech, ("cause", "instructions")),
+    "send_digits": EffectEncoder(
         lambda request: _question(DIGITS_TEXT.format(digits=request.text("digits"))), ("digits",)
     ),
-    "tell_failure": AgentEncoder(lambda request: _question(FAILURE_TEXT.format(text=request.text("text"))), ("text",)),
-    "send_tool_output": AgentEncoder(_send_tool_output, ("call_id", "name", "output")),
+    "tell_failure": EffectEncoder(lambda request: _question(FAILURE_TEXT.format(text=request.text("text"))), ("text",)),
+    "send_tool_output": EffectEncoder(_send_tool_output, ("call_id", "name", "output")),
 }
 
 
@@ -126,9 +105,7 @@ def encode(effect_name: str, args: Mapping[str, object], settings: DeepgramSetti
 
     Raises EncodingError for an unknown effect or a missing or mistyped argument.
     """
-    encoder = ENCODERS.get(effect_name)
-    if encoder is None:
-        raise EncodingError(f"{effect_name}: not an effect of the provider's control side")
+    encoder = encoder_of(ENCODERS, effect_name)
     return encoder.event(_Request(effect_name, args, settings))
 
 

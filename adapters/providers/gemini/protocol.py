@@ -14,13 +14,13 @@ import attrs
 import orjson
 
 from adapters.audio.formats import PCM_24K, AudioFormat
+from adapters.providers.encoding import EffectEncoder, EffectRequest, encoder_of
 from adapters.providers.gemini.session import GeminiSettings, setup_object
 from adapters.providers.json_wire import object_of, text_of
 from adapters.providers.provider import (
     AgentPiece,
     AgentSaid,
     CallerSaid,
-    EncodingError,
     HistoryItem,
     HistoryMessage,
     ResponseGenerated,
@@ -46,21 +46,8 @@ GOES_ON: Final = "(The connection has been renewed; the conversation goes on.)"
 
 
 @attrs.frozen
-class _Request:
-    """One effect about to be encoded; reads its arguments and names the one that is wrong."""
-
-    effect: str
-    args: Mapping[str, object]
+class _Request(EffectRequest):
     settings: GeminiSettings
-
-    def text(self, key: str) -> str:
-        value = self.args.get(key)
-        if not isinstance(value, str):
-            raise EncodingError(f"{self.effect}.{key}: expected text, got {type(value).__name__}")
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.args.get(key) is None else self.text(key)
 
 
 def _message(key: str, body: Mapping[str, object]) -> WireEvent:
@@ -112,23 +99,15 @@ def _response(output: str) -> dict[str, object]:
     return value if isinstance(value, dict) else {"output": value}
 
 
-@attrs.frozen
-class GeminiEncoder:
-    """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
-
-    event: Callable[[_Request], WireEvent]
-    args: tuple[str, ...]
-
-
-ENCODERS: Final[Mapping[str, GeminiEncoder]] = {
-    "start_session": GeminiEncoder(_start_session, ()),
-    "resume_session": GeminiEncoder(_resume_session, ("handle",)),
-    "request_speech": GeminiEncoder(_request_speech, ("cause", "instructions")),
-    "send_digits": GeminiEncoder(_send_digits, ("digits",)),
-    "tell_failure": GeminiEncoder(
+ENCODERS: Final[Mapping[str, EffectEncoder[_Request]]] = {
+    "start_session": EffectEncoder(_start_session, ()),
+    "resume_session": EffectEncoder(_resume_session, ("handle",)),
+    "request_speech": EffectEncoder(_request_speech, ("cause", "instructions")),
+    "send_digits": EffectEncoder(_send_digits, ("digits",)),
+    "tell_failure": EffectEncoder(
         lambda request: _told(FAILED_TEXT.format(text=request.text("text")), request.settings), ("text",)
     ),
-    "send_tool_output": GeminiEncoder(_send_tool_output, ("call_id", "name", "output")),
+    "send_tool_output": EffectEncoder(_send_tool_output, ("call_id", "name", "output")),
 }
 
 
@@ -137,9 +116,7 @@ def encode(effect_name: str, args: Mapping[str, object], settings: GeminiSetting
 
     Raises EncodingError for an unknown effect or a missing or mistyped argument.
     """
-    encoder = ENCODERS.get(effect_name)
-    if encoder is None:
-        raise EncodingError(f"{effect_name}: not an effect of the provider's control side")
+    encoder = encoder_of(ENCODERS, effect_name)
     return encoder.event(_Request(effect_name, args, settings))
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from adapters.providers.effect_request import EffectRequest
+from adapters.providers.encoding import EffectEncoder, EffectRequest, encoder_of
 from adapters.providers.endings import printable
 from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of, tokens_of
 from adapters.providers.live.session import MOST_INPUT, MOST_INPUT_CHARS, LiveSettings, session_object
@@ -22,7 +22,6 @@ from adapters.providers.provider import (
     AgentSaid,
     CallerSaid,
     DecodeFailure,
-    EncodingError,
     HistoryItem,
     HistoryMessage,
     ProviderComplained,
@@ -86,29 +85,21 @@ def _no_answer(request: _Request) -> WireEvent:
     return _append("instructions", NO_ANSWER.get(text, text), request.optional_text("delegation_id"))
 
 
-@attrs.frozen
-class LiveEncoder:
-    """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
-
-    event: Callable[[_Request], WireEvent]
-    args: tuple[str, ...]
-
-
-ENCODERS: Final[Mapping[str, LiveEncoder]] = {
-    "start_session": LiveEncoder(_start_session, ("event_id",)),
-    "request_speech": LiveEncoder(_request_speech, ("event_id", "cause", "instructions")),
-    "send_digits": LiveEncoder(
+ENCODERS: Final[Mapping[str, EffectEncoder[_Request]]] = {
+    "start_session": EffectEncoder(_start_session, ("event_id",)),
+    "request_speech": EffectEncoder(_request_speech, ("event_id", "cause", "instructions")),
+    "send_digits": EffectEncoder(
         lambda request: _append("instructions", DIGITS_TEXT.format(digits=request.text("digits"))),
         ("event_id", "digits"),
     ),
-    "tell_failure": LiveEncoder(lambda request: _append("thinking", request.text("text")), ("event_id", "text")),
-    "tell_answer": LiveEncoder(
+    "tell_failure": EffectEncoder(lambda request: _append("thinking", request.text("text")), ("event_id", "text")),
+    "tell_answer": EffectEncoder(
         lambda request: _append("commentary", request.text("text"), request.optional_text("delegation_id")),
         ("event_id", "delegation_id", "text"),
     ),
-    "tell_no_answer": LiveEncoder(_no_answer, ("event_id", "delegation_id", "text")),
-    "send_tool_output": LiveEncoder(_send_tool_output, ("event_id", "call_id", "output")),
-    "continue_delegation": LiveEncoder(lambda _: {"type": "response.create"}, ("event_id",)),
+    "tell_no_answer": EffectEncoder(_no_answer, ("event_id", "delegation_id", "text")),
+    "send_tool_output": EffectEncoder(_send_tool_output, ("event_id", "call_id", "output")),
+    "continue_delegation": EffectEncoder(lambda _: {"type": "response.create"}, ("event_id",)),
 }
 
 
@@ -117,9 +108,7 @@ def encode(effect_name: str, args: Mapping[str, object], settings: LiveSettings)
 
     Raises EncodingError for an unknown effect or a missing or mistyped argument.
     """
-    encoder = ENCODERS.get(effect_name)
-    if encoder is None:
-        raise EncodingError(f"{effect_name}: not an effect of the provider's control side")
+    encoder = encoder_of(ENCODERS, effect_name)
     request = _Request(effect_name, args, settings)
     return {**encoder.event(request), "event_id": request.text("event_id")}
 

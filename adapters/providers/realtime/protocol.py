@@ -15,7 +15,7 @@ import attrs
 
 from adapters.audio.agent_audio import Moment
 from adapters.providers.connection import Decoded
-from adapters.providers.effect_request import EffectRequest
+from adapters.providers.encoding import EffectEncoder, EffectRequest, encoder_of
 from adapters.providers.endings import OPENAI, printable
 from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of
 from adapters.providers.provider import (
@@ -26,7 +26,6 @@ from adapters.providers.provider import (
     CallerSaid,
     CallerStarted,
     DecodeFailure,
-    EncodingError,
     HistoryItem,
     HistoryMessage,
     ItemCompleted,
@@ -123,26 +122,18 @@ def _clear_audio(_: _Request) -> WireEvent:
     return {"type": "input_audio_buffer.clear"}
 
 
-@attrs.frozen
-class Encoder:
-    """How an effect is written, and the arguments that are made for it: those the vocabulary declares (`args`)."""
-
-    event: Callable[[_Request], WireEvent]
-    args: tuple[str, ...]
-
-
-ENCODERS: Final[Mapping[str, Encoder]] = {
-    "update_session": Encoder(_update_session, ("event_id",)),
-    "probe_session": Encoder(_probe_session, ("event_id",)),
-    "create_response": Encoder(_create_response, ("event_id", "cause", "instructions")),
-    "cancel_response": Encoder(_cancel_response, ("event_id", "response_id")),
-    "truncate_item": Encoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
-    "send_tool_output": Encoder(_send_tool_output, ("event_id", "call_id", "output")),
-    "tell_tool_output": Encoder(_tell_tool_output, ("event_id", "item_id", "call_id", "output")),
-    "send_digits": Encoder(_send_digits, ("event_id", "item_id", "digits")),
-    "tell_failure": Encoder(_tell_failure, ("event_id", "item_id", "text")),
-    "commit_audio": Encoder(_commit_audio, ("event_id",)),
-    "clear_audio": Encoder(_clear_audio, ("event_id",)),
+ENCODERS: Final[Mapping[str, EffectEncoder[_Request]]] = {
+    "update_session": EffectEncoder(_update_session, ("event_id",)),
+    "probe_session": EffectEncoder(_probe_session, ("event_id",)),
+    "create_response": EffectEncoder(_create_response, ("event_id", "cause", "instructions")),
+    "cancel_response": EffectEncoder(_cancel_response, ("event_id", "response_id")),
+    "truncate_item": EffectEncoder(_truncate_item, ("event_id", "item_id", "content_index", "audio_end_ms")),
+    "send_tool_output": EffectEncoder(_send_tool_output, ("event_id", "call_id", "output")),
+    "tell_tool_output": EffectEncoder(_tell_tool_output, ("event_id", "item_id", "call_id", "output")),
+    "send_digits": EffectEncoder(_send_digits, ("event_id", "item_id", "digits")),
+    "tell_failure": EffectEncoder(_tell_failure, ("event_id", "item_id", "text")),
+    "commit_audio": EffectEncoder(_commit_audio, ("event_id",)),
+    "clear_audio": EffectEncoder(_clear_audio, ("event_id",)),
 }
 
 
@@ -153,9 +144,7 @@ def encode(
 
     Raises EncodingError for an unknown effect or a missing or mistyped argument, SettingsError for the session's own.
     """
-    encoder = ENCODERS.get(effect_name)
-    if encoder is None:
-        raise EncodingError(f"{effect_name}: not an effect of the provider's control side")
+    encoder = encoder_of(ENCODERS, effect_name)
     request = _Request(effect_name, args, settings, server)
     return {**encoder.event(request), "event_id": request.text("event_id")}
 
