@@ -1,59 +1,17 @@
-"""A whole call over loopback and GPT-Live: the simulated caller, the AudioSocket server, a call, a simulated model."""
+"""A whole call over GPT-Live."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import attrs
-
-from adapters.audio.prompt import load_prompts
-from adapters.audio.tick import Ticker
-from adapters.call.call import Call, CallServices
-from adapters.call.settings import CallSettings
-from adapters.call.summary import Summary
-from adapters.files import FileWriterThread
-from adapters.lines.audiosocket.connection import Connection
-from adapters.lines.audiosocket.server import AudioSocketServer
-from adapters.lines.audiosocket.settings import AudioSocketSettings
+from adapters.providers.endpoint import bearer_endpoint
 from adapters.providers.live.provider import LiveProvider
 from adapters.providers.live.session import LiveSettings
-from adapters.providers.realtime.endpoint import openai_endpoint
-from adapters.simulator.caller.caller import run_caller
-from adapters.simulator.caller.report import CallerReport
-from adapters.simulator.caller.script import CallerSettings, load_script
-from adapters.simulator.providers.live import LiveCore, LiveScenario, LiveServer
-from tests.adapters.call.rig import SPECS, Watcher, machine
+from adapters.simulator.providers.live import LiveScenario, LiveServer
+from tests.adapters.call.model_rig import HELLO, Offered, PlayedModel, play_model
 
-HELLO = "Hello! How can I help you?"
-
-
-@attrs.frozen
-class PlayedLive:
-    """What is left of a call when it is over."""
-
-    summary: Summary
-    caller: CallerReport
-    watcher: Watcher
-    sessions: list[LiveCore]
-
-    @property
-    def states(self) -> list[str]:
-        """Each once, where it changes."""
-        found: list[str] = []
-        for _, step in self.watcher.steps:
-            if not found or found[-1] != step.snapshot.state:
-                found.append(step.snapshot.state)
-        return found
-
-    @property
-    def refusals(self) -> list[str]:
-        return [error.code for core in self.sessions for error in core.stats.errors]
-
-    @property
-    def said(self) -> list[str]:
-        return [text for core in self.sessions for text in core.stats.utterances]
+__all__ = ["HELLO", "PlayedModel", "play_live"]
 
 
 async def play_live(
@@ -62,38 +20,12 @@ async def play_live(
     *,
     session: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> PlayedLive:
+) -> PlayedModel:
     """One call from the first packet to the last."""
-    watcher, summaries = Watcher(), list[Summary]()
-    with ThreadPoolExecutor(4) as threads:
-        async with LiveServer(scenario) as server:
-            tools = (settings or {}).get("tools", {}).values()
-            delegation = {"delegates": "responses", "delegate_model": "gpt-5"} if tools else {}
-            offered = [tool.definition for tool in tools]
-            made = LiveSettings(**{"model": "gpt-live-1", "tools": offered, **delegation, **(session or {})})
-            provider = LiveProvider(endpoint=openai_endpoint(None, "sk-test", base_url=server.url), session=made)
-            recordings, ticker = FileWriterThread(), Ticker()
-            call_settings = CallSettings(
-                **{
-                    "greeting": HELLO,
-                    "say": {k: w.text for k, w in machine("full_duplex").spec.say.items()},
-                    **(settings or {}),
-                }
-            )
-            shared = CallServices(
-                machine("full_duplex"), provider, call_settings, load_prompts(8000), threads, recordings
-            )
 
-            async def on_call(connection: Connection) -> None:
-                summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())
+    def provider(url: str, tools: Offered) -> LiveProvider:
+        delegation = {"delegates": "responses", "delegate_model": "gpt-5"} if tools else {}
+        made = LiveSettings(**{"model": "gpt-live-1", "tools": tools, **delegation, **(session or {})})
+        return LiveProvider(endpoint=bearer_endpoint(url, "sk-test"), session=made)
 
-            line = AudioSocketServer(AudioSocketSettings(port=0, rates_hz=(8_000,)), ticker, on_call)
-            await line.start()
-            try:
-                script = load_script({"steps": steps}, SPECS)
-                report = await run_caller("127.0.0.1", line.port, script, CallerSettings())
-            finally:
-                await line.close()
-                ticker.close()
-                recordings.close()
-            return PlayedLive(summaries[0], report, watcher, list(server.sessions))
+    return await play_model(PlayedModel, "full_duplex", steps, LiveServer(scenario), provider, settings)

@@ -11,7 +11,7 @@ import pytest
 from adapters.simulator.providers.deepgram import AgentFault, AgentRule, AgentScenario
 from adapters.simulator.speech import lines
 from adapters.tools import Tool
-from tests.adapters.call.agent_rig import HELLO, PlayedAgent, play_agent
+from tests.adapters.call.agent_rig import HELLO, PlayedModel, play_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -43,11 +43,11 @@ TOOLS = {
 }
 
 
-def sent(played: PlayedAgent, kind: str) -> list[dict[str, Any]]:
+def sent(played: PlayedModel, kind: str) -> list[dict[str, Any]]:
     return [event for core in played.sessions for event in core.stats.messages if event["type"] == kind]
 
 
-def effects(played: PlayedAgent) -> list[str]:
+def effects(played: PlayedModel) -> list[str]:
     return [effect.name for _, step in played.watcher.steps for effect in step.effects]
 
 

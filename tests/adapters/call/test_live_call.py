@@ -10,7 +10,7 @@ import pytest
 from adapters.simulator.providers.live import LiveFault, LiveRule, LiveScenario
 from adapters.simulator.speech import lines
 from adapters.tools import Tool
-from tests.adapters.call.live_rig import HELLO, PlayedLive, play_live
+from tests.adapters.call.live_rig import HELLO, PlayedModel, play_live
 
 pytestmark = pytest.mark.virtual_time
 
@@ -44,7 +44,7 @@ TOOLS = {
 }
 
 
-def sent(played: PlayedLive, kind: str) -> list[dict[str, Any]]:
+def sent(played: PlayedModel, kind: str) -> list[dict[str, Any]]:
     return [event for core in played.sessions for event in core.stats.events if event["type"] == kind]
 
 
