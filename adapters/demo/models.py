@@ -6,9 +6,8 @@ A row has the simulated side (its scenario, its server) and ours (the provider t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 import cattrs
@@ -26,17 +25,11 @@ from adapters.settings.protocols import ConfiguredProvider
 from adapters.simulator.providers.deepgram import AgentScenario, AgentServer
 from adapters.simulator.providers.gemini import GeminiScenario, GeminiServer
 from adapters.simulator.providers.live import LiveScenario, LiveServer
+from adapters.simulator.providers.model_server import ModelServer
 
 CONVERSATION: Final = Path(__file__).resolve().parent / "model_call.yaml"
 KEY: Final = "demo"
 Tools: TypeAlias = Sequence[Mapping[str, object]]
-
-
-class SimulatedModel(Protocol):
-    """On a port, while it is entered."""
-
-    @property
-    def url(self) -> str: ...
 
 
 @attrs.frozen
@@ -44,11 +37,11 @@ class DemoModel:
     """What it takes to call a simulated model of one protocol."""
 
     scenario: type[Any]
-    server: Callable[[Any], AbstractAsyncContextManager[SimulatedModel]]
+    server: Callable[[Any], ModelServer[Any]]
     provider: Callable[[str, SessionSettings, Tools], ConfiguredProvider]
     """Of a server's URL, what the model is told, and the tools that it is offered."""
 
-    def serve(self) -> AbstractAsyncContextManager[SimulatedModel]:
+    def serve(self) -> ModelServer[Any]:
         document = yaml.safe_load(CONVERSATION.read_text(encoding="utf-8"))
         return self.server(cattrs.Converter(forbid_extra_keys=True).structure(document, self.scenario))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -30,7 +31,7 @@ class MediaLeg(Protocol):
 _Leg = TypeVar("_Leg", bound=MediaLeg)
 
 
-class MediaLine(Generic[_Leg]):
+class MediaLine(ABC, Generic[_Leg]):
     """`start`, then `on_call(leg)` per call, then `close`, which is the line's.
 
     A handler that fails is logged, and its call ends politely; one that returns leaves its call as it is.
@@ -76,11 +77,11 @@ class MediaLine(Generic[_Leg]):
 
     # What the listener asks: `MediaOwner`.
 
-    def admit(self, handshake: Handshake) -> HttpRefusal | None:
-        raise NotImplementedError
+    @abstractmethod
+    def admit(self, handshake: Handshake) -> HttpRefusal | None: ...
 
-    def opened(self, websocket: ServerSocket) -> MessageSink:
-        raise NotImplementedError
+    @abstractmethod
+    def opened(self, websocket: ServerSocket) -> MessageSink: ...
 
     # What a call asks.
 

@@ -1,0 +1,95 @@
+"""The lifecycles with a world of their own, in the world that each names: each quick scene, each property."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from adapters.verify.run import load_environment
+from fsm.verify.environment import Environment
+from fsm.verify.verdict import SceneVerdict
+from fsm.verify.verify import SearchLimits, Verification, scenes
+from tests.fsm.bundle import load_changed, loaded
+
+NAMES = ("full_duplex", "provider_turns")
+ASKS_AGAIN = {"answer_overdue in response_pending", "both_silent in configured", "transfer_overdue in closing"}
+"""These fire, something is asked for, and the wait goes on: how often is counted, and bounded."""
+
+
+@functools.cache
+def environment(name: str) -> Environment:
+    return load_environment(loaded(name).spec)
+
+
+def judged(name: str, scene: str, *changes: tuple[str, str]) -> SceneVerdict:
+    spec = load_changed(name, *((f"{name}.yaml", *change) for change in changes), typestate=False).spec
+    around = environment(name)
+    return Verification(spec, around.world, around.properties, SearchLimits(scene=scene)).run(lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "scene"),
+    [(name, scene) for name in NAMES for scene in scenes(loaded(name).spec, environment(name).world, "quick")],
+)
+def test_all_properties_hold(name: str, scene: str) -> None:
+    found = judged(name, scene)
+    assert not found.partial
+    assert not found.problems, found.problems[0]
+    assert not found.violated, f"{found.violated[0].name}:\n{found.violated[0].run}"
+    assert set(found.in_vain) <= ASKS_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "scene", "broken", "noticed"),
+    [
+        (
+            "full_duplex", "tools",
+            ("{if: batch == due and tools_running == 0 and", "{if: batch == due and"),
+            "no_partial_batch",
+        ),
+        (
+            "full_duplex", "turns_fail",
+            ("    - {if: spoken or (at_work", "    - {if: lonely == 2 or (at_work"),
+            "turns_are_answered",
+        ),
+        (
+            "full_duplex", "turns",
+            ("  cut_in: [flush_playout, {if", "  cut_in: [{if"),
+            "a_caller_who_talks_over_is_heard",
+        ),
+        (
+            "full_duplex", "stuck",
+            ("    - forget_delegations\n", ""),
+            "calls_are_answered",
+        ),
+        (
+            "provider_turns", "turns",
+            ("  is_cut: [flush_playout, ", "  is_cut: ["),
+            "a_caller_who_talks_over_is_heard",
+        ),
+        (
+            "provider_turns", "alarms",
+            ("do: [caller_begins, is_believed]", "do: [caller_begins]"),
+            "turns_are_answered",
+        ),
+        (
+            "provider_turns", "tools",
+            ("{do: [send_tool_output, tools_running -= 1,", "{do: [tools_running -= 1,"),
+            "calls_are_answered",
+        ),
+        (
+            "provider_turns", "endless",
+            ("do: [presume(voice_lost)], to", "do: [], to"),
+            "every_wait_ends",
+        ),
+        (
+            "provider_turns", "faults_again",
+            ("do: [restore_history, renewal = no]", "do: [start_session, renewal = no]"),
+            "history_is_restored",
+        ),
+    ],
+)  # fmt: skip
+def test_a_broken_version_is_noticed(name: str, scene: str, broken: tuple[str, str], noticed: str) -> None:
+    found = judged(name, scene, broken)
+    assert noticed in {finding.name.partition("[")[0] for finding in found.violated}
