@@ -16,7 +16,7 @@ from rich.text import Text
 from adapters.demo.demo_call import DemoOutcome, PlayedCall, counted
 from adapters.demo.lines import LINES, DemoLine
 from adapters.demo.plan import TALK_KEY, DemoPlan
-from adapters.specs import BUNDLED, display_path, spec_path
+from adapters.specs import BUNDLED
 
 STALL_MS: Final = 100.0
 
@@ -124,14 +124,16 @@ def _show_files(console: Console, folder: Path) -> None:
 
 def _show_next(console: Console, plan: DemoPlan, folder: Path, outcome: DemoOutcome | None, program: str) -> None:
     ideas = {f"{program} replay {folder}/journal.jsonl": "step this call again"}
-    if outcome is not None and outcome.naive is None:
+    speaks_realtime = plan.model is None
+    if speaks_realtime and outcome is not None and outcome.naive is None:
         ideas[f"{program} demo --naive"] = "flags instead of a spec"
-    if not plan.options.scenario:
+    if speaks_realtime and not plan.options.scenario:
         ideas[f"{program} demo --scenario lost_response_done"] = "the same with a fault"
     if plan.options.spec in BUNDLED:
-        ideas[f"cp {display_path(spec_path(plan.options.spec))} mine.yaml"] = "edit this copy, then"
-        ideas[f"{program} check mine.yaml"] = "is it sound? then"
-        ideas[f"{program} demo --spec mine.yaml"] = "hear it"
+        mine = "mine/mine.yaml" if speaks_realtime else f"mine/mine.yaml --protocol {plan.options.protocol}"
+        ideas[f"{program} new mine --from {plan.options.spec}"] = "yours: change it, then"
+        ideas[f"{program} check mine/mine.yaml"] = "is it sound? then"
+        ideas[f"{program} demo --spec {mine}"] = "hear it"
     console.print("\nnext", style="bold")
     width = min(max(map(len, ideas)), 60)
     for command, about in ideas.items():

@@ -16,14 +16,14 @@ log = structlog.get_logger(__name__)
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
-class SimulatedSession(Protocol):
+class SimulatedCore(Protocol):
     """A core: of one connection."""
 
     @property
     def stats(self) -> Any: ...
 
 
-_Core = TypeVar("_Core", bound=SimulatedSession)
+_Core = TypeVar("_Core", bound=SimulatedCore)
 
 
 class ModelServer(ABC, Generic[_Core]):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from adapters.demo.lines import LINES
 from adapters.demo.plan import PlanError
+from adapters.demo.summary_text import show_ending
 from tests.adapters.demo.played_demo import planned, play
 
 
@@ -32,6 +35,16 @@ def test_the_demo_is_healthy_with_a_provider_that_owns_its_turns(tmp_path: Path,
     assert (numbers["rejections"], numbers["violations"], numbers["reconnects"]) == (0, 0, 0)
     assert numbers["creates_by_cause"] == {"greeting": 1}
     assert numbers["caller"]["talk_over_ms"] < 1000
+
+
+def test_what_is_next_fits_the_protocol(tmp_path: Path) -> None:
+    out = io.StringIO()
+    plan = planned(spec="provider_turns", protocol="deepgram")
+    show_ending(Console(file=out, width=100), plan, tmp_path, None, "turnspec")
+    text = out.getvalue()
+    assert "turnspec new mine --from provider_turns" in text
+    assert "turnspec demo --spec mine/mine.yaml --protocol deepgram" in text
+    assert "--naive" not in text and "--scenario" not in text
 
 
 def test_a_spec_of_the_other_protocol_is_wrong_use_that_says_how() -> None:

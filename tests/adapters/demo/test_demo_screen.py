@@ -103,7 +103,7 @@ def test_the_ending_compares_both_and_says_what_is_next(both: PlayedDemo) -> Non
     text = out.getvalue()
     assert "rejected by the provider" in text and "turnspec is healthy" in text
     assert "recording.wav" in text and "naive/recording.wav" in text
-    assert "  .venv/bin/turnspec replay" in text and "  .venv/bin/turnspec demo --spec mine.yaml" in text
+    assert "  .venv/bin/turnspec replay" in text and "  .venv/bin/turnspec demo --spec mine/mine.yaml" in text
     assert "about 40 s. Ctrl-C hangs up." in text
 
 
