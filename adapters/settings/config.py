@@ -6,7 +6,6 @@ The file is structured as sections.py says; here is what its keys mean together,
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,6 @@ import attrs
 
 from adapters.audio.prompt import NAMES as PROMPT_NAMES
 from adapters.call.settings import CallLimits, CallSettings
-from adapters.call_tools import end_call_tool, transfer_call_tool
 from adapters.control.settings import ControlSettings
 from adapters.lines.audiosocket.settings import RATES_HZ, AudioSocketSettings
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
@@ -44,15 +42,15 @@ from adapters.settings.sections import (
     LimitsSection,
     ListenSection,
     ProviderSection,
-    ToolSection,
 )
 from adapters.settings.serve import ServeSettings, read_serve
 from adapters.settings.servers import Servers, bundled_servers, read_servers
+from adapters.settings.tools import read_call_tools, read_tools
 from adapters.settings.twilio import read_dials, read_twilio
 from adapters.settings.words import Words, unsaid, warn_of_names, words_of
 from adapters.specs import BUNDLED, Texts, display_path, load_file, spec_hint, spec_path
 from adapters.tool_processes import MOST
-from adapters.tools import Tool, ToolProcess, call_parameter
+from adapters.tools import Tool
 from fsm.journal.journal import digest
 from fsm.journal.scrub import Scrubber, scrub
 from fsm.language.loader import Loaded
@@ -278,7 +276,7 @@ def _agent(
 ) -> AgentSettings | None:
     """None where a problem was found that leaves none."""
     spec, spec_digest = _spec(reader, load, config)
-    tools = _tools(reader, config.tools) | _call_tools(reader, config)
+    tools = read_tools(reader, config.tools) | read_call_tools(reader, config)
     spec = _with_limits(reader, config.limits, spec) if spec is not None else None
     further = read_further(reader, config, spec, functools.partial(_spec, reader, load, config))
     further = {
@@ -397,68 +395,6 @@ def _spec(
     spec = loaded.spec
     reader.problems.extend(incompatibilities(spec, bool(config.greeting.strip()), place))
     return spec, digest(texts)
-
-
-def _tools(reader: SettingsReader, sections: Sequence[ToolSection]) -> dict[str, Tool]:
-    """Every tool by its name; each function takes what its schema promises."""
-    tools: dict[str, Tool] = {}
-    for each in sections:
-        complaint = "" if "parameters" in each.written.rejected else _mismatch(each.function, each.parameters)
-        if complaint:
-            reader.problems.add(each.written.place_of("function"), "tool-signature", complaint)
-        if each.name in tools:
-            reader.problems.add(each.written.place_of("name"), "duplicate-name", f"there are two tools '{each.name}'")
-        process = _process(reader, each)
-        tools[each.name] = Tool(each.name, each.function, each.description, each.parameters, each.deadline_s, process)
-    return tools
-
-
-def _process(reader: SettingsReader, section: ToolSection) -> ToolProcess | None:
-    """Where the tool is to have one: what is needed to find its function there."""
-    written = section.written
-    if not section.process:
-        if section.environment:
-            hint = "add process: true; any other tool has the environment of the server"
-            reader.problems.add(written.place_of("environment"), "tool-process", "this tool has no process", hint)
-        return None
-    if call_parameter(section.function):
-        message = "a function that is given its call cannot run in a process of its own"
-        reader.problems.add(written.place_of("process"), "tool-process", message, "leave out the ActiveCall parameter")
-    if "function" in written.rejected:
-        return None
-    return ToolProcess(reader.filled(written.pairs["function"][1]), section.environment)
-
-
-def _call_tools(reader: SettingsReader, config: ConfigFile) -> dict[str, Tool]:
-    """Those of the call itself that are asked for."""
-    place = config.written.place_of("call_tools")
-    targets = {key: section.about for key, section in config.transfers.items()}
-    made = {"end_call": end_call_tool(), "transfer_call": transfer_call_tool(targets)}
-    for name in config.call_tools:
-        if name in {each.name for each in config.tools}:
-            reader.problems.add(place, "duplicate-name", f"'{name}' is already a tool of your own")
-    if "transfer_call" in config.call_tools and not targets:
-        hint = "transfers: {sales: {about: orders and prices}}"
-        reader.problems.add(place, "missing", "transfer_call needs somebody to put a caller through to", hint)
-    return {name: made[name] for name in config.call_tools}
-
-
-def _mismatch(function: Callable[..., object], parameters: Mapping[str, object]) -> str:
-    """Why the function cannot take what the schema promises; "" if it can, or if nobody can say."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # written in C
-        return ""
-    call = dict.fromkeys(filter(None, [call_parameter(function)]))
-    required, offered = parameters.get("required"), parameters.get("properties")
-    least = dict.fromkeys(each for each in required if isinstance(each, str)) if isinstance(required, list) else {}
-    most = least | dict.fromkeys(offered if isinstance(offered, dict) else ())
-    for given, what in ((least, "requires"), (most, "offers")):
-        try:
-            signature.bind(**given, **call)
-        except TypeError as error:
-            return f"the function does not take what the schema {what}: {error}"
-    return ""
 
 
 # --- what works and is seldom meant -----------------------------------------------------------------------------------

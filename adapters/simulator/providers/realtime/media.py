@@ -2,7 +2,7 @@
 
 Sans-I/O: every event passes by on its way out, the time comes in. Source: docs/facts/realtime_api.md section 6:
 `output_audio_buffer.started` before `output_audio.done`, `.stopped` once all of it is played, behind `response.done`;
-a barge-in of the server's own clears its playout and truncates the item.
+a barge-in of the server's own clears its playout (the real one truncates the item, too, and does not say so here).
 """
 
 from __future__ import annotations
