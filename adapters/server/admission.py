@@ -6,8 +6,8 @@ again at half of it. One stall a second is no overload: it makes one timer late,
 much to do makes all of them late.
 
 Rate: what a call costs is known a second after it came, so calls that come all at once would be taken before anything
-is late. They begin at a bounded rate (the generic cell rate algorithm of ATM traffic contracts): some at once, the next
-ones a moment later, and whoever would have to wait longer than a moment is refused.
+is late. They begin at a bounded rate (the generic cell rate algorithm of ATM traffic contracts), hardly two at once:
+to begin one is what costs most; the next ones wait their turn, and whoever finds no place in the queue is refused.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ EVERY_S: Final = 0.01
 WINDOW_S: Final = 1.0
 _LEAST: Final = 50
 """So many timers must have come before anything is said of them."""
-AT_ONCE_S: Final = 0.5
-"""The calls of so much time may begin together..."""
-MOST_WAIT_S: Final = 0.08
-"""... and the next ones so much later, at most: who is refused is refused within a tenth of a second."""
+AT_ONCE_S: Final = 0.04
+"""The calls of so much time may begin together: two frames, which a stall may be late without being heard..."""
+MOST_WAIT_S: Final = 0.5
+"""... and the next ones, which hear silence until then, so much later at most. Who is refused never waits for it."""
 
 
 class Admission:
@@ -74,6 +74,10 @@ class NewCalls:
         self._apart_s = 1 / per_s
         self._due_s = float("-inf")
         """When the next one would begin if calls came evenly."""
+
+    def is_full(self, now_s: float) -> bool:
+        """Would the next one be refused?"""
+        return self._due_s - now_s > MOST_WAIT_S
 
     def wait_s(self, now_s: float) -> float | None:
         """How long this one waits; None: it would be too long, and it has no place in the queue."""

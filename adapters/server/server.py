@@ -119,7 +119,7 @@ class TurnspecServer:
         self.watch = LoopWatch(settings.loop_lag_s)
         self._new_calls = NewCalls(settings.new_calls_s)
         self._lines = ServerLines(
-            settings, self._ticker, self._on_call, self.refused, self.watch.is_busy, self._keeps_out
+            settings, self._ticker, self._on_call, self.refused, lambda: self._too_much() is not None, self._keeps_out
         )
 
         self._local = LocalStore(now_s)
@@ -322,7 +322,12 @@ class TurnspecServer:
         """Why no call is taken at the moment."""
         if self._is_closing:
             return "the server is closing"
-        return _BUSY if self.watch.is_busy() else None
+        return self._too_much()
+
+    def _too_much(self) -> str | None:
+        if self.watch.is_busy():
+            return _BUSY
+        return _TOO_MANY if self._new_calls.is_full(asyncio.get_running_loop().time()) else None
 
     async def _on_call(self, leg: ServedLeg) -> None:
         call_id = leg.call_id

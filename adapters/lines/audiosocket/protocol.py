@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -98,6 +98,17 @@ class Unknown:
 
     kind: int
     payload: bytes
+
+
+UUID_BYTES: Final = HEADER.size + 16
+_UUID_HEAD: Final = HEADER.pack(MessageKind.UUID, 16)
+
+
+def opening_uuid(data: bytes) -> uuid.UUID | None:
+    """Of a connection's first `UUID_BYTES`; None: they say none, or have not come yet."""
+    if len(data) < UUID_BYTES or not data.startswith(_UUID_HEAD):
+        return None
+    return uuid.UUID(bytes=data[HEADER.size : UUID_BYTES])
 
 
 Message: TypeAlias = Uuid | Audio | Dtmf | Hangup | Error | Unknown

@@ -20,6 +20,7 @@ from typing import TypeAlias
 import structlog
 
 from adapters.audio.tick import Ticker
+from adapters.lines.audiosocket import protocol as wire
 from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.listener import Acceptor, bound_sockets, reset
 from adapters.lines.audiosocket.mistakes import Mistake, Mistakes
@@ -149,12 +150,29 @@ class AudioSocketServer:
             reset(sock)
             self._count(why, peer[0])
             return
+        if why is None and self._is_refused_unread(sock, peer[0]):
+            return
         connection = Connection(self._settings, self._ticker, self, peer, why)
         if why is None:
             self._unidentified[connection] = asyncio.get_running_loop().time()
         task = asyncio.get_running_loop().create_task(self._attach(connection, sock))
         self._attaching.add(task)
         task.add_done_callback(self._attaching.discard)
+
+    def _is_refused_unread(self, sock: socket.socket, host: str) -> bool:
+        """Who has said already whose call it is, and is not taken, costs no transport: they come by the hundred."""
+        if self._settings.refuse == "polite":
+            return False
+        try:
+            call = wire.opening_uuid(sock.recv(wire.UUID_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except OSError:  # nothing has come, or nothing will
+            return False
+        if call is None or (why := self._refusal_of(call, host)) is None:
+            return False
+        self._tell_refused(str(call), why)  # first, so that the result is there when its dialplan asks for it
+        reset(sock)
+        self._count(why, host)
+        return True
 
     async def _attach(self, connection: Connection, sock: socket.socket) -> None:
         try:
@@ -205,8 +223,15 @@ class AudioSocketServer:
 
     def identified(self, connection: Connection) -> CallRefusal | None:
         self._unidentified.pop(connection, None)
-        host, most_of_peer = connection.peer[0], self._settings.max_calls_per_peer
-        if connection.uuid in self._live:
+        if why := self._refusal_of(connection.uuid, connection.peer[0]):
+            return why
+        self._live[connection.uuid] = connection
+        self._calls_of_peer[connection.peer[0]] += 1
+        return None
+
+    def _refusal_of(self, call: uuid.UUID, host: str) -> CallRefusal | None:
+        most_of_peer = self._settings.max_calls_per_peer
+        if call in self._live:
             return CallRefusal.LIVE_CALL
         if self._is_draining:
             return CallRefusal.DRAIN
@@ -214,11 +239,7 @@ class AudioSocketServer:
             return CallRefusal.LIMIT
         if most_of_peer is not None and self._calls_of_peer[host] >= most_of_peer:
             return CallRefusal.CALLS_PER_PEER
-        if self._is_busy():
-            return CallRefusal.BUSY
-        self._live[connection.uuid] = connection
-        self._calls_of_peer[host] += 1
-        return None
+        return CallRefusal.BUSY if self._is_busy() else None
 
     def begin(self, connection: Connection) -> None:
         self._handlers.begin(
@@ -229,12 +250,16 @@ class AudioSocketServer:
 
     def refused(self, connection: Connection, why: CallRefusal) -> None:
         self.refusals[why] += 1
-        if self._on_refused is None or not connection.is_live or why is CallRefusal.LIVE_CALL:
+        if connection.is_live:
+            self._tell_refused(connection.call_id, why)
+
+    def _tell_refused(self, call_id: str, why: CallRefusal) -> None:
+        if self._on_refused is None or why is CallRefusal.LIVE_CALL:
             return
         try:
-            self._on_refused(connection.call_id, why.value)
+            self._on_refused(call_id, why.value)
         except Exception:
-            log.exception("on_refused_failed", call_id=connection.call_id)
+            log.exception("on_refused_failed", call_id=call_id)
 
     def may_linger(self) -> bool:
         return self._settings.refuse == "polite" and len(self._leaving) < self._settings.max_refusals

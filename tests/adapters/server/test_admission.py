@@ -93,14 +93,15 @@ async def test_while_the_loop_is_late_callers_are_refused_by_name(tmp_path: Path
         assert len(report.agent_speech) == 1
 
 
-def test_of_a_burst_some_begin_at_once_some_a_moment_later_and_the_others_are_refused() -> None:
+def test_of_a_burst_some_begin_one_after_the_other_and_the_others_are_refused() -> None:
     calls = NewCalls(per_s=50.0)
+    assert not calls.is_full(7.0)
     waits = [calls.wait_s(7.0) for _ in range(700)]
     taken = [each for each in waits if each is not None]
-    assert taken[:26] == [0.0] * 26, "half a second's, and the one that is due now"
-    assert taken[26:] == pytest.approx([0.02, 0.04, 0.06, 0.08]) and len(taken) == 30
-    assert max(taken) <= MOST_WAIT_S and waits[30:] == [None] * 670, "one that is refused takes no place"
-    assert calls.wait_s(7.03) == pytest.approx(0.07), "a place is free again"
+    assert taken == pytest.approx([0.0, 0.0, *(number * 0.02 for number in range(26))]), "hardly two at once"
+    assert max(taken) <= MOST_WAIT_S and waits[28:] == [None] * 672, "one that is refused takes no place"
+    assert calls.is_full(7.0) and not calls.is_full(7.03)
+    assert calls.wait_s(7.03) == pytest.approx(0.49), "a place is free again"
 
 
 def test_calls_that_come_evenly_never_wait() -> None:

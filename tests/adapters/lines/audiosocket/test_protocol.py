@@ -72,6 +72,21 @@ def test_every_audio_kind_has_its_rate(kind: int, rate_hz: int, frame_bytes: int
     assert decode(message) == [wire.Audio(rate_hz, pcm[:frame_bytes])]
 
 
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (wire.encode_uuid(CALL), CALL),
+        (wire.encode_uuid(CALL) + b"\x10", CALL),
+        (wire.encode_uuid(CALL)[:18], None),
+        (b"\x02" + wire.encode_uuid(CALL)[1:], None),
+        (b"\x01\x00\x11" + bytes(17), None),
+        (b"", None),
+    ],
+)
+def test_whose_call_a_connection_is_from_its_first_bytes(data: bytes, found: uuid.UUID | None) -> None:
+    assert wire.opening_uuid(data) == found
+
+
 def test_the_bytes_we_and_asterisk_send() -> None:
     assert wire.encode_hangup() == b"\0\0\0"
     assert wire.encode_uuid(CALL) == b"\x01\x00\x10" + CALL.bytes

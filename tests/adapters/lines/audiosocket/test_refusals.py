@@ -61,6 +61,26 @@ async def test_a_refusal_after_the_uuid_is_a_reset_each_of_a_thousand_times() ->
     assert told == [(str(CALL), "drain")] * 1_000
 
 
+async def test_who_has_said_already_whose_call_it_is_is_refused_without_a_transport(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    def failing(call_id: str, why: str) -> None:
+        told.append((call_id, why))
+        raise RuntimeError("the store is broken")
+
+    async with stage(on_refused=failing) as play:
+        play.server.drain()
+        monkeypatch.setattr("adapters.lines.audiosocket.server.Connection", None)  # nobody may make one
+        with socket.create_connection(("127.0.0.1", play.server.port)) as sock:
+            sock.sendall(HELLO + SILENCE)
+            await until(lambda: play.server.refusals[CallRefusal.DRAIN] == 1)
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+    assert told == [(str(CALL), "drain")]
+
+
 async def test_a_refusal_by_who_handles_calls_is_a_reset_though_there_was_audio_both_ways() -> None:
     def refuses(connection: Connection) -> None:
         asyncio.get_running_loop().call_later(0.5, connection.refuse, "no such agent")
