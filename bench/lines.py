@@ -38,6 +38,8 @@ class MeasuredLine:
     """Of one line; `alone` is turnspec's."""
 
     beside: SideBySide
+    asked: int
+    """Calls of turnspec alone; `alone` has as many as it held."""
     alone: BenchRun
 
 
@@ -49,7 +51,7 @@ def measure(plan: LinePlan, progress: Progress) -> Mapping[str, MeasuredLine]:
         both = [Contender(who, who, line=line) for who in ("bare", "turnspec")]
         beside = side_by_side(both, plan.beside, plan.seconds / 2, 6.0)
         progress.step(f"{line}: {plan.calls} calls")
-        found[line] = MeasuredLine(beside, run(both[1], plan.calls, plan.seconds, 8.0, 6.0))
+        found[line] = MeasuredLine(beside, plan.calls, run(both[1], plan.calls, plan.seconds, 8.0, 6.0))
     return found
 
 

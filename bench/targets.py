@@ -234,7 +234,7 @@ def line_lines(found: Mapping[str, MeasuredLine]) -> list[PromiseLine]:
     """Of `bench.lines`: one column for each line."""
     if not found:
         return []
-    calls, beside = next((each.alone.calls, each.beside.calls) for each in found.values())
+    calls, beside = next((each.asked, each.beside.calls) for each in found.values())
 
     def line(what: str, target: str, cell: Callable[[MeasuredLine], BenchCell]) -> PromiseLine:
         return PromiseLine(what, target, {name: cell(each) for name, each in found.items()})
@@ -257,6 +257,8 @@ def line_lines(found: Mapping[str, MeasuredLine]) -> list[PromiseLine]:
 
     return [
         line(f"CPU, bare bridge on the same line = 1 ({beside} calls each, at once)", BY_LINE["line"], ratio),
+        line("calls that one core took", f"{calls}",
+             lambda each: judged(each.alone, each.alone.calls >= calls, str(each.alone.calls))),
         line(f"{calls} calls: CPU ms a call-second (of one core)", TARGETS["alone"],
              lambda each: BenchCell(f"{each.alone.cpu_ms:.2f} ({100 * each.alone.core:.0f} %)")),
         line(f"{calls} calls: a frame late at the caller, ms, p50 / p99 / p99.9", TARGETS["late"], late),
