@@ -1,7 +1,8 @@
 """`python -m bench`: all that is measured, in some minutes.
 
 Its parts: `bench.step`, `.check`, `.verify`, `.calls`, `.baseline`; `.check` and `.baseline` compare with an earlier
-commit, and are left out where the clone does not have it. `bench.lines` and `bench.workers` are run by themselves.
+commit, and are left out where the clone does not have it. `bench.lines`, `bench.live` and `bench.workers` are run by
+themselves.
 """
 
 from __future__ import annotations

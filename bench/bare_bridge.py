@@ -30,7 +30,6 @@ _MESSAGE_BYTES = 323
 _HEADER = b"\x10\x01\x40"
 _SILENCE = _HEADER + bytes(_FRAME_BYTES)
 _READ_BYTES = 65_536
-_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
 _SUFFIX = b'"}'
 _PERIOD_S = 0.02
 _SLOTS = 10
@@ -42,6 +41,7 @@ class BareBridge:
 
     url: str
     phone: Callable[[BareBridge], Phone]
+    provider: Callable[[Phone, str], BareProvider]
     lateness: Lateness = attrs.field(factory=Lateness)
     underruns: int = 0
     slots: list[list[Phone]] = attrs.field(factory=lambda: [[] for _ in range(_SLOTS)])
@@ -122,7 +122,7 @@ class Phone(asyncio.Protocol):
     def connect(self) -> None:
         """The session of this call."""
         loop = asyncio.get_running_loop()
-        self._provider = provider = BareProvider(self, self._bridge.url)
+        self._provider = provider = self._bridge.provider(self, self._bridge.url)
         uri = parse_uri(self._bridge.url)
         self._connecting = loop.create_task(loop.create_connection(lambda: provider, uri.host, uri.port))
 
@@ -165,6 +165,8 @@ class Phone(asyncio.Protocol):
 class BareProvider(asyncio.Protocol):
     """One Realtime session on the sans-I/O half of `websockets`."""
 
+    prefix = b'{"type":"input_audio_buffer.append","audio":"'
+
     def __init__(self, phone: Phone, url: str) -> None:
         self._phone = phone
         self._ws = ClientProtocol(parse_uri(url), max_size=16 * 1024 * 1024)
@@ -181,7 +183,7 @@ class BareProvider(asyncio.Protocol):
     def append(self, pcm: bytes) -> None:
         if self._is_ready and self._transport is not None:
             audio = binascii.b2a_base64(pcm16_to_mulaw(pcm), newline=False)
-            self._ws.send_text(_PREFIX + audio + _SUFFIX)
+            self._ws.send_text(self.prefix + audio + _SUFFIX)
             self._flush()
 
     def close(self) -> None:
@@ -193,9 +195,15 @@ class BareProvider(asyncio.Protocol):
         for event in self._ws.events_received():
             if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self._hear(orjson.loads(event.data))
-            elif isinstance(event, Response) and self._ws.state is not State.OPEN:
-                self.close()
+            elif isinstance(event, Response):
+                if self._ws.state is State.OPEN:
+                    self._opened()
+                else:
+                    self.close()
         self._flush()
+
+    def _opened(self) -> None:
+        """The session's first words."""
 
     def _flush(self) -> None:
         if self._transport is not None:

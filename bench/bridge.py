@@ -29,6 +29,7 @@ from adapters.settings.config import load_settings
 from adapters.settings.kinds import LoopName
 from bench.bare_bridge import BareBridge
 from bench.bare_lines import PHONES
+from bench.bare_live import PROVIDERS
 from bench.cpu import used_s, waited_s
 from bench.load_callers import TWILIO
 
@@ -54,8 +55,8 @@ class Bridge(Protocol):
 
 
 class Bare:
-    def __init__(self, url: str, line: str) -> None:
-        self._bridge = BareBridge(url, PHONES[line])
+    def __init__(self, url: str, line: str, protocol: str) -> None:
+        self._bridge = BareBridge(url, PHONES[line], PROVIDERS[protocol])
 
     async def start(self) -> int:
         port = await self._bridge.start()
@@ -74,14 +75,16 @@ class Bare:
 
 
 _CONFIG = """
-spec: server_vad
+spec: {spec}
 listen: {{audiosocket: "127.0.0.1:0"}}
-provider: {{url: "{url}", model: gpt-realtime, api_key: "", instructions: "You are brief.", format: pcmu}}
+provider: {{url: "{url}", model: {model}, api_key: "", instructions: "You are brief.", format: pcmu}}
 greeting: Greet the caller.
 # lateness is measured, not avoided by refusing the last calls
 limits: {{calls: 2000, loop_lag_ms: 60000, new_calls_s: 10000}}
 {more}
 """
+SPOKEN = {"realtime": ("server_vad", "gpt-realtime"), "live": ("full_duplex", "gpt-live-1")}
+"""Spec and model of a protocol, which is known by the URL."""
 _JOURNAL = "journal: {{dir: {folder}}}"
 _DOOR = "http: {listen: '127.0.0.1:0'}"
 
@@ -124,11 +127,12 @@ class Turnspec:
         return sum(call._agent_audio.stats.underruns for call in self.server.calls.values())
 
 
-def _turnspec(url: str, folder: Path, who: str, line: str) -> Turnspec:
+def _turnspec(url: str, folder: Path, who: str, line: str, protocol: str) -> Turnspec:
     config = folder / "bench.yaml"
     journal = _JOURNAL.format(folder=json.dumps(str(folder / "journals")))
     more = {"journal": journal, "metrics": f"{journal}\n{_DOOR}"}.get(who, "")
-    config.write_text(_CONFIG.format(url=url, more=more), encoding="utf-8")
+    spec, model = SPOKEN[protocol]
+    config.write_text(_CONFIG.format(url=url, spec=spec, model=model, more=more), encoding="utf-8")
     settings = load_settings(config, {})
     if line == "chan_websocket":
         settings = attrs.evolve(settings, chan_websocket=ChanWebSocketSettings(port=0, max_connections=2000))
@@ -183,12 +187,15 @@ def _say(message: object) -> None:
 @click.option("--provider", required=True, help="The provider's URL.")
 @click.option("--core", type=int, help="The core to stay on.")
 @click.option("--line", type=click.Choice(tuple(PHONES)), default="audiosocket", show_default=True)
+@click.option("--protocol", type=click.Choice(tuple(SPOKEN)), default="realtime", show_default=True)
 @click.option("--profile", type=click.Path(path_type=Path), help="Write a cProfile of the run to this file.")
-def main(who: str, provider: str, core: int | None, line: str, profile: Path | None) -> None:
+def main(who: str, provider: str, core: int | None, line: str, protocol: str, profile: Path | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
     with tempfile.TemporaryDirectory(prefix="turnspec-bench-") as name:
-        bridge: Bridge = Bare(provider, line) if who == "bare" else _turnspec(provider, Path(name), who, line)
+        bridge: Bridge = (
+            Bare(provider, line, protocol) if who == "bare" else _turnspec(provider, Path(name), who, line, protocol)
+        )
         if profile is None:
             name_of_loop: LoopName = "uvloop" if who == UVLOOP else "asyncio"
             with asyncio.Runner(loop_factory=lambda: new_loop(name_of_loop)) as runner:

@@ -155,6 +155,8 @@ class Contender:
     root: Path = ROOT
     line: str = ""
     """Nothing: AudioSocket, which the code of an earlier commit knows as well."""
+    protocol: str = ""
+    """Nothing: Realtime, as above."""
 
 
 @attrs.frozen
@@ -169,8 +171,10 @@ class Pair:
     def start(cls, stack: ExitStack, contender: Contender, spread: float, *more: str) -> Pair:
         mine, other = cores()
         by = ["--line", contender.line] if contender.line else []
+        by += ["--protocol", contender.protocol] if contender.protocol else []
         load = Child(stack, "bench.load", "--spread", str(spread), *other, *by)
-        url = f"ws://127.0.0.1:{load.hear()['provider']}/v1/realtime"
+        path = "live/sessions" if contender.protocol == "live" else "realtime"
+        url = f"ws://127.0.0.1:{load.hear()['provider']}/v1/{path}"
         bridge = Child(stack, "bench.bridge", contender.who, "--provider", url, *mine, *by, *more, root=contender.root)
         load.tell(f"bridge {bridge.hear()['port']}")
         return cls(contender.name, bridge, load)

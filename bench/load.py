@@ -1,11 +1,8 @@
-"""The load: callers over one line on one side of the bridge, a canned Realtime provider on the other; one epoll loop.
+"""The load: callers over one line on one side of the bridge, a canned provider on the other; one epoll loop.
 
 A process of its own, on the other core. It is driven by lines on stdin ("mark", "report", "stop") and answers with JSON
 lines on stdout. Everything it sends is made beforehand or put together from a few pieces, so that it costs less than
 what it measures; how busy it was is part of the report.
-
-The provider is a script, not a voice detector: turns begin and end by a timetable, answers are generated ten times
-faster than they play, and every fourth one is cut by the caller.
 """
 
 from __future__ import annotations
@@ -13,112 +10,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import socket
 import sys
-from itertools import count
 from time import monotonic
 
 import attrs
 import click
 
-from bench import load_wire as wire
 from bench.cpu import used_s, waited_s
 from bench.load_callers import CALLERS, BenchCaller
-from bench.load_loop import LoadLoop, Peer
-from bench.load_stats import HeardByCaller, lateness, percentiles, summary
+from bench.load_loop import LoadLoop
+from bench.load_sessions import SESSIONS, CannedProvider
 
-_TURN_S = 1.2
-_THINK_S = 0.3
-_PAUSE_S = 0.4
-_CUT_AFTER_S = 2.5
-_CUT_EVERY = 4
-_SAMPLE = 5  # every so-manieth append is looked into for its number
 _RUNG_IN_A_PASS = 8
-
-
-class CannedSession(Peer):
-    """The provider's side of one call."""
-
-    def __init__(self, loop: LoadLoop, sock: socket.socket, number: int, caller: BenchCaller) -> None:
-        super().__init__(loop, sock)
-        self._number = number
-        self._caller = caller
-        self._random = random.Random(number)
-        self._held = b""
-        self._open = False
-        self._answers = count(1)
-        self._turns = count(1)
-        self._appends = 0
-
-    def received(self, data: bytes) -> None:
-        data = self._held + data if self._held else data
-        if not self._open:
-            self._held = data
-            if b"\r\n\r\n" in data:
-                self._held, self._open = b"", True
-                self.send(wire.accept(data) + wire.session_event(b"session.created", self._number))
-            return
-        position = 0
-        for opcode, mask, start, end in wire.frames(data):
-            position = end
-            if opcode == 1:
-                self._text(data, mask, start, end)
-            elif opcode == 8:
-                self.close()
-                return
-            elif opcode == 9:
-                ping = wire.unmasked(data, mask, start, end)
-                self.send(bytes((0x8A, len(ping))) + ping)
-        self._held = data[position:]
-
-    def _text(self, data: bytes, mask: int, start: int, end: int) -> None:
-        if end - start == wire.APPEND_BYTES:
-            self._caller.heard.appends += 1
-            self._appends += 1
-            if self._appends % _SAMPLE:
-                return
-            number = wire.append_number(data, mask, start)
-            if number >= 0:
-                self._caller.heard.uplink_s.append(monotonic() - self._caller.sent_at[number])
-                return
-        event = json.loads(wire.unmasked(data, mask, start, end))
-        kind = event["type"]
-        if kind == "session.update":
-            self.send(wire.session_event(b"session.updated", self._number))
-        elif kind == "response.create":
-            tag = (event.get("response", {}).get("metadata") or {}).get("turnspec")
-            self._answer(tag.encode() if tag else None)
-
-    # --- the script ---------------------------------------------------------------------------------------------------
-
-    def _answer(self, tag: bytes | None = None) -> None:
-        answer = wire.CannedAnswer(self._number, next(self._answers), tag)
-        self.send(answer.begun())
-        self.loop.later(_THINK_S, lambda: self._piece(answer, 0))
-
-    def _piece(self, answer: wire.CannedAnswer, sent: int) -> None:
-        if sent == 0:
-            self._caller.answer_comes()
-        if sent < wire.PIECES:
-            self.send(answer.piece())
-            self.loop.later(wire.DELTA_EVERY_S, lambda: self._piece(answer, sent + 1))
-            return
-        self.send(answer.ended())
-        played = wire.PIECES * (wire.DELTA_MS / 1000 - wire.DELTA_EVERY_S)
-        is_cut = self._random.randrange(_CUT_EVERY) == 0
-        self.loop.later(_CUT_AFTER_S if is_cut else played + _PAUSE_S, lambda: self._turn(is_cut))
-
-    def _turn(self, is_cut: bool) -> None:
-        begun, ended = wire.turn_events(self._number, next(self._turns))
-        if is_cut:
-            self._caller.interrupts()
-        self.send(begun)
-        self.loop.later(_TURN_S, lambda: self._turn_ends(ended))
-
-    def _turn_ends(self, ended: bytes) -> None:
-        self.send(ended)
-        self._answer()
 
 
 @attrs.define
@@ -130,8 +34,9 @@ class Load:
     calls: int
     spread_s: float
     line: str = "audiosocket"
+    protocol: str = "realtime"
     callers: list[BenchCaller] = attrs.field(factory=list)
-    sessions: list[CannedSession] = attrs.field(factory=list)
+    sessions: list[CannedProvider] = attrs.field(factory=list)
     _marked: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def listen(self) -> int:
@@ -150,7 +55,7 @@ class Load:
             sock, _ = listener.accept()
             number = len(self.sessions)
             caller = self.callers[min(number, len(self.callers) - 1)]  # more: a session is tried again
-            self.sessions.append(CannedSession(self.loop, sock, number, caller))
+            self.sessions.append(SESSIONS[self.protocol](self.loop, sock, number, caller))
             if len(self.callers) < self.calls:
                 self.loop.later(self.spread_s / self.calls, self.ring)
 
@@ -210,11 +115,12 @@ def _say(message: object) -> None:
 @click.option("--spread", default=5.0, show_default=True, help="Seconds over which the calls begin.")
 @click.option("--core", type=int, help="The core to stay on.")
 @click.option("--line", type=click.Choice(tuple(CALLERS)), default="audiosocket", show_default=True)
-def main(spread: float, core: int | None, line: str) -> None:
+@click.option("--protocol", type=click.Choice(tuple(SESSIONS)), default="realtime", show_default=True)
+def main(spread: float, core: int | None, line: str, protocol: str) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
     loop = LoadLoop()
-    load = Load(loop, ("127.0.0.1", 0), 0, spread, line)
+    load = Load(loop, ("127.0.0.1", 0), 0, spread, line, protocol)
     _say({"provider": load.listen()})
 
     def commands() -> None:

@@ -118,8 +118,11 @@ def server_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
 # --- the provider's side of a WebSocket -------------------------------------------------------------------------------
 
 _APPEND_PREFIX = b'{"type":"input_audio_buffer.append","audio":"'
-APPEND_BYTES: Final = len(_APPEND_PREFIX) + 216 + 2
+NUMBER_AT: Final = len(_APPEND_PREFIX)
+APPEND_BYTES: Final = NUMBER_AT + 216 + 2
 """The text of an append of one 20 ms u-law frame."""
+LIVE_NUMBER_AT: Final = len(b'{"type":"session.input_audio.append","audio":"')
+LIVE_APPEND_BYTES: Final = LIVE_NUMBER_AT + 216 + 2
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -169,14 +172,10 @@ def unmasked(data: bytes, mask: int, start: int, end: int) -> bytes:
     return (int.from_bytes(data[start:end], "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
 
 
-_NUMBER_AT = len(_APPEND_PREFIX)
-_TURN = _NUMBER_AT % 4
-
-
-def append_number(data: bytes, mask: int, start: int) -> int:
+def append_number(data: bytes, mask: int, start: int, number_at: int = NUMBER_AT) -> int:
     """The number in an append of APPEND_BYTES; -1: it is something else."""
-    at = start + _NUMBER_AT
-    key = data[mask + _TURN : mask + 4] + data[mask : mask + _TURN]
+    at, turn = start + number_at, number_at % 4
+    key = data[mask + turn : mask + 4] + data[mask : mask + turn]
     four = (int.from_bytes(data[at : at + 4], "little") ^ int.from_bytes(key, "little")).to_bytes(4, "little")
     try:
         first, second, mark = binascii.a2b_base64(four)
@@ -295,3 +294,34 @@ def turn_events(session: int, number: int) -> tuple[bytes, bytes]:
         )
     )
     return begun, ended
+
+
+# --- the same over GPT-Live -------------------------------------------------------------------------------------------
+
+LIVE_DELTA_MS: Final = 100
+"""Of audio in one delta, at the pace of speech (docs/facts/gpt_live.md section 1)."""
+
+
+def live_started(session: int) -> bytes:
+    return text_frame(b'{"type":"session.started","session":{"id":"live_%d","model":"gpt-live-1"}}' % session)
+
+
+def _live_audio(samples: bytes) -> bytes:
+    return text_frame(
+        b'{"type":"session.output_audio.delta","delta":"%s"}' % binascii.b2a_base64(samples, newline=False)
+    )
+
+
+_LIVE_SPEECH = _live_audio(_random.integers(0x00, 0x60, LIVE_DELTA_MS * 8, dtype=np.uint8).tobytes())
+_LIVE_SILENCE = _live_audio(b"\xff" * (LIVE_DELTA_MS * 8))
+
+
+def live_audio(is_speech: bool) -> bytes:
+    """A delta of it."""
+    return _LIVE_SPEECH if is_speech else _LIVE_SILENCE
+
+
+def live_words(at_ms: int) -> bytes:
+    """A fragment of the transcript."""
+    times = b'"start_ms":%d,"end_ms":%d' % (at_ms, at_ms + 200)
+    return text_frame(b'{"type":"session.output_transcript.delta","delta":" shop",%s}' % times)

@@ -25,6 +25,7 @@ OF_HAND = 1.2
 OF_STOCK = 20.0
 CPU_OF_BARE = {"turnspec": 1.2, "journal": 1.3, "metrics": 1.3}
 CPU_OF_BARE_LINE = 1.3
+CPU_OF_BARE_LIVE = 1.3
 CUT_MS = 100.0
 CALLS = 250
 LATE_P99_MS = 5.0
@@ -228,6 +229,14 @@ def baseline_lines(found: SideBySide, commit: str) -> list[PromiseLine]:
     ratios = found.ratio.items()
     cells = {who: BenchCell(f"{ratio:.2f}", None if who == commit else ratio <= OF_BASELINE) for who, ratio in ratios}
     return [PromiseLine(name, BESIDE_BASELINE["baseline"], cells)]
+
+
+def live_lines(found: SideBySide) -> list[PromiseLine]:
+    """Of `bench.live`."""
+    what = f"CPU, bare bridge over GPT-Live = 1 ({found.calls} calls each, at once)"
+    times = found.ratio[OURS]
+    cells = {"bare": BenchCell("1"), OURS: BenchCell(f"{times:.2f}", times <= CPU_OF_BARE_LIVE)}
+    return [PromiseLine(what, f"at most {CPU_OF_BARE_LIVE}", cells)]
 
 
 def line_lines(found: Mapping[str, MeasuredLine]) -> list[PromiseLine]:

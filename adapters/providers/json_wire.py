@@ -77,6 +77,11 @@ def text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def number_of(value: object) -> float | None:
+    """The number, where there is one."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def object_of(value: object) -> Mapping[str, object]:
     """A field that is to be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}

@@ -15,8 +15,9 @@ from adapters.providers.realtime.protocol import append_event, decode
 from bench import load_wire as wire
 from bench.calls import CallPlan, Contender, MeasuredCalls, SideBySide, median_run, run, together
 from bench.lines import LinePlan, MeasuredLine
+from bench.live import LivePlan
 from bench.load_stats import lateness, percentiles
-from bench.targets import call_lines, line_lines
+from bench.targets import call_lines, line_lines, live_lines
 
 
 @pytest.mark.parametrize("who", ["bare", "journal"])
@@ -44,6 +45,17 @@ def test_two_calls_over_a_line_that_plays_by_its_own_clock(who: str, line: str) 
     beside = SideBySide(2, {"bare": 1.0, "turnspec": 2.0}, {"bare": 1.0, "turnspec": 2.0})
     lines = {each.what: each.cells[line] for each in line_lines({line: MeasuredLine(beside, found.calls, found)})}
     assert len(lines) == 5 and [cell.text for cell in lines.values() if cell.holds is False][:1] == ["2.00"]
+
+
+@pytest.mark.parametrize("who", ["bare", "turnspec"])
+def test_two_calls_over_gpt_live(who: str) -> None:
+    found = run(Contender(who, who, protocol="live"), 2, seconds=1.0, spread=0.1, settle=1.5)
+    assert found.load["calls"] == 2 and found.load["frames_heard"] > 0
+    assert found.load["agent_speaks"] > 0 and found.load["uplink_ms"]["count"] > 0
+    assert found.cpu_ms > 0 and found.bridge.get("violations", 0) == 0
+    held, dear = (SideBySide(2, {"bare": 1.0, "turnspec": 2.0}, {"bare": 1.0, "turnspec": x}) for x in (1.3, 1.31))
+    assert [line.missed for each in (held, dear) for line in live_lines(each)] == [False, True]
+    assert LivePlan().takes_s < 60
 
 
 def test_side_by_side() -> None:

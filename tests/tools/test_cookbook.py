@@ -12,7 +12,7 @@ from adapters.specs import BUNDLED, specs_folder
 from adapters.verify.run import SearchProgress
 from tools.cookbook import __main__ as program
 from tools.cookbook import verdicts
-from tools.cookbook.goes_with import bases, cookbook_parts, table, why_not
+from tools.cookbook.goes_with import bases, conflicts, cookbook_parts, table, why_not
 from tools.cookbook.verdicts import PASS, Case, Found, cases, keep, kept, searched, stale
 
 
@@ -42,6 +42,13 @@ def test_a_verdict_is_of_all_texts_behind_it_and_of_no_other(monkeypatch: pytest
 def test_prose_makes_nothing_stale() -> None:
     said = verdicts.said(specs_folder() / "parts" / "menu.yaml")
     assert "A keypad menu." not in str(said) and "cut_by_key" in str(said)
+
+
+def test_what_a_part_does_not_go_with_makes_nothing_stale() -> None:
+    path = specs_folder() / "parts" / "menu.yaml"
+    reason = conflicts("menu")["digits"]
+    assert reason in path.read_text(encoding="utf-8")
+    assert reason not in str(verdicts.said(path)) and "conflicts" not in str(verdicts.said(path))
 
 
 def test_verdicts_are_kept_line_by_line(tmp_path: Path) -> None:

@@ -126,10 +126,9 @@ class _Trial:
         self.tops = {v.index: len(v.domain) - 1 for v in map(world.variable, projection.counters)}
 
     def _unseen(self) -> Iterator[str]:
-        """The roles that leave no trace in this log: a journal of ours does record its sockets."""
-        told = {o.type for o in self.log if o.side == "local"}
-        rules = [rule for name in told for rule in self.projection.rules["local"].get(name, ())]
-        seen = {role for rule in rules for step in rule.roles for role in step}
+        """The roles that leave no trace in this log: a journal of ours does record its sockets, say."""
+        told = {o.type for o in self.log if o.side != "client"}
+        seen = {role for name, role in self.projection.roles_by_type if name in told}
         yield from (role for role in self.projection.unseen if role not in seen)
 
     def run(self, relaxed: Mapping[str, str]) -> Acceptance:

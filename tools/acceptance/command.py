@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import click
@@ -16,15 +16,15 @@ from tools.acceptance import words
 from tools.acceptance.acceptance import Acceptance, AcceptOptions, accept
 from tools.acceptance.advice import advised
 from tools.acceptance.projection import Projection
-from tools.acceptance.read import bundled_projection, read_log
+from tools.acceptance.read import bundled_projections, read_log
 
 TEACHES = """
 \b
-What is done: all runs of the world (specs/worlds/realtime.yaml) that show what the log shows are followed at once,
-event by event, with a client that may send anything at any time in the place of ours. What no log shows (what is in
-flight, when the provider looks at something, what the caller does) is free. specs/worlds/projection.yaml says which
-role of the world a wire event stands for, why others say nothing, which dialects there are, and which assumptions a
-log may prove wrong.
+What is done: all runs of the world (specs/worlds/realtime.yaml; live.yaml for GPT-Live) that show what the log shows
+are followed at once, event by event, with a client that may send anything at any time in the place of ours. What no
+log shows (what is in flight, when the provider looks at something, what the caller does) is free. projection.yaml and
+live_projection.yaml say which role of the world a wire event stands for, why others say nothing, which dialects there
+are, and which assumptions a log may prove wrong.
 
 \b
   python -m tools.acceptance trace.jsonl                    any log that `turnspec audit` reads
@@ -72,58 +72,65 @@ def command(
     have come instead. Where it could only without an assumption, the assumption is named.
     """
     try:
-        projection = bundled_projection()
+        projections = bundled_projections()
     except SpecError as error:
         raise click.UsageError(str(error)) from None
     if dialects:
-        click.echo(words.dialects(projection))
+        click.echo("\n".join(map(words.dialects, projections)))
         return
     if not logs:
         raise click.UsageError("which LOG? e.g. python -m tools.acceptance out/journal.jsonl")
     if dialect is not None:
-        _known("dialect", dialect, projection.dialects)
-    options = AcceptOptions(_assumed(assume, projection), lose, not strict)
-    found: list[Acceptance] = []
+        _known("dialect", dialect, [name for each in projections for name in each.dialects])
+        projections = tuple(each for each in projections if dialect in each.dialects)
+    options = AcceptOptions(_assumed(assume, projections), lose, not strict)
+    found: list[tuple[Acceptance, Projection]] = []
     unread: list[click.UsageError] = []
     for name in logs:
         try:
-            found.append(_accepted(name, projection, options, dialect))
+            found.append(_accepted(name, projections, options, dialect))
         except click.UsageError as error:
             unread.append(error)
             continue
         if not as_json:
-            click.echo(words.sentence(found[-1], projection))
+            click.echo(words.sentence(*found[-1]))
     if not found:
         raise unread[0]
     if as_json:
-        click.echo(json.dumps([words.plain(each) for each in found], indent=2))
+        click.echo(json.dumps([words.plain(each) for each, _ in found], indent=2))
     for problem in unread:
         click.echo(f"Error: {problem.message}", err=True)
-    sys.exit(2 if unread else 0 if all(each.outcome == "accepted" for each in found) else 1)
+    sys.exit(2 if unread else 0 if all(each.outcome == "accepted" for each, _ in found) else 1)
 
 
-def _accepted(name: str, projection: Projection, options: AcceptOptions, dialect: str | None) -> Acceptance:
+def _accepted(
+    name: str, projections: Sequence[Projection], options: AcceptOptions, dialect: str | None
+) -> tuple[Acceptance, Projection]:
     try:
-        log = read_log(name, projection)
+        log = read_log(name, projections)
     except (OSError, LogRefusedError) as error:
         why = getattr(error, "strerror", None) or error
         raise click.UsageError(f"{visible(name)} cannot be read: {why}") from None
     if not log.observations:
-        raise click.UsageError(f"{visible(name)}: no event of a Realtime conversation was found")
+        raise click.UsageError(f"{visible(name)}: no event of a conversation was found")
     if log.skipped:
         click.echo(f"{log.file}: {log.skipped} lines hold no event and were skipped", err=True)
+    projection, known = log.projection, log.projection.world.assumptions
+    options = attrs.evolve(options, assume={name: value for name, value in options.assume.items() if name in known})
     found = accept(log.file, log.observations, projection, options, dialect)
     advice = advised(found, log.observations, projection, options, dialect)
-    return attrs.evolve(found, answers=log.answers, advice=advice)
+    return attrs.evolve(found, answers=log.answers, advice=advice), projection
 
 
-def _assumed(texts: Iterable[str], projection: Projection) -> Mapping[str, str]:
+def _assumed(texts: Iterable[str], projections: Sequence[Projection]) -> Mapping[str, str]:
+    """By name. An assumption of one world says nothing of a log of another."""
+    known = {name: each for projection in projections for name, each in projection.world.assumptions.items()}
     found = {}
     for text in texts:
         name, _, value = text.partition("=")
-        _known("assumption", name, projection.world.assumptions)
+        _known("assumption", name, known)
         found[name] = value or "yes"
-        _known(f"value of {name}", found[name], projection.world.assumptions[name].values)
+        _known(f"value of {name}", found[name], known[name].values)
     return found
 
 

@@ -1,7 +1,7 @@
 """Whom an event of a log is about, by the ids in it: a closed table of words that rules of a projection may ask for.
 
 Anybody's log: nothing of how our own client names things is used. Never here: what follows from a word.
-Sources: docs/facts/realtime_api.md sections 3.6, 3.7, 3.9 and 8.
+Sources: docs/facts/realtime_api.md sections 3.6, 3.7, 3.9 and 8; docs/facts/gpt_live.md section 5.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ WORDS: Final[Mapping[str, str]] = {
     "answers_create": "an error with the event id of a response.create",
     "answers_update": "an error with the event id of a session.update",
     "answers_item": "an error with the event id of a conversation.item.create",
+    "answers_start": "an error with the event id of a session.start",
+    "announced_work": "of a delegation that was announced",
 }
 _ANSWERS: Final = {
     "response.create": "answers_create",
     "session.update": "answers_update",
     "transcription_session.update": "answers_update",
     "conversation.item.create": "answers_item",
+    "session.start": "answers_start",
 }
 _TURNS: Final = (
     "input_audio_buffer.speech_started",
     "input_audio_buffer.committed",
     "input_audio_buffer.timeout_triggered",
 )
+_NESTED: Final = "response.event"  # GPT-Live's envelope of an event of a delegated response
 _SHOWS_ITEM: Final = ("conversation.item.added", "conversation.item.created")
 
 
@@ -50,6 +54,7 @@ class Identities:
         self._open: set[str] = set()
         self._ended: set[str] = set()
         self._calls: set[str] = set()
+        self._delegations: set[str] = set()
         self._turn_items: set[str] = set()
         self._response_items: set[str] = set()
         self._shown: set[str] = set()
@@ -60,13 +65,16 @@ class Identities:
         kind = text_at(wire, "type")
         if self._is_out_of_band(kind, wire):
             return frozenset({"out_of_band"})
+        if kind == _NESTED:
+            announced = {"announced_work"} if text_at(wire, "delegation_id") in self._delegations else set()
+            return frozenset(announced | self.of_item(_nested(wire)))
         if kind.startswith("response."):
             name = _response(wire)
             known = {"open_response"} if name in self._open or not name else set()
             return frozenset(known | ({"ended_response"} if name in self._ended else set()) | self.of_item(wire))
         if kind in _SHOWS_ITEM:
             return frozenset(self._of_shown(wire))
-        answer = self._sent.get(text_at(wire, "error.event_id")) if kind == "error" else None
+        answer = self._sent.get(_error_about(wire)) if kind == "error" else None
         return frozenset({answer} if answer else ())
 
     def of_item(self, wire: Wire) -> set[str]:
@@ -107,7 +115,7 @@ class Identities:
         if kind == "response.created":
             return self._asked_at(wire) is not None or self._unasked(wire)
         if kind == "error":
-            return self._sent.get(text_at(wire, "error.event_id")) == "out_of_band"
+            return self._sent.get(_error_about(wire)) == "out_of_band"
         return kind.startswith("response.") and _response(wire) in self._out_of_band
 
     def _asked_at(self, wire: Wire) -> int | None:
@@ -134,6 +142,10 @@ class Identities:
         kind, name = text_at(wire, "type"), _response(wire)
         out_of_band = self._is_out_of_band(kind, wire)
         item, item_id = wire.get("item"), text_at(wire, "item_id")
+        if kind == "session.delegation.created":
+            self._delegations.add(text_at(wire, "delegation.id"))
+        elif kind == _NESTED and text_at(wire, "event.type").endswith(".done"):
+            self._calls.add(text_at(_nested(wire), "item.call_id"))
         if kind in _ANSWERS:
             self._note_sent(kind, wire, out_of_band)
         elif kind in _TURNS and item_id:
@@ -177,6 +189,16 @@ class Identities:
 
 def _response(wire: Wire) -> str:
     return text_at(wire, "response.id") or text_at(wire, "response_id")
+
+
+def _nested(wire: Wire) -> Wire:
+    event = wire.get("event")
+    return event if isinstance(event, Mapping) else {}
+
+
+def _error_about(wire: Wire) -> str:
+    """The event id of the client's that an error names; GPT-Live has another key for it."""
+    return text_at(wire, "error.event_id") or text_at(wire, "error.client_event_id")
 
 
 def _has_audio(wire: Wire) -> bool:

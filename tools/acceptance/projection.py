@@ -5,7 +5,7 @@ Never here: reading text (.projection_reader), ids (.identities), applying a rul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -109,7 +109,7 @@ class Projection:
 
     `rules` by section (client, server, errors, local) and name; `every` comes before them. `resets` and `cleared` are
     what nothing is remembered of; `counters` end at a bound of the model; `unseen` are the roles that reach the client
-    without a trace in a log.
+    without a trace in a log. `marks` are of its protocol, where another is the one that needs none.
     """
 
     name: str
@@ -127,11 +127,25 @@ class Projection:
     relaxes: Mapping[str, str]
     recordings: tuple[Recording, ...]
     dialects: Mapping[str, Dialect]
+    marks: Marks = Marks()
 
     def recognised(self, log: Collection[str]) -> Dialect:
         """The first dialect that a log has the marks of; the last one needs none."""
         return next(d for d in self.dialects.values() if d.marks.are_in(log))
 
+    @property
+    def roles_by_type(self) -> Iterator[tuple[str, str]]:
+        """Every type of an event beside the client's, with a role that it may stand for."""
+        for name, rules in (*self.rules["server"].items(), *self.rules["local"].items()):
+            yield from ((name, role) for rule in rules for step in rule.roles for role in step)
+
     def recorded(self, log: Collection[str]) -> Mapping[str, str]:
         """What has to be assumed for what a log with these marks leaves out."""
         return next((r.assume for r in self.recordings if r.marks.are_in(log)), {})
+
+
+def chosen(projections: Sequence[Projection], log: Collection[str]) -> Projection:
+    """The first whose protocol a log with these marks (see `marks_of`) is of, else the one that needs none."""
+    marked = [each for each in projections if each.marks != Marks()]
+    others = [each for each in projections if each.marks == Marks()]
+    return next(each for each in (*marked, *others) if each.marks.are_in(log))

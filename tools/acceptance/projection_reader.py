@@ -22,7 +22,7 @@ from tools.acceptance.projection import ANY, Dialect, Marks, Projection, Recordi
 
 SECTIONS = (
     "projection", "world", "begins", "unseen", "counters", "roles_unseen", "adds", "every", "client", "server",
-    "errors", "local", "sessions", "relaxes", "recordings", "dialects",
+    "errors", "local", "sessions", "relaxes", "recordings", "dialects", "marks",
 )  # fmt: skip
 RULE_KEYS = ("where", "who", "needs", "each", "roles", "then", "do", "reason")
 DIALECT_KEYS = ("about", "has", "lacks", "begins", "assume", "conversation_ids")
@@ -37,7 +37,7 @@ def load_projection(text: str, file: str, fetch: Fetch) -> Projection:
     reader = Reader(problems)
     sections = reader.mapping(root, SECTIONS)
     for name in SECTIONS:
-        if name not in sections:
+        if name not in sections and name != "marks":
             problems.add(root.place, "missing", f"a projection needs '{name}:'")
     problems.raise_if_any()
     try:
@@ -83,6 +83,7 @@ class ProjectionReader(Reader):
             tuple(self._setting(n) for n in self.listed(parts.get("assume", NOTHING))),
             self._assume(sections["relaxes"]), tuple(self._recording(n) for n in self.listed(sections["recordings"])),
             {k.text or "": self._dialect(k, n, begins) for k, n in self.entries(sections["dialects"])},
+            self._marks(self.mapping(sections["marks"], ("has", "lacks"))) if "marks" in sections else Marks(),
         )  # fmt: skip
         self._check(projection, sections)
         return projection

@@ -5,7 +5,7 @@ Never here: what an event stands for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -17,11 +17,11 @@ from adapters.audit.stream import open_stream
 from adapters.specs import display_path, fetcher, specs_folder
 from fsm.audit.record import CLOSED
 from tools.acceptance.answers import AnswersOfLog, Worth
-from tools.acceptance.projection import Projection
+from tools.acceptance.projection import Projection, chosen, marks_of
 from tools.acceptance.projection_reader import load_projection
 from tools.acceptance.projector import Observation
 
-PROJECTION: Final = "worlds/projection.yaml"
+PROJECTIONS: Final = ("worlds/projection.yaml", "worlds/live_projection.yaml")
 
 
 @attrs.frozen
@@ -30,26 +30,29 @@ class Log:
 
     file: str
     observations: tuple[Observation, ...]
+    projection: Projection
+    """That of its protocol."""
     skipped: int = 0
     answers: Mapping[Worth, int] = attrs.field(factory=dict)
     """What the responses were worth to the caller, where the log says so."""
 
 
-def bundled_projection() -> Projection:
-    """The projection of the bundled world. Raises SpecError."""
-    path = specs_folder() / PROJECTION
-    return load_projection(path.read_text(encoding="utf-8"), display_path(path), fetcher(path.parent))
+def bundled_projections() -> tuple[Projection, ...]:
+    """The projections of the bundled worlds, one for each protocol that has one. Raises SpecError."""
+    paths = (specs_folder() / name for name in PROJECTIONS)
+    return tuple(load_projection(p.read_text(encoding="utf-8"), display_path(p), fetcher(p.parent)) for p in paths)
 
 
-def read_log(name: str, projection: Projection) -> Log:
+def read_log(name: str, projections: Sequence[Projection]) -> Log:
     """A log by its path, `-` for standard input. Raises OSError; a cut gzip gives what was there."""
     stream = open_stream(name)
-    maker = RecordMaker(projection.kinds[-1].vocabulary, stream.name)
+    maker = RecordMaker(projections[0].kinds[-1].vocabulary, stream.name)
+    known = frozenset(kind for projection in projections for kind in projection.rules["local"])
     found: list[Observation] = []
     answers = AnswersOfLog()
     try:
         if format_of(stream.head) == JOURNAL:
-            found += _of_journal(stream.lines(), projection, answers)
+            found += _of_journal(stream.lines(), known, answers)
         else:
             for record in records(stream, maker):
                 wire = {"type": "closed"} if record.type == CLOSED else record.event
@@ -58,14 +61,15 @@ def read_log(name: str, projection: Projection) -> Log:
         maker.skipped += 1
     finally:
         stream.close()
-    return Log(stream.name, tuple(found), maker.skipped, answers.counts)
+    projection = chosen(projections, {mark for o in found for mark in marks_of(o.wire)})
+    kept = (o for o in found if o.side != "local" or o.type in projection.rules["local"])
+    return Log(stream.name, tuple(kept), projection, maker.skipped, answers.counts)
 
 
 def _of_journal(
-    lines: Iterable[tuple[int, bytes]], projection: Projection, answers: AnswersOfLog
+    lines: Iterable[tuple[int, bytes]], known: Collection[str], answers: AnswersOfLog
 ) -> Iterator[Observation]:
     """The wire, and what steps report of the socket: that it opened, that it ended, that we closed it."""
-    known = projection.rules["local"]
     for number, text in lines:
         try:
             line = orjson.loads(text)

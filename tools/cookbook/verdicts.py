@@ -151,8 +151,10 @@ def _files(paths: Iterable[Path]) -> set[Path]:
 
 @cache
 def said(path: Path) -> object:
-    """A text, read, without prose."""
-    return without_prose(yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader))
+    """A text, read, without prose, and without what a part does not go with: no case has both."""
+    text = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+    kept = {key: value for key, value in text.items() if key != "conflicts"} if isinstance(text, dict) else text
+    return without_prose(kept)
 
 
 def _names(text: object) -> Iterator[str]:

@@ -15,7 +15,7 @@ import attrs
 
 from adapters.providers.encoding import EffectEncoder, EffectRequest, encoder_of
 from adapters.providers.endings import printable
-from adapters.providers.json_wire import Payload, audio_of, object_of, parsed, text_of, tokens_of
+from adapters.providers.json_wire import Payload, audio_of, number_of, object_of, parsed, text_of, tokens_of
 from adapters.providers.live.session import MOST_INPUT, MOST_INPUT_CHARS, LiveSettings, session_object
 from adapters.providers.provider import (
     AgentPiece,
@@ -174,14 +174,13 @@ def _with_event_id(event: WireEvent) -> WireEvent:
 
 
 def _session_began(event: WireEvent) -> WireNote:
-    at_s = object_of(event.get("session")).get("expires_at")
-    expires_at_s = float(at_s) if isinstance(at_s, int | float) and not isinstance(at_s, bool) else None
-    return SessionBegan(expires_at_s, is_confirmed=True)
+    return SessionBegan(number_of(object_of(event.get("session")).get("expires_at")), is_confirmed=True)
 
 
 def _agent_saying(event: WireEvent) -> WireNote | None:
+    """`speech_id` is the reader's."""
     text = text_of(event.get("delta"))
-    return AgentSaid(AgentPiece("", 0), text, is_all=False) if text else None
+    return AgentSaid(AgentPiece(text_of(event.get("speech_id")), 0), text, is_all=False) if text else None
 
 
 def _caller_said(event: WireEvent) -> WireNote | None:

@@ -3,7 +3,8 @@
 The wire's audio has no ids and its words no turns; both are found here. What the model says is an utterance with an id,
 `voice.began` and `voice.ended` stand for where it begins and ends, as if the provider had sent them. The caller's words
 since the model last spoke are one turn; it goes along with each of its fragments (`turn`), and with work that is
-delegated (`said`), which carries no task text of its own (docs/facts/gpt_live.md section 5).
+delegated (`said`), which carries no task text of its own (docs/facts/gpt_live.md section 5). The model's words get the
+id of their utterance (`speech_id`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Final
 from adapters.audio.formats import AudioFormat
 from adapters.providers.connection import Decoded
 from adapters.providers.endings import OPENAI
-from adapters.providers.json_wire import wire_text
+from adapters.providers.json_wire import number_of, wire_text
 from adapters.providers.live.protocol import append_event, decode
-from adapters.providers.live.utterances import Utterances
+from adapters.providers.live.utterances import ENDS_MS, Utterances
 from adapters.providers.provider import AudioDelta, DecodeFailure, WireEvent
 from adapters.websocket.frames import Payload
 
@@ -36,6 +37,8 @@ class LiveReader:
         self._turn = 1
         self._words = ""
         self._is_answered = False
+        self._said_in = 1  # the number of the utterance that the model's last words are of
+        self._said_until_ms: float | None = None
 
     def opened(self) -> Iterable[WireEvent]:
         return ()
@@ -78,6 +81,22 @@ class LiveReader:
                 self._turn, self._words, self._is_answered = self._turn + 1, "", False
             self._words = (self._words + (delta if isinstance(delta, str) else ""))[-_MOST_WORDS:]
             return {**event, "turn": {"id": f"{self._prefix}_turn_{self._turn}", "text": self._words}}
+        if kind == "session.output_transcript.delta":
+            return {**event, "speech_id": f"{self._prefix}_{self._utterance_of(event)}"}
         if kind == "session.delegation.created":
             return {**event, "said": self._words.strip()}
         return event
+
+    def _utterance_of(self, event: WireEvent) -> int:
+        """The number of the utterance that words of the model's are of.
+
+        Words that are shown in silence are the first of the next one, whose sound is not heard yet, or the last of the
+        one before; after a pause on the provider's own timeline they are the first.
+        """
+        start_ms, until_ms = number_of(event.get("start_ms")), self._said_until_ms
+        self._said_until_ms = number_of(event.get("end_ms"))
+        if self._utterances.is_speech:
+            self._said_in = self._utterances.number
+        elif start_ms is not None and until_ms is not None and start_ms - until_ms >= ENDS_MS:
+            self._said_in = self._utterances.number + 1
+        return self._said_in

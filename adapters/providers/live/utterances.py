@@ -51,6 +51,16 @@ class Utterances:
         self._at_s: float | None = None
         self._late_ms = 0.0
 
+    @property
+    def number(self) -> int:
+        """Of the utterance that has begun last; 0: none has."""
+        return self._number
+
+    @property
+    def is_speech(self) -> bool:
+        """Has it not ended yet?"""
+        return self._is_speech
+
     def push(self, payload: bytes, now_s: float) -> list[SpeechPiece]:
         """What is to be heard of it, with where it begins and ends."""
         self._play(now_s)

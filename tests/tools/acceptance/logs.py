@@ -16,6 +16,7 @@ from tools.acceptance.projector import Observation, Side
 Row = dict[str, Any]
 SAMPLES = Path(__file__).with_name("samples")
 FILE = "worlds/projection.yaml"
+LIVE = "worlds/live_projection.yaml"
 
 
 def fetch(reference: str) -> tuple[str, str]:
@@ -25,18 +26,18 @@ def fetch(reference: str) -> tuple[str, str]:
     return path.read_text(encoding="utf-8"), f"specs/{path.relative_to(SPECS)}"
 
 
-def projected(*changes: tuple[str, str]) -> Projection:
-    """The bundled projection after textual changes; each old text must be there exactly once."""
-    text = (SPECS / FILE).read_text(encoding="utf-8")
+def projected(*changes: tuple[str, str], file: str = FILE) -> Projection:
+    """A bundled projection after textual changes; each old text must be there exactly once."""
+    text = (SPECS / file).read_text(encoding="utf-8")
     for old, new in changes:
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times there"
         text = text.replace(old, new)
-    return load_projection(text, f"specs/{FILE}", fetch)
+    return load_projection(text, f"specs/{file}", fetch)
 
 
 @cache
-def projection() -> Projection:
-    return projected()
+def projection(file: str = FILE) -> Projection:
+    return projected(file=file)
 
 
 def rows(path: Path) -> list[Row]:

@@ -20,7 +20,7 @@ from tests.fsm.verify.house import world
 from tests.tools.acceptance.stepwise import compared
 from tools.acceptance.acceptance import Acceptance, AcceptOptions, accept
 from tools.acceptance.projection import Projection
-from tools.acceptance.read import bundled_projection, read_log
+from tools.acceptance.read import bundled_projections, read_log
 
 SPECS = ("server_vad", "owned_turns", "push_to_talk")
 FAILS = {"things_fail": "yes"}
@@ -56,8 +56,8 @@ def quiet_logs() -> Iterator[None]:
 
 
 @functools.cache
-def projection() -> Projection:
-    return bundled_projection()
+def projections() -> tuple[Projection, ...]:
+    return bundled_projections()
 
 
 def played(folder: Path, spec: str, scenario: str) -> Path:
@@ -71,8 +71,8 @@ def played(folder: Path, spec: str, scenario: str) -> Path:
 
 
 def accepted(path: Path, wish: AcceptOptions | None = None) -> Acceptance:
-    log = read_log(str(path), projection())
-    return accept(path.name, log.observations, projection(), wish or AcceptOptions())
+    log = read_log(str(path), projections())
+    return accept(path.name, log.observations, log.projection, wish or AcceptOptions())
 
 
 def journal_of(path: Path) -> Journal:
@@ -88,7 +88,7 @@ def test_a_journal_is_a_run_of_the_world(spec: str, name: str, tmp_path: Path) -
     assert (found.outcome, found.stop, found.dialect) == ("accepted", None, "journal")
     assert found.relaxed == relaxed | RELAXED_TOO.get((spec, name), {})
     assert found.events >= 2
-    worth = read_log(str(path), projection()).answers
+    worth = read_log(str(path), projections()).answers
     assert ("heard" in worth) == any(step.variant == "playout.heard.current" for step in journal_of(path).steps)
     if losses:
         assert accepted(path).outcome == ("accepted" if (name, spec) in NO_LOSS_SHOWN else "refused")

@@ -7,7 +7,7 @@ import pytest
 from fsm.audit.realtime_events import CLIENT_FIELDS, SERVER_FIELDS
 from fsm.language.problem import Problem, SpecError
 from fsm.machine.wire import knows
-from tests.tools.acceptance.logs import projected, projection, sample
+from tests.tools.acceptance.logs import LIVE, projected, projection, sample
 from tools.acceptance.identities import WORDS
 from tools.acceptance.projection import text_at
 
@@ -40,7 +40,8 @@ def test_every_role_that_reaches_a_client_is_in_it() -> None:
 
 
 def test_every_word_of_the_identities_is_used_or_is_what_is_left() -> None:
-    rules = [r for section in projection().rules.values() for each in section.values() for r in each]
+    both = (projection(), projection(LIVE))
+    rules = [r for each in both for section in each.rules.values() for found in section.values() for r in found]
     used = {word for rule in (*rules, *projection().every) for word in rule.who}
     assert set(WORDS) - used == {"our_item"}  # an echo is what no other word is said of
 

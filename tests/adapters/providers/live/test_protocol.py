@@ -30,6 +30,8 @@ from adapters.providers.live.protocol import (
 from adapters.providers.live.reader import LiveReader
 from adapters.providers.live.session import MOST_INPUT, LiveSettings, LiveSettingsError, session_object
 from adapters.providers.provider import (
+    AgentPiece,
+    AgentSaid,
     AudioDelta,
     CallerSaid,
     DecodeFailure,
@@ -41,6 +43,7 @@ from adapters.providers.provider import (
     ProviderUsage,
     SessionBegan,
     WireEvent,
+    WireNote,
 )
 from fsm.machine.wire import read_wire
 from tests.fsm.bundle import machine
@@ -259,6 +262,44 @@ def test_the_words_of_a_turn_grow_together_and_go_along_with_what_is_delegated()
     assert delegated["said"] == "Where is it?"
     (fact,) = read_wire(machine("full_duplex").spec.vocabulary, delegated)
     assert fact.data == {"delegation_id": "item_1", "target": "client", "said": "Where is it?"}
+
+
+def test_words_belong_to_the_utterance_whose_sound_comes_a_little_later() -> None:
+    reader = LiveReader(PCMU)
+    loud, silence = bytes(range(256)) * 4, b"\xff" * 4000
+
+    def words(text: str, start_ms: int) -> WireNote | None:
+        times = {"start_ms": start_ms, "end_ms": start_ms + 200}
+        event = {"type": "session.output_transcript.delta", "delta": text, **times}
+        (found,) = reader.heard(orjson.dumps(event), 0.0)
+        assert isinstance(found, dict)
+        return note_of(found)
+
+    def hear(sound: bytes) -> None:
+        event = {"type": "session.output_audio.delta", "delta": base64.b64encode(sound).decode()}
+        assert list(reader.heard(orjson.dumps(event), 0.0)) or sound == silence
+
+    one, two = AgentPiece("speech_1", 0), AgentPiece("speech_2", 0)
+    assert words(" Hello!", 800) == AgentSaid(one, " Hello!", is_all=False)
+    hear(loud)
+    assert words(" How can", 1000) == AgentSaid(one, " How can", is_all=False)
+    hear(silence)
+    assert words(" I help?", 1200) == AgentSaid(one, " I help?", is_all=False), "it lags behind its sound"
+    assert words(" Order", 6000) == AgentSaid(two, " Order", is_all=False)
+    assert words(" forty", 6200) == AgentSaid(two, " forty", is_all=False)
+    hear(loud)
+    assert words(" two.", 6400) == AgentSaid(two, " two.", is_all=False)
+
+
+@pytest.mark.parametrize("times", [{}, {"start_ms": "soon", "end_ms": None}, {"start_ms": True, "end_ms": 1e400}])
+def test_words_without_a_time_belong_to_what_was_heard_last(times: dict[str, object]) -> None:
+    reader = LiveReader(PCMU)
+    for text in (" a", " b"):
+        event = {"type": "session.output_transcript.delta", "delta": text, **times}
+        (found,) = reader.heard(json.dumps(event).encode(), 0.0)
+        assert isinstance(found, DecodeFailure) or note_of(found) == AgentSaid(  # type: ignore[arg-type]
+            AgentPiece("speech_1", 0), text, is_all=False
+        )
 
 
 # --- whatever comes in ------------------------------------------------------------------------------------------------
