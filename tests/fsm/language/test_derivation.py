@@ -209,6 +209,7 @@ def test_flat_and_derived_have_equal_tables() -> None:
     flat = as_yaml(flattened(text, "mine.yaml", fetch_of({})).root)
     assert "extends" not in flat and flat.startswith("spec: mine\n")
     assert meaning(loaded(flat).spec) == meaning(loaded(text).spec)
+    assert "after_ms: 700\n" in flat and "values: [no, yes]\n" in flat, "as a person writes them"
 
 
 def test_a_state_says_which_groups_it_joins() -> None:
