@@ -139,8 +139,9 @@ class _Overlay:
 
     def _state(self, state: str) -> str:
         left, right = ("([", "])") if state in self.finals else ("[", "]")
+        label = "<br/>".join(escape(line) for line in self.drawn.label(state))
         look = self.states.get(state) or ("changed" if state in self.in_nodes else "same")
-        return f'{node_id(state)}{left}"{self._text(escape(state), state)}"{right}:::{look}'
+        return f'{node_id(state)}{left}"{self._text(label, state)}"{right}:::{look}'
 
     def _text(self, label: str, node: str) -> str:
         """The label of a node, with what changed and has no arrow."""
