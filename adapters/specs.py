@@ -12,7 +12,7 @@ from typing import Final
 import specs as bundled
 from adapters.verdicts import KeptVerdict
 from fsm.language.loader import Fetch, Loaded, load
-from fsm.language.problem import Place, Problem, SpecError, suggestion
+from fsm.language.problem import Place, Problem, SpecError, meant, suggestion
 from fsm.machine.ledgers import LEDGERS
 
 REALTIME: Final = ("server_vad", "owned_turns", "guarded_turns", "push_to_talk")
@@ -89,7 +89,11 @@ def fetcher(folder: Path, texts: Texts | None = None) -> Fetch:
 
     def fetch(reference: str) -> tuple[str, str]:
         path = _found(folder, reference, texts)
-        return texts.read(path), display_path(path)
+        try:
+            return texts.read(path), display_path(path)
+        except FileNotFoundError as error:
+            hint = meant(reference, _beside(folder, reference)) if texts.is_on_disk else ""
+            raise FileNotFoundError(error.errno, f"{error.strerror}{hint}", str(path)) from None
 
     return fetch
 
@@ -97,6 +101,13 @@ def fetcher(folder: Path, texts: Texts | None = None) -> Fetch:
 def _found(folder: Path, reference: str, texts: Texts) -> Path:
     candidates = [folder / reference, specs_folder() / reference]
     return next((p for p in candidates if texts.has(p)), candidates[0])
+
+
+def _beside(folder: Path, reference: str) -> list[str]:
+    """The references to what could be meant instead: files of the same folder, here or bundled."""
+    inner = Path(reference).parent
+    there = [path for root in (folder, specs_folder()) for path in (root / inner).glob("*.yaml")]
+    return [(inner / path.name).as_posix() for path in there]
 
 
 def load_file(path: Path, typestate: bool = True, on_disk: Texts | None = None) -> tuple[Loaded, tuple[str, ...]]:

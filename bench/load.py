@@ -21,6 +21,7 @@ from bench.cpu import used_s, waited_s
 from bench.load_callers import CALLERS, BenchCaller
 from bench.load_loop import LoadLoop
 from bench.load_sessions import SESSIONS, CannedProvider
+from bench.load_stats import HeardByCaller, lateness, percentiles, summary
 
 _RUNG_IN_A_PASS = 8
 

@@ -84,7 +84,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Start with `turnspec demo`. Then edit a copy of specs/server_vad.yaml, `turnspec check` it, and hear it "
+    epilog="Start with `turnspec demo`. Then `turnspec new` a spec of your own, `turnspec check` it, and hear it "
     "with `turnspec demo --spec FILE`. `turnspec COMMAND --help` explains a command.",
 )
 @click.version_option(package_name="turnspec")

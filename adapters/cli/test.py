@@ -64,6 +64,13 @@ Over the wire, through both simulators, in virtual time:
         deadlines: [{of: input_audio_buffer.committed, comes: response.created, within_ms: 500}]
 
 \b
+A tool answers, and may say something to the call before and after; an effect for the application is bound to nothing
+unless it is said what comes of it:
+        tools: {look_up: {requests: {application.order_found: {number: A7}}, after_ms: 800, then: application.done,
+                          output: It is sent.}}
+        effects: {notify_crm: {returns: {ticket: T1}, after_ms: 300}}   # or raises: TEXT; deadline_ms: N
+
+\b
 What no run can reach is claimed with a reason; a scenario that reaches it refutes the claim:
   unreachable:
     "configured / tool.returned.pending": a call with a tool under way is in 'tool_call'

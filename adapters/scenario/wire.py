@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import yaml
 
-from adapters.active_call import ActiveCall
 from adapters.audio.prompt import load_prompts
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, CallServices
@@ -33,6 +32,7 @@ from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import UNSET, SessionSettings, Unset
 from adapters.scenario.interruptions import interruption_numbers
+from adapters.scenario.stand_ins import effect_of, tool_of
 from adapters.settings.words import Words, unsaid, words_of
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
@@ -48,8 +48,6 @@ from fsm.scenario.runner import Failure, Result, shown_effect
 from fsm.scenario.scenario import Scenario, WirePlay
 
 MODEL = "gpt-realtime"
-TOOL_DEADLINE_MS = 20_000
-_TOOL_KEYS: Final = frozenset({"output", "after_ms", "deadline_ms", "requests", "then"})
 LINE_HZ = 8_000
 MAX_CALL_S = 600.0  # of virtual time: a scenario that does not end has failed
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
@@ -101,10 +99,12 @@ def prepared_call(scenario: Scenario, spec: Spec, folder: Path) -> PreparedCall:
         provider = parse_scenario(yaml.safe_dump(_plain(play.provider)), folder / scenario.place.file)
         if script.expect or provider.expect:
             raise ValueError("'expect' stands beside 'caller' and 'provider' here, and not in them")
-        tools = {name: _tool(name, value) for name, value in play.tools.items()}
+        tools = {name: tool_of(name, value, spec) for name, value in play.tools.items()}
+        effects = {name: effect_of(name, value, spec) for name, value in play.effects.items()}
         session = dict(play.session)
         words = _words(spec, session, folder)
-        call = attrs.evolve(_call_settings(session, tools, scenario.talk_key or "*"), say=words.say)
+        call = _call_settings(session, tools, scenario.talk_key or "*")
+        call = attrs.evolve(call, say=words.say, effects=effects)
         turns = session.pop("turn_detection", None)
         chosen = SessionSettings(
             model=MODEL, tools=[tool.definition for tool in tools.values()] or None,
@@ -147,24 +147,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _tool(name: str, value: object) -> Tool:
-    if not isinstance(value, Mapping) or not set(value) <= _TOOL_KEYS:
-        raise ValueError(
-            f"tools.{name}: a tool is {{output: text, after_ms: n, deadline_ms: n, requests: event, then: event}}"
-        )
-    deadline_s = float(value.get("deadline_ms", TOOL_DEADLINE_MS)) / 1000
-
-    async def answer(call: ActiveCall, **_arguments: object) -> object:
-        if "requests" in value:
-            await call.requested(str(value["requests"]))
-        await asyncio.sleep(float(value.get("after_ms", 0)) / 1000)
-        if "then" in value:
-            await call.requested(str(value["then"]))
-        return value.get("output", "done")
-
-    return Tool(name, answer, parameters={"type": "object"}, deadline_s=deadline_s)
 
 
 def _turn_detection(spec: Spec, given: object) -> Mapping[str, object] | Unset | None:

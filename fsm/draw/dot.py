@@ -70,7 +70,8 @@ def _quoted(text: str, newline: str = "\\n") -> str:
 def _nodes(drawn: OverviewPicture, states: tuple[str, ...], indent: str) -> Iterator[str]:
     for state in states:
         kind = "final" if state in drawn.final else "happy" if state in drawn.happy else "state"
-        yield f"{indent}{_quoted('state ' + state)} [label={_quoted(state)}, {_STATES[kind]}]"
+        label = _quoted("\n".join(drawn.label(state)))
+        yield f"{indent}{_quoted('state ' + state)} [label={label}, {_STATES[kind]}]"
 
 
 def _box(drawn: OverviewPicture, box: Box, indent: str) -> Iterator[str]:

@@ -64,7 +64,7 @@ def node_id(name: str) -> str:
 def _nodes(picture: OverviewPicture, states: tuple[str, ...], indent: str) -> Iterator[str]:
     for state in states:
         kind = "final" if state in picture.final else "happy" if state in picture.happy else "state"
-        label = escape(state)
+        label = "<br/>".join(escape(line) for line in picture.label(state))
         shape = f'(["{label}"])' if kind == "final" else f'["{label}"]'
         yield f"{indent}{node_id(state)}{shape}:::{kind}"
 

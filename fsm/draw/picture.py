@@ -65,6 +65,12 @@ class OverviewPicture:
     initial: str
     final: frozenset[str]
     happy: tuple[str, ...]
+    quiet: frozenset[str] = frozenset()
+    """The states in which nobody has the floor."""
+
+    def label(self, state: str) -> tuple[str, ...]:
+        """The lines of a state's label: its name, and that it is the quiet one, which not every name tells."""
+        return (state, "(quiet)") if state in self.quiet else (state,)
 
     @property
     def anywhere(self) -> frozenset[str]:
@@ -173,7 +179,7 @@ class _Painter:
         return OverviewPicture(
             spec.name, tuple(self._box(name, arrows) for name in self._children(None)),
             tuple(s for s in spec.states if s not in boxed), self._notes(), arrows, spec.initial, final,
-            spec.happy_path,
+            spec.happy_path, spec.tagged("quiet"),
         )  # fmt: skip
 
     # --- arrows -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from fsm.language.problem import Place, Problems, suggestion
+from fsm.language.problem import Place, Problems, closest, suggestion
 from fsm.language.yaml_nodes import Node
 
 OPERATIONS = ("remove", "override", "add")
@@ -20,6 +20,10 @@ NAMING = ("spec", "vocabulary", "about", "version")
 """What a derived text says of itself, in place of the base's."""
 _WHOLE = "on"
 """An answer to an event is one thing: it is overridden as a whole."""
+_AS_A_WHOLE = (
+    "an answer is replaced as a whole, under 'override:'; what else is to be done, an action that it names does"
+)
+_REPLACED = "under 'override:' it is replaced, '{}+:' adds to a list"
 Pair = tuple[Node, Node]
 Path = tuple[str, ...]
 
@@ -113,6 +117,7 @@ class Deriver:
             inner = (*path, key.text or "")
             if path and path[-1] == _WHOLE:
                 self._note("overrides", inner, key.place, found[0].place)
+                self._without_plus(value)
                 new: Pair = (_placed(key, found[0].place), _over(value, found[1].place))
             else:
                 new = (_placed(key, found[0].place), self._override(found[1], value, inner))
@@ -121,9 +126,8 @@ class Deriver:
 
     def _add(self, base: Node, tree: Node, path: Path) -> Node:
         if base.pairs is None or tree.pairs is None:
-            hint = (
-                f"the base says it at {base.place}; under 'override:' it is replaced, '{_last(path)}+:' adds to a list"
-            )
+            answer = len(path) > 1 and path[-2] == _WHOLE
+            hint = f"the base says it at {base.place}; {_AS_A_WHOLE if answer else _REPLACED.format(_last(path))}"
             self.problems.add(tree.place, "duplicate-key", f"'{_last(path)}' is there already", hint)
             return base
         for key, value in tree.pairs:
@@ -131,8 +135,8 @@ class Deriver:
             inner, extends = (*path, name), name != key.text
             found = next((pair for pair in base.pairs or () if pair[0].text == name), None)
             if found is None:
-                if extends:
-                    self._missing(attrs.evolve(key, text=name), path, "added to", suggestion(name, _names(base)))
+                if extends or _adds_to_something(value):
+                    self._missing(attrs.evolve(key, text=name), path, "added to", _likely(name, base, extends))
                     continue
                 self._note("adds", inner, key.place, None)
                 base = attrs.evolve(base, pairs=(*(base.pairs or ()), (key, value)))
@@ -144,6 +148,12 @@ class Deriver:
             else:
                 base = _with(base, (found[0], self._add(found[1], value, inner)))
         return base
+
+    def _without_plus(self, answer: Node) -> None:
+        for key, _ in answer.pairs or ():
+            if (key.text or "").strip("+") != key.text:
+                hint = "an answer is replaced as a whole: say all of it here, or add to an action that it names"
+                self.problems.add(key.place, "unknown-key", f"'{key.text}' means nothing here", hint)
 
     # --- small pieces -------------------------------------------------------------------------------------------------
 
@@ -166,6 +176,20 @@ class Deriver:
 
     def _note(self, kind: str, path: Path, place: Place, base: Place | None) -> None:
         self.changes.append(Change(kind, path, place, base))
+
+
+def _adds_to_something(node: Node) -> bool:
+    """Whoever adds to a list counts on what has it."""
+    pairs = node.pairs or ()
+    return any((key.text or "").strip("+") != key.text or _adds_to_something(value) for key, value in pairs)
+
+
+def _likely(name: str, base: Node, extends: bool) -> str:
+    """What is meant where nothing of this name is there to add to."""
+    close = closest(name, _names(base))
+    if close or not extends:
+        return suggestion(name, _names(base))
+    return f"what is new is '{name}:', without '+'"
 
 
 def _names(node: Node) -> list[str]:

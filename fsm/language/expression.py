@@ -13,7 +13,7 @@ from typing import Literal
 import attrs
 
 from fsm.errors import LocalError
-from fsm.language.problem import NOWHERE, Place, Problem, SpecError, suggestion
+from fsm.language.problem import NOWHERE, Place, Problem, SpecError, meant, suggestion
 
 Values = Sequence[int]
 
@@ -211,7 +211,8 @@ class Scope:
             return _Term(str(domain.index(name)), frozenset(), domain, numeric)
         variable = self.variables.get(name)
         if variable is None:
-            raise _WrongError(node, f"'{name}' is neither a value nor a variable", f"values here: {', '.join(domain)}")
+            hint = f"values here: {', '.join(domain)}{meant(name, (*domain, *self.variables))}"
+            raise _WrongError(node, f"'{name}' is neither a value nor a variable", hint)
         if variable.domain != domain and not (numeric and variable.numeric):
             raise _WrongError(node, f"'{name}' has other values", f"values here: {', '.join(domain)}")
         return _Term(f"v[{variable.index}]", frozenset({variable.index}), domain, numeric)

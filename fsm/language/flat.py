@@ -11,7 +11,10 @@ _FIRST = ("spec", "version", "about", "vocabulary", "initial", "happy_path", "tu
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists of texts on one line, as specs write them, and everything else in blocks."""
+    """Lists of texts on one line, as specs write them, and everything else in blocks.
+
+    Whoever reads it reads texts alone: figures, `yes` and `on` need no quotes.
+    """
 
 
 def _list(dumper: yaml.SafeDumper, items: list[object]) -> yaml.Node:
@@ -20,6 +23,7 @@ def _list(dumper: yaml.SafeDumper, items: list[object]) -> yaml.Node:
 
 
 _Dumper.add_representer(list, _list)
+_Dumper.yaml_implicit_resolvers = {}
 
 
 def as_yaml(root: Node) -> str:

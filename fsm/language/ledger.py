@@ -83,6 +83,8 @@ class LedgerProtocol(Generic[Ids]):
     """The way back: (ids of a new call, what another ledger has `carried`) -> ids."""
     fields: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     """What the facts carry that are not of the wire, by event, as far as a vocabulary may tell variants apart by it."""
+    values: Mapping[tuple[str, str], tuple[str, ...]] = attrs.field(factory=dict)
+    """By event and field: all that the field can be, where that is a closed set."""
 
 
 class NoIds(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 import attrs
 
 from fsm.language.derivation import KEYS, Change, Deriver
+from fsm.language.grouping import grouped
 from fsm.language.ledger import Ledgers
 from fsm.language.lints import lint
 from fsm.language.merging import VERIFY, merged
@@ -25,8 +26,6 @@ from fsm.language.yaml_nodes import Node, read
 
 _USUAL = "[vocabularies/realtime/session.yaml, vocabularies/call.yaml]"
 NO_FOLDERS: Mapping[str, str] = MappingProxyType({})
-FEW = 3
-"""So many missing answers of a state are reported one by one."""
 MAX_BASES = 8
 """Of a text: whoever needs more of them goes round in a circle."""
 Fetch = Callable[[str], tuple[str, str]]
@@ -86,7 +85,7 @@ def load(
         flow = Typestate(spec, found).check()
         if not found.errors:
             lint(spec, flow, found)
-        verdict = Verdict(_grouped(found, flow, spec), flow.situations)
+        verdict = Verdict(grouped(found, flow.unanswered, spec), flow.situations)
         if verdicts is not None:
             verdicts.put(verdict)
     problems.extend(verdict.problems)
@@ -102,25 +101,6 @@ def sketch(text: str, file: str, fetch: Fetch, ledgers: Ledgers) -> tuple[Spec |
     except SpecError as error:
         return None, error.problems
     return spec, tuple(problems)
-
-
-def _grouped(found: Iterable[Problem], flow: Flow, spec: Spec) -> tuple[Problem, ...]:
-    """A state that answers hardly anything is one problem, however many events there are."""
-    problems = list(found)
-    for name, events in flow.unanswered.items():
-        if len(events) <= FEW:
-            continue
-        place = spec.states[name].place
-        single = [each for each in problems if (each.place, each.code) == (place, "no-answer")]
-        problems = [each for each in problems if each not in single]
-        joined = [group.name for group in spec.groups.values() if name in group.states]
-        known = f" of {', '.join(spec.groups)}" if spec.groups else ""
-        groups = f"it is in {', '.join(joined)}" if joined else f"it is in no group{known}"
-        shown = f"{', '.join(sorted(events)[:FEW])} and {len(events) - FEW} more"
-        hint = f"{shown}; {groups}. Join one with 'groups:', or answer them: on, ignore ..."
-        message = f"{len(events)} events have no answer in state '{name}'"
-        problems.append(Problem(place, "no-answer", message, hint, single[0].trail))
-    return tuple(sorted(problems))
 
 
 def flattened(text: str, file: str, fetch: Fetch) -> Flat:
@@ -163,6 +143,8 @@ def _flat(root: Node, problems: Problems, fetch: Fetch, depth: int = 0) -> Flat:
             whole = merged(part.plain, whole, problems)
         else:  # in the order of the texts: what comes later may use what was there
             whole = merged(whole, part.plain, problems, (), "it is said at")
+    if any(problem.code in ("no-file", "yaml") for problem in problems):  # what is there says nothing of what is not
+        return attrs.evolve(flat, root=_without_keys(whole), parts=(*flat.parts, *parts))
     whole, changes = changed_by_parts(whole, parts, problems)
     deriver = Deriver(problems)
     if extends is None:
@@ -233,8 +215,10 @@ def _beside(folder: str, fetch: Fetch) -> Fetch:
 
 def _spec(root: Node, problems: Problems, fetch: Fetch, ledgers: Ledgers) -> Spec | None:
     extends = root.get("extends") is not None
-    flat = _flat(root, problems, fetch)
-    report_conflicts(flat.parts, flat.specs, problems)
+    laid, conflicts = Problems(), Problems()
+    flat = _flat(root, laid, fetch)
+    report_conflicts(flat.parts, flat.specs, conflicts)
+    problems.extend(conflicts.errors or laid)  # of what does not go together, what both say is no further news
     root = flat.root
     if extends and problems.errors:  # what is not there would only be missed once more
         return None

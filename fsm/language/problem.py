@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import attrs
 
@@ -39,11 +40,32 @@ class Place:
 NOWHERE = Place("-", 0, 0)
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`did you mean ...?` for a name that is close to a known one, else the known ones."""
+MANY: Final = 16
+"""More names than these are no help: the likest are shown."""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The one that is meant, as far as anybody can tell: alike, or the only one of this last part; "" if none is."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, 1, 0.6)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}" if names else ""
+    ends = [each for each in names if each.endswith(f".{name}")]
+    return next(iter(difflib.get_close_matches(name, names, 1, 0.6)), ends[0] if len(ends) == 1 else "")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` as the end of a hint; "" where nothing is close."""
+    close = closest(name, known)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`did you mean ...?` for a name that is close to a known one, else the known ones, or the likest of many."""
+    names = sorted(known)
+    if close := closest(name, names):
+        return f"did you mean '{close}'?"
+    if len(names) <= MANY:
+        return f"known: {', '.join(names)}" if names else ""
+    likest = sorted(difflib.get_close_matches(name, names, MANY, 0.0))
+    return f"known: {', '.join(likest)} and {len(names) - MANY} more"
 
 
 @attrs.frozen(order=True)

@@ -74,7 +74,7 @@ class SpecReader(OperationReader):
             return None
         states, groups = self.entries(sections["states"]), self.entries(sections.get("groups"))
         choices = self.entries(sections.get("choices"))
-        self.figures = {k.text or "": self.number(n) for k, n in self.entries(sections.get("figures"))}
+        self.figures = {k.text or "": self._number(n) for k, n in self.entries(sections.get("figures"))}
         self._names(sections, [k for k, _ in states], [k for k, _ in choices])
         self.own = {kind: self._own_words(sections.get(kind)) for kind in self.own}
         for name, word in self.own["say"].items():
@@ -205,6 +205,11 @@ class SpecReader(OperationReader):
             for key, value in self.entries(after):
                 condition = self._guard(Node(key.place, f"state == {state.text}"))
                 self._add_deadline(Deadline(key.text or "", self._figure(value), condition, place=key.place))
+
+    def _number(self, node: Node) -> int:
+        """What is no number is complained of once, and not again where it is used."""
+        number = self.number(node)
+        return number if (node.text or "").isdigit() else 1
 
     def _figure(self, node: Node) -> int:
         """A number of milliseconds, or the name of one."""

@@ -23,7 +23,7 @@ from typing import Final
 
 import attrs
 
-from fsm.language.problem import Problems
+from fsm.language.problem import Problems, meant
 from fsm.language.proof import Proof
 from fsm.language.region import Slots, size_of
 from fsm.language.spec import Spec
@@ -97,6 +97,8 @@ class Typestate:
     def _states(self, flow: Flow) -> None:
         for name, state in self.spec.states.items():
             if not flow.sizes[name]:
-                self.problems.add(state.place, "unreachable", f"state '{name}' is never reached", "no row leads to it")
+                others = [each for each in self.spec.states if each != name]
+                hint = f"no row leads to it{meant(name, others)}"
+                self.problems.add(state.place, "unreachable", f"state '{name}' is never reached", hint)
             elif not state.final and name not in self.left:
                 self.problems.add(state.place, "no-way-out", f"state '{name}' is never left", "no row leads out of it")

@@ -151,9 +151,12 @@ class Resolver:
                 if fields and field not in fields:
                     self._never(word, f"'{base}' carries no '{field}'", suggestion(field, fields))
                 kind = types.get(field, "").removeprefix(OPTIONAL)
+                closed = self.ledger.values.get((base, field), values)
                 for value in values:
                     if not _can_be(kind, value):
                         self._never(word, f"'{field}' is a {kind}, never '{value}'", "")
+                    elif value not in closed:
+                        self._never(word, f"'{field}' is one of {', '.join(closed)}, never '{value}'", "")
             first = next((each for each in variants[:index] if word.where and _covers(each, word)), None)
             if first is not None:
                 self._never(word, f"each such event is '{first.name}' already", f"that is at {first.place}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import attrs
@@ -33,6 +34,7 @@ VARIANT_KEYS = (*EVENT_KEYS, "where", "of", "noted")
 SLOT_KEYS = ("values", "initial", "waits", "audible", "about")
 EFFECT_KEYS = ("about", "to", "when", "moves", "recipe", "args", "sends", "choices", "rejected", "optional")
 SOURCES = ("wire", "socket", "caller", "playout", "tool", "request", "internal", APPLICATION)
+_NEARLY, _NEARLY_LONG = 0.75, 0.95
 DOERS = ("provider", "local", APPLICATION)
 
 
@@ -56,6 +58,7 @@ class VocabularyReader(Reader):
         self.identities: dict[str, str] = {}
         self.references: list[tuple[str, Place]] = []
         self.words: list[tuple[str, Place]] = []
+        self.given: list[tuple[str, Place]] = []
 
     def read(self, root: Node) -> None:
         sections = self.mapping(root, SECTIONS)
@@ -91,6 +94,7 @@ class VocabularyReader(Reader):
         ledger = self.ledger or NO_LEDGER
         failures = self._failures()
         fields = {**ledger.fields, **failures}
+        self._misspelt(fields)
         self.events = Resolver(self.events, self.identities, ledger, self.wire, fields, self.problems).resolved()
         for name, place in self.words:
             if name not in self.events:
@@ -120,6 +124,22 @@ class VocabularyReader(Reader):
                 message = f"'{name}' carries what we say of it: {', '.join(FAILURE_FIELDS)}"
                 self.problems.add(bases[name].place, "unknown-key", message, "leave 'data:' out")
         return failures
+
+    def _misspelt(self, fields: Mapping[str, tuple[str, ...]]) -> None:
+        """What an application is given, or says of its effects, under a name that is nearly another's."""
+        wired = (field for forms in self.wire.values() for form in forms for field in form.fields)
+        declared = (field for word in self.events.values() for field in word.data)
+        carried = {*wired, *declared, *FAILURE_FIELDS, *(field for each in fields.values() for field in each)}
+        for name, place in self.given:
+            if name not in carried and (close := get_close_matches(name, sorted(carried), 1, _NEARLY)):
+                self.problems.add(place, "never", f"no event carries '{name}'", f"did you mean '{close[0]}'?")
+        names = [word.name for word in self.effects.values() if word.to == APPLICATION]
+        results = [result_of(name, kind) for name in names for kind in ("done", "failed")]
+        for word in self.events.values():
+            stranger = word.source == APPLICATION and word.base not in results
+            if stranger and (close := get_close_matches(word.base, results, 1, _NEARLY_LONG)):
+                hint = f"did you mean '{close[0]}'?"
+                self.problems.add(word.place, "never", f"'{word.base}' comes of no effect", hint)
 
     def _slot(self, key: Node, node: Node) -> None:
         name = key.text or ""
@@ -172,13 +192,17 @@ class VocabularyReader(Reader):
         known = self.events.get(name) or EventWord(name, place=place, base=base)
         if "instead" in fields:
             self.words.append((self.text(fields["instead"]), fields["instead"].place))
+        where = self._where(fields)
+        if where and known.where and where != known.where:
+            hint = f"that is at {known.place}; take its file away, or choose another name"
+            self.problems.add(place, "two-meanings", f"'{name}' is another event in an earlier file", hint)
         self.events[name] = EventWord(
             name, {**known.when, **when}, self._merged(name, place, known.moves, moves), known.place, base,
             source or known.source,
             self._reason(fields.get("noise"), known.noise),
             self._reason(fields.get("otherwise"), known.otherwise),
             self._reason(fields.get("instead"), known.instead),
-            known.data, self._where(fields) or known.where,
+            known.data, where or known.where,
             self.text(fields["of"]) if "of" in fields else known.of,
             "noted" not in fields or self._yes(fields["noted"]),
         )  # fmt: skip
@@ -262,6 +286,7 @@ class VocabularyReader(Reader):
             hint = "name the fields of the event that it is given: args: [number]"
             self.problems.add(fields["recipe"].place, "recipe", "an effect of the application's has no recipe", hint)
         args = tuple(self.text(item) for item in self.listed(fields["args"])) if "args" in fields else ()
+        self.given += ((name, fields["args"].place) for name in args)
         for name in args:
             if not name.isidentifier() or name == "argument":
                 message = f"'{name}' cannot be a parameter of a function here"

@@ -27,6 +27,8 @@ from fsm.scenario.scenario import (
 )
 
 FILE_KEYS = ("spec", "about", "setups", "talk_key", "context", "scenarios", "unreachable")
+PLAYED = ("caller", "provider", "session", "tools", "effects")
+"""What a scenario over the wire is set up with."""
 SCENARIO_KEYS = (
     "about",
     "spec",
@@ -36,10 +38,7 @@ SCENARIO_KEYS = (
     "steps",
     "never",
     "over",
-    "caller",
-    "provider",
-    "session",
-    "tools",
+    *PLAYED,
     "expect",
 )
 STEP_DOES = ("event", "wire", "after_ms", "within_ms")
@@ -111,7 +110,7 @@ class ScenarioReader(Reader):
         if "over" in fields:
             self.one_of(fields["over"], ("wire",))
             return attrs.evolve(scenario, play=self._play(key, fields))
-        for name in ("caller", "provider", "session", "tools", "expect"):
+        for name in (*PLAYED, "expect"):
             if name in fields:
                 self.problems.add(fields[name].place, "unknown-key", f"'{name}' belongs to a scenario 'over: wire'")
         if "steps" not in fields:
@@ -194,9 +193,7 @@ class ScenarioReader(Reader):
                 self.problems.add(fields[name].place, "unknown-key", f"'{name}' belongs to the machine alone", hint)
         if "caller" not in fields:
             self.problems.add(key.place, "missing", f"'{key.text}' needs 'caller:'", "the simulated caller's script")
-        caller, provider, session, tools = (
-            self._plain(fields.get(name)) for name in ("caller", "provider", "session", "tools")
-        )
+        caller, provider, session, tools, effects = (self._plain(fields.get(name)) for name in PLAYED)
         expect = self.mapping(fields["expect"], PLAY_KEYS) if "expect" in fields else {}
         if not expect:
             self.problems.add(key.place, "missing", f"'{key.text}' expects nothing", f"expect: {', '.join(PLAY_KEYS)}")
@@ -205,7 +202,8 @@ class ScenarioReader(Reader):
         places = {key.text or "": key.place for key, _ in self.entries(expect.get("summary"))}
         places |= {"states": listed.place} if listed is not None else {}
         return WirePlay(
-            caller, provider, session, tools, tuple(self.text(n) for n in self.listed(listed)) if listed else (),
+            caller, provider, session, tools, effects,
+            tuple(self.text(n) for n in self.listed(listed)) if listed else (),
             "states" in expect, self._plain(expect.get("summary")),
             tuple(d for d in map(self._deadline, deadlines) if d is not None), places,
         )  # fmt: skip

@@ -101,8 +101,8 @@ class WireDeadline:
 class WirePlay:
     """A scenario over the wire: the simulators' own formats as plain values, and what must come of the call.
 
-    `tools`: what each tool gives, `{name: {output: text, after_ms: n, deadline_ms: n}}`. `session`: settings of the
-    provider session.
+    `tools`: what each tool gives, `{name: {output: text, after_ms: n, deadline_ms: n}}`; `effects`: what comes of each
+    effect for the application. `session`: settings of the provider session.
     `places`: of `states` and of each number of the summary.
     """
 
@@ -110,6 +110,7 @@ class WirePlay:
     provider: Mapping[str, object]
     session: Mapping[str, object]
     tools: Mapping[str, object] = attrs.field(factory=dict)
+    effects: Mapping[str, object] = attrs.field(factory=dict)
     states: tuple[str, ...] = ()
     exact_states: bool = False
     summary: Mapping[str, object] = attrs.field(factory=dict)

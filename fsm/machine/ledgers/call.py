@@ -197,6 +197,10 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "transfer.completed": ("key",),
     "transfer.failed": ("key", "reason", "text"),
 }
+VALUES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("caller.pressed_key", "digit"): tuple("0123456789*#ABCD"),
+    ("caller.pressed_secretly", "key"): ("digit", "*", "#"),
+}
 
 
 # --- recipes ----------------------------------------------------------------------------------------------------------

@@ -41,6 +41,19 @@ TYPO = ("turn == committing\n", "turn == comitting\n")
 # --- check ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_file_that_is_not_there_is_one_error_with_the_name_that_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "spec: mine\nextends: server_vat\ninclude: [parts/no_imput.yaml]\noverride: {figures: {nudges: 1}}\n"
+    )
+    assert [line for line in turnspec("check", path).output.splitlines() if "error" in line] == [
+        f"{path}:2:10: error[no-file]: 'server_vat.yaml' cannot be read: No such file or directory; did you mean"
+        " 'server_vad.yaml'?",
+        f"{path}:3:11: error[no-file]: 'parts/no_imput.yaml' cannot be read: No such file or directory; did you mean"
+        " 'parts/no_input.yaml'?",
+    ]
+
+
 def test_without_a_name_every_bundled_spec_is_checked_and_sound() -> None:
     result = turnspec("check")
     assert result.exit_code == 0

@@ -9,6 +9,7 @@ from functools import cache
 
 import pytest
 
+from fsm.diff.overlay import overlay
 from fsm.draw.dot import dot, to_dot
 from fsm.draw.flow import Lead, leads, routes
 from fsm.draw.matrix import MARKS, kinds
@@ -47,6 +48,16 @@ events: {caller.hung_up: {from: caller}, operator.hang_up_requested: {from: requ
 
 def odd() -> Loaded:
     return load(ODD, "specs/odd.yaml", lambda _: (WORDS, "specs/v.yaml"), LEDGERS)
+
+
+def test_the_label_of_the_quiet_state_says_so() -> None:
+    quiet = ODD.replace("a-b: {on: {caller", "a-b: {tags: [quiet], on: {caller")
+    made = load(quiet, "specs/odd.yaml", lambda _: (WORDS, "specs/v.yaml"), LEDGERS)
+    drawn = picture(made)
+    assert (drawn.label("a-b"), drawn.label("a_b")) == (("a-b", "(quiet)"), ("a_b",))
+    assert '["a-b<br/>(quiet)"]:::happy' in mermaid(made.spec, drawn)
+    assert '[label="a-b\\n(quiet)"' in dot(made.spec, drawn)
+    assert '["a-b<br/>(quiet)"]:::same' in overlay(made, made, ())
 
 
 ALL = (*NAMES, "odd")

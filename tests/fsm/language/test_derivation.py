@@ -138,7 +138,17 @@ def test_moves_of_a_word_are_refined() -> None:
          "under 'override:' it is replaced, 'after_ms+:' adds to a list"),
         (["add: {states: {hall: {on: {bell.rang: garden}}}}"], (3, 28), "'bell.rang' is there already",
          "house.yaml:15"),
-        (["add: {context: {moods: {values+: [glad]}}}"], (3, 17), "", ""),
+        (["add: {context: {moods: {values+: [glad]}}}"], (3, 17),
+         "'moods' cannot be added to: the base has no such thing in 'context'", "did you mean 'mood'?"),
+        (["add: {states: {gardn: {on: {bell.rang: hall}, entry+: [open_door]}}}"], (3, 16),
+         "'gardn' cannot be added to: the base has no such thing in 'states'", "did you mean 'garden'?"),
+        (["add: {states: {hall: {exit+: [open_door]}}}"], (3, 23),
+         "'exit' cannot be added to: the base has no such thing in 'states hall'",
+         "what is new is 'exit:', without '+'"),
+        (["add: {states: {hall: {on: {bell.rang: {do+: [shut_door]}}}}}"], (3, 28), "'bell.rang' is there already",
+         "an answer is replaced as a whole, under 'override:'; what else is to be done, an action that it names does"),
+        (["override: {states: {hall: {on: {bell.rang: {do+: [shut_door]}}}}}"], (3, 45), "'do+' means nothing here",
+         "an answer is replaced as a whole: say all of it here, or add to an action that it names"),
         (["add: {context: {mood: {valuse+: [glad]}}}"], (3, 24),
          "'valuse' cannot be added to: the base has no such thing in 'context mood'", "did you mean 'values'?"),
         (["states: {}"], (3, 1), "'states' means nothing here", "under remove, override, add"),
@@ -175,6 +185,12 @@ def test_a_base_that_is_not_there_is_an_error_at_its_name() -> None:
     assert str(problem).startswith("mine.yaml:2:10: error[no-file]: 'hose.yaml' cannot be read: No such file")
 
 
+def test_what_a_missing_file_would_have_said_is_not_missed_once_more() -> None:
+    lines = ("include: [par.yaml]", "override: {figures: {wait_ms: 3}}", "add: {actions: {look+: [open_door]}}")
+    assert [problem.code for problem in problems(mine(*lines))] == ["no-file"]
+    assert [problem.code for problem in problems("spec: mine\nextends: hose\n" + lines[2] + "\n")] == ["no-file"]
+
+
 def test_what_a_derived_text_does_is_listed_with_both_lines() -> None:
     text = mine("remove: {deadlines: [bulb_overdue]}", "override: {deadlines: {patience: {after_ms: 7}}}",
                 "add: {context: {mood: {values+: [glad]}}, actions: {look: [open_door]}}")  # fmt: skip
@@ -193,6 +209,7 @@ def test_flat_and_derived_have_equal_tables() -> None:
     flat = as_yaml(flattened(text, "mine.yaml", fetch_of({})).root)
     assert "extends" not in flat and flat.startswith("spec: mine\n")
     assert meaning(loaded(flat).spec) == meaning(loaded(text).spec)
+    assert "after_ms: 700\n" in flat and "values: [no, yes]\n" in flat, "as a person writes them"
 
 
 def test_a_state_says_which_groups_it_joins() -> None:
@@ -221,6 +238,29 @@ def test_many_missing_answers_of_a_state_are_one_error() -> None:
         "bell.rang_twice, bells.overflowed, bulb.broke and 7 more; it is in no group. "
         "Join one with 'groups:', or answer them: on, ignore ..."
     )
+
+
+def test_an_event_that_several_states_do_not_answer_is_one_error() -> None:
+    words = WORDS.replace("  tea.requested", "  sun.rose: {from: socket}\n  tea.requested")
+    groups = "groups:\n  inside: {states: [hall]}\nstates:\n"
+    found = problems(HOUSE.replace("states:\n", groups), {"words.yaml": words})
+    assert [(problem.code, problem.message) for problem in found] == [
+        ("no-answer", "'sun.rose' has no answer in 2 states: garden, hall"),
+    ]
+    assert str(found[0].place) == "words.yaml:12:3"
+    assert found[0].hint == (
+        "add it under 'on:', or say why not: ignore, cannot_happen; in group inside (of hall), and in garden"
+    )
+
+
+def test_a_guard_that_is_not_total_in_several_states_is_one_error() -> None:
+    groups = (
+        "groups:\n  both: {states: [hall, garden], on: {sun.rose: [{if: tired, do: []}]}}\n"
+        "  inside: {states: [hall]}\nstates:\n"
+    )
+    words = WORDS.replace("  tea.requested", "  sun.rose: {from: socket}\n  tea.requested")
+    found = problems(HOUSE.replace("states:\n", groups), {"words.yaml": words})
+    assert [problem.message for problem in found] == ["'sun.rose' in state 'garden' has no answer, nor in hall"]
 
 
 def test_a_page_and_a_journal_name_both_lines() -> None:

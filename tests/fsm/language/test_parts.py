@@ -44,6 +44,12 @@ def test_a_figure_is_a_number_with_a_name_of_its_own(figures: str, place: Place,
     assert (place, message) in found
 
 
+def test_what_is_no_number_is_complained_of_once() -> None:
+    text = mine("include: [slow.yaml]", "override: {figures: {slow_ms: soon}}")
+    (problem,) = problems(text, {"slow.yaml": SLOW})
+    assert (str(problem.place), problem.code) == ("mine.yaml:4:31", "type")
+
+
 def test_a_figure_that_no_part_has_cannot_be_overridden() -> None:
     (problem, *_) = problems(mine("include: [slow.yaml]", "override: {figures: {slow: 3}}"), {"slow.yaml": SLOW})
     assert problem.message == "'slow' cannot be overridden: the base has no such thing in 'figures'"
@@ -91,6 +97,13 @@ def test_parts_that_do_not_go_together_are_an_error_with_the_reason(order: tuple
     (problem,) = problems(mine(f"include: [{order[0]}.yaml, {order[1]}.yaml]"), more)
     assert (problem.code, problem.message) == ("conflict", "'glad' does not go with 'merry': one mood at a time")
     assert problem.place == Place("mine.yaml", 3, 11 + len(f"{order[0]}.yaml, ")), "the second of them"
+
+
+def test_what_both_say_of_parts_that_do_not_go_together_is_no_news() -> None:
+    look = "actions: {look: [open_door]}\n"
+    more = {"glad.yaml": look + "conflicts: {merry: one mood at a time}\n", "merry.yaml": look}
+    (problem,) = problems(mine("include: [glad.yaml, merry.yaml]"), more)
+    assert problem.code == "conflict"
 
 
 def test_a_part_that_does_not_go_with_a_base_is_an_error_with_the_reason() -> None:

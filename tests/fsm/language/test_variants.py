@@ -121,6 +121,18 @@ NEVER = {
         "", "  visit.requested: {data: {guests: number}, variants: {party: {where: {guests: many}}, other: {}}}\n",
         "'visit.requested.party' can never be: 'guests' is a number, never 'many'",
     ),
+    "what is no key of a telephone": (
+        "  caller.pressed_key: {from: caller, identity: key, variants: {talk: {}, other: {}}}\n",
+        "  caller.pressed_key: {variants: {zero: {where: {digit: ['0', '00']}}}}\n",
+        "'caller.pressed_key.zero' can never be: 'digit' is one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, *, #, A, B, C, D, "
+        "never '00'",
+    ),
+    "told apart otherwise in an earlier file": (
+        "  caller.pressed_key: {from: caller, identity: key, variants: {talk: {}, other: {}, "
+        "zero: {where: {digit: '0'}}}}\n",
+        "  caller.pressed_key: {variants: {zero: {where: {digit: '9'}}}}\n",
+        "'caller.pressed_key.zero' is another event in an earlier file",
+    ),
     "noise": (
         "  tool.returned: {from: tool, identity: tool_returned, variants: {pending: {}, late: {noise: it is late}}}\n",
         "  tool.returned: {variants: {odd: {of: late, where: {output: odd}}}}\n",

@@ -170,3 +170,44 @@ def test_a_later_vocabulary_adds_moves_of_its_own_slots() -> None:
     vocabulary = load_mini(spec, part=more).spec.vocabulary
     assert set(vocabulary.events["bulb.lit"].moves) == {"lamp", "cat"}
     assert (vocabulary.names, vocabulary.events["bulb.lit"].source) == (("mini", "more"), "socket")
+
+
+APPLICATION = """vocabulary: more
+events:
+  application.book_found: {from: application, data: {shelf: text}}
+effects:
+  note_book: {to: application, args: [shelf]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("args: [shelf]", "args: [shelf, who]", ()),
+        (
+            "args: [shelf]",
+            "args: [shelv]",
+            ("part.yaml:5:38: error[never]: no event carries 'shelv'\n    did you mean 'shelf'?",),
+        ),
+        (
+            "args: [shelf]",
+            "args: [raeson]",
+            ("part.yaml:5:38: error[never]: no event carries 'raeson'\n    did you mean 'reason'?",),
+        ),
+        (
+            "effects:\n",
+            "  application.note_bok.done: {from: application}\neffects:\n",
+            (
+                "part.yaml:4:3: error[never]: 'application.note_bok.done' comes of no effect\n"
+                "    did you mean 'application.note_book.done'?",
+            ),
+        ),
+        ("effects:\n", "  application.payment.done: {from: application}\neffects:\n", ()),
+    ],
+)
+def test_a_misspelt_field_or_effect_of_an_application_is_an_error(
+    old: str, new: str, expected: tuple[str, ...]
+) -> None:
+    spec = changed(("vocabulary: [words.yaml]", "vocabulary: [words.yaml, part.yaml]"))
+    found = said(spec, WORDS, changed((old, new), text=APPLICATION))
+    assert tuple(each for each in found if "[never]" in each) == expected

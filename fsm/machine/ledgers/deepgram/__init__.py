@@ -42,4 +42,5 @@ PROTOCOL: Final = LedgerProtocol[AgentIds](
     effect_of=lambda _: None,
     decisive=roles.decisive,
     fields=call.FIELDS,
+    values=call.VALUES,
 )

@@ -60,4 +60,5 @@ PROTOCOL: Final = LedgerProtocol[LiveIds](
     carried=lambda ids: call.carried(ids, ids.wish),
     carry=lambda ids, said: call.carry(ids, said)._replace(wish=said.get(call.WISH)),
     fields=call.FIELDS,
+    values=call.VALUES,
 )

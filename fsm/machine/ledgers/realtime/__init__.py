@@ -72,4 +72,5 @@ PROTOCOL: Final = LedgerProtocol[Ledger](
     carry=lambda ids, said: call.carry(ids, said).with_sent(Sent(say=said.get(call.WISH))),
     stated_wait_ms=stated_wait_ms,
     fields=call.FIELDS,
+    values=call.VALUES,
 )
