@@ -1,6 +1,6 @@
 """The answer to a WebRTC client's offer, as far as it goes without media: well formed, and nobody at its address.
 
-A browser takes it, and its connection stays in `checking`. Source: RFC 8829 section 5.3 (what an answer repeats),
+A browser takes it, and waits for candidates that never come. Source: RFC 8829 section 5.3 (what an answer repeats),
 RFC 8841 (the data channel), docs/facts/realtime_api.md section 6 (one audio stream, one data channel).
 """
 
