@@ -34,7 +34,9 @@ ALLOWED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("none", "an answer on the command line: no fault counts", ("adapters/kit/faults.py",)),
     ("none", "a kind of a finding of audit's: no call was open", ("fsm/audit/rules/live.py",)),
     ("quiet", "a switch on the command line", ("adapters/cli/simulate_provider.py",)),
-    ("none", "of uvicorn: a protocol for WebSockets", ("adapters/server/door/door.py",)),
+    ("none", "of uvicorn: a protocol for WebSockets", (
+        "adapters/server/door/door.py", "adapters/simulator/providers/realtime/http_front.py",
+    )),
     ("quiet", "a tag of states (fsm.language.spec.STATE_TAGS)", (
         "adapters/call/drain.py", "adapters/call/summary.py", "adapters/settings/compat.py", "fsm/language/spec.py",
     )),

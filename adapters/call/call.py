@@ -228,7 +228,7 @@ class Call:
         uplink = Uplink(payload, discard, self._fact, keep_ms=0 if manual else kept_ms)
         unanswered = UnansweredAudio(payload, kept_ms)
         recorder = None
-        if settings.recording_dir is not None:
+        if settings.recording_dir is not None and not self.data.session_id:  # else no audio comes by: an empty file
             path = settings.recording_dir / f"{self.call_id}.wav"
             recorder = Recorder(self._services.recordings, path, rate_hz=self._leg.rate_hz)
         threshold_dbfs = limits.silence_threshold_dbfs

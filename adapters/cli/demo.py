@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from adapters.demo.plan import DemoPlan
 
 ABOUT_S: Final = {"turnspec": "about 33 s", "naive": "about 40 s", "openai": "a minute or so"}
-LINES: Final = ("audiosocket", "chan_websocket", "twilio")
+LINES: Final = ("audiosocket", "chan_websocket", "twilio", "sideband")
 """Those of adapters.demo.lines, which the help does not import."""
 LOOP_FACTORY: Final = None
 Provider = Literal["simulated", "openai"]
@@ -94,7 +94,8 @@ SPECS: Final = {
     type=click.Choice(LINES),
     default="audiosocket",
     show_default=True,
-    help="How the caller comes: Asterisk's AudioSocket or chan_websocket, or Twilio's Media Streams with its webhook.",
+    help="How the caller comes: Asterisk's AudioSocket or chan_websocket, Twilio's Media Streams with its webhook, or "
+    "at the provider (WebRTC, SIP), whose session is attached to.",
 )
 @click.option(
     "--seed",

@@ -17,6 +17,7 @@ import attrs
 import click
 from click.core import ParameterSource
 
+from adapters.cli.simulate_calls import KINDS, SECRET, CallsPrinter, check_ring, ring
 from adapters.cli.simulate_result import check_folder, failing_faults, write_result
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class ProviderOptions:
     seed: int
     api_key: tuple[str, ...]
     model: tuple[str, ...]
+    ring: str | None
+    ring_as: str | None
     sessions: int | None
     for_s: float | None
     wire_log: Path | None
@@ -94,6 +97,8 @@ class ProviderOptions:
 @click.option("--seed", type=int, default=1, show_default=True, help="For the ids: a seed repeats them.")
 @click.option("--api-key", multiple=True, metavar="KEY", help="A key that is accepted. [default: any]")
 @click.option("--model", multiple=True, metavar="NAME", help="A model that exists. [default: any]")
+@click.option("--ring", metavar="URL", help=f"A telephone call comes in: this webhook is told, signed with {SECRET}.")
+@click.option("--ring-as", type=click.Choice(KINDS), help="With --ring: a delivery to refuse, or another name for it.")
 @click.option("--sessions", type=click.IntRange(1), metavar="N", help="Stop after so many sessions have ended.")
 @click.option(
     "--for", "for_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this long."
@@ -147,6 +152,9 @@ def provider(**given: Any) -> None:
     Faults: *nobody-came *refused *rejected *careless *not-as-expected,
     and what `turnspec audit` finds in the wire (create-while-active, turn-unanswered, ...; docs/audit.md section 2).
 
+    At the same port: POST /v1/realtime/calls (an SDP offer, answered without media) and /v1/realtime/calls/ID/accept,
+    reject, refer and hangup; ?call_id=ID attaches one more client to a session (docs/sideband.md).
+
     Browsers and Node say their key as a subprotocol (`openai-insecure-api-key.KEY` beside `realtime`): that works here.
 
     Exit code: 0 no fault that counts, 1 there is one, 2 wrong use.
@@ -160,6 +168,7 @@ def provider(**given: Any) -> None:
     if options.protocol == "live":
         _simulate_live(options)
         return
+    check_ring(options.ring, options.ring_as)
     failing = failing_faults(options.fail_on, (*PROVIDER_FAULTS, *audit_kinds()))
     for path, option in ((options.wire_log, "--wire-log"), (options.junit, "--junit"), (options.tls_ca, "--tls-ca")):
         if path is not None:
@@ -308,6 +317,8 @@ async def _serve(server: ProviderServer, options: ProviderOptions) -> None:
             err=options.json,
         )
         events = _EventPrinter(server, began_s, options.quiet, to_stderr=options.json)
+        if options.ring is not None:
+            click.echo(await ring(server, options.ring, options.ring_as), err=options.json)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), POLL_S)
@@ -329,6 +340,7 @@ class _EventPrinter:
 
     def __init__(self, server: ProviderServer, began_s: float, quiet: bool, to_stderr: bool) -> None:
         self._server = server
+        self._calls = CallsPrinter(server, began_s)
         self._began_s = began_s
         self._quiet = quiet
         self._to_stderr = to_stderr
@@ -336,6 +348,9 @@ class _EventPrinter:
         self._printed: set[tuple[int, str, object]] = set()
 
     def print_new(self) -> None:
+        for line in self._calls.new_lines():
+            if not self._quiet:
+                click.echo(line, err=self._to_stderr)
         for stats in self._server.stats:
             received, sent = self._seen.get(stats.connection, (0, 0))
             fresh = [(each.at_s, "<", each) for each in stats.received[received:]]

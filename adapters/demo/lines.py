@@ -6,7 +6,7 @@ import functools
 import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -14,14 +14,23 @@ import attrs
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.webhook import HttpRequest, HttpResponse
+from adapters.server.inside import Announcement
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings
 from adapters.simulator.caller.caller import Dial
 from adapters.simulator.lines.audiosocket import dial_audiosocket
 from adapters.simulator.lines.chan_websocket import AsteriskChannel, dial_server
+from adapters.simulator.lines.sideband import dial_sideband, rtc_id_of
 from adapters.simulator.lines.twilio import TwilioNumber, call_sid_of, dial_twilio
 
 HOST: Final = "127.0.0.1"
+
+
+Lack: TypeAlias = Literal[
+    "prompts", "recording", "heard_ms", "played_s", "hang_up", "clear_end", "reconnect", "protocols"
+]
+"""Words of our own; the two voices in a file; how much of an item was heard, and how much was played at all; an end
+that we bring about; one that is known at once; a session after a lost one; another protocol than Realtime."""
 
 
 @attrs.frozen
@@ -34,6 +43,8 @@ class DemoLine:
     """What the line calls the call."""
     is_paced: bool
     """Each 20 ms has a frame of ours, silence too."""
+    lacks: Mapping[Lack, str] = MappingProxyType({})
+    """What cannot be had over this line, and why."""
 
 
 def _dial_audiosocket(server: TurnspecServer) -> Dial:
@@ -71,11 +82,37 @@ def _dial_twilio(server: TurnspecServer) -> Dial:
     return functools.partial(dial_twilio, number, ask)
 
 
+def _dial_at_the_provider(server: TurnspecServer) -> Dial:
+    async def attach(call_id: str) -> str:
+        return (await server.inside.announce(Announcement(id=call_id, attaches=True))).why
+
+    return functools.partial(dial_sideband, server.settings.provider_urls[0], attach)
+
+
+_ELSEWHERE: Final[Mapping[Lack, str]] = MappingProxyType(
+    {
+        "prompts": "the audio is between the caller and the provider: nothing of ours can be played to him",
+        "recording": "no audio comes by",
+        "heard_ms": "the provider cuts its own items, and does not say where",
+        "played_s": "the provider plays, and does not count for us",
+        "hang_up": "we leave the session, and the call goes on",
+        "clear_end": "a clean close may be a proxy that restarts, so it is attached to once more (docs/sideband.md)",
+        "reconnect": "the session is the call: it ends with it",
+        "protocols": "what an attached client may do is known of Realtime alone",
+    }
+)
+
 LINES: Final[Mapping[str, DemoLine]] = MappingProxyType(
     {
         "audiosocket": DemoLine(lambda settings: settings, _dial_audiosocket, str, is_paced=True),
         "chan_websocket": DemoLine(_listen_for_channels, _dial_as_channel, str, is_paced=False),
         "twilio": DemoLine(_listen_for_twilio, _dial_twilio, call_sid_of, is_paced=False),
+        "sideband": DemoLine(
+            lambda settings: settings, _dial_at_the_provider, rtc_id_of, is_paced=False, lacks=_ELSEWHERE
+        ),
     }
 )
 """By the name of the command's option."""
+
+WITH_AUDIO: Final = tuple(name for name, line in LINES.items() if not line.lacks)
+"""Those by which the audio comes to us."""

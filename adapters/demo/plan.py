@@ -144,6 +144,9 @@ def make_plan(options: DemoOptions, environment: Mapping[str, str], read: ReadSp
     if model is not None and (options.scenario is not None or options.provider == "openai"):
         name = options.protocol
         raise PlanError(f"--protocol {name} plays the simulated model's own call: leave --scenario and --provider out")
+    if options.line == "sideband" and (model is not None or options.provider == "openai"):
+        where = "--line sideband has its caller at the simulated Realtime provider"
+        raise PlanError(f"{where}: leave --protocol and --provider out")
     random = Random(options.seed)
     detection = spec.turn_detection
     real = options.provider == "openai"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from adapters.demo.lines import LINES
+from adapters.demo.lines import WITH_AUDIO
 from adapters.simulator.providers.realtime.faults import KINDS
 from adapters.specs import REALTIME
 from tools.campaign.attacks import ATTACKS
@@ -107,7 +107,7 @@ def drawn(seed: int, number: int) -> DrawnCall:
     """The call of that number."""
     random = Random(f"{seed}:{number}")
     spec = random.choices(REALTIME, [_WEIGHTS.get(each, 3) for each in REALTIME])[0]
-    line = random.choice(list(LINES))
+    line = random.choice(WITH_AUDIO)
     return DrawnCall(
         seed=seed,
         number=number,

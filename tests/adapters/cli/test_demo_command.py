@@ -138,6 +138,8 @@ def test_a_spec_with_problems_is_told_as_check_tells_it(here: Path) -> None:
         (["--line", "isdn"], "isdn"),
         (["--caller", "nobody.yaml"], "nobody.yaml"),
         (["--caller", "/dev/null"], "/dev/null"),
+        (["--line", "sideband", "--protocol", "live"], "--line sideband has its caller at the simulated Realtime"),
+        (["--line", "sideband", "--provider", "openai"], "--line sideband has its caller at the simulated Realtime"),
         (["--line", "twilio", "--naive"], "--naive takes its call over AudioSocket"),
     ],
 )

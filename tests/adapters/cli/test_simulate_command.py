@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import httpx2
 import pytest
 from click.testing import CliRunner, Result
 from websockets.asyncio.client import connect
@@ -272,11 +273,33 @@ async def test_the_provider_serves_over_tls(tmp_path: Path) -> None:
         (["--tls-ca", "x.pem"], "--tls-ca goes with --tls"),
         (["--wire-log", "/nowhere/wire.jsonl"], "--wire-log: /nowhere: there is no such folder"),
         (["--junit", "/nowhere/x.xml"], "--junit: /nowhere: there is no such folder"),
+        (["--ring-as", "late"], "--ring-as goes with --ring"),
+        (["--ring", "sip:me"], "--ring: is not an http:// or https:// address"),
+        (["--ring", "http://127.0.0.1:1"], "--ring signs with OPENAI_WEBHOOK_SECRET of the environment"),
     ],
 )
 def test_wrong_use_of_the_provider_is_2(args: list[str], words: str) -> None:
     result = run("provider", "--port", "0", "--for", "0.05", *args)
     assert result.exit_code == 2 and words in result.output, result.output
+
+
+async def test_the_provider_shows_a_call_that_rings_and_what_is_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_WEBHOOK_SECRET", "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZg==")
+    process, line = await started("--for", "0.6", "--ring", "http://127.0.0.1:1/", "--fail-on", "none")
+    asked = url_of(line).replace("ws://", "http://").replace("?model=gpt-realtime", "/calls/rtc_1/hangup")
+    async with httpx2.AsyncClient() as client:
+        assert (await client.post(asked, headers={"Authorization": "Bearer sk-x"})).status_code == 404
+    out, error = await asyncio.wait_for(process.communicate(), 30)
+    text = out.decode()
+    assert "realtime.call.incoming of call rtc_" in text and text.count("no answer") == 1, text
+    assert "HTTP hangup rtc_1: 404" in text and error == b"" and process.returncode == 0
+
+
+def test_a_secret_of_webhooks_that_is_none_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_WEBHOOK_SECRET", "whsec_short")
+    result = run("provider", "--ring", "http://127.0.0.1:1/")
+    assert result.exit_code == 2 and "OPENAI_WEBHOOK_SECRET: is not whsec_" in result.output
+    assert "whsec_short" not in result.output
 
 
 def test_nobody_there_is_1() -> None:

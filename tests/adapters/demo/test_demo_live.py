@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from adapters.demo.lines import LINES
+from adapters.demo.lines import WITH_AUDIO
 from adapters.demo.plan import PlanError
 from adapters.demo.summary_text import show_ending
 from tests.adapters.demo.played_demo import planned, play
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_the_demo_is_healthy_over_every_line(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize("line", WITH_AUDIO)
+def test_the_demo_is_healthy_over_every_line_with_audio(tmp_path: Path, line: str) -> None:
     played = play(tmp_path, spec="full_duplex", protocol="live", line=line)
     assert played.outcome.problems == ()
     numbers = played.summary

@@ -6,10 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import connect
 
-from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings
-from tests.adapters.lines.sideband.rig import Browser
+from adapters.simulator.providers.realtime import ProviderServer
+from tests.adapters.lines.sideband.rig import Browser, offered
 from tests.adapters.server.test_server import serving
 from tests.adapters.server.test_server_door import client_of, with_door
 
@@ -18,22 +17,21 @@ RTC = "rtc_u1_9isRsb3C"
 
 @pytest.mark.virtual_time
 async def test_an_application_posts_the_id_and_the_call_is_held(tmp_path: Path) -> None:
-    async with ProviderServer(ProviderSettings(plays_audio=True)) as provider:
-        url = f"{provider.url}?model=gpt-realtime&call_id={RTC}"
-        browser = Browser(await connect(url, additional_headers={"Authorization": "Bearer ek"}, compression=None))
+    async with ProviderServer() as provider:
+        rtc = await offered(provider)
+        browser = await Browser.joined(provider, rtc)
         async with serving(with_door(tmp_path, provider.url)) as server, client_of(server) as client:
-            await browser.until("session.created")
-            body = {"call_id": RTC, "caller_id": "+491", "variables": {"tenant": "7"}}
+            body = {"call_id": rtc, "caller_id": "+491", "variables": {"tenant": "7"}}
             begun = await client.post("/calls", json=body)
-            assert begun.status_code == 201 and begun.json()["id"] == RTC, begun.text
+            assert begun.status_code == 201 and begun.json()["id"] == rtc, begun.text
             await browser.until("output_audio_buffer.stopped")
-            shown = (await client.get(f"/calls/{RTC}")).json()
+            shown = (await client.get(f"/calls/{rtc}")).json()
             assert (shown["caller_id"], shown["variables"]["tenant"]) == ("+491", "7")
-            again = await client.post("/calls", json={"call_id": RTC})
+            again = await client.post("/calls", json={"call_id": rtc})
             assert (again.status_code, again.json()["error"]) == (409, "live")
             await browser.close()
             async with asyncio.timeout(20):
-                while RTC in server.calls:  # noqa: ASYNC110
+                while rtc in server.calls:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
 

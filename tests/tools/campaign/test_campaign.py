@@ -6,7 +6,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from adapters.demo.lines import LINES
+from adapters.demo.lines import WITH_AUDIO
 from adapters.simulator.providers.realtime.faults import KINDS
 from adapters.specs import REALTIME
 from tests.tools.campaign.ears import heard
@@ -34,7 +34,7 @@ def test_a_seed_and_a_number_give_the_same_call_again() -> None:
 def test_few_calls_have_every_fault_every_line_and_every_spec() -> None:
     calls = [drawn(SEED, number) for number in range(BATCHES * CALLS_EACH)]
     assert {kind for call in calls for kind in call.faults} == set(KINDS)
-    assert {call.line for call in calls} == set(LINES) and {call.spec for call in calls} == set(REALTIME)
+    assert {call.line for call in calls} == set(WITH_AUDIO) and {call.spec for call in calls} == set(REALTIME)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -11,8 +11,9 @@ from adapters.simulator.providers.realtime.provider_scenario import (
     load_scenario,
     parse_scenario,
 )
+from adapters.simulator.providers.realtime.provider_session import ProviderSession
 from adapters.simulator.providers.realtime.provider_settings import Latency, ProviderSettings
-from adapters.simulator.providers.realtime.server import ProviderServer, ProviderSession
+from adapters.simulator.providers.realtime.server import ProviderServer
 from adapters.simulator.providers.realtime.session_context import Seen, SessionStats
 
 __all__ = [

@@ -30,6 +30,7 @@ from adapters.simulator.providers.realtime.scripted_model import ScriptedModel
 from adapters.simulator.providers.realtime.session import SimulatedSession
 from adapters.simulator.providers.realtime.session_context import Seen, SessionContext, SessionStats
 from adapters.simulator.providers.realtime.simulated_accent import SimulatedAccent
+from adapters.simulator.providers.realtime.wire_audio import to_pcm
 from adapters.simulator.providers.schedule import Schedule
 
 Handler = Callable[[Json, float], None]
@@ -63,8 +64,7 @@ class ProviderCore:
         self._items = Items(self._context, self._responses, self._mcp)
         self._shapes = self._event_shapes()
         self._handlers = self._table()
-        if settings.plays_audio:
-            self._play_audio()
+        self._media = self._play_audio() if settings.plays_audio else None
         self._created = self._configured = False
         self._early: list[Json] = []
         self._reading_from_s = now_s
@@ -72,7 +72,7 @@ class ProviderCore:
         self._outbox.on_moment = self._strike
         self._begin(now_s, refusal)
 
-    def _play_audio(self) -> None:
+    def _play_audio(self) -> MediaPlayout:
         """The audio is nobody's on the wire: it is played here."""
         media = MediaPlayout(
             lambda now_s, kind, response_id: self._outbox.emit(now_s, kind, response_id=response_id),
@@ -83,6 +83,45 @@ class ProviderCore:
         self._outbox.passes = media.said
         self._handlers = {**self._handlers, "output_audio_buffer.clear": lambda _event, now_s: media.clear(now_s)}
         self._shapes = {**self._shapes, "output_audio_buffer.clear": lambda event, _path: event}
+        return media
+
+    def hear(self, pcm: bytes, now_s: float) -> list[Outgoing]:
+        """20 ms or so of what the caller says, 24 kHz PCM, over WebRTC or SIP."""
+        self._schedule.run_until(now_s)
+        if self._created and self.closing is None and pcm:
+            self._input.hear(pcm, now_s)
+        return self.advance(now_s)
+
+    def sound(self) -> bytes:
+        """The next 20 ms of what the caller hears, 24 kHz PCM; b"": nothing."""
+        part = self._media.sound(20) if self._media is not None else b""
+        return to_pcm(part, self._context.session.output_format)
+
+    def hello(self) -> str:
+        """What a client is told that has the session's media, when its data channel opens."""
+        event = {
+            "type": "session.created",
+            "event_id": self._context.ids.event(),
+            "session": self._context.session.config,
+        }
+        return orjson.dumps(event).decode()
+
+    def configure(self, session: Json, now_s: float) -> None:
+        """The session of an HTTP request, before anybody is there to be told. WireError: why not."""
+        if not session:
+            return
+        checked = self._shapes["session.update"]({"type": "session.update", "session": session}, "")["session"]
+        self._mcp.check(checked.get("tools", ()), "session.tools")
+        self._context.session.update(checked, beta=False, voice_locked=False)
+        self._schedule.at(now_s + self._context.latency.session_created_s, self._import_tools)
+
+    def _import_tools(self, now_s: float) -> None:
+        self._mcp.define(self._context.session.config.get("tools") or (), now_s)
+
+    @property
+    def plays_audio(self) -> bool:
+        """As over WebRTC and SIP."""
+        return self._media is not None
 
     def press(self, digit: str, now_s: float) -> None:
         """The caller presses a key, over SIP."""
@@ -270,7 +309,7 @@ class ProviderCore:
         self._configured = True
         self._input.detection_changed()
         self._outbox.emit(now_s, "session.updated", session=session.config)
-        self._mcp.define(session.config.get("tools") or (), now_s)
+        self._import_tools(now_s)
 
     def _expire(self, now_s: float) -> None:
         problem = errors.session_expired(self._context.settings.session_max_s)

@@ -13,7 +13,7 @@ from adapters.simulator.providers.realtime.errors import buffer_too_small, empty
 from adapters.simulator.providers.realtime.provider_scenario import UserTurn
 from adapters.simulator.providers.realtime.session_context import SessionContext
 from adapters.simulator.providers.realtime.transcripts import Transcripts
-from adapters.simulator.providers.realtime.wire_audio import RATES_HZ, audio_bytes, decode_audio, delta_bytes
+from adapters.simulator.providers.realtime.wire_audio import RATES_HZ, audio_bytes, decode_audio, delta_bytes, of_pcm
 from adapters.simulator.providers.voice_activity import FRAME_MS, Frames, VoiceActivity
 
 MOST_KEPT_MS = 30_000  # of a turn's sound, its last part: bounded, whatever a client sends
@@ -50,7 +50,14 @@ class InputAudio:
             raise invalid_audio()
         if not payload:
             raise empty_audio()
+        self._take(payload, self._context.session.input_format, now_s)
+
+    def hear(self, pcm: bytes, now_s: float) -> None:
+        """What comes by the session's media, 24 kHz PCM, whatever its format says."""
         wire_format = self._context.session.input_format
+        self._take(of_pcm(pcm, wire_format), wire_format, now_s)
+
+    def _take(self, payload: bytes, wire_format: str, now_s: float) -> None:
         for end_ms, level_dbfs in self._frames.feed(decode_audio(payload, wire_format), RATES_HZ[wire_format]):
             self._frame(end_ms, level_dbfs, now_s)
         self._keep(payload, wire_format)

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from adapters.simulator.providers.realtime.dialect import Json
-from adapters.simulator.providers.realtime.wire_audio import duration_ms
+from adapters.simulator.providers.realtime.wire_audio import delta_bytes, duration_ms
+
+LONGEST_MS: Final = 600_000
+"""Of what waits to be played; the rest of a longer answer is not heard."""
 
 
 class MediaPlayout:
@@ -29,12 +33,13 @@ class MediaPlayout:
         self._until_s = 0.0
         self._cut: set[str] = set()
         self._turn = 0
+        self._sound: bytearray | None = None
 
     def said(self, event: Json, now_s: float) -> Iterable[Json]:
         """What clients are told in the place of an event of the session: no audio."""
         kind = event["type"]
         if kind == "response.output_audio.delta":
-            self._play(str(event["response_id"]), len(base64.b64decode(event["delta"])), now_s)
+            self._play(str(event["response_id"]), base64.b64decode(event["delta"]), now_s)
             return ()
         if kind == "input_audio_buffer.speech_started" and self._interrupts():
             self._at(now_s, self.clear)
@@ -46,16 +51,29 @@ class MediaPlayout:
         """Nothing more of it is heard."""
         if self._response_id:
             self._cut.add(self._response_id)
+            if self._sound is not None:
+                self._sound.clear()
             self._tell("output_audio_buffer.cleared", now_s)
 
-    def _play(self, response_id: str, size_bytes: int, now_s: float) -> None:
+    def sound(self, duration_ms: int) -> bytes:
+        """The next part of what is played, in the session's output format; b"": nothing is. What was played before it
+        was first asked for is not kept."""
+        if self._sound is None:
+            self._sound = bytearray()
+        size = delta_bytes(duration_ms, self._wire_format())
+        part, self._sound = bytes(self._sound[:size]), self._sound[size:]
+        return part
+
+    def _play(self, response_id: str, sound: bytes, now_s: float) -> None:
         if response_id in self._cut:
             return
         if response_id != self._response_id:
             self._response_id, self._until_s = response_id, now_s
             self._turn += 1
             self._emit(now_s, "output_audio_buffer.started", response_id)
-        self._until_s += duration_ms(size_bytes, self._wire_format()) / 1000
+        self._until_s += duration_ms(len(sound), self._wire_format()) / 1000
+        if self._sound is not None and len(self._sound) < delta_bytes(LONGEST_MS, self._wire_format()):
+            self._sound += sound
 
     def _end(self, turn: int) -> Callable[[float], None]:
         def end(now_s: float) -> None:

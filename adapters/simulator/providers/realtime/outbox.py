@@ -188,6 +188,10 @@ class Ids:
     def call(self) -> str:
         return self._make("call_", 16)
 
+    def rtc(self) -> str:
+        """Of a call over WebRTC or SIP."""
+        return self._make("rtc_u0_")
+
     def segment(self) -> str:
         return self._make("seg_")
 

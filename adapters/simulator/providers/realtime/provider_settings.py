@@ -102,6 +102,11 @@ def call_id_of(path: str) -> str:
     return parse_qs(urlsplit(path).query).get("call_id", [""])[0]
 
 
+def has_media(path: str) -> bool:
+    """Whether the client stands in for a caller's own, over WebRTC or SIP, and wants to hear (media_peer.py)."""
+    return parse_qs(urlsplit(path).query).get("media") == ["pcm"]
+
+
 def transcribes(path: str, settings: ProviderSettings) -> bool:
     """Whether the request path asks for a transcription session, which the GA wire has."""
     return settings.dialect == "ga" and parse_qs(urlsplit(path).query).get("intent") == ["transcription"]
@@ -127,10 +132,15 @@ def _check_query(path: str, server: RealtimeServer) -> UpgradeRefusal | None:
     return None
 
 
+def has_key(headers: Mapping[str, str], settings: ProviderSettings) -> bool:
+    """Whether a key is said that is accepted. `headers`: names in lower case."""
+    key = _key(headers, settings.server)
+    return bool(key) and (not settings.api_keys or key in settings.api_keys)
+
+
 def check_upgrade(path: str, headers: Mapping[str, str], settings: ProviderSettings) -> UpgradeRefusal | None:
     """What is wrong with the request, if anything. `headers`: names in lower case."""
-    key = _key(headers, settings.server)
-    if not key or (settings.api_keys and key not in settings.api_keys):
+    if not has_key(headers, settings):
         return UpgradeRefusal(errors.invalid_api_key(), 3000)
     if settings.server is not None:
         return _check_query(path, settings.server)

@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import time
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from weakref import WeakKeyDictionary
 
 import attrs
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
 from adapters.simulator.providers.realtime import faults
+from adapters.simulator.providers.realtime.calls import CallDesk
 from adapters.simulator.providers.realtime.core import ProviderCore
+from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.faults import FaultPlan
-from adapters.simulator.providers.realtime.outbox import Outgoing
+from adapters.simulator.providers.realtime.http_front import HttpFront
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
+from adapters.simulator.providers.realtime.provider_session import ProviderSession
 from adapters.simulator.providers.realtime.provider_settings import (
     ProviderSettings,
+    UpgradeRefusal,
     call_id_of,
     check_upgrade,
+    has_media,
     model_of,
     transcribes,
 )
 from adapters.simulator.providers.realtime.session_context import SessionStats
+from adapters.simulator.providers.realtime.sip_calls import (
+    RINGS,
+    SIP_HEADERS,
+    Flaw,
+    SipCall,
+    SipHeaders,
+    deliver,
+    delivery,
+)
 from adapters.simulator.providers.realtime.subprotocols import chosen_subprotocol, said_as_headers
 
 log = structlog.get_logger(__name__)
@@ -38,112 +50,6 @@ log = structlog.get_logger(__name__)
 _MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # above the 15 MiB that the core rejects politely
 _CLOSE_TIMEOUT_S = 2.0
 _PINGS = (Opcode.PING, Opcode.PONG)
-
-
-class ProviderSession:
-    """One accepted connection: a reader, a writer woken by the core's next deadline, and the core between them."""
-
-    def __init__(self, core: ProviderCore, connection: ServerConnection) -> None:
-        self.core, self._connection = core, connection
-        self._wake = asyncio.Event()
-        self._leaving: list[Outgoing] = []
-        self._due_s = 0.0
-        self._others: list[ServerConnection] = []
-        self._loop = asyncio.get_running_loop()
-
-    @property
-    def stats(self) -> SessionStats:
-        return self.core.stats
-
-    async def run(self) -> None:
-        """Serve until the connection ends."""
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-            self.core.end(self._connection.close_code, self._connection.close_reason or "")
-            await asyncio.gather(*(each.close() for each in self._others))
-        for outcome in outcomes:
-            if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionClosed):
-                raise outcome
-
-    async def attach(self, connection: ServerConnection) -> None:
-        """A second client of the session, until it leaves or the session ends; it is not told of the beginning."""
-        self._others.append(connection)
-        try:
-            while True:
-                frame = await connection.recv()
-                self._leaving += self.core.receive_frame(frame, self._loop.time())
-                self._wake.set()
-        except ConnectionClosed:
-            pass
-        finally:
-            self._others.remove(connection)
-
-    async def drop_others(self) -> None:
-        """The second clients lose their connection; the session goes on."""
-        for other in tuple(self._others):
-            other.transport.abort()
-
-    def press(self, digit: str) -> None:
-        """The caller presses a key."""
-        self.core.press(digit, self._loop.time())
-        self._wake.set()
-
-    async def close(self, code: int = 1011, reason: str = "") -> None:
-        """Close from outside the scenario (1006 drops the TCP connection)."""
-        self.core.end(code, reason)
-        await self._close(code, reason)
-
-    async def _read(self) -> None:
-        while True:
-            pause_s = self.core.reading_from_s() - self._loop.time()
-            if pause_s > 0:
-                await asyncio.sleep(pause_s)
-                continue
-            frame = await self._connection.recv()
-            self._leaving += self.core.receive_frame(frame, self._loop.time())
-            self._wake.set()
-
-    async def _write(self) -> None:
-        """The only sender: two would let events overtake each other where one has to wait."""
-        while True:
-            self._wake.clear()
-            # A loop timer may fire a hair early; the core is asked for what it was set for.
-            now_s = max(self._loop.time(), self._due_s)
-            leaving, self._leaving = [*self._leaving, *self.core.advance(now_s)], []
-            for out in leaving:
-                if out.closing:
-                    await self._close(out.closing.code, out.closing.reason)
-                    return
-                await self._connection.send(out.frame())
-                for other in tuple(self._others):
-                    with contextlib.suppress(ConnectionClosed):
-                        await other.send(out.frame())
-            if not leaving:
-                await self._until_due()
-
-    async def _until_due(self) -> None:
-        deadline_s = self.core.next_deadline()
-        timer = None if deadline_s is None else self._loop.call_at(deadline_s, self._fall_due, deadline_s)
-        try:
-            await self._wake.wait()
-        finally:
-            if timer:
-                timer.cancel()
-
-    def _fall_due(self, deadline_s: float) -> None:
-        self._due_s = deadline_s
-        self._wake.set()
-
-    async def _close(self, code: int, reason: str) -> None:
-        if code == 1006:
-            self._connection.transport.abort()
-        else:
-            await self._connection.close(code, reason)
 
 
 class ProviderServer:
@@ -165,6 +71,10 @@ class ProviderServer:
         self.sessions: list[ProviderSession] = []
         self.calls: dict[str, ProviderSession] = {}
         """Sessions to which a second client can attach, by the id of their call, as long as they go on."""
+        self.desk = CallDesk(self.settings, self, lambda: asyncio.get_running_loop().time())
+        """What is asked of calls over HTTP, at the same port: offer, accept, reject, refer, hangup."""
+        self._front = HttpFront(self._calls_app)
+        self._begun: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
@@ -196,6 +106,7 @@ class ProviderServer:
             max_size=_MAX_MESSAGE_BYTES,
             ping_interval=self.settings.ping_interval_s,
             close_timeout=_CLOSE_TIMEOUT_S,
+            create_connection=cast(type[ServerConnection], self._front.connection),
         )
         log.info("simulated_provider_listening", host=self._host, port=self.port, dialect=self.settings.dialect)
         return self
@@ -209,12 +120,58 @@ class ProviderServer:
         """Ends every session; a second time does nothing."""
         if self._server is not None:
             self._server.close()
+            await self._front.close()
             await self._server.wait_closed()
+        for call in self.calls.values():
+            call.hang_up()
+        if self._begun:
+            await asyncio.wait(self._begun)
+
+    # --- calls that begin over HTTP
+
+    def begin_call(self, call_id: str, model: str, session: Json) -> None:
+        """WireError: what is wrong with the session."""
+        self._upgrades += 1
+        call = ProviderSession(self._core(self._upgrades, model, is_call=True))
+        call.core.configure(session, asyncio.get_running_loop().time())
+        self.sessions.append(call)
+        self.calls[call_id] = call
+        task = asyncio.create_task(call.run())
+        self._begun.add(task)
+
+        def over(ended: asyncio.Task[None]) -> None:
+            self._begun.discard(ended)
+            self.calls.pop(call_id, None)
+
+        task.add_done_callback(over)
+
+    def end_call(self, call_id: str) -> None:
+        """From now on nobody can attach to it."""
+        self.calls.pop(call_id).hang_up()
+
+    async def ring(
+        self, webhook_url: str, secret: str, *, name: str = RINGS[0], flaw: Flaw = "", headers: SipHeaders = SIP_HEADERS
+    ) -> tuple[str, list[int]]:
+        """A telephone call comes in, and the webhook is told. Its id, and the statuses of what the webhook answered;
+        if that is not 2xx, nobody has been told, and it rings until it is rejected or the server closes."""
+        call = SipCall(call_id=self.desk.ring(), headers=headers)
+        sent = delivery(call, secret, time.time(), name=name, flaw=flaw)
+        return call.call_id, await deliver(webhook_url, sent, times=2 if flaw == "repeated" else 1)
+
+    def _calls_app(self) -> object:
+        from adapters.simulator.providers.realtime.calls_http import calls_app
+
+        return calls_app(self.desk)
+
+    # --- WebSockets
 
     async def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
-        call_id = call_id_of(request.path)
-        if call_id and model_of(request.path) is None:
-            return None if call_id in self.calls else connection.respond(HTTPStatus.NOT_FOUND, "no such call\n")
+        if call_id := call_id_of(request.path):
+            call = self.calls.get(call_id)
+            if model_of(request.path) is None:
+                return None if call else connection.respond(HTTPStatus.NOT_FOUND, "no such call\n")
+            if call is not None:
+                return None if not call.has_peer else connection.respond(HTTPStatus.CONFLICT, "somebody is there\n")
         self._upgrades += 1
         self._numbers[connection] = self._upgrades
         plan = FaultPlan(self.scenario.faults, self._upgrades)
@@ -225,29 +182,26 @@ class ProviderServer:
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
-        path = connection.request.path if connection.request else ""
-        call_id = call_id_of(path)
-        if call_id and model_of(path) is None:
-            if (call := self.calls.get(call_id)) is not None:
-                await call.attach(connection)
-            return
-        number = self._numbers[connection]
-        if any(FaultPlan(self.scenario.faults, number).of(faults.SilentPing)):
-            _fall_silent(connection)
         request = connection.request
         assert request is not None
+        path, call_id = request.path, call_id_of(request.path)
+        number = self._numbers.get(connection)
+        if number is None:  # one more client of a call
+            if (call := self.calls.get(call_id)) is not None:
+                is_peer = model_of(path) is not None
+                await (call.join(connection, hears=has_media(path)) if is_peer else call.attach(connection))
+            return
+        if any(FaultPlan(self.scenario.faults, number).of(faults.SilentPing)):
+            _fall_silent(connection)
         headers = said_as_headers({name.lower(): value for name, value in request.headers.raw_items()})
-        epoch_s = int(time.time()) if self.settings.epoch_s is None else self.settings.epoch_s
-        core = ProviderCore(
-            attrs.evolve(self.settings, epoch_s=epoch_s),
-            self.scenario,
-            model=model_of(request.path) or "",
-            transcribes=transcribes(request.path, self.settings),
-            connection=number,
-            now_s=asyncio.get_running_loop().time(),
-            refusal=check_upgrade(request.path, headers, self.settings),
+        core = self._core(
+            number,
+            model_of(path) or "",
+            transcribes=transcribes(path, self.settings),
+            refusal=check_upgrade(path, headers, self.settings),
+            is_call=bool(call_id),
         )
-        session = ProviderSession(core, connection)
+        session = ProviderSession(core, connection, hears=has_media(path))
         self.sessions.append(session)
         if call_id:
             self.calls[call_id] = session
@@ -256,6 +210,27 @@ class ProviderServer:
         finally:
             self.calls.pop(call_id, None)
         log.info("simulated_session_ended", connection=number, code=core.stats.close_code)
+
+    def _core(
+        self,
+        number: int,
+        model: str,
+        *,
+        transcribes: bool = False,
+        refusal: UpgradeRefusal | None = None,
+        is_call: bool = False,
+    ) -> ProviderCore:
+        """`is_call`: its audio is elsewhere."""
+        epoch_s = int(time.time()) if self.settings.epoch_s is None else self.settings.epoch_s
+        return ProviderCore(
+            attrs.evolve(self.settings, epoch_s=epoch_s, plays_audio=is_call or self.settings.plays_audio),
+            self.scenario,
+            model=model,
+            transcribes=transcribes,
+            connection=number,
+            now_s=asyncio.get_running_loop().time(),
+            refusal=refusal,
+        )
 
 
 def _fall_silent(connection: ServerConnection) -> None:

@@ -34,6 +34,21 @@ def decode_audio(payload: bytes, wire_format: str) -> Samples:
     return np.frombuffer(payload[: len(payload) & ~1], dtype="<i2").astype(np.int16)
 
 
+def to_pcm(payload: bytes, wire_format: str) -> bytes:
+    """A piece of a wire format as 24 kHz PCM; G.711 without a filter, good enough for a simulated ear."""
+    samples = decode_audio(payload, wire_format)
+    return np.repeat(samples, RATES_HZ["audio/pcm"] // RATES_HZ[wire_format]).astype("<i2").tobytes()
+
+
+def of_pcm(pcm: bytes, wire_format: str) -> bytes:
+    """24 kHz PCM as a piece of a wire format; a third of the samples is their mean."""
+    if wire_format == "audio/pcm":
+        return pcm
+    samples = decode_audio(pcm, "audio/pcm")
+    means = samples[: len(samples) // 3 * 3].reshape(-1, 3).mean(axis=1).astype(np.int16)
+    return mulaw_encode(means) if wire_format == "audio/pcmu" else alaw_encode(means)
+
+
 @functools.lru_cache(maxsize=256)
 def utterance(text: str, speech: Path | None, wire_format: str) -> bytes:
     """The whole utterance in a wire format: recorded when there is a file, else made up from the text."""

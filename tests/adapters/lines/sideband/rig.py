@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import httpx2
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -25,17 +25,35 @@ from adapters.lines.sideband.leg import SidebandControl, SidebandLeg
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
-from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings, parse_scenario
+from adapters.simulator.providers.realtime import ProviderServer, parse_scenario
+from adapters.simulator.providers.realtime.calls import PATH
 from adapters.simulator.speech import read_samples, wav_path
 from tests.adapters.call.rig import Watcher, machine
 
-CALL_ID = "rtc_1"
 RATE_HZ = 24_000
 FRAME = RATE_HZ // 50
+KEY = {"Authorization": "Bearer ek-test"}
+OFFER = "v=0\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
+
+
+async def offered(provider: ProviderServer) -> str:
+    """The id of a session that has begun as a browser begins it: with an offer over HTTP."""
+    async with httpx2.AsyncClient(headers={**KEY, "content-type": "application/sdp"}) as client:
+        answer = await client.post(f"http://127.0.0.1:{provider.port}{PATH}", content=OFFER)
+    assert answer.status_code == 201, answer.text
+    return str(answer.headers["location"].rpartition("/")[2])
 
 
 class Browser:
     """The client with the audio: its microphone is never quiet, and it hears what the data channel says."""
+
+    @classmethod
+    async def joined(cls, provider: ProviderServer, call_id: str) -> Browser:
+        """The simulator's stand-in for its media and its data channel."""
+        url = f"{provider.url}?model=gpt-realtime&call_id={call_id}"
+        browser = cls(await connect(url, additional_headers=KEY, compression=None))
+        await browser.until("session.created")
+        return browser
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -69,7 +87,7 @@ class Browser:
         while True:
             frame, self._samples = self._samples[:FRAME], self._samples[FRAME:]
             audio = np.concatenate([frame, np.zeros(FRAME - len(frame), np.int16)]).astype("<i2").tobytes()
-            await self.send(type="input_audio_buffer.append", audio=base64.b64encode(audio).decode())
+            await self.socket.send(audio)
             await asyncio.sleep(0.02)
 
     async def _hear(self) -> None:
@@ -82,6 +100,7 @@ class Sideband:
     """What a test has in hand while the call goes on."""
 
     provider: ProviderServer
+    call_id: str
     browser: Browser
     attachments: Attachments
     watcher: Watcher
@@ -115,10 +134,10 @@ async def sideband(
     watcher, calls, summaries = Watcher(), [], []
     chosen = parse_scenario(scenario, Path("scenario.yaml")) if scenario else None
     with ThreadPoolExecutor(2) as threads:
-        async with ProviderServer(ProviderSettings(plays_audio=True), chosen) as provider:
-            offered = [tool.definition for tool in (settings or {}).get("tools", {}).values()] or None
+        async with ProviderServer(scenario=chosen) as provider:
+            tools = [tool.definition for tool in (settings or {}).get("tools", {}).values()] or None
             session = SessionSettings(
-                model="gpt-realtime", tools=offered, turn_detection={"type": "server_vad", "create_response": False}
+                model="gpt-realtime", tools=tools, turn_detection={"type": "server_vad", "create_response": False}
             )
             endpoint = openai_endpoint("gpt-realtime", "sk-test", base_url=provider.url)
             recordings = FileWriterThread()
@@ -132,14 +151,12 @@ async def sideband(
                 calls.append(call)
                 summaries.append(await call.run())
 
-            key = {"Authorization": "Bearer ek-test"}
-            url = f"{provider.url}?model=gpt-realtime&call_id={CALL_ID}"
-            browser = Browser(await connect(url, additional_headers=key, compression=None))
+            call_id = await offered(provider)
+            browser = await Browser.joined(provider, call_id)
             attachments = Attachments(on_call, control=control)
-            await browser.until("session.created")
-            assert attachments.attach(CALL_ID, caller_id="+491") is None
+            assert attachments.attach(call_id, caller_id="+491") is None
             try:
-                yield Sideband(provider, browser, attachments, watcher, calls, summaries)
+                yield Sideband(provider, call_id, browser, attachments, watcher, calls, summaries)
             finally:
                 await browser.close()
                 await attachments.close(1.0)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from adapters.simulator.providers.realtime import ProviderServer, parse_scenario
 from adapters.tools import Tool
-from tests.adapters.lines.sideband.rig import CALL_ID, sideband
+from tests.adapters.lines.sideband.rig import Browser, offered, sideband
 
 pytestmark = pytest.mark.virtual_time
 
 LONG = "Let me explain how returns work. You have thirty days to send the goods back. Please use the label in the box."
+APART = pytest.mark.parametrize("apart_ms", [0, 1, 20])
 TWO_TOOLS = """
 responses:
   - {when: {nth: 1}, output: [{say: Welcome.}]}
@@ -20,17 +23,26 @@ responses:
 """
 
 
-async def returns_after(delay_s: float) -> str:
-    await asyncio.sleep(delay_s)
-    return "sunny"
+CALLED = ("berlin", "oslo")
 
 
-def tools(*delays_s: float) -> dict[str, Tool]:
-    names = ("berlin", "oslo")
-    return {
-        name: Tool(name, lambda delay_s=delay_s: returns_after(delay_s))
-        for name, delay_s in zip(names, delays_s, strict=True)
-    }
+class InTheBrowser:
+    """Tools that the other client runs: it says each result to whoever called, some time after the round began."""
+
+    def __init__(self) -> None:
+        self._results = {name: asyncio.get_running_loop().create_future() for name in CALLED}
+        self.tools = {name: Tool(name, lambda name=name: self._result(name)) for name in CALLED}
+
+    async def say(self, apart_s: float, *and_creates: Browser) -> None:
+        """Both results; with a browser, it asks for an answer after each of them, too."""
+        for number, result in enumerate(self._results.values()):
+            await asyncio.sleep(apart_s if number else 0.3)
+            result.set_result("sunny")
+            for browser in and_creates:
+                await browser.send(type="response.create", event_id=f"foreign_{number}")
+
+    async def _result(self, name: str) -> str:
+        return str(await self._results[name])
 
 
 async def test_the_provider_greets_and_answers_and_is_asked_once_for_each() -> None:
@@ -53,18 +65,58 @@ async def test_no_format_is_asked_for_and_the_open_socket_is_the_session() -> No
         assert heard[:2] == ["session.created", "session.updated"], heard
 
 
-@pytest.mark.parametrize("apart_ms", [0, 1, 20])
-async def test_two_tool_results_a_millisecond_apart_are_one_answer(apart_ms: int) -> None:
-    async with sideband(TWO_TOOLS, settings={"tools": tools(0.3, 0.3 + apart_ms / 1000)}) as call:
+@APART
+async def test_a_client_alone_that_asks_after_each_result_is_refused(apart_ms: int) -> None:
+    """The race of the seeds, on the simulator's session: what the tests below it are spared."""
+    scenario = parse_scenario(
+        TWO_TOOLS.replace("  - {when: {nth: 1}, output: [{say: Welcome.}]}\n", ""), Path("s.yaml")
+    )
+    async with ProviderServer(scenario=scenario) as provider:
+        browser = await Browser.joined(provider, await offered(provider))
+        tools = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in CALLED]
+        await browser.send(type="session.update", session={"type": "realtime", "tools": tools})
+        browser.say("caller_two_cities")
+        done = await browser.until("response.done")
+        for number, call in enumerate(done["response"]["output"]):
+            await asyncio.sleep(apart_ms / 1000 if number else 0)
+            item = {"type": "function_call_output", "call_id": call["call_id"], "output": "sunny"}
+            await browser.send(type="conversation.item.create", item=item)
+            await browser.send(type="response.create")
+        refused = await browser.until("error")
+        await browser.close()
+    assert refused["error"]["code"] == "conversation_already_has_active_response"
+
+
+@APART
+async def test_two_results_of_the_other_client_are_one_answer(apart_ms: int) -> None:
+    there = InTheBrowser()
+    async with sideband(TWO_TOOLS, settings={"tools": there.tools}) as call:
         await call.browser.until("output_audio_buffer.stopped")
         call.browser.say("caller_two_cities")
+        await call.browser.until("response.done", 2)
+        await there.say(apart_ms / 1000)
         await call.browser.until("output_audio_buffer.stopped", 2)
         await asyncio.sleep(3)
-        outputs = [
-            each for each in call.sent("conversation.item.create") if each["item"]["type"] == "function_call_output"
-        ]
-        assert len(outputs) == 2 and len(call.sent("response.create")) == 3, call.story
+        outputs = [each["item"]["type"] for each in call.sent("conversation.item.create")]
+        assert outputs == ["function_call_output"] * 2 and len(call.sent("response.create")) == 3, call.story
         assert call.browser.count("error") == 0 and call.browser.count("output_audio_buffer.started") == 2
+
+
+@APART
+async def test_a_client_that_asks_beside_us_costs_a_rejection_and_no_answer(apart_ms: int) -> None:
+    """Out of what is proved, for it sends creates of its own: ours is refused, its answer adopted, and heard once."""
+    there = InTheBrowser()
+    async with sideband(TWO_TOOLS, settings={"tools": there.tools}) as call:
+        await call.browser.until("output_audio_buffer.stopped")
+        call.browser.say("caller_two_cities")
+        await call.browser.until("response.done", 2)
+        await there.say(apart_ms / 1000, call.browser)
+        await call.browser.until("output_audio_buffer.stopped", 2)
+        await asyncio.sleep(5)
+        assert call.browser.count("output_audio_buffer.started") == 2, call.story
+        assert call.browser.count("error") == 2 and call.calls[0].summary.as_json()["rejections"] == 1
+        call.browser.say("caller_weather")
+        await call.browser.until("output_audio_buffer.stopped", 3)
 
 
 async def test_a_barge_in_clears_the_playout_of_the_provider() -> None:
@@ -107,7 +159,7 @@ async def test_the_call_goes_on_after_a_foreign_create_that_crosses_ours() -> No
 async def test_a_key_of_the_callers_is_a_key() -> None:
     async with sideband() as call:
         await call.browser.until("output_audio_buffer.stopped")
-        call.provider.calls[CALL_ID].press("5")
+        call.provider.calls[call.call_id].press("5")
         await asyncio.sleep(0.1)
         keys = [step.event.data["digit"] for _, step in call.watcher.steps if step.event.name == "caller.pressed_key"]
         assert keys == ["5"], call.story
@@ -127,7 +179,7 @@ async def test_the_end_of_the_session_is_a_hang_up() -> None:
 async def test_a_lost_socket_is_attached_again_and_nothing_is_said_twice() -> None:
     async with sideband() as call:
         await call.browser.until("output_audio_buffer.stopped")
-        await call.provider.calls[CALL_ID].drop_others()
+        await call.provider.calls[call.call_id].drop_others()
         await call.browser.until("session.updated", 2)
         call.browser.say("caller_order_status")
         await call.browser.until("output_audio_buffer.stopped", 2)
@@ -142,4 +194,4 @@ async def test_a_call_that_is_not_there_is_over_at_once() -> None:
         async with asyncio.timeout(10):
             while call.attachments.live > 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        assert call.attachments.attach(CALL_ID) == "live_call"
+        assert call.attachments.attach(call.call_id) == "live_call"
