@@ -19,6 +19,7 @@ MODULES = {
     "draw": ("pygraphviz",),
     "http": ("starlette", "uvicorn", "h11", "prometheus_client"),
     "twilio": ("httpx2",),
+    "sideband": ("httpx2",),
     "ari": ("httpx2",),
     "cluster": ("redis",),
     "kit": ("trustme",),
