@@ -14,8 +14,10 @@ from adapters.call.call import CallServices
 from adapters.call.journal_writer import header_of
 from adapters.call.lifecycle import Lifecycle
 from adapters.call.transfers import PutThrough, TellResult
+from adapters.call.words import filler
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallData
+from adapters.providers.provider import AttachableProvider, EncodingError
 from adapters.server.circuits import Circuits
 from adapters.settings.config import AgentSettings
 from adapters.tool_processes import ToolProcesses
@@ -66,6 +68,13 @@ class Agent:
         return header_of(
             settings.spec, settings.spec_digest, settings.call, call_id, datetime.now(UTC), settings.name, data
         )
+
+    def session_to_accept(self, call_id: str, data: CallData) -> Mapping[str, object]:
+        """What a call that the provider has begins with, its words filled in. EncodingError: it has no such calls."""
+        provider = self._services.provider.with_words(filler(call_id, self.settings.name, data))
+        if not isinstance(provider, AttachableProvider):
+            raise EncodingError(f"{provider.label}: a session of this protocol cannot be attached to")
+        return provider.session_to_accept()
 
     def _prompts_at(self, rate_hz: int) -> Mapping[str, bytes]:
         if rate_hz not in self._prompts:
