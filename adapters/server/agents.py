@@ -17,7 +17,6 @@ from adapters.call.transfers import PutThrough, TellResult
 from adapters.call.words import filler
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallData
-from adapters.providers.provider import AttachableProvider, EncodingError
 from adapters.server.circuits import Circuits
 from adapters.settings.config import AgentSettings
 from adapters.tool_processes import ToolProcesses
@@ -71,10 +70,7 @@ class Agent:
 
     def session_to_accept(self, call_id: str, data: CallData) -> Mapping[str, object]:
         """What a call that the provider has begins with, its words filled in. EncodingError: it has no such calls."""
-        provider = self._services.provider.with_words(filler(call_id, self.settings.name, data))
-        if not isinstance(provider, AttachableProvider):
-            raise EncodingError(f"{provider.label}: a session of this protocol cannot be attached to")
-        return provider.session_to_accept()
+        return self.providers.with_words(filler(call_id, self.settings.name, data)).session_to_accept()
 
     def _prompts_at(self, rate_hz: int) -> Mapping[str, bytes]:
         if rate_hz not in self._prompts:

@@ -29,7 +29,8 @@ def _secrets(instance: object, field: attrs.Attribute[tuple[str, ...]], value: t
         try:
             signing_key(secret)
         except ValueError as error:
-            raise ValueError(f"{field.name}: the {number}. {error}") from None
+            what = str(error).partition(": ")[2]
+            raise ValueError(f"{field.name}: the {number}. {what}") from None
 
 
 def _header(instance: object, field: attrs.Attribute[str], value: str) -> None:

@@ -64,9 +64,9 @@ class SipWebhook:
     """`take` for each delivery. `now_s`: the time of day. `secrets`: one, or several while it is changed; ValueError:
     one of them is none."""
 
-    def __init__(self, secrets: Iterable[str], now_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, secrets: str | Iterable[str], now_s: Callable[[], float] = time.time) -> None:
         self.refused: Counter[WebhookRefusal] = Counter()
-        self._keys = [signing_key(each) for each in secrets]
+        self._keys = [signing_key(each) for each in ([secrets] if isinstance(secrets, str) else secrets)]
         self._now_s = now_s
         self._seen: OrderedDict[str, float] = OrderedDict()
 
@@ -134,7 +134,7 @@ def signing_key(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) < 16:
-        raise ValueError("is not whsec_ and base64 of at least 16 bytes")
+        raise ValueError("webhook_secret: is not whsec_ and base64 of at least 16 bytes")
     return key
 
 
