@@ -1,13 +1,11 @@
 """The provider is told over HTTP what becomes of a call that it has: accepted, rejected, referred, ended. Never media.
 
 `POST CALLS/CALL_ID/accept` with a session, `/reject` with a `status_code`, `/refer` with a `target_uri`, `/hangup`
-(docs/facts/realtime_api.md section 6). What may not be done twice is sent again only where the provider cannot have
-acted: no connection, or 429. An end may come twice.
+(docs/facts/realtime_api.md section 6). An end may come twice.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -15,8 +13,8 @@ from typing import Final
 import attrs
 import orjson
 import structlog
-from attrs.validators import ge, gt
 
+from adapters.lines.rest import RestLimits, RestProblem, RestTeller
 from adapters.lines.sideband.control import SidebandControlError
 
 try:
@@ -26,7 +24,6 @@ except ImportError as error:
 
 log = structlog.get_logger(__name__)
 
-ANSWER_MAX_BYTES: Final = 65_536
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TARGET: Final = re.compile(r"(sips?|tel):[!-~]{1,240}")
 _CURES: Final = {
@@ -37,17 +34,12 @@ _CURES: Final = {
 
 
 @attrs.frozen(kw_only=True)
-class SidebandRestSettings:
+class SidebandRestSettings(RestLimits):
     """Of the client. `headers` hold the key."""
 
     calls_url: str
     headers: Mapping[str, str] = attrs.field(repr=False)
     query: str = attrs.field(default="", repr=False)
-    deadline_s: float = attrs.field(default=5.0, validator=gt(0))
-    """Of one request with all its tries: the caller waits."""
-    connect_s: float = attrs.field(default=2.0, validator=gt(0))
-    tries: int = attrs.field(default=3, validator=ge(1))
-    again_s: float = attrs.field(default=0.25, validator=gt(0))
     system_proxy: bool = True
 
 
@@ -55,16 +47,17 @@ class SidebandRest:
     """`SidebandControl` over HTTP; `close` at the end. Its methods return within `deadline_s`."""
 
     def __init__(self, settings: SidebandRestSettings) -> None:
-        self._settings = settings
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(settings.deadline_s, connect=settings.connect_s),
             limits=httpx2.Limits(max_connections=50, max_keepalive_connections=4),
             trust_env=settings.system_proxy,
         )
+        self.renew(settings)
 
     def renew(self, settings: SidebandRestSettings) -> None:
         """Address and key of whatever is asked from now on."""
         self._settings = settings
+        self._teller = RestTeller(self._client, settings, _problem, "sideband")
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -96,62 +89,15 @@ class SidebandRest:
             headers={**settings.headers, **({"content-type": "application/json"} if body is not None else {})},
             content=orjson.dumps(body) if body is not None else b"",
         )  # fmt: skip
-        try:
-            async with asyncio.timeout(settings.deadline_s):
-                await self._try(request, verb, may_repeat)
-        except TimeoutError:
-            within = f"within {settings.deadline_s:g} s"
-            message = f"{verb}: no answer {within}; whether it was done is not known"
-            raise SidebandControlError(message, is_unknown=True) from None
-        except SidebandControlError as error:
-            if not (error.is_over and may_be_over):
-                raise
+        problem = await self._teller.tell(request, verb, may_repeat=may_repeat)
+        if problem is not None and not (problem.is_over and may_be_over):
+            raise SidebandControlError(
+                f"{verb}: {problem.text}", is_over=problem.is_over, is_unknown=problem.is_unknown
+            )
         log.info("sideband_call_told", call_id=session_id, what=verb)
 
-    async def _try(self, request: httpx2.Request, verb: str, may_repeat: bool) -> None:
-        """Again where that is safe, until it is done."""
-        settings = self._settings
-        for left in reversed(range(settings.tries)):
-            try:
-                problem, is_safe = await self._post(request)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-                problem, is_safe = _Trouble(f"cannot connect: {_said(error)}"), True
-            except httpx2.HTTPError as error:
-                problem, is_safe = _Trouble(f"the connection failed: {_said(error)}", is_unknown=True), may_repeat
-            if problem is None:
-                return
-            if not left or not (is_safe or (may_repeat and problem.status >= 500)):
-                raise SidebandControlError(
-                    f"{verb}: {problem.text}", is_over=problem.status == 404, is_unknown=problem.is_unknown
-                )
-            log.warning("sideband_request_again", what=verb, why=problem.text)
-            await asyncio.sleep(settings.again_s)
 
-    async def _post(self, request: httpx2.Request) -> tuple[_Trouble | None, bool]:
-        """What is wrong, if anything, and whether the provider has certainly not acted."""
-        response = await self._client.send(request, stream=True)
-        try:
-            status = response.status_code
-            if 200 <= status < 300:
-                return None, True
-            body = b""
-            async for part in response.aiter_bytes():
-                body = (body + part)[:ANSWER_MAX_BYTES]
-                if len(body) == ANSWER_MAX_BYTES:
-                    break
-        finally:
-            await response.aclose()
-        return _trouble(status, body), status == 429
-
-
-@attrs.frozen
-class _Trouble:
-    text: str
-    status: int = 0
-    is_unknown: bool = False
-
-
-def _trouble(status: int, body: bytes) -> _Trouble:
+def _problem(status: int, body: bytes) -> RestProblem:
     """In the provider's own words where it has some: `{"error": {"message", "code"}}`."""
     try:
         told = orjson.loads(body)
@@ -162,13 +108,9 @@ def _trouble(status: int, body: bytes) -> _Trouble:
     code, message = fields.get("code"), fields.get("message")
     said = f": {_printable(message)[:200]}" if isinstance(message, str) and message else ""
     named = f" ({_printable(code)[:64]})" if isinstance(code, str) and code else ""
-    return _Trouble(f"the provider says {status}{named}{said}{_CURES.get(status, '')}", status, status >= 500)
+    text = f"the provider says {status}{named}{said}{_CURES.get(status, '')}"
+    return RestProblem(text, status, is_over=status == 404, is_unknown=status >= 500)
 
 
 def _printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _said(error: Exception) -> str:
-    """Some of the library's errors have no words."""
-    return str(error) or type(error).__name__
