@@ -19,6 +19,7 @@ MODULES = {
     "draw": ("pygraphviz",),
     "http": ("starlette", "uvicorn", "h11", "prometheus_client"),
     "twilio": ("httpx2",),
+    "sideband": ("httpx2",),
     "ari": ("httpx2",),
     "cluster": ("redis",),
     "kit": ("trustme",),
@@ -90,6 +91,7 @@ def test_a_plain_install_has_the_commands(command: tuple[str, ...]) -> None:
         ("http", PLAIN + "http: {listen: 9080}\n"),
         ("cluster", PLAIN + "cluster: {url: 'redis://127.0.0.1'}\n"),
         ("ari", PLAIN + "control: {ari: {url: 'http://127.0.0.1:8088/ari', username: u, password: p}}\n"),
+        ("sideband", PLAIN + "http: {listen: 9080}\nsideband: {webhook: {secrets: [MDEyMzQ1Njc4OWFiY2RlZg==]}}\n"),
         ("twilio", TWILIO + "transfers: {sales: {dial: '+4930'}}\n"),
     ],
 )

@@ -82,6 +82,8 @@ def command(config: Path, check: bool, probe: bool, workers: str | None, as_json
     except SpecError as error:
         _report(error.problems, as_json)
         sys.exit(1)
+    if settings.serve.workers > 1 and settings.sideband.webhook is not None:
+        raise click.UsageError("--workers: with sideband.webhook one process has the calls")
     if check:
         probed = asyncio.run(_probed(settings)) if probe else []
         _print_check(settings, as_json, probed)
@@ -220,6 +222,15 @@ def _door_fact(http: HttpSettings | None) -> str:
     return f"{scheme}://{http.host}:{http.port}, {'with' if http.token is not None else 'without'} a token"
 
 
+def _sideband_fact(settings: Settings) -> str:
+    webhook = settings.sideband.webhook
+    if settings.http is None or settings.serve.workers > 1:
+        return "no calls"
+    if webhook is None:
+        return "calls that are posted to the door"
+    return f"calls that are posted to the door, or announced at {webhook.path}"
+
+
 def _cluster_fact(cluster: ClusterSettings | None) -> str:
     return "alone" if cluster is None else f"node {cluster.node}, shares by {cluster.shown}"
 
@@ -234,6 +245,7 @@ def _facts(settings: Settings) -> dict[str, object]:
         "listen": f"{audiosocket.host}:{audiosocket.port}",
         "chan_websocket": _channels_fact(settings.chan_websocket),
         "twilio": f"{twilio.host}:{twilio.port}, {twilio.stream_url}" if twilio is not None else "not listening",
+        "sideband": _sideband_fact(settings),
         "http": _door_fact(settings.http),
         "cluster": _cluster_fact(settings.cluster),
         "allow": [str(network) for network in audiosocket.allowed_peers] or "everybody who reaches the port",

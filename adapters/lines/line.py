@@ -91,8 +91,9 @@ class CallLeg(Protocol):
     def flush(self) -> None:
         """What is under way is not to be played: the caller interrupts. Nothing to do where there is no lead."""
 
-    def refuse(self, reason: str) -> None:
-        """This call is not taken: said so that the telephone goes on elsewhere, and logged with the reason."""
+    def refuse(self, reason: str, why: str = "") -> None:
+        """This call is not taken: said so that the telephone goes on elsewhere, and logged with the reason. `why`: its
+        name (adapters/lines/refusal.py), for a line that can say which it is."""
 
     async def hang_up(self) -> None:
         """The polite end, after which the dialplan goes on; returns when the line is gone."""

@@ -25,6 +25,8 @@ class CallRefusal(StrEnum):
     NO_UUID = "no_uuid"
     """Not within the deadline, or something else came first."""
     NO_DESCRIPTORS = "no_descriptors"
+    NOT_ACCEPTED = "not_accepted"
+    """The provider, which has its audio, has not let it in."""
     NOT_ALLOWED = "not_allowed"
     """Its address is in none of the networks."""
 

@@ -53,6 +53,7 @@ class Metrics:
 
         self.calls = counter("calls", "Calls taken.", "spec", "agent")
         self.refused = counter("calls_refused", "Calls turned away.", "reason")
+        self.deliveries = counter("webhook_deliveries_refused", "Deliveries that announced no call.", "reason")
         self.ended = counter("calls_ended", "Calls that are over, by what began their end.", "spec", "reason")
         self.call_time = seconds("call", "How long calls took.", _CALL_S, "spec")
         self.state_time = seconds("state", "How long calls stayed in a state.", _STATE_S, "spec", "state")
@@ -90,6 +91,10 @@ class Metrics:
         if gauge is None:
             gauge = self._gauges[name] = Gauge(f"turnspec_{name}", about, tuple(labels), registry=self._registry)
         (gauge.labels(**labels) if labels else gauge).set_function(value)
+
+    def delivery_refused(self, reason: str) -> None:
+        """Of a webhook; the reasons are few and ours."""
+        self.deliveries.labels(reason).inc()
 
     def render(self) -> bytes:
         """All of it."""

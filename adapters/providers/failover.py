@@ -19,6 +19,7 @@ from adapters.providers.circuit import Circuit
 from adapters.providers.provider import (
     AttachableProvider,
     AudioDelta,
+    CallsAddress,
     ConnectionEnding,
     ConnectionListener,
     DecodeFailure,
@@ -152,9 +153,18 @@ class CallProvider:
 
     def attached(self, session_id: str) -> Provider:
         """A session lives with one provider: the first whose sessions have room for a second client."""
+        return self._attachable().attached(session_id)
+
+    def calls_address(self) -> CallsAddress:
+        return self._attachable().calls_address()
+
+    def session_to_accept(self) -> WireEvent:
+        return self._attachable().session_to_accept()
+
+    def _attachable(self) -> AttachableProvider:
         for each in self._choice.candidates:
             if isinstance(each.provider, AttachableProvider):
-                return each.provider.attached(session_id)
+                return each.provider
         raise EncodingError(f"{self.label}: a session of this protocol cannot be attached to")
 
     def warm_up(self) -> None:

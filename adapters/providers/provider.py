@@ -316,6 +316,15 @@ class Provider(Protocol):
         """What an event says of the cost. Never raises."""
 
 
+@attrs.frozen
+class CallsAddress:
+    """Where a provider is told of the calls that it has, over HTTP: `URL/CALL_ID/VERB?QUERY`."""
+
+    url: str
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    query: str = attrs.field(default="", repr=False)
+
+
 @runtime_checkable
 class AttachableProvider(Provider, Protocol):
     """One whose sessions can have a second client: whoever has no audio of the call and decides its turns.
@@ -325,3 +334,9 @@ class AttachableProvider(Provider, Protocol):
 
     def attached(self, session_id: str) -> Provider:
         """The same, for the session of one call that goes on elsewhere. It is not ours: it is told no history."""
+
+    def calls_address(self) -> CallsAddress:
+        """Where its calls are accepted, referred and ended."""
+
+    def session_to_accept(self) -> WireEvent:
+        """The session that a call begins with when it is accepted: what the call itself will ask for."""

@@ -14,6 +14,7 @@ from adapters.call.call import CallServices
 from adapters.call.journal_writer import header_of
 from adapters.call.lifecycle import Lifecycle
 from adapters.call.transfers import PutThrough, TellResult
+from adapters.call.words import filler
 from adapters.files import FileWriterThread
 from adapters.lines.line import CallData
 from adapters.server.circuits import Circuits
@@ -66,6 +67,10 @@ class Agent:
         return header_of(
             settings.spec, settings.spec_digest, settings.call, call_id, datetime.now(UTC), settings.name, data
         )
+
+    def session_to_accept(self, call_id: str, data: CallData) -> Mapping[str, object]:
+        """What a call that the provider has begins with, its words filled in. EncodingError: it has no such calls."""
+        return self.providers.with_words(filler(call_id, self.settings.name, data)).session_to_accept()
 
     def _prompts_at(self, rate_hz: int) -> Mapping[str, bytes]:
         if rate_hz not in self._prompts:

@@ -104,6 +104,7 @@ def _of_a_process(settings: Settings) -> dict[str, object]:
         "listen and limits": _plain(settings.audiosocket),
         "chan_websocket": _plain(settings.chan_websocket),
         "twilio": _plain(settings.twilio),
+        "sideband": settings.sideband,
         "http": _plain(settings.http),
         "serve": settings.serve,
         "limits.loop_lag_ms": settings.loop_lag_s,

@@ -16,6 +16,8 @@ from adapters.lines.sideband.attachments import Attachments
 from adapters.lines.twilio.gate import Gate
 from adapters.lines.twilio.server import TwilioServer
 from adapters.lines.twilio.webhook import Webhook
+from adapters.server.calls_control import calls_control, renew_control
+from adapters.server.incoming import IncomingCalls
 from adapters.settings.config import Settings
 
 AUDIOSOCKET: Final = "audiosocket"
@@ -63,8 +65,12 @@ class ServerLines:
         self.audiosocket = AudioSocketServer(settings.audiosocket, ticker, on_call, on_refused, is_busy)
         self._by_name: dict[str, Listener] = {AUDIOSOCKET: self.audiosocket}
         most, hang_up_s = settings.audiosocket.max_connections, settings.audiosocket.hang_up_deadline_s
-        self.attachments = Attachments(on_call, keeps_out, most=most, hang_up_s=hang_up_s)
+        self._control = calls_control(settings)
+        self.attachments = Attachments(on_call, keeps_out, self._control, most=most, hang_up_s=hang_up_s)
         """Calls whose audio is elsewhere; nothing listens for them."""
+        webhook = settings.sideband.webhook
+        self.incoming = IncomingCalls(webhook, self.attachments, on_refused) if webhook is not None else None
+        """Those of them that the provider announces."""
         self.channels: ChanWebSocketServer | None = None
         """Asterisk's WebSockets, where they are listened for; it can dial, too."""
         if settings.chan_websocket is not None:
@@ -105,7 +111,14 @@ class ServerLines:
     def drain(self) -> None:
         """AudioSocket's port stays open, and refuses."""
         self.audiosocket.drain()
+        self.attachments.drain()
+
+    def renew(self, settings: Settings) -> None:
+        """Another configuration, of which lines have the key of a provider's calls alone."""
+        renew_control(self._control, settings)
 
     async def close(self, deadline_s: float) -> None:
         closing = [each.close(deadline_s) for each in self._by_name.values()]
         await asyncio.gather(*closing, self.attachments.close(deadline_s))
+        if self._control is not None:
+            await self._control.close()

@@ -22,17 +22,16 @@ from adapters.call.call import Call
 from adapters.call.journal_writer import CallJournal, JournalWriter
 from adapters.call.observers import Observer
 from adapters.call.wire_log import WireLog
-from adapters.call.words import printable
 from adapters.files import FileWriterThread
 from adapters.lines.chan_websocket.server import ChanWebSocketServer
 from adapters.lines.refusal import CallRefusal
 from adapters.lines.twilio.server import TwilioServer
 from adapters.lines.twilio.webhook import Webhook
 from adapters.server.admission import LoopWatch, NewCalls
-from adapters.server.agents import AGENT
 from adapters.server.announcements import joined
 from adapters.server.circuits import Circuits
 from adapters.server.generation import Generation, changed_beyond
+from adapters.server.incoming import NotTaken, agent_of
 from adapters.server.inside import NotReady, ReloadVerdict
 from adapters.server.lines import ServedLeg, ServerLines
 from adapters.server.measured import LoopLag, measure_server
@@ -149,6 +148,8 @@ class TurnspecServer:
             lambda: bool(self.store.degraded()),
         )  # fmt: skip
         self._circuits.measure(metrics)
+        if self._lines.incoming is not None:
+            self._lines.incoming.on_delivery_refused = metrics.delivery_refused
         metrics.gauge("recordings_waiting_bytes", "Not yet on the disk.", lambda: self._recordings.waiting_bytes)
         metrics.gauge("journals_waiting_bytes", "Not yet on the disk.", self._journals_waiting)
         return metrics
@@ -161,9 +162,12 @@ class TurnspecServer:
         if self.settings.http is None or self._employment is not None:
             return None
         from adapters.server.door.door import Door
+        from adapters.server.sip_route import sip_route
         from adapters.server.twiml_route import twiml_route
 
         signed = [twiml_route(self.webhook)] if self.webhook is not None else []
+        if self._lines.incoming is not None:
+            signed.append(sip_route(self._lines.incoming))
         return Door(self.settings.http, self.inside, signed)
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -357,15 +361,12 @@ class TurnspecServer:
     async def _serve(self, leg: ServedLeg, claim: CallClaim) -> None:
         data = joined(leg.data, claim.announcement)
         generation, call_id = self._generation, leg.call_id
-        agent = generation.agents.of(data)
-        if agent is None:
+        agent = await agent_of(generation.agents, leg, data)
+        if self._is_closing:  # since then
+            agent = NotTaken(CallRefusal.DRAIN, "the server is closing")
+        if isinstance(agent, NotTaken):
             self.store.release(call_id, claim)
-            name = printable(data.variables[AGENT])
-            self._refuse(leg, CallRefusal.UNKNOWN_AGENT, f"there is no agent '{name}'")
-            return
-        if why := agent.providers.refusal():
-            self.store.release(call_id, claim)
-            self._refuse(leg, CallRefusal.NO_PROVIDER, f"no provider would take it: {why}")
+            self._refuse(leg, agent.why, agent.text)
             return
         keeps = agent.settings.call.journal_dir is not None
         journals = generation.journals if keeps else None
@@ -395,7 +396,7 @@ class TurnspecServer:
     def _refuse(self, leg: ServedLeg, why: CallRefusal, text: str) -> None:
         """The result is there before the dialplan can ask for it."""
         self.refused(leg.call_id, why.value)
-        leg.refuse(text)
+        leg.refuse(text, why.value)
 
     async def _run(self, call: Call, leg: ServedLeg, claim: CallClaim) -> None:
         self._calls[call.call_id] = call
@@ -453,5 +454,6 @@ class TurnspecServer:
         before.supersede()
         settings = generation.settings
         self.secrets = merged_secrets(self.secrets, settings.secrets)
+        self._lines.renew(settings)
         self.inside.renew(attrs.evolve(settings, secrets=self.secrets))
         self._health.renew(settings.provider_urls, settings.provider.limits.system_proxy)

@@ -1,4 +1,5 @@
-"""Who puts a caller through, by the line of the call: Asterisk by AMI or ARI, Twilio by its REST, else the dialplan.
+"""Who puts a caller through, by the line of the call: Asterisk by AMI or ARI, Twilio by its REST, the provider of a
+sideband by a refer, else the dialplan.
 
 A key that says nothing about where to go is the dialplan's: it reads the call's result once we have left.
 """
@@ -15,6 +16,7 @@ from adapters.call.result import TRANSFER
 from adapters.control.control import CallControl, CallHandle, ControlError
 from adapters.control.factory import control_of
 from adapters.lines.line import CallLeg
+from adapters.lines.sideband.leg import SidebandLeg
 from adapters.lines.twilio.connection import TwilioConnection
 from adapters.settings.config import Settings
 
@@ -54,7 +56,9 @@ class ServerTransfers:
 
     async def put_through(self, leg: CallLeg, key: str) -> None:
         """`PutThrough` of every call. Raises with the reason."""
-        if isinstance(leg, TwilioConnection):
+        if isinstance(leg, SidebandLeg):
+            await leg.refer(self._refer_target(key))
+        elif isinstance(leg, TwilioConnection):
             target = self._settings.dials.get(key)
             if self._rest is not None and target is not None:
                 await self._rest.transfer(leg.call_id, target)
@@ -68,13 +72,22 @@ class ServerTransfers:
 
         ControlError. ARI could set it in Stasis alone (docs/facts/asterisk_control.md section 5): there one asks.
         """
-        if isinstance(leg, TwilioConnection) or self._control is None or self._settings.control.ami is None:
+        if isinstance(leg, TwilioConnection | SidebandLeg):
+            return
+        if self._control is None or self._settings.control.ami is None:
             return
         try:
             await self._control.set_variable(_handle(leg), self._settings.control.result_variable, word)
         except ControlError as error:
             if not error.gone:  # a caller who has hung up needs no variable
                 raise
+
+    def _refer_target(self, key: str) -> str:
+        """As a URI. Nothing comes after a sideband that could put a caller through in our place."""
+        target = self._settings.dials.get(key)
+        if target is None:
+            raise ControlError(f"transfers.{key} has no 'dial:' to refer the caller to")
+        return target.address if target.noun == "Sip" else f"tel:{target.address}"
 
 
 def _handle(leg: CallLeg) -> CallHandle:

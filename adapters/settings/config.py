@@ -19,6 +19,7 @@ from adapters.call.settings import CallLimits, CallSettings
 from adapters.control.settings import ControlSettings
 from adapters.lines.audiosocket.settings import RATES_HZ, AudioSocketSettings
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
+from adapters.lines.sideband.settings import SidebandSettings
 from adapters.lines.twilio.settings import TwilioSettings
 from adapters.lines.twilio.twiml import DialTarget
 from adapters.logs import LogSettings, Redactor
@@ -45,6 +46,7 @@ from adapters.settings.sections import (
 )
 from adapters.settings.serve import ServeSettings, read_serve
 from adapters.settings.servers import Servers, bundled_servers, read_servers
+from adapters.settings.sideband import check_attachable, read_sideband
 from adapters.settings.tools import read_call_tools, read_tools
 from adapters.settings.twilio import read_dials, read_twilio
 from adapters.settings.words import Words, unsaid, warn_of_names, words_of
@@ -105,12 +107,13 @@ class Settings:
     """None: nothing listens for Asterisk's WebSockets."""
     twilio: TwilioSettings | None = None
     """None: nothing listens for Twilio."""
+    sideband: SidebandSettings = attrs.field(factory=SidebandSettings)
     http: HttpSettings | None = None
     """None: there is no door."""
     cluster: ClusterSettings | None = None
     """None: what is known of calls is known to this process alone."""
     dials: Mapping[str, DialTarget] = attrs.field(factory=dict)
-    """Whom Twilio rings, by the key of a transfer."""
+    """Whom Twilio rings, and a provider refers to, by the key of a transfer."""
     control: ControlSettings = attrs.field(factory=ControlSettings)
     log: LogSettings
     shutdown_s: float
@@ -208,9 +211,11 @@ def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Setti
     control = control_settings(reader, config)
     dials = read_dials(reader, config)
     http, cluster, serve = read_http(reader, config), read_cluster(reader, config), read_serve(reader, config)
+    sideband = read_sideband(reader, config)
     known = tuple(each for each in agents if each is not None)
     if len(known) < len(agents):
         return None
+    check_attachable(reader, config, (each for agent in known for each in agent.providers))
     limits = config.limits
     return Settings(
         file=config.written.place.file,
@@ -218,6 +223,7 @@ def _settings(reader: SettingsReader, config: ConfigFile, texts: Texts) -> Setti
         audiosocket=_audiosocket(config.listen, limits),
         chan_websocket=channels,
         twilio=twilio,
+        sideband=sideband,
         http=http,
         serve=serve,
         provider_failures=limits.provider_failures,

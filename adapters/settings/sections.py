@@ -18,6 +18,7 @@ from adapters.call.settings import CallLimits, CallSettings
 from adapters.control.settings import ControlSettings
 from adapters.lines.audiosocket.settings import AudioSocketSettings, RefuseBy
 from adapters.lines.networks import Network
+from adapters.lines.sideband.settings import SidebandSettings
 from adapters.providers.circuit import FAILURES
 from adapters.providers.connection import ConnectionLimits
 from adapters.providers.realtime.protocol import RestoredAnswers
@@ -126,6 +127,25 @@ class TwilioSection(Section):
     auth_token: kinds.Secret | None = attrs.field(default=None, repr=False)
     lead_ms: Annotated[int, Between(40, 2_000)] = 200
     token_s: Annotated[float, Between(5.0, 600.0)] = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class SipWebhookSection(Section):
+    """Where the provider announces telephone calls that have come to it (sideband.py)."""
+
+    example = 'e.g. webhook: {path: /openai, secrets: ["${OPENAI_WEBHOOK_SECRET}"]}'
+
+    path: kinds.Filled = "/openai"
+    secrets: tuple[kinds.Secret, ...] = attrs.field(default=(), repr=False)
+    agent_header: kinds.Filled | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SidebandSection(Section):
+    """Calls whose audio is elsewhere (docs/sideband.md)."""
+
+    webhook: SipWebhookSection | None = None
+    deadline_s: Annotated[float, Between(0.5, 10.0)] = SidebandSettings().deadline_s
 
 
 @attrs.frozen(kw_only=True)
@@ -311,7 +331,7 @@ class TransferSection(Section):
     about: str = ""
     """What the model is told of it."""
     dial: str = ""
-    """Whom Twilio rings for its calls: a number, or sip:ADDRESS."""
+    """Whom Twilio rings for its calls, and a sideband's provider refers to: a number, or sip:ADDRESS."""
     to: str = ""
     """Where a transfer of ours goes; without it the dialplan does it, by the key (adapters/call/result.py)."""
 
@@ -438,6 +458,7 @@ class ConfigFile(Section):
     listen: ListenSection = attrs.field(factory=ListenSection)
     chan_websocket: ChanWebSocketSection = attrs.field(factory=ChanWebSocketSection)
     twilio: TwilioSection = attrs.field(factory=TwilioSection)
+    sideband: SidebandSection = attrs.field(factory=SidebandSection)
     http: HttpSection = attrs.field(factory=HttpSection)
     cluster: ClusterSection = attrs.field(factory=ClusterSection)
     provider: Annotated[tuple[ProviderSection, ...], _providers] = attrs.field(factory=lambda: (ProviderSection(),))

@@ -63,7 +63,7 @@ def read_twilio(reader: SettingsReader, config: ConfigFile) -> TwilioSettings | 
 
 
 def read_dials(reader: SettingsReader, config: ConfigFile) -> dict[str, DialTarget]:
-    """Whom Twilio rings, by the key of a transfer; the others are left to what comes after the stream."""
+    """Whom Twilio rings, and the provider of a sideband refers to, by the key of a transfer."""
     found = {}
     for key, transfer in config.transfers.items():
         whom = transfer.dial.strip()
@@ -73,9 +73,10 @@ def read_dials(reader: SettingsReader, config: ConfigFile) -> dict[str, DialTarg
         if not _DIALLED.fullmatch(whom):
             message = f"transfers.{key}.dial: this is neither a number nor sip:ADDRESS"
             reader.problems.add(place, "target", message, "e.g. dial: +4930123456, or dial: sip:desk@example.com")
-        elif config.listen.twilio is None:
-            reader.problems.warn(place, "unused", "nothing listens for Twilio's streams", "to: is for Asterisk")
-        elif importlib.util.find_spec("httpx2") is None:
+        elif config.listen.twilio is None and config.http.listen is None:
+            message = "nothing listens for Twilio's streams, and no door is open for calls by sideband"
+            reader.problems.warn(place, "unused", message, "to: is for Asterisk")
+        elif config.listen.twilio is not None and importlib.util.find_spec("httpx2") is None:
             message = "transfers by Twilio need the extra 'twilio'"
             reader.problems.add(place, "extra", message, "pip install 'turnspec[twilio]'")
         else:

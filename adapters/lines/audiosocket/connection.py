@@ -146,8 +146,9 @@ class Connection(asyncio.Protocol):
         """Replaces the listener. It first hears what came before there was one (bounded), and `on_gone` if too late."""
         self._ear.listen(listener)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, why: str = "") -> None:
         """Not this call."""
+        del why
         self._log.warning("audiosocket_refused", why=reason)
         self._turn_away()
 

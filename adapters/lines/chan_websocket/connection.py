@@ -171,8 +171,9 @@ class ChannelLeg:
         else:
             self._close()
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, why: str = "") -> None:
         """An end that the dialplan can tell from a served call: there is no HANGUP, and 1008 is its code."""
+        del why
         self._log.warning("chan_websocket_refused", why=reason)
         if self._depart(Stage.LEAVING, Gone.REFUSED):
             self._websocket.close(1008, reason)

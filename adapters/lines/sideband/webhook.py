@@ -12,24 +12,29 @@ import binascii
 import hashlib
 import hmac
 import re
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 import orjson
+import structlog
+
+log = structlog.get_logger(__name__)
 
 BODY_MAX_BYTES: Final = 65_536
 TOLERANCE_S: Final = 300.0
 IDS_KEPT: Final = 10_000
 INCOMING: Final = "realtime.call.incoming"
 FOREIGN: Final = frozenset({"live.transport.incoming", "live.call.incoming"})
-"""Of a protocol whose sessions cannot be attached to."""
+"""The newer and the older name of a protocol's whose sessions cannot be attached to (docs/sideband.md, GPT-Live)."""
 
 _CALL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_ID_CHARS: Final = 200
 _HEADERS_MAX: Final = 64
 _VALUE_CHARS: Final = 1_000
 
@@ -43,6 +48,8 @@ class WebhookRefusal(StrEnum):
     REPEATED = "repeated"
     BAD_BODY = "bad_body"
     OTHER_EVENT = "other_event"
+    OTHER_PROTOCOL = "other_protocol"
+    """A telephone call for sessions that cannot be attached to."""
 
 
 @attrs.frozen
@@ -54,30 +61,36 @@ class IncomingSipCall:
 
 
 class SipWebhook:
-    """`take` for each delivery. `now_s`: the time of day. ValueError: the secret is none."""
+    """`take` for each delivery. `now_s`: the time of day. `secrets`: one, or several while it is changed; ValueError:
+    one of them is none."""
 
-    def __init__(self, secret: str, now_s: Callable[[], float]) -> None:
+    def __init__(self, secrets: str | Iterable[str], now_s: Callable[[], float] = time.time) -> None:
         self.refused: Counter[WebhookRefusal] = Counter()
-        self._key = _key_of(secret)
+        self._keys = [signing_key(each) for each in ([secrets] if isinstance(secrets, str) else secrets)]
         self._now_s = now_s
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     def take(self, headers: Mapping[str, str], body: bytes) -> IncomingSipCall | WebhookRefusal:
         """`headers`: names in lower case. What is refused is counted."""
         taken = self._checked(headers, body) or self._read(headers["webhook-id"], body)
-        if isinstance(taken, WebhookRefusal):
-            self.refused[taken] += 1
-        return taken
+        return self.refuse(taken) if isinstance(taken, WebhookRefusal) else taken
+
+    def refuse(self, why: WebhookRefusal) -> WebhookRefusal:
+        """Counts it; the 1st, 2nd, 4th, ... is logged: whoever knocks does it often."""
+        count = self.refused[why] = self.refused[why] + 1
+        if count & (count - 1) == 0:
+            log.warning("sideband_delivery_refused", why=why.value, count=count)
+        return why
 
     def _checked(self, headers: Mapping[str, str], body: bytes) -> WebhookRefusal | None:
         identity, at, given = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-        if not (identity and given and at.isascii() and at.isdecimal() and len(at) <= 12):
+        if not (0 < len(identity) <= _ID_CHARS and given and at.isascii() and at.isdecimal() and len(at) <= 12):
             return WebhookRefusal.UNSIGNED
         if len(body) > BODY_MAX_BYTES:
             return WebhookRefusal.BAD_BODY
         signed = f"{identity}.{at}.".encode("utf-8", "surrogateescape") + body
-        wanted = base64.b64encode(hmac.new(self._key, signed, hashlib.sha256).digest())
-        fits = [_is_equal(each, wanted) for each in given.split()[:10]]
+        wanted = [base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()) for key in self._keys]
+        fits = [_is_equal(each, one) for each in given.split()[:10] for one in wanted]
         if not any(fits):
             return WebhookRefusal.BAD_SIGNATURE
         return WebhookRefusal.LATE if abs(self._now_s() - int(at)) > TOLERANCE_S else None
@@ -89,6 +102,8 @@ class SipWebhook:
             return WebhookRefusal.BAD_BODY
         if not isinstance(event, dict) or not isinstance(event.get("type"), str):
             return WebhookRefusal.BAD_BODY
+        if event["type"] in FOREIGN:
+            return WebhookRefusal.OTHER_PROTOCOL
         if event["type"] != INCOMING:
             return WebhookRefusal.OTHER_EVENT
         data = event.get("data")
@@ -112,7 +127,8 @@ class SipWebhook:
         return False
 
 
-def _key_of(secret: str) -> bytes:
+def signing_key(secret: str) -> bytes:
+    """Of a secret as the provider shows it. ValueError, which does not quote it."""
     try:
         key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):

@@ -152,8 +152,9 @@ class TwilioConnection:
             self._output.lead.flush()
             self._socket.send_text(self._encoder.clear)
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, why: str = "") -> None:
         """Closes the stream, after which the call's next instruction runs, or it ends."""
+        del why
         self._log.warning("twilio_call_refused", why=reason)
         self.leave(Gone.REFUSED)
 

@@ -1,20 +1,20 @@
 """Control of a call by Twilio's REST API: other instructions for it (a transfer), or its end. HTTP, never media.
 
 `POST /2010-04-01/Accounts/ACCOUNT/Calls/CALL.json` with `Twiml` or `Status`. Instructions that have arrived twice would
-ring twice, so they are sent again only where Twilio cannot have acted: no connection, or 429. An end may come twice.
+ring twice; an end may come twice.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Final, Protocol
 
 import attrs
 import orjson
 import structlog
-from attrs.validators import ge, gt, matches_re
+from attrs.validators import matches_re
 
+from adapters.lines.rest import RestLimits, RestProblem, RestTeller
 from adapters.lines.twilio import twiml
 from adapters.lines.twilio.twiml import DialTarget
 from fsm.errors import RemoteError
@@ -26,7 +26,6 @@ except ImportError as error:
 
 log = structlog.get_logger(__name__)
 
-ANSWER_MAX_BYTES: Final = 65_536
 _SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CURES: Final = {
     401: "; TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN must be those of the console",
@@ -46,17 +45,12 @@ class TwilioRestError(RemoteError):
 
 
 @attrs.frozen(kw_only=True)
-class RestSettings:
+class RestSettings(RestLimits):
     """Of the client; the credentials come from the environment."""
 
     account_sid: str = attrs.field(validator=matches_re(r"[A-Za-z0-9_-]{1,64}"))
     auth_token: str = attrs.field(repr=False)
     base_url: str = "https://api.twilio.com"
-    deadline_s: float = attrs.field(default=5.0, validator=gt(0))
-    """Of one request with all its tries: the caller waits."""
-    connect_s: float = attrs.field(default=2.0, validator=gt(0))
-    tries: int = attrs.field(default=3, validator=ge(1))
-    again_s: float = attrs.field(default=0.25, validator=gt(0))
 
 
 class TwilioCallControl(Protocol):
@@ -80,6 +74,7 @@ class TwilioRest:
             timeout=httpx2.Timeout(settings.deadline_s, connect=settings.connect_s),
             limits=httpx2.Limits(max_connections=20, max_keepalive_connections=4),
         )
+        self._teller = RestTeller(self._client, settings, _problem, "twilio")
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -98,52 +93,14 @@ class TwilioRest:
         if not _SID.fullmatch(call_sid):
             raise TwilioRestError(f"{what}: {call_sid[:64]!r} is not the id of a call")
         path = f"/2010-04-01/Accounts/{self._settings.account_sid}/Calls/{call_sid}.json"
-        try:
-            async with asyncio.timeout(self._settings.deadline_s):
-                await self._try(path, what, form, may_repeat)
-        except TimeoutError:
-            within = f"within {self._settings.deadline_s:g} s"
-            raise TwilioRestError(f"{what}: no answer {within}; whether it was done is not known") from None
+        request = self._client.build_request("POST", path, data=form)
+        problem = await self._teller.tell(request, what, may_repeat=may_repeat)
+        if problem is not None:
+            raise TwilioRestError(f"{what}: {problem.text}", is_over=problem.is_over)
         log.info("twilio_call_updated", call_id=call_sid, what=what)
 
-    async def _try(self, path: str, what: str, form: dict[str, str], may_repeat: bool) -> None:
-        """Again where that is safe, until it is done."""
-        for left in reversed(range(self._settings.tries)):
-            try:
-                problem, is_safe = await self._post(path, form)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-                problem, is_safe = _Problem(f"cannot connect: {_said(error)}"), True
-            except httpx2.HTTPError as error:
-                problem, is_safe = _Problem(f"the connection failed: {_said(error)}"), may_repeat
-            if problem is None:
-                return
-            if not left or not (is_safe or (may_repeat and problem.status >= 500)):
-                raise TwilioRestError(f"{what}: {problem.text}", is_over=problem.is_over)
-            log.warning("twilio_request_again", what=what, why=problem.text)
-            await asyncio.sleep(self._settings.again_s)
 
-    async def _post(self, path: str, form: dict[str, str]) -> tuple[_Problem | None, bool]:
-        """What is wrong, if anything, and whether Twilio has certainly not acted."""
-        async with self._client.stream("POST", path, data=form) as response:
-            status = response.status_code
-            if 200 <= status < 300:
-                return None, True
-            body = b""
-            async for part in response.aiter_bytes():
-                body = (body + part)[:ANSWER_MAX_BYTES]
-                if len(body) == ANSWER_MAX_BYTES:
-                    break
-        return _problem(status, body), status == 429
-
-
-@attrs.frozen
-class _Problem:
-    text: str
-    status: int = 0
-    is_over: bool = False
-
-
-def _problem(status: int, body: bytes) -> _Problem:
+def _problem(status: int, body: bytes) -> RestProblem:
     """In Twilio's own words where it has some."""
     try:
         told = orjson.loads(body)
@@ -154,9 +111,4 @@ def _problem(status: int, body: bytes) -> _Problem:
     said = f": {message}" if message else ""
     numbered = f" (code {code})" if isinstance(code, int) else ""
     cure = _CURES.get(status, "")
-    return _Problem(f"Twilio says {status}{numbered}{said}{cure}", status, status == 404 or code == NOT_IN_PROGRESS)
-
-
-def _said(error: Exception) -> str:
-    """Some of the library's errors have no words."""
-    return str(error) or type(error).__name__
+    return RestProblem(f"Twilio says {status}{numbered}{said}{cure}", status, status == 404 or code == NOT_IN_PROGRESS)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import attrs
 
 from adapters.providers.endpoint import Endpoint, EndpointError, checked_key, checked_url
+from adapters.providers.provider import CallsAddress
 from adapters.providers.realtime.realtime_server import BETA, GA, Dialect, RealtimeServer
 
 SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -77,10 +78,23 @@ def attached_endpoint(endpoint: RealtimeEndpoint, session_id: str) -> RealtimeEn
     """The same server, for a second client of a session that goes on: by its id, and without a model."""
     if not SESSION_ID.fullmatch(session_id):
         raise EndpointError("call_id: is not the id of a call (letters, digits, _ and -)")
-    ours = {key for key, value in endpoint.server.query.items() if "{model}" in str(value)} | {"call_id"}
+    query = urlencode([*_beside_the_model(endpoint), ("call_id", session_id)])
+    return attrs.evolve(endpoint, url=urlunsplit(urlsplit(endpoint.url)._replace(query=query)))
+
+
+def calls_address(endpoint: RealtimeEndpoint) -> CallsAddress:
+    """Of the same server, over HTTP (docs/facts/realtime_api.md section 6); without what its URL says of a model."""
     parts = urlsplit(endpoint.url)
-    kept = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in ours]
-    return attrs.evolve(endpoint, url=urlunsplit(parts._replace(query=urlencode([*kept, ("call_id", session_id)]))))
+    scheme = {"wss": "https", "ws": "http"}[parts.scheme]
+    query = urlencode(_beside_the_model(endpoint))
+    return CallsAddress(f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/calls", endpoint.headers, query)
+
+
+def _beside_the_model(endpoint: RealtimeEndpoint) -> list[tuple[str, str]]:
+    """What the URL's query says, but for the model and the call, which belong to a session."""
+    ours = {key for key, value in endpoint.server.query.items() if "{model}" in str(value)} | {"call_id"}
+    said = parse_qsl(urlsplit(endpoint.url).query, keep_blank_values=True)
+    return [(key, value) for key, value in said if key not in ours]
 
 
 def _with_query(base_url: str, query: Mapping[str, str]) -> str:

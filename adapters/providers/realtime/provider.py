@@ -17,6 +17,7 @@ from adapters.audio.formats import AudioFormat
 from adapters.providers.connection import SessionConnection
 from adapters.providers.json_wire import tokens_of
 from adapters.providers.provider import (
+    CallsAddress,
     ConnectionListener,
     HistoryItem,
     ProviderUsage,
@@ -26,7 +27,7 @@ from adapters.providers.provider import (
 )
 from adapters.providers.realtime.codec import RealtimeCodec
 from adapters.providers.realtime.confirmation import confirmation
-from adapters.providers.realtime.endpoint import RealtimeEndpoint, attached_endpoint
+from adapters.providers.realtime.endpoint import RealtimeEndpoint, attached_endpoint, calls_address
 from adapters.providers.realtime.protocol import RestoredAnswers, encode, encode_history, note_of
 from adapters.providers.realtime.realtime_server import FORMATS
 from adapters.providers.realtime.session import SessionSettings, session_object
@@ -65,6 +66,14 @@ class RealtimeProvider(WebSocketProvider[RealtimeEndpoint, SessionSettings]):
         endpoint = attached_endpoint(self.endpoint, session_id)
         answers = self.restored_answers
         return AttachedRealtime(endpoint=endpoint, session=self.session, limits=self.limits, restored_answers=answers)
+
+    def calls_address(self) -> CallsAddress:
+        return calls_address(self.endpoint)
+
+    def session_to_accept(self) -> WireEvent:
+        """With the model, which is in no URL of that call."""
+        session = _without_formats(session_object(self.session, self.endpoint.server))
+        return {**session, "model": self.session.model}
 
     def encode(self, effect_name: str, args: Mapping[str, object]) -> WireEvent:
         return encode(effect_name, args, self.session, self.endpoint.server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -65,7 +65,7 @@ _NO_RELOAD: Final = {
 def door_app(inside: Inside, settings: HttpSettings, counts: DoorCounts, signed: Iterable[Route] = ()) -> ASGIApp:
     """`signed`: routes whose requests carry a signature of their own, in place of the token."""
     signed = tuple(signed)
-    door = Doorway(inside, settings)
+    door = Doorway(inside, settings, {route.path: sorted((route.methods or set()) - {"HEAD"}) for route in signed})
     routes = [
         Route("/livez", door.livez),
         Route("/readyz", door.readyz),
@@ -95,6 +95,8 @@ class Doorway:
 
     inside: Inside
     settings: HttpSettings
+    signed: Mapping[str, Sequence[str]]
+    """Methods of routes that are not ours alone."""
 
     async def livez(self, _request: Request) -> Response:
         return _json({"alive": True})
@@ -111,7 +113,7 @@ class Doorway:
         return answer(DoorRefusal(status, "not_ready", cause, cure, details=reasons), "/readyz")
 
     async def openapi(self, _request: Request) -> Response:
-        return _json(openapi(self.inside.requests(), self.settings))
+        return _json(openapi(self.inside.requests(), self.settings, self.signed))
 
     async def metrics(self, _request: Request) -> Response:
         return Response(

@@ -26,7 +26,7 @@ async def json_object(request: Request, bound: int) -> Mapping[str, object]:
     """The body, if it is a JSON object of at most so many bytes. DoorRefusalError."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON_TYPE:
         raise DoorRefusalError(415, "no_json", "a body of JSON is expected", f"send content-type: {_JSON_TYPE}")
-    body = await _bytes(request, bound)
+    body = await body_of(request, bound)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -36,7 +36,8 @@ async def json_object(request: Request, bound: int) -> Mapping[str, object]:
     return value
 
 
-async def _bytes(request: Request, bound: int) -> bytes:
+async def body_of(request: Request, bound: int) -> bytes:
+    """Of at most so many bytes. DoorRefusalError."""
     too_long = DoorRefusalError(
         413, "too_long", f"the body has more than {bound} bytes", "send less, or raise http.body_bytes"
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any, Final
 
 from adapters.server.inside import MAX_VARIABLES, REASONS, TROUBLES, RequestForm
 from adapters.settings.http import HttpSettings
 
 Schema = dict[str, Any]
+_NO_PATHS: Final[Mapping[str, Iterable[str]]] = MappingProxyType({})
 
 _TYPES: Final = {"text": "string", "number": "number", "flag": "boolean"}
 _RESULT: Final = "How a call ended: completed, refused:WHY, provider_failed, transfer:KEY."
@@ -18,7 +20,10 @@ _TEXTS: Final[Schema] = {"type": "object", "additionalProperties": _TEXT}
 _SECONDS: Final[Schema] = {"type": "number"}
 
 
-def openapi(requests: Sequence[RequestForm], settings: HttpSettings) -> Schema:
+def openapi(
+    requests: Sequence[RequestForm], settings: HttpSettings, signed: Mapping[str, Iterable[str]] = _NO_PATHS
+) -> Schema:
+    """`signed`: the methods of paths whose requests carry a signature of their own."""
     document: Schema = {
         "openapi": "3.1.0",
         "info": {
@@ -26,7 +31,7 @@ def openapi(requests: Sequence[RequestForm], settings: HttpSettings) -> Schema:
             "version": _version(),
             "description": "The calls of a server: what they are doing, what may be asked of them, how they ended.",
         },
-        "paths": _paths(settings),
+        "paths": _paths(settings, signed),
         "components": {"schemas": _schemas(requests)},
     }
     if settings.token is not None:
@@ -42,7 +47,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _paths(settings: HttpSettings) -> Schema:
+def _paths(settings: HttpSettings, signed: Mapping[str, Iterable[str]]) -> Schema:
     by_id = [{"name": "id", "in": "path", "required": True, "schema": _TEXT}]
     by_key = [*by_id, {"name": "key", "in": "path", "required": True, "schema": _TEXT}]
     page = [
@@ -79,6 +84,8 @@ def _paths(settings: HttpSettings) -> Schema:
         "/calls/{id}/result": {"get": _plain(_RESULT, by_id)},
         "/calls/{id}/result/{key}": {"get": _plain("One value of a call's result.", by_key)},
     }  # fmt: skip
+    for path, methods in signed.items():
+        paths[path] = {each.lower(): _webhook() for each in methods}
     return _guarded(paths, (401, 429) if settings.token is not None else (403, 429))
 
 
@@ -108,6 +115,10 @@ def _does(
     if open_to_all:
         said["security"] = []
     return said
+
+
+def _webhook() -> Schema:
+    return _does("A webhook; its requests carry a signature.", {}, 400, 403, 413, open_to_all=True)
 
 
 def _reload() -> Schema:

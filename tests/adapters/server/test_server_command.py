@@ -79,6 +79,7 @@ def test_everything_that_is_commented_out_in_the_example_is_understood(
     path.write_text(COMMENTED_KEY.sub(r"\1\2", of_realtime))
     account = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "0123456789abcdef", "MEDIA_TOKEN": "fedcba9876543210"}
     account["TURNSPEC_TOKEN"] = "d00r-0123456789abcdef"
+    account["OPENAI_WEBHOOK_SECRET"] = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
     result = turnspec(str(path), "--check", "--json", OPENAI_API_KEY=KEY, AMI_SECRET="ami-s3cret", **account)
     assert result.exit_code == 0, result.output
     assert account["TWILIO_AUTH_TOKEN"] not in result.output and account["MEDIA_TOKEN"] not in result.output
@@ -86,6 +87,8 @@ def test_everything_that_is_commented_out_in_the_example_is_understood(
     facts = json.loads(result.output)
     assert facts["chan_websocket"] == "wss://127.0.0.1:9020/media, with a token, and dials Asterisk"
     assert facts["twilio"] == "127.0.0.1:9021, wss://agent.example.com/audio"
+    assert facts["sideband"].endswith("posted to the door, or announced at /openai")
+    assert account["OPENAI_WEBHOOK_SECRET"] not in result.output
     assert facts["http"] == "https://127.0.0.1:9080, with a token"
     assert facts["control"] == "AMI at 127.0.0.1:5038, as turnspec" and "ami-s3cret" not in result.output
     assert facts["ok"] and facts["recording"].endswith("recordings") and len(facts["tools"]) == 4

@@ -52,6 +52,7 @@ def at(path: str) -> Node:
         ("audio", sections.AudioSection), ("prompts", sections.PromptsSection), ("agents.night", sections.AgentSection),
         ("agents.night.prompts", sections.PromptsSection), ("transfers.sales", sections.TransferSection),
         ("chan_websocket", sections.ChanWebSocketSection), ("twilio", sections.TwilioSection),
+        ("sideband", sections.SidebandSection), ("sideband.webhook", sections.SipWebhookSection),
         ("http", sections.HttpSection), ("http.tls", sections.TlsSection), ("cluster", sections.ClusterSection),
     ],
 )  # fmt: skip
@@ -72,7 +73,7 @@ def test_every_section_is_compared() -> None:
         "ControlSection", "DelegationSection",
         "TransferSection", "EffectSection",
         "VoiceSection", "TranscriptionSection", "McpSection", "ChanWebSocketSection", "TwilioSection",
-        "HttpSection", "TlsSection", "ServeSection", "ClusterSection",
+        "HttpSection", "TlsSection", "ServeSection", "ClusterSection", "SidebandSection", "SipWebhookSection",
     }  # fmt: skip
 
 
@@ -149,6 +150,16 @@ def test_the_figures_of_chan_websocket_that_it_shows_are_the_defaults() -> None:
     shown = SettingsReader(problems, {"MEDIA_TOKEN": "0123456789"}, Path()).read(node, sections.ChanWebSocketSection)
     none: dict[str, Any] = dict.fromkeys(("token", "certificate", "key", "asterisk_url", "asterisk_ca"))
     assert attrs.evolve(shown, **none) == sections.ChanWebSocketSection()
+    assert not list(problems)
+
+
+def test_the_figures_of_sideband_that_it_shows_are_the_defaults() -> None:
+    """But for its secrets and the header, which it has none of by itself."""
+    problems, environment = Problems(), {"OPENAI_WEBHOOK_SECRET": "whsec_x"}
+    shown = SettingsReader(problems, environment, Path()).read(at("sideband"), sections.SidebandSection)
+    assert shown.webhook is not None
+    webhook = attrs.evolve(shown.webhook, secrets=(), agent_header=None)
+    assert attrs.evolve(shown, webhook=webhook) == sections.SidebandSection(webhook=sections.SipWebhookSection())
     assert not list(problems)
 
 

@@ -21,7 +21,8 @@ from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.files import FileWriterThread
 from adapters.lines.sideband.attachments import Attachments
-from adapters.lines.sideband.leg import SidebandControl, SidebandLeg
+from adapters.lines.sideband.control import SidebandControl
+from adapters.lines.sideband.leg import SidebandLeg
 from adapters.providers.realtime.endpoint import openai_endpoint
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from adapters.lines.sideband import webhook
 from adapters.lines.sideband.webhook import IncomingSipCall, SipWebhook, WebhookRefusal
@@ -49,10 +50,27 @@ def test_one_of_several_signatures_is_enough_while_a_secret_changes() -> None:
     assert isinstance(hook().take(headers, event()), IncomingSipCall)
 
 
+def test_a_delivery_of_either_secret_counts_while_it_is_changed() -> None:
+    new = b"fedcba9876543210"
+    gate = SipWebhook([SECRET, "whsec_" + base64.b64encode(new).decode()], lambda: NOW_S)
+    for identity, key in (("wh_1", KEY), ("wh_2", new)):
+        assert isinstance(gate.take(signed(event(), identity, key=key), event()), IncomingSipCall)
+    assert gate.take(signed(event(), "wh_3", key=b"x" * 16), event()) is WebhookRefusal.BAD_SIGNATURE
+
+
+def test_who_knocks_often_is_logged_seldom() -> None:
+    gate = hook()
+    with capture_logs() as logs:
+        for _ in range(9):
+            gate.take({}, event())
+    assert [each["count"] for each in logs] == [1, 2, 4, 8] and gate.refused[WebhookRefusal.UNSIGNED] == 9
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "why"),
     [
         ({}, event(), WebhookRefusal.UNSIGNED),
+        (signed(event(), "w" * 300), event(), WebhookRefusal.UNSIGNED),
         (signed(event()) | {"webhook-timestamp": "soon"}, event(), WebhookRefusal.UNSIGNED),
         (signed(event()) | {"webhook-timestamp": "²"}, event(), WebhookRefusal.UNSIGNED),
         (signed(event(), key=b"x" * 32), event(), WebhookRefusal.BAD_SIGNATURE),
@@ -67,7 +85,7 @@ def test_one_of_several_signatures_is_enough_while_a_secret_changes() -> None:
         (signed(event(data={"call_id": "../x"})), event(data={"call_id": "../x"}), WebhookRefusal.BAD_BODY),
         (signed(b"x" * 70_000), b"x" * 70_000, WebhookRefusal.BAD_BODY),
         (signed(event("response.completed")), event("response.completed"), WebhookRefusal.OTHER_EVENT),
-        *((signed(event(kind)), event(kind), WebhookRefusal.OTHER_EVENT) for kind in sorted(webhook.FOREIGN)),
+        *((signed(event(kind)), event(kind), WebhookRefusal.OTHER_PROTOCOL) for kind in sorted(webhook.FOREIGN)),
     ],
 )
 def test_what_is_not_a_call_of_ours_is_refused_and_counted(
@@ -88,7 +106,7 @@ def test_a_delivery_that_comes_again_is_no_second_call() -> None:
 
 def test_ids_are_kept_as_long_as_they_could_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [float(NOW_S)]
-    gate = SipWebhook(SECRET, lambda: now_s[0])
+    gate = SipWebhook([SECRET], lambda: now_s[0])
     gate.take(signed(event()), event())
     now_s[0] += 2 * webhook.TOLERANCE_S + 1
     assert isinstance(gate.take(signed(event(), at_s=int(now_s[0])), event()), IncomingSipCall)
@@ -101,7 +119,7 @@ def test_ids_are_kept_as_long_as_they_could_come_again(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_no base64", "sk-x"])
 def test_a_secret_that_is_none_is_refused_without_being_shown(secret: str) -> None:
     with pytest.raises(ValueError, match=r"^webhook_secret: is not") as caught:
-        SipWebhook(secret, lambda: NOW_S)
+        SipWebhook([SECRET, secret], lambda: NOW_S)
     assert secret == "" or secret.removeprefix("whsec_") == "" or secret not in str(caught.value)
 
 

@@ -2,78 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs
 
-import attrs
-import orjson
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.lines.twilio.rest import RestSettings, TwilioRest, TwilioRestError
 from adapters.lines.twilio.twiml import DialTarget
+from tests.adapters.lines.scripted_api import Answer, ScriptedApi, scripted_api
 
 SECRET = "0123456789abcdef"
 TARGET = DialTarget(address="+49303")
 DONE = (200, {"sid": "CA1", "status": "in-progress"})
-Answer = tuple[int, object] | Callable[[asyncio.StreamWriter], object]
-"""A status and a body as JSON, or what to do with the connection instead."""
-
-
-@attrs.define
-class Api:
-    """Twilio's, with its answers in order; the last one stays."""
-
-    answers: list[Answer]
-    requests: list[tuple[str, dict[str, str], dict[str, list[str]]]] = attrs.field(factory=list)
-    port: int = 0
-    tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
-
-    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.tasks.append(asyncio.get_running_loop().create_task(self._serve(reader, writer)))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await self._one(reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-        body = await reader.readexactly(int(headers.get("content-length", "0")))
-        self.requests.append((head[0], headers, parse_qs(body.decode())))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if callable(answer):
-            answer(writer)
-            return
-        status, said = answer
-        text = said if isinstance(said, bytes) else orjson.dumps(said)
-        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%b" % (status, len(text), text))
 
 
 @contextlib.asynccontextmanager
-async def api(*answers: Answer, **settings: Any) -> AsyncIterator[tuple[TwilioRest, Api]]:
-    twilio = Api(list(answers))
-    server = await asyncio.start_server(twilio.serve, "127.0.0.1", 0)
-    twilio.port = server.sockets[0].getsockname()[1]
-    given = {"account_sid": "AC1", "auth_token": SECRET, "again_s": 0.01, **settings}
-    rest = TwilioRest(RestSettings(**{"base_url": f"http://127.0.0.1:{twilio.port}", **given}))
-    try:
-        yield rest, twilio
-    finally:
-        await rest.close()
-        server.close()
-        await asyncio.gather(*twilio.tasks)
+async def api(*answers: Answer, **settings: Any) -> AsyncIterator[tuple[TwilioRest, ScriptedApi]]:
+    async with scripted_api(*answers, parse=lambda body: parse_qs(body.decode())) as twilio:
+        given = {"account_sid": "AC1", "auth_token": SECRET, "again_s": 0.01, **settings}
+        rest = TwilioRest(RestSettings(**{"base_url": f"http://127.0.0.1:{twilio.port}", **given}))
+        try:
+            yield rest, twilio
+        finally:
+            await rest.close()
 
 
 async def test_a_transfer_gives_the_call_new_instructions() -> None:

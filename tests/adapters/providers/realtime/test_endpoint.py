@@ -6,8 +6,10 @@ import pytest
 import structlog
 
 from adapters.providers.endpoint import Endpoint, EndpointError
-from adapters.providers.realtime.endpoint import endpoint_of, openai_endpoint
+from adapters.providers.realtime.endpoint import calls_address, endpoint_of, openai_endpoint
+from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.realtime_server import RealtimeServer
+from adapters.providers.realtime.session import SessionSettings
 
 KEY = "sk-proj-VERYSECRET"
 
@@ -102,3 +104,24 @@ def test_no_secret_is_printed() -> None:
         structlog.get_logger().info("endpoint", endpoint=endpoint, text=f"{endpoint} {endpoint!r}")
     assert KEY not in str(logs) and KEY not in repr(endpoint) and "Authorization" not in repr(endpoint)
     assert isinstance(endpoint, Endpoint)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url", "query"),
+    [
+        ("wss://api.openai.com/v1/realtime", "https://api.openai.com/v1/realtime/calls", ""),
+        ("ws://127.0.0.1:9/v1/realtime/?tenant=7", "http://127.0.0.1:9/v1/realtime/calls", "tenant=7"),
+    ],
+)
+def test_calls_are_told_of_over_http_at_the_same_server_with_the_same_key(base_url: str, url: str, query: str) -> None:
+    address = calls_address(openai_endpoint("gpt-realtime", "sk-test", base_url=base_url))
+    assert (address.url, address.query) == (url, query)
+    assert address.headers["Authorization"] == "Bearer sk-test" and "sk-test" not in repr(address)
+
+
+def test_a_call_is_accepted_with_the_session_that_it_asks_for() -> None:
+    session = SessionSettings(model="m", instructions="Be kind.", turn_detection={"type": "server_vad"}, voice="marin")
+    provider = RealtimeProvider(endpoint=openai_endpoint("m", "sk-test"), session=session)
+    asked = provider.attached("rtc_1").encode("update_session", {"event_id": "e"})["session"]
+    assert isinstance(asked, dict)
+    assert provider.session_to_accept() == {**asked, "model": "m"} and asked["type"] == "realtime"
