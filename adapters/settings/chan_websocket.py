@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from adapters.lines.chan_websocket.settings import ChanWebSocketSettings
 from adapters.settings.folders import reason_of
+from adapters.settings.listening import ChanWebSocketSection
 from adapters.settings.provider import is_loopback
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import ChanWebSocketSection, ConfigFile
+from adapters.settings.sections import ConfigFile
 
 TOKEN_MIN_CHARS: Final = 8
 

@@ -10,9 +10,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 
+from adapters.settings.listening import ClusterSection
 from adapters.settings.provider import is_loopback
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import ClusterSection, ConfigFile
+from adapters.settings.sections import ConfigFile
 
 URL_VARIABLE: Final = "REDIS_URL"
 _SCHEMES: Final = ("redis", "rediss", "unix")

@@ -33,6 +33,7 @@ from adapters.settings.effects import check_effect_names, read_effects
 from adapters.settings.folders import reason_of
 from adapters.settings.further import FurtherSpec, domain_of, read_further, turns_of
 from adapters.settings.http import HttpSettings, read_http
+from adapters.settings.listening import ListenSection
 from adapters.settings.protocols import KEYS, ConfiguredProvider
 from adapters.settings.provider import is_loopback
 from adapters.settings.providers import read_providers
@@ -41,7 +42,6 @@ from adapters.settings.sections import (
     ConfigFile,
     JournalSection,
     LimitsSection,
-    ListenSection,
     ProviderSection,
 )
 from adapters.settings.serve import ServeSettings, read_serve

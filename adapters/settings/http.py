@@ -9,9 +9,10 @@ from typing import Final
 import attrs
 
 from adapters.settings.folders import reason_of
+from adapters.settings.listening import HttpSection
 from adapters.settings.provider import is_loopback
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import ConfigFile, HttpSection
+from adapters.settings.sections import ConfigFile
 
 TOKEN_MIN_CHARS: Final = 16
 _LIBRARIES: Final = ("starlette", "uvicorn", "h11", "prometheus_client")

@@ -11,8 +11,9 @@ from typing import Final
 
 from adapters.lines.sideband.settings import SidebandSettings, SipWebhookSettings
 from adapters.providers.provider import AttachableProvider, Provider
+from adapters.settings.listening import SipWebhookSection
 from adapters.settings.reader import SettingsReader
-from adapters.settings.sections import ConfigFile, SipWebhookSection
+from adapters.settings.sections import ConfigFile
 
 SECRET_VARIABLE: Final = "OPENAI_WEBHOOK_SECRET"
 _TAKEN: Final = ("calls", "livez", "readyz", "metrics", "reload", "openapi.json", "twiml")

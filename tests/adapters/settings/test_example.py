@@ -12,7 +12,7 @@ import pytest
 from adapters.lines.audiosocket.protocol import DIGITS
 from adapters.providers.realtime.endpoint import OPENAI_URL
 from adapters.providers.realtime.realtime_server import FORMATS
-from adapters.settings import kinds, sections
+from adapters.settings import kinds, listening, sections
 from adapters.settings.provider import DEFAULT_MODEL
 from adapters.settings.reader import Section, SettingsReader
 from adapters.settings.server_fit import TELEPHONE
@@ -46,14 +46,14 @@ def at(path: str) -> Node:
 @pytest.mark.parametrize(
     ("path", "section"),
     [
-        ("", sections.ConfigFile), ("listen", sections.ListenSection), ("provider", sections.ProviderSection),
+        ("", sections.ConfigFile), ("listen", listening.ListenSection), ("provider", sections.ProviderSection),
         ("journal", sections.JournalSection), ("recording", sections.RecordingSection),
         ("limits", sections.LimitsSection), ("serve", sections.ServeSection), ("log", sections.LogSection),
         ("audio", sections.AudioSection), ("prompts", sections.PromptsSection), ("agents.night", sections.AgentSection),
         ("agents.night.prompts", sections.PromptsSection), ("transfers.sales", sections.TransferSection),
-        ("chan_websocket", sections.ChanWebSocketSection), ("twilio", sections.TwilioSection),
-        ("sideband", sections.SidebandSection), ("sideband.webhook", sections.SipWebhookSection),
-        ("http", sections.HttpSection), ("http.tls", sections.TlsSection), ("cluster", sections.ClusterSection),
+        ("chan_websocket", listening.ChanWebSocketSection), ("twilio", listening.TwilioSection),
+        ("sideband", listening.SidebandSection), ("sideband.webhook", listening.SipWebhookSection),
+        ("http", listening.HttpSection), ("http.tls", listening.TlsSection), ("cluster", listening.ClusterSection),
     ],
 )  # fmt: skip
 def test_every_key_is_in_the_example_and_no_other(path: str, section: type[Section]) -> None:
@@ -66,7 +66,11 @@ def test_every_key_of_a_tool_is_in_the_example() -> None:
 
 def test_every_section_is_compared() -> None:
     """A new section of the file gets a line in the tests above."""
-    found = {each for each in vars(sections).values() if isinstance(each, type) and issubclass(each, Section)}
+    found = {
+        each
+        for each in (*vars(sections).values(), *vars(listening).values())
+        if isinstance(each, type) and issubclass(each, Section)
+    }
     assert {each.__name__ for each in found - {Section}} == {
         "ConfigFile", "ListenSection", "ProviderSection", "AudioSection", "JournalSection", "RecordingSection",
         "LimitsSection", "LogSection", "ToolSection", "PromptsSection", "AgentSection", "AmiSection", "AriSection",
@@ -104,8 +108,8 @@ def test_the_figures_of_control_that_it_shows_are_the_defaults() -> None:
 
 
 def test_the_figures_of_a_cluster_that_it_shows_are_the_defaults() -> None:
-    read = SettingsReader(Problems(), {}, Path()).read(at("cluster"), sections.ClusterSection)
-    assert read == sections.ClusterSection(url="redis://127.0.0.1:6379/0", node="node-a")
+    read = SettingsReader(Problems(), {}, Path()).read(at("cluster"), listening.ClusterSection)
+    assert read == listening.ClusterSection(url="redis://127.0.0.1:6379/0", node="node-a")
 
 
 @pytest.mark.parametrize("path", ["limits", "log", "audio"])
@@ -122,12 +126,12 @@ def test_the_figures_that_it_shows_are_the_defaults(path: str) -> None:
 
 
 def test_the_other_defaults_that_it_shows() -> None:
-    host, port = sections.ListenSection().audiosocket
+    host, port = listening.ListenSection().audiosocket
     tools = list(at("tools"))
     assert at("listen.audiosocket").text == f"{host}:{port}"
     assert (at("provider.url").text, at("provider.model").text) == (OPENAI_URL, DEFAULT_MODEL)
-    listen = SettingsReader(Problems(), {}, Path()).read(at("listen"), sections.ListenSection)
-    assert (listen.rates, listen.refuse) == (sections.ListenSection().rates, sections.ListenSection().refuse)
+    listen = SettingsReader(Problems(), {}, Path()).read(at("listen"), listening.ListenSection)
+    assert (listen.rates, listen.refuse) == (listening.ListenSection().rates, listening.ListenSection().refuse)
     assert at("provider.format").text == TELEPHONE
     assert (at("spec").text, at("talk_key").text) == (sections.ConfigFile().spec, sections.ConfigFile().talk_key)
     shown = tools[1].get("deadline_s")
@@ -139,35 +143,35 @@ def test_the_figures_of_twilio_that_it_shows_are_the_defaults() -> None:
     """But for its address and its account, which have none."""
     problems, node = Problems(), at("twilio")
     environment = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "secret"}
-    shown = SettingsReader(problems, environment, Path()).read(node, sections.TwilioSection)
-    assert attrs.evolve(shown, public_url=None, account_sid=None, auth_token=None) == sections.TwilioSection()
+    shown = SettingsReader(problems, environment, Path()).read(node, listening.TwilioSection)
+    assert attrs.evolve(shown, public_url=None, account_sid=None, auth_token=None) == listening.TwilioSection()
     assert not list(problems)
 
 
 def test_the_figures_of_chan_websocket_that_it_shows_are_the_defaults() -> None:
     """But for a token and files, which it has none of by itself."""
     problems, node = Problems(), at("chan_websocket")
-    shown = SettingsReader(problems, {"MEDIA_TOKEN": "0123456789"}, Path()).read(node, sections.ChanWebSocketSection)
+    shown = SettingsReader(problems, {"MEDIA_TOKEN": "0123456789"}, Path()).read(node, listening.ChanWebSocketSection)
     none: dict[str, Any] = dict.fromkeys(("token", "certificate", "key", "asterisk_url", "asterisk_ca"))
-    assert attrs.evolve(shown, **none) == sections.ChanWebSocketSection()
+    assert attrs.evolve(shown, **none) == listening.ChanWebSocketSection()
     assert not list(problems)
 
 
 def test_the_figures_of_sideband_that_it_shows_are_the_defaults() -> None:
     """But for its secrets and the header, which it has none of by itself."""
     problems, environment = Problems(), {"OPENAI_WEBHOOK_SECRET": "whsec_x"}
-    shown = SettingsReader(problems, environment, Path()).read(at("sideband"), sections.SidebandSection)
+    shown = SettingsReader(problems, environment, Path()).read(at("sideband"), listening.SidebandSection)
     assert shown.webhook is not None
     webhook = attrs.evolve(shown.webhook, secrets=(), agent_header=None)
-    assert attrs.evolve(shown, webhook=webhook) == sections.SidebandSection(webhook=sections.SipWebhookSection())
+    assert attrs.evolve(shown, webhook=webhook) == listening.SidebandSection(webhook=listening.SipWebhookSection())
     assert not list(problems)
 
 
 def test_the_figures_of_the_door_that_it_shows_are_the_defaults() -> None:
     """But for where it is, its token and its certificate: by itself there is no door."""
     problems, node = Problems(), at("http")
-    shown = SettingsReader(problems, {}, Path()).read(node, sections.HttpSection)
-    assert attrs.evolve(shown, listen=None, token_env=None, tls=None) == sections.HttpSection()
+    shown = SettingsReader(problems, {}, Path()).read(node, listening.HttpSection)
+    assert attrs.evolve(shown, listen=None, token_env=None, tls=None) == listening.HttpSection()
     assert not list(problems)
 
 
