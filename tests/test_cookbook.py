@@ -70,14 +70,25 @@ def test_no_example_of_a_page_is_left_out() -> None:
         fences = re.findall(r"(?m)^```\w+$", page.read_text(encoding="utf-8"))
         assert len(fences) == len(blocks(page)), page
     kinds = {kind for page in (PAGE, *PAGES) for kind, _ in blocks(page)}
-    assert kinds == {"spec", "scenario", "configuration", "shop.py"}, "each is checked by a test of this file"
+    assert kinds == {"spec", "scenario", "configuration", "shop.py", "words.yaml", "own"}, (
+        "each is checked by a test of this file"
+    )
 
 
 def test_the_first_example_checks(tmp_path: Path) -> None:
-    ((_, spec),) = [(kind, text) for kind, text in blocks(PAGE)]
+    (spec,) = [text for kind, text in blocks(PAGE) if kind == "spec"]
     (tmp_path / "mine.yaml").write_text(spec, encoding="utf-8")
     assert {"no_input", "hang_up_tool"} <= {Path(part).stem for part in yaml.safe_load(spec)["include"]}
     assert load_spec(tmp_path / "mine.yaml").spec.name == "order_line"
+
+
+def test_what_no_part_has_checks_and_is_said(tmp_path: Path) -> None:
+    found = dict(blocks(PAGE))
+    for kind, name in (("own", "mine.yaml"), ("words.yaml", "words.yaml")):
+        (tmp_path / name).write_text(found[kind], encoding="utf-8")
+    assert len(found["own"].splitlines()) < LONGEST and load_spec(tmp_path / "mine.yaml").warnings == ()
+    (tmp_path / "scenarios.yaml").write_text(f"spec: mine.yaml\n{found['scenario']}", encoding="utf-8")
+    assert failures(Suite(read_files([tmp_path / "scenarios.yaml"]))) == []
 
 
 @pytest.mark.parametrize(
