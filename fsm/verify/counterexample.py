@@ -80,7 +80,17 @@ class Counterexample:
             lines.insert(self.loop - 1, "    --- from here on, again and again:")
         if self.stuck:
             lines.append("    --- and nothing more happens")
+        lines += [
+            f"    --- '{name}' comes here as often as it likes; say how often, by a move under verify: {{world: ..}}"
+            for name in self.unbounded
+        ]
         return "\n".join([*lines, "    at the end: " + ", ".join(self.final)])
+
+    @property
+    def unbounded(self) -> tuple[str, ...]:
+        """What an application says again and again, where the spec's world says nothing of it."""
+        around = self.steps[self.loop - 1 :] if self.loop else ()
+        return tuple(dict.fromkeys(step.move for step in around if any(a.event == step.move for a in step.answers)))
 
     @property
     def places(self) -> tuple[Place, ...]:

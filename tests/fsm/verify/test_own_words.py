@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fsm.language.loader import load
+from fsm.language.problem import NOWHERE
 from fsm.machine.ledgers import LEDGERS
+from fsm.verify.counterexample import Counterexample, RunAnswer, RunStep
 from fsm.verify.property_reader import load_properties
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits, Verification
@@ -48,3 +50,14 @@ def test_the_world_says_each_variant_and_what_an_application_may_say() -> None:
 
 def test_what_a_property_says_of_an_event_holds_for_its_variants() -> None:
     assert {f.name: f.status for f in verified().findings}["seen"] == "holds"
+
+
+def test_a_run_that_an_application_goes_on_with_for_ever_says_how_to_bound_it() -> None:
+    def step(number: int, move: str, event: str) -> RunStep:
+        answer = RunAnswer(event, "stayed", "hall", "hall", NOWHERE, (), ())
+        return RunStep(number, move, "request", None, (), None, event, (answer,), ())
+
+    steps = (step(1, "application.visit", "application.visit"), step(2, "rings", "button.pressed.long"))
+    assert Counterexample(steps, loop=1).unbounded == ("application.visit",)
+    assert "'application.visit' comes here as often as it likes" in str(Counterexample(steps, loop=1))
+    assert "as often as it likes" not in str(Counterexample(steps, loop=2)) + str(Counterexample(steps))
