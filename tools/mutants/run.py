@@ -75,6 +75,7 @@ AIMED_LIVE: Final = (
     SearchLimits("inquiries", "full", bounds={"turns": 0, "asks": 3, "leaves": 0}),
     SearchLimits("keys", "full", {"things_fail": "yes"}, {"turns": 0, "keys": 1, "faults": 1, "leaves": 0}),
     SearchLimits("renewal", "full", {"things_fail": "yes"}, {"turns": 0}),
+    SearchLimits("stalled", "full", {"things_fail": "yes"}, {"turns": 0, "faults": 1, "leaves": 0}),
 )
 AIMED: Final[Mapping[str, Sequence[SearchLimits]]] = {"realtime": AIMED_REALTIME, "live": AIMED_LIVE}
 """By world, small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""

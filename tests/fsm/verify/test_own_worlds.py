@@ -64,6 +64,26 @@ def test_all_properties_hold(name: str, scene: str) -> None:
             "calls_are_answered",
         ),
         (
+            "full_duplex", "parting",
+            ("do: [transfer, parting = no]", "do: [transfer]"),
+            "nobody_is_put_through_unasked",
+        ),
+        (
+            "full_duplex", "parting",
+            ("spoken = yes, lonely = 0, parting = no]", "spoken = yes, lonely = 0]"),
+            "nobody_is_hung_up_on",
+        ),
+        (
+            "full_duplex", "turns_fail",
+            ("{if: spoken, do: [take_turn, watch_silence]}", "{if: not spoken, do: [take_turn, watch_silence]}"),
+            "first_words_are_a_turn",
+        ),
+        (
+            "full_duplex", "stalled",
+            ("[presume(voice_lost), talked_over = no]", "[presume(voice_lost)]"),
+            "the_state_says_who_speaks",
+        ),
+        (
             "provider_turns", "turns",
             ("  is_cut: [flush_playout, ", "  is_cut: ["),
             "a_caller_who_talks_over_is_heard",
