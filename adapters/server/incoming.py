@@ -22,6 +22,7 @@ from adapters.lines.sideband.settings import SipWebhookSettings
 from adapters.lines.sideband.webhook import IncomingSipCall, SipWebhook, WebhookRefusal
 from adapters.providers.provider import EncodingError
 from adapters.server.agents import AGENT, Agent, Agents
+from adapters.server.store import CallStore
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +75,11 @@ class NotTaken:
 
     why: CallRefusal
     text: str
+
+
+async def held_at(store: CallStore, leg: CallLeg) -> str:
+    """Which other node has a call that rings here: its delivery has come again, to us. "": none."""
+    return await store.holder(leg.call_id) if isinstance(leg, SidebandLeg) and leg.rings else ""
 
 
 async def agent_of(agents: Agents, leg: CallLeg, data: CallData) -> Agent | NotTaken:

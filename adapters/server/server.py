@@ -31,7 +31,7 @@ from adapters.server.admission import LoopWatch, NewCalls
 from adapters.server.announcements import joined
 from adapters.server.circuits import Circuits
 from adapters.server.generation import Generation, changed_beyond
-from adapters.server.incoming import NotTaken, agent_of
+from adapters.server.incoming import NotTaken, agent_of, held_at
 from adapters.server.inside import NotReady, ReloadVerdict
 from adapters.server.lines import ServedLeg, ServerLines
 from adapters.server.measured import LoopLag, measure_server
@@ -345,6 +345,9 @@ class TurnspecServer:
         if wait_s:
             await asyncio.sleep(wait_s)
         structlog.contextvars.bind_contextvars(call_id=call_id)  # for all that this task begins
+        if node := await held_at(self.store, leg):
+            self._refuse(leg, CallRefusal.LIVE_CALL, f"node {node} has it")
+            return
         claim = await self.store.claim(call_id, leg.peer[0])
         if claim.refusal is not None:
             self._refuse(leg, claim.refusal, f"it is not taken: {claim.refusal.value}")

@@ -14,6 +14,7 @@ import structlog
 
 from adapters.lines.gone import Gone
 from adapters.lines.line import AudioSource, CallData, LegListener
+from adapters.lines.refusal import CallRefusal
 from adapters.lines.sideband.control import SidebandControl, SidebandControlError, sip_status
 
 log = structlog.get_logger(__name__)
@@ -93,6 +94,7 @@ class SidebandLeg:
         by `settle`."""
         log.warning("sideband_call_refused", call_id=self.call_id, why=reason)
         self._refused_as = why
+        self._is_left = self._is_left or why == CallRefusal.LIVE_CALL  # somebody else of ours has the caller
         self.leave(Gone.REFUSED)
 
     async def hang_up(self) -> None:

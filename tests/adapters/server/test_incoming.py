@@ -213,6 +213,21 @@ async def test_at_the_limit_a_caller_hears_that_it_is_busy(tmp_path: Path, monke
         assert 'turnspec_calls_refused_total{reason="limit"} 1.0' in await phone.measured()
 
 
+async def test_a_delivery_that_comes_again_to_another_node_leaves_its_call_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with telephone(tmp_path, monkeypatch, rings_here=False) as phone:
+
+        async def holder(call_id: str) -> str:
+            return "b" if call_id == RTC else ""
+
+        monkeypatch.setattr(phone.server.store, "holder", holder)
+        assert (await phone.announce()).status_code == 200
+        await asyncio.sleep(1)
+        assert not phone.api.requests and not phone.server.calls
+        assert 'turnspec_calls_refused_total{reason="live_call"} 1.0' in await phone.measured()
+
+
 async def test_in_a_drain_a_call_goes_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with telephone(tmp_path, monkeypatch) as phone:
         await phone.announce()

@@ -35,6 +35,15 @@ def turnspec(*args: str, **environment: str | None) -> Result:
     return CliRunner().invoke(main, ["serve", *args], env={**clean, **environment})
 
 
+def test_a_webhook_of_telephones_is_of_one_process(tmp_path: Path) -> None:
+    path, secret = tmp_path / "turnspec.yaml", "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
+    path.write_text("http: {listen: 9080}\nsideband: {webhook: {}}\n")
+    result = turnspec(str(path), "--check", "--workers", "2", OPENAI_API_KEY=KEY, OPENAI_WEBHOOK_SECRET=secret)
+    assert result.exit_code == 2 and "with sideband.webhook one process has the calls" in result.output
+    result = turnspec(str(path), "--check", OPENAI_API_KEY=KEY, OPENAI_WEBHOOK_SECRET=secret)
+    assert result.exit_code == 0 and "or announced at /openai" in result.output and secret not in result.output
+
+
 def test_the_shipped_example_works_as_it_is() -> None:
     result = turnspec(str(EXAMPLE), "--check", OPENAI_API_KEY=KEY)
     assert result.exit_code == 0, result.output

@@ -161,6 +161,14 @@ async def test_a_caller_who_was_not_let_in_is_told_what_fits(failure: Exception,
     assert control.said == [("accept", "rtc_1", "m"), *then]
 
 
+async def test_a_call_that_another_process_has_is_not_ended_by_a_second_delivery() -> None:
+    control = Told()
+    attachments = Attachments(lambda leg: leg.refuse("on node b", CallRefusal.LIVE_CALL), control=control)
+    assert attachments.attach("rtc_1", rings=True) is None
+    await none_left(attachments)
+    assert control.said == []
+
+
 async def test_a_call_of_ours_whose_handler_fails_is_ended() -> None:
     control = Told()
 
