@@ -102,7 +102,7 @@ _ELSEWHERE: Final[Mapping[Lack, str]] = MappingProxyType(
     {
         "prompts": "the audio is between the caller and the provider: nothing of ours can be played to him",
         "recording": "no audio comes by",
-        "heard_ms": "the provider cuts its own items, and does not say where",
+        "heard_ms": "the provider flushes and cuts its own items, and does not say where",
         "played_s": "the provider plays, and does not count for us",
         "hang_up": "we leave the session, and the call goes on",
         "clear_end": "a clean close may be a proxy that restarts, so it is attached to once more (docs/sideband.md)",

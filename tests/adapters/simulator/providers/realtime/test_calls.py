@@ -144,7 +144,7 @@ async def test_two_clients_of_one_session_hear_the_same_and_only_the_one_with_th
         seen = await asyncio.gather(
             *(told(each, kind) for each in (sideband, browser) for kind in ("output_audio_buffer.started",))
         )
-        assert seen[0] == seen[1]
+        assert seen[0] == seen[1] and re.fullmatch("event_[0-9a-f]{16}", seen[0]["event_id"])
         await asyncio.gather(
             told(sideband, "output_audio_buffer.stopped"), told(browser, "output_audio_buffer.stopped")
         )
@@ -206,7 +206,8 @@ async def test_what_a_caller_says_and_hears_by_the_media_is_audio() -> None:
     async with provider() as (server, client):
         browser = await attached(server, await offered(client), "&model=m&media=pcm")
         await browser.send("key 5")
-        assert (await told(browser, "input_audio_buffer.dtmf_event_received"))["event"] == "5"
+        pressed = await told(browser, "input_audio_buffer.dtmf_event_received")
+        assert pressed["event"] == "5" and "event_id" not in pressed
         await browser.send(json.dumps({"type": "response.create"}))
         heard = 0
         async with asyncio.timeout(20):
