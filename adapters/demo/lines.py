@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from adapters.lines.twilio.webhook import HttpRequest, HttpResponse
 from adapters.server.inside import Announcement
 from adapters.server.server import TurnspecServer
 from adapters.settings.config import Settings
+from adapters.settings.http import HttpSettings
 from adapters.simulator.caller.caller import Dial
 from adapters.simulator.lines.audiosocket import dial_audiosocket
 from adapters.simulator.lines.chan_websocket import AsteriskChannel, dial_server
@@ -82,6 +84,13 @@ def _dial_twilio(server: TurnspecServer) -> Dial:
     return functools.partial(dial_twilio, number, ask)
 
 
+def _with_a_door(settings: Settings) -> Settings:
+    """Nothing listens for such a call: somebody comes with its id, by a door if there can be one."""
+    if importlib.util.find_spec("starlette") is None:
+        return settings
+    return attrs.evolve(settings, http=HttpSettings(port=0, token=secrets.token_hex(16)))
+
+
 def _dial_at_the_provider(server: TurnspecServer) -> Dial:
     async def attach(call_id: str) -> str:
         return (await server.inside.announce(Announcement(id=call_id, attaches=True))).why
@@ -93,7 +102,7 @@ _ELSEWHERE: Final[Mapping[Lack, str]] = MappingProxyType(
     {
         "prompts": "the audio is between the caller and the provider: nothing of ours can be played to him",
         "recording": "no audio comes by",
-        "heard_ms": "the provider cuts its own items, and does not say where",
+        "heard_ms": "the provider flushes and cuts its own items, and does not say where",
         "played_s": "the provider plays, and does not count for us",
         "hang_up": "we leave the session, and the call goes on",
         "clear_end": "a clean close may be a proxy that restarts, so it is attached to once more (docs/sideband.md)",
@@ -107,9 +116,7 @@ LINES: Final[Mapping[str, DemoLine]] = MappingProxyType(
         "audiosocket": DemoLine(lambda settings: settings, _dial_audiosocket, str, is_paced=True),
         "chan_websocket": DemoLine(_listen_for_channels, _dial_as_channel, str, is_paced=False),
         "twilio": DemoLine(_listen_for_twilio, _dial_twilio, call_sid_of, is_paced=False),
-        "sideband": DemoLine(
-            lambda settings: settings, _dial_at_the_provider, rtc_id_of, is_paced=False, lacks=_ELSEWHERE
-        ),
+        "sideband": DemoLine(_with_a_door, _dial_at_the_provider, rtc_id_of, is_paced=False, lacks=_ELSEWHERE),
     }
 )
 """By the name of the command's option."""

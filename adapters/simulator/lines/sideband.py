@@ -85,21 +85,31 @@ def rtc_id_of(call_id: uuid.UUID) -> str:
     return f"rtc_{call_id.hex}"
 
 
-async def dial_sideband(
-    provider_url: str, attach: Attach, call_id: uuid.UUID, settings: CallerSettings, emit: OnEvent
-) -> Telephone:
-    """A call that is answered. `provider_url`: of the simulated provider, with its model. OSError: there is none."""
+async def answered_by(provider_url: str, rtc_id: str, settings: CallerSettings, emit: OnEvent) -> SimulatedCaller:
+    """The caller's end of a call that has been accepted, or that begins with him. OSError: it is not there.
+
+    `provider_url`: of the simulated provider, with its model.
+    """
     phones: list[SimulatedCaller] = []
 
     def make(socket: MessageSocket) -> SimulatedCaller:
         phones.append(SimulatedCaller(socket, settings, emit))
         return phones[0]
 
-    said = urlencode({"call_id": rtc_id_of(call_id), "media": "pcm"})
+    said = urlencode({"call_id": rtc_id, "media": "pcm"})
     limits = SocketLimits(open_s=settings.connect_deadline_ms / 1000)
     await dial(f"{provider_url}&{said}", make, limits, headers={"Authorization": "Bearer simulated-caller"})
     phones[0].start()
-    if why := await attach(rtc_id_of(call_id)):
-        phones[0].abandon()
-        raise NotAttachedError(f"nobody attaches to the call: {why}")
     return phones[0]
+
+
+async def dial_sideband(
+    provider_url: str, attach: Attach, call_id: uuid.UUID, settings: CallerSettings, emit: OnEvent
+) -> Telephone:
+    """A call that an application has accepted, and somebody attaches to. OSError: there is none."""
+    rtc_id = rtc_id_of(call_id)
+    phone = await answered_by(provider_url, rtc_id, settings, emit)
+    if why := await attach(rtc_id):
+        phone.abandon()
+        raise NotAttachedError(f"nobody attaches to the call: {why}")
+    return phone

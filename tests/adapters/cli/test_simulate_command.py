@@ -344,6 +344,7 @@ def test_the_bundled_lines_are_listed() -> None:
 def test_help_teaches() -> None:
     text = run("--help").output + run("provider", "--help").output + run("caller", "--help").output
     assert "point the bridge at ws://" in text and "faults:" in text and "interrupt:" in text
+    assert "POST /v1/realtime/calls" in text and "--ring URL" in text
     assert os.environ.get("HOME", "/nowhere") not in text or os.environ["HOME"] == "/"
 
 

@@ -55,6 +55,14 @@ class CallAnswer:
     headers: Mapping[str, str] = MappingProxyType({})
 
 
+class CallRefusedError(Exception):
+    """Answered with a status and an `error` object."""
+
+    def __init__(self, status: int, problem: WireError) -> None:
+        super().__init__(problem.message)
+        self.status, self.problem = status, problem
+
+
 class SessionHost(Protocol):
     """Who has the sessions."""
 
@@ -63,15 +71,9 @@ class SessionHost(Protocol):
         """Those that go on, by the id of their call."""
 
     def begin_call(self, call_id: str, model: str, session: Json) -> None:
-        """WireError: what is wrong with the session."""
+        """WireError: what is wrong with the session. CallRefusedError: another status than 400."""
 
     def end_call(self, call_id: str) -> None: ...
-
-
-class _RefusedError(Exception):
-    def __init__(self, status: int, problem: WireError) -> None:
-        super().__init__(problem.message)
-        self.status, self.problem = status, problem
 
 
 class CallDesk:
@@ -106,9 +108,9 @@ class CallDesk:
                 or (verb != "offer" and verb not in self._verbs)
                 or self._settings.server is not None
             ):
-                raise _RefusedError(404, WireError("not_found", f"Invalid URL ({method} {path})"))
+                raise CallRefusedError(404, WireError("not_found", f"Invalid URL ({method} {path})"))
             if not has_key(headers, self._settings):
-                raise _RefusedError(401, errors.invalid_api_key())
+                raise CallRefusedError(401, errors.invalid_api_key())
             if verb == "offer":
                 sdp, said = _offer_of(headers, body)
                 call_id = self._ids.rtc()
@@ -118,8 +120,8 @@ class CallDesk:
                 self._verbs[verb](call_id, said)
                 answer = CallAnswer(200, headers=CORS)
         except WireError as problem:
-            answer = _refused(_RefusedError(400, problem))
-        except _RefusedError as refused:
+            answer = _refused(CallRefusedError(400, problem))
+        except CallRefusedError as refused:
             answer = _refused(refused)
         self.asked.append(CallAsked(self._now_s(), verb or "", call_id, answer.status, said))
         return answer
@@ -128,7 +130,7 @@ class CallDesk:
         try:
             described = answer_to(sdp, call_id)
         except SdpError as error:
-            raise _RefusedError(400, WireError("invalid_offer", str(error))) from None
+            raise CallRefusedError(400, WireError("invalid_offer", str(error))) from None
         self._host.begin_call(call_id, self._model(session, model), session)
         location = {"location": f"{PATH}/{call_id}", **CORS}
         return CallAnswer(201, described.encode(), "application/sdp", location)
@@ -142,7 +144,7 @@ class CallDesk:
 
     def _accept(self, call_id: str, session: Json) -> None:
         if call_id in self._host.calls:
-            raise _RefusedError(409, WireError("call_already_accepted", "The call has been accepted already."))
+            raise CallRefusedError(409, WireError("call_already_accepted", "The call has been accepted already."))
         self._must_ring(call_id)
         self._host.begin_call(call_id, self._model(session, ""), session)
         self.ringing.discard(call_id)
@@ -174,8 +176,8 @@ class CallDesk:
             raise _unknown(call_id)
 
 
-def _unknown(call_id: str) -> _RefusedError:
-    return _RefusedError(404, WireError("call_id_not_found", f"No session found for call_id '{call_id}'"))
+def _unknown(call_id: str) -> CallRefusedError:
+    return CallRefusedError(404, WireError("call_id_not_found", f"No session found for call_id '{call_id}'"))
 
 
 def _place(path: str) -> tuple[str, str | None]:
@@ -205,7 +207,7 @@ def _offer_of(headers: Mapping[str, str], body: bytes) -> tuple[str, Json]:
     if media_type == "application/sdp":
         return body.decode(errors="replace"), {}
     if media_type != "multipart/form-data":
-        raise _RefusedError(415, WireError("unsupported_content_type", f"Unsupported content type: '{media_type}'."))
+        raise CallRefusedError(415, WireError("unsupported_content_type", f"Unsupported content type: '{media_type}'."))
     fields = _form(kind, body)
     if "sdp" not in fields:
         raise errors.missing_parameter("sdp")
@@ -221,7 +223,7 @@ def _form(content_type: str, body: bytes) -> dict[str, bytes]:
     }
 
 
-def _refused(refused: _RefusedError) -> CallAnswer:
+def _refused(refused: CallRefusedError) -> CallAnswer:
     problem = refused.problem
     error = {"message": problem.message, "type": problem.type, "param": problem.param, "code": problem.code}
     return CallAnswer(refused.status, orjson.dumps({"error": error}), headers=CORS)

@@ -1,7 +1,7 @@
 """The server's way out: ids, dialect, faults, and a queue in order of time. It knows no turns and no clock.
 
 Source of the ids: docs/facts/realtime_api.md section 10: event_/sess_/conv_/item_/resp_ and 21 base62 characters, call_
-and 16.
+and 16; event_ and 16 hex of `output_audio_buffer.*`; none of keys (section 1.2).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Outbox:
 
     def emit(self, now_s: float, type: str, **fields: Any) -> None:  # noqa: A002 (the wire's own word)
         """Queue a GA event for now, in the connection's dialect and with the faults that strike it."""
-        event: Json | None = {"type": type, "event_id": self._ids.event(), **fields}
+        event: Json | None = {"type": type, **self._ids.of_event(type), **fields}
         if self._beta and event is not None:
             event = event_to_beta(event)
         for passed in self.passes(event, now_s) if event is not None else ():
@@ -172,6 +172,14 @@ class Ids:
 
     def event(self) -> str:
         return self._make("event_")
+
+    def of_event(self, kind: str) -> Json:
+        """What an event of this type is known by."""
+        if kind == "input_audio_buffer.dtmf_event_received":
+            return {}
+        if kind.startswith("output_audio_buffer."):
+            return {"event_id": f"event_{self._random.getrandbits(64):016x}"}
+        return {"event_id": self.event()}
 
     def session(self) -> str:
         return self._make("sess_")

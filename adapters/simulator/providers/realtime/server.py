@@ -17,9 +17,10 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
 from adapters.simulator.providers.realtime import faults
-from adapters.simulator.providers.realtime.calls import CallDesk
+from adapters.simulator.providers.realtime.calls import CallDesk, CallRefusedError
 from adapters.simulator.providers.realtime.core import ProviderCore
 from adapters.simulator.providers.realtime.dialect import Json
+from adapters.simulator.providers.realtime.errors import WireError
 from adapters.simulator.providers.realtime.faults import FaultPlan
 from adapters.simulator.providers.realtime.http_front import HttpFront
 from adapters.simulator.providers.realtime.provider_scenario import ProviderScenario
@@ -29,6 +30,7 @@ from adapters.simulator.providers.realtime.provider_settings import (
     UpgradeRefusal,
     call_id_of,
     check_upgrade,
+    has_key,
     has_media,
     model_of,
     transcribes,
@@ -130,8 +132,10 @@ class ProviderServer:
     # --- calls that begin over HTTP
 
     def begin_call(self, call_id: str, model: str, session: Json) -> None:
-        """WireError: what is wrong with the session."""
+        """WireError: what is wrong with the session. CallRefusedError: the scenario refuses this connection."""
         self._upgrades += 1
+        for refused in FaultPlan(self.scenario.faults, self._upgrades).of(faults.HttpStatus):
+            raise CallRefusedError(refused.status, WireError(None, "refused by the scenario", type="server_error"))
         call = ProviderSession(self._core(self._upgrades, model, is_call=True))
         call.core.configure(session, asyncio.get_running_loop().time())
         self.sessions.append(call)
@@ -167,6 +171,8 @@ class ProviderServer:
 
     async def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
         if call_id := call_id_of(request.path):
+            if not has_key(_headers(request), self.settings):
+                return connection.respond(HTTPStatus.UNAUTHORIZED, "no key that is known\n")
             call = self.calls.get(call_id)
             if model_of(request.path) is None:
                 return None if call else connection.respond(HTTPStatus.NOT_FOUND, "no such call\n")
@@ -193,7 +199,7 @@ class ProviderServer:
             return
         if any(FaultPlan(self.scenario.faults, number).of(faults.SilentPing)):
             _fall_silent(connection)
-        headers = said_as_headers({name.lower(): value for name, value in request.headers.raw_items()})
+        headers = _headers(request)
         core = self._core(
             number,
             model_of(path) or "",
@@ -231,6 +237,11 @@ class ProviderServer:
             now_s=asyncio.get_running_loop().time(),
             refusal=refusal,
         )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Names in lower case; a browser's subprotocols among them."""
+    return said_as_headers({name.lower(): value for name, value in request.headers.raw_items()})
 
 
 def _fall_silent(connection: ServerConnection) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -24,7 +25,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from adapters.lines.sideband.webhook import IncomingSipCall, SipWebhook, WebhookRefusal
 from adapters.server.door.door import Door
 from adapters.settings.http import HttpSettings
-from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings, http_front
+from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings, http_front, parse_scenario
 from adapters.simulator.providers.realtime.calls import PATH, CallAnswer, CallDesk
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.sdp import SdpError, answer_to
@@ -144,7 +145,7 @@ async def test_two_clients_of_one_session_hear_the_same_and_only_the_one_with_th
         seen = await asyncio.gather(
             *(told(each, kind) for each in (sideband, browser) for kind in ("output_audio_buffer.started",))
         )
-        assert seen[0] == seen[1]
+        assert seen[0] == seen[1] and re.fullmatch("event_[0-9a-f]{16}", seen[0]["event_id"])
         await asyncio.gather(
             told(sideband, "output_audio_buffer.stopped"), told(browser, "output_audio_buffer.stopped")
         )
@@ -206,7 +207,8 @@ async def test_what_a_caller_says_and_hears_by_the_media_is_audio() -> None:
     async with provider() as (server, client):
         browser = await attached(server, await offered(client), "&model=m&media=pcm")
         await browser.send("key 5")
-        assert (await told(browser, "input_audio_buffer.dtmf_event_received"))["event"] == "5"
+        pressed = await told(browser, "input_audio_buffer.dtmf_event_received")
+        assert pressed["event"] == "5" and "event_id" not in pressed
         await browser.send(json.dumps({"type": "response.create"}))
         heard = 0
         async with asyncio.timeout(20):
@@ -222,6 +224,37 @@ async def test_what_a_caller_says_and_hears_by_the_media_is_audio() -> None:
             await browser.send(bytes(960))
             await asyncio.sleep(0.02)
         assert server.sessions[0].stats.audio_ms == pytest.approx(1_000, abs=40)
+
+
+@pytest.mark.virtual_time
+async def test_nobody_attaches_without_a_key() -> None:
+    async with provider(api_keys=("sk-1",)) as (server, client):
+        call_id = await offered(client)
+        for more in ("", "&model=m"):
+            with pytest.raises(InvalidStatus, match="401"):
+                await connect(f"{server.url}?call_id={call_id}{more}", compression=None)
+
+
+@pytest.mark.virtual_time
+async def test_a_scenario_refuses_the_call_of_a_number() -> None:
+    script = parse_scenario("faults: [{fault: http_status, status: 429, connection: 2}]", Path("s.yaml"))
+    async with ProviderServer(scenario=script) as server, httpx2.AsyncClient(headers=KEY) as client:
+        url = f"http://127.0.0.1:{server.port}{PATH}"
+        statuses = [(await client.post(url, content=OFFER, headers=SDP)).status_code for _ in range(3)]
+        assert statuses == [201, 429, 201] and len(server.calls) == 2
+
+
+@pytest.mark.virtual_time
+async def test_without_the_library_for_http_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_self: ProviderServer) -> object:
+        raise ImportError("No module named 'starlette'")
+
+    monkeypatch.setattr(ProviderServer, "_calls_app", missing)
+    async with provider() as (server, client):
+        answer = await client.post(PATH, content=OFFER, headers=SDP)
+        assert (answer.status_code, answer.text) == (501, "HTTP here needs: pip install turnspec[http]\n")
+        sideband = await connect(f"{server.url}?model=m", additional_headers=KEY, compression=None)
+        assert json.loads(await sideband.recv())["type"] == "session.created", "WebSockets are as they were"
 
 
 @pytest.mark.virtual_time
