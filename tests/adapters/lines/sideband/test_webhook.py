@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
+import time
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai import InvalidWebhookSignatureError, OpenAI
 from structlog.testing import capture_logs
 
 from adapters.lines.sideband import webhook
@@ -42,6 +45,15 @@ def hook(now_s: float = NOW_S) -> SipWebhook:
 def test_a_signed_delivery_is_a_call_with_the_headers_of_the_caller() -> None:
     taken = hook().take(signed(event()), event())
     assert taken == IncomingSipCall("rtc_1", {"from": "sip:+491@example.com"})
+
+
+def test_the_providers_own_library_takes_and_refuses_the_same() -> None:
+    client, body, now_s = OpenAI(api_key="sk-test", webhook_secret=SECRET), event(), int(time.time())
+    for headers, is_good in ((signed(body, at_s=now_s), True), (signed(body, at_s=now_s, key=b"x" * 32), False)):
+        assert isinstance(hook(now_s).take(headers, body), IncomingSipCall) is is_good
+        with contextlib.nullcontext() if is_good else pytest.raises(InvalidWebhookSignatureError):
+            client.webhooks.verify_signature(body, headers)
+    assert client.webhooks.unwrap(body, signed(body, at_s=now_s)).type == webhook.INCOMING
 
 
 def test_one_of_several_signatures_is_enough_while_a_secret_changes() -> None:
