@@ -20,6 +20,7 @@ from adapters.audit.times import LogClock, Time, of_mapping, of_text
 from adapters.audit.told import is_known, is_providers, name_in, names_in
 from fsm.audit.realtime_events import CLIENT_FIELDS, CLIENT_TYPES, SERVER_FIELDS, direction_of
 from fsm.audit.record import CLOSED, Direction, Record, audio_bytes
+from fsm.audit.turn_owner import EITHER_SIDE
 from fsm.journal.scrub import scrub
 from fsm.language.vocabulary import Vocabulary
 
@@ -365,7 +366,7 @@ class RecordMaker:
         if found.side == "local":
             return Record(self._file, line, "local", at_ms, kind, found.event, call)
         if kind not in self._sides and len(self._sides) < 1000:
-            self._sides[kind] = direction_of(self._vocabulary, kind)
+            self._sides[kind] = None if kind in EITHER_SIDE else direction_of(self._vocabulary, kind)
         side = self._sides.get(kind) or found.side or "server"
         if not found.told:
             self._shown.update((kind,) if len(self._shown) < 1000 else ())

@@ -14,11 +14,11 @@ from fsm.audit.observations import (
     CreateSent,
     CreateUnanswered,
     Observation,
-    Observed,
     ResponseBegan,
     ToolCalled,
     TurnCommitted,
 )
+from fsm.audit.observed import Observed
 from fsm.audit.record import CLOSED, ENDED, STARTED, Evidence, Record, visible
 from fsm.audit.report.report import Figures, FindingCase, FindingGroup, LogReport
 from fsm.audit.rules import BY_KIND
@@ -29,6 +29,7 @@ from fsm.audit.shadow import Shadow
 from fsm.audit.spec_links import Quote, find, no_quote
 from fsm.audit.timelines import TimelineDrawing, Timelines
 from fsm.audit.tracking.tracker import Tracker
+from fsm.audit.turn_owner import FunctionCalled, TurnTaken, VoiceBegan
 from fsm.audit.turn_table import TurnBook
 from fsm.language.spec import Spec
 from fsm.machine.machine import TurnSpecMachine
@@ -229,4 +230,5 @@ class Audit:
 _COUNTED: dict[type[Observed], str] = {
     CreateSent: "creates", CreateAccepted: "accepted", CreateRejected: "rejected", CreateUnanswered: "unanswered",
     TurnCommitted: "turns", ResponseBegan: "responses", ToolCalled: "tools",
+    TurnTaken: "turns", VoiceBegan: "responses", FunctionCalled: "tools",
 }  # fmt: skip

@@ -24,6 +24,7 @@ from fsm.audit.exchange import (
 )
 from fsm.audit.live_side import LiveSide
 from fsm.audit.record import Evidence, Record
+from fsm.audit.turn_owner import TurnOwnerSide
 
 _PARTS = ("response.output_", "response.content_", "response.audio", "response.text", "response.function_call")
 _ASKED = frozenset({"response.create", "response.cancel"})
@@ -144,6 +145,7 @@ class LoggedConversation:
     tools: ToolCalls = attrs.field(factory=ToolCalls)
     requests: deque[ClientRequest] = attrs.field(factory=lambda: deque(maxlen=KEPT))
     live: LiveSide = attrs.field(factory=LiveSide)
+    owner: TurnOwnerSide = attrs.field(factory=TurnOwnerSide)
 
     @property
     def names_conversations(self) -> bool:

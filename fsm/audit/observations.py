@@ -11,16 +11,21 @@ import attrs
 from fsm.audit.conversation import ProviderError, Update
 from fsm.audit.exchange import CallerTurn, ClientRequest, Create, CreateBurst, Cut, Response, ToolCall
 from fsm.audit.live_side import DelegatedCall
+from fsm.audit.observed import Observed
 from fsm.audit.record import Evidence
-
-
-@attrs.frozen(eq=False)
-class Observed:
-    """Where in the log, and when."""
-
-    evidence: Evidence
-    at_ms: float
-
+from fsm.audit.turn_owner import (
+    AnswerOwed,
+    AudioLate,
+    CallEnded,
+    CallNotAnswered,
+    CallsBlocked,
+    EndingOverlooked,
+    FunctionCalled,
+    SettingsMisplaced,
+    TurnEmpty,
+    TurnTaken,
+    VoiceBegan,
+)
 
 # --- creates ----------------------------------------------------------------------------------------------------------
 
@@ -392,10 +397,13 @@ Observation = (
     | RejectionLivedWith | ErrorReported | AskedForNothing | CommitUnanswered | Closed | UnknownType | UnknownField
     | NonsenseNumber | CallsMixed | AnswerIncomplete | AnswerSilent | CallSilent | CreatesAfterCommits | TurnCutOff
     | TurnsEmpty | TranscriptionsFailed | ToolLooped | FormatDiffers | BatchPartial | ContinuedWithoutOutputs
-    | OutputVoid | DelegationUnanswered | LiveSilent | SpeechLate
+    | OutputVoid | DelegationUnanswered | LiveSilent | SpeechLate | AnswerOwed | AudioLate | CallEnded
+    | CallNotAnswered | CallsBlocked | EndingOverlooked | FunctionCalled | SettingsMisplaced | TurnEmpty | TurnTaken
+    | VoiceBegan
 )  # fmt: skip
 OF_THE_END = (
     ResponseStuck, AnswersCut, CreateUnanswered, TurnLeft, TurnEndless, CommitUnanswered, AskedForNothing,
     GreetingMissing, AnswerIncomplete, AnswerSilent, CallSilent, CreatesAfterCommits, TurnsEmpty, TranscriptionsFailed,
     ToolUnanswered, RoundUnasked, UpdateLost, UpdateOpen, RejectionLivedWith, DelegationUnanswered, LiveSilent,
+    AnswerOwed, CallNotAnswered, EndingOverlooked, TurnEmpty,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from fsm.audit import live_side
+from fsm.audit import live_side, turn_owner
 from fsm.audit.record import Direction
 from fsm.language.vocabulary import Vocabulary
 from fsm.machine.wire import knows
@@ -95,13 +95,15 @@ SERVER_FIELDS: Mapping[str, frozenset[str]] = {
 _EVERYWHERE = frozenset({"type", "event_id", "obfuscation"})  # padding on deltas, seen but not documented
 
 CLIENT_TYPES = frozenset(CLIENT_FIELDS)
+_OTHER_CLIENTS = live_side.CLIENT_TYPES | turn_owner.CLIENT_TYPES
+_OTHER_SERVERS = live_side.SERVER_TYPES | turn_owner.SERVER_TYPES
 
 
 def direction_of(vocabulary: Vocabulary, wire_type: str) -> Direction | None:
     """Who sends an event of this type; None if nobody is known to."""
-    if wire_type in CLIENT_FIELDS or wire_type in live_side.CLIENT_TYPES:
+    if wire_type in CLIENT_FIELDS or wire_type in _OTHER_CLIENTS:
         return "client"
-    if wire_type in SERVER_FIELDS or wire_type in live_side.SERVER_TYPES or knows(vocabulary, wire_type):
+    if wire_type in SERVER_FIELDS or wire_type in _OTHER_SERVERS or knows(vocabulary, wire_type):
         return "server"
     return None
 

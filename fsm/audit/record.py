@@ -26,8 +26,8 @@ PLAYOUT = frozenset(
 )
 """Local records: what a playout of ours reports of the agent's audio, which no log of the wire can."""
 LOCAL_FACTS = frozenset(
-    {"caller.pressed_key", "caller.silent", "caller.hung_up", "uplink.committable", "operator.hang_up_requested",
-     "application.say_requested"}
+    {"caller.pressed_key", "caller.spoke", "caller.silent", "caller.hung_up", "uplink.committable",
+     "operator.hang_up_requested", "application.say_requested"}
 )  # fmt: skip  # what a journal knows and no wire does: our machine is fed with it, rules are not
 
 

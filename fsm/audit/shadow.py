@@ -8,7 +8,7 @@ client asked for and the provider rejected is not fed: turnspec did not ask for 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
@@ -21,7 +21,7 @@ from fsm.audit.shadow_playout import ShadowPlayout
 from fsm.audit.shadow_slots import SlotView
 from fsm.language.problem import NOWHERE, Place
 from fsm.machine.machine import Effect, Event, Snapshot, Step, TurnSpecMachine
-from fsm.machine.wire import read_wire
+from fsm.machine.wire import at_path, read_wire
 
 _PATIENCE_MS = 2000.0  # for an answer the log may still bring; shorter than any deadline of a bundled spec
 _PROMPT_MS = 3000.0
@@ -112,7 +112,7 @@ class Shadow:
             return [*steps, *self._fact(record)]
         if record.direction == "server":
             steps += self._server(record, conversation, observed)
-        elif record.type == "conversation.item.create":
+        elif record.type in _RESULTS:
             steps += self._returned(record)
         return steps
 
@@ -214,9 +214,9 @@ class Shadow:
             yield from self._step(Event("session.updated"), assumed=True)
 
     def _returned(self, record: Record) -> Iterator[ShadowStep]:
-        call = record.text("item.call_id")
-        if record.text("item.type") == "function_call_output" and call in self._snapshot.ledger.running:
-            yield from self._step(Event("tool.returned", {"call_id": call, "output": "(as in the log)"}))
+        for call in _RESULTS[record.type](record):
+            if call in self._snapshot.ledger.running:
+                yield from self._step(Event("tool.returned", {"call_id": call, "output": "(as in the log)"}))
 
     def _closed(self, record: Record) -> Iterator[ShadowStep]:
         code, reason = int(record.number("code") or 0), record.text("reason")
@@ -334,6 +334,24 @@ class Shadow:
         elif effect.name == "flush_playout":
             return self._playout.flush(effect.args.get("response_ids"), self._now_ms)
         return []
+
+
+def _of_item(record: Record) -> list[object]:
+    return [record.text("item.call_id")] if record.text("item.type") == "function_call_output" else []
+
+
+def _of_results(record: Record) -> list[object]:
+    found = at_path(record.event, "toolResponse.functionResponses")
+    return [mapping(each).get("id") for each in found] if isinstance(found, list | tuple) else []
+
+
+_RESULTS: Mapping[str, Callable[[Record], list[object]]] = {
+    "conversation.item.create": _of_item,
+    "response.item.create": _of_item,
+    "FunctionCallResponse": lambda record: [record.text("id")],
+    "toolResponse": _of_results,
+}
+"""What gives the results of tools, in each protocol, and of which calls."""
 
 
 def _is_about_a_request(observed: list[Observation]) -> bool:

@@ -22,9 +22,10 @@ from fsm.audit.observations import (
     TurnEnded,
     UpdateRejected,
 )
-from fsm.audit.record import CLOSED, PLAYOUT, Record
+from fsm.audit.record import CLOSED, FLUSHED, PLAYOUT, Record
 from fsm.audit.report.report import Bar, Heard, Lanes, Mark, Timeline
 from fsm.audit.shadow import ShadowStep
+from fsm.audit.turn_owner import OPENINGS, TurnTaken, VoiceBegan
 from fsm.audit.turn_table import TurnBook
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ _ASKED = {
     "conversation.item.truncate": "truncate", "conversation.item.create": "item",
     "input_audio_buffer.commit": "commit", "input_audio_buffer.clear": "clear", "output_audio_buffer.clear": "clear",
 }  # fmt: skip
+_ANSWER_ENDS = frozenset({"voice.ended", "UserStartedSpeaking", "interrupted"})
+_SOUND_ENDS = frozenset({FLUSHED, "playout.drained"})
 
 
 class TimelineDrawing:
@@ -64,11 +67,13 @@ class TimelineDrawing:
         self._at = conversation.now_ms if conversation.timed else float(self._order)
         if not before and not self.line:
             self.lanes.start_at = self._at
-        if record.type in (CLOSED, "session.created"):
+        if record.type in (CLOSED, "session.created") or record.type in OPENINGS:
             self._session_over()
         for each in observed:
             self._observe(each, conversation)
-        if record.type in PLAYOUT:
+        if conversation.owner.opened is not None:
+            self._owned(record)
+        elif record.type in PLAYOUT:
             self._report(record, conversation)
         if record.type.endswith("audio.delta") or conversation.agent_audio.is_heard:
             self._grow(conversation)
@@ -90,11 +95,14 @@ class TimelineDrawing:
         if isinstance(observed, TurnBegan):
             self._speech = Bar(self._at, self._at, "speech", f"turn {observed.turn.number}")
             self._keep(self.lanes.speech, self._speech)
-        elif isinstance(observed, TurnEnded | TurnCommitted) and self._speech is not None:
+        elif isinstance(observed, TurnEnded | TurnCommitted | TurnTaken) and self._speech is not None:
             self._speech.end_ms = self._at
             self._speech = None
         elif isinstance(observed, ResponseBegan):
             self._begin(observed.response)
+        elif isinstance(observed, VoiceBegan):
+            self._made[observed.speech_id] = Bar(self._at, self._at, "own", observed.speech_id)
+            self._keep(self.lanes.generated, self._made[observed.speech_id])
         elif isinstance(observed, ResponseEnded):
             self._end(observed.response, conversation)
         elif isinstance(observed, AudioBegan):
@@ -140,6 +148,20 @@ class TimelineDrawing:
             self._keep(self.lanes.heard, self._heard[playing.id])
         elif record.type == "playout.drained":
             bar.end_ms = max(self._at, bar.start_ms)
+
+    def _owned(self, record: Record) -> None:
+        """Of a provider that owns its turns: its answers have no ends but in the order of what it sends."""
+        if record.type in _ANSWER_ENDS:
+            self._session_over()
+        if record.type == "UserStartedSpeaking":
+            self._speech = self._speech or Bar(self._at, self._at, "speech", "caller")
+            if self._speech.start_ms == self._at:
+                self._keep(self.lanes.speech, self._speech)
+        elif record.type == "playout.started":
+            self._heard[""] = Bar(self._at, self._at, "heard", record.text("response_id"))
+            self._keep(self.lanes.heard, self._heard[""])
+        elif record.type in _SOUND_ENDS and "" in self._heard:
+            self._heard.pop("").end_ms = self._at
 
     def _cut(self, conversation: LoggedConversation) -> None:
         """What was flushed is not heard any more."""

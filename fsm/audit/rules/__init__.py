@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fsm.audit.observations import Observed
-from fsm.audit.rules import answers, live, patterns, requests, session, turns
+from fsm.audit.observed import Observed
+from fsm.audit.rules import answers, live, patterns, requests, session, turn_owner, turns
 from fsm.audit.rules.rule import AuditRule, Judge
 
 RULES: tuple[AuditRule, ...] = (
     *answers.RULES, *turns.RULES, *requests.RULES, *session.RULES, *patterns.RULES, *live.RULES,
+    *turn_owner.RULES,
 )  # fmt: skip
 
 

@@ -7,17 +7,19 @@ from typing import Final, Protocol, TypeVar
 
 _SESSION: Final = (
     "refused", "beta-shape", "update-rejected", "update-early", "update-lost", "voice-change", "format-mismatch",
-    "session-expired", "closed",
+    "session-expired", "closed", "settings-misplaced", "ending-overlooked",
 )  # fmt: skip
 _CLIENT: Final = (
     "create-per-commit", "create-per-tool", "create-while-active", "create-while-owed", "create-twice",
     "create-rejected", "create-refused", "create-crowd", "tool-loop", "tool-answered-twice", "tool-unanswered",
     "tool-round-unasked", "tool-unknown", "turn-cut-off", "commit", "cancel-of-nothing", "error", "partial-batch",
     "continuation-without-outputs", "output-void", "delegation-unanswered",
+    "call-unanswered", "call-answered-in-vain", "call-blocked",
 )  # fmt: skip
 _ANSWERS: Final = (
     "self-interruption", "phantom-turns", "response-failed", "answer-not-heard", "answer-silent", "answer-incomplete",
     "response-never-done", "create-unanswered", "turn-endless", "transcription-failed",
+    "turn-empty",
 )  # fmt: skip
 _NOTICED: Final = (
     "turn-unanswered",
@@ -28,6 +30,8 @@ _NOTICED: Final = (
     "audio-after-flush",
     "live-silence",
     "drift",
+    "audio-after-cut",
+    "answer-owed",
 )
 BANDS: Final[Mapping[str, int]] = {
     rule: band for band, rules in enumerate((_SESSION, _CLIENT, _ANSWERS, _NOTICED)) for rule in rules

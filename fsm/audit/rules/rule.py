@@ -13,7 +13,7 @@ import attrs
 
 from fsm.audit import realtime_errors
 from fsm.audit.conversation import LoggedConversation, ProviderError
-from fsm.audit.observations import Observed
+from fsm.audit.observed import Observed
 from fsm.audit.record import Evidence
 from fsm.audit.spec_links import SpecLink
 

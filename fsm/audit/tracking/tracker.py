@@ -8,7 +8,8 @@ from fsm.audit.conversation import AuditOptions, LoggedConversation
 from fsm.audit.observations import NonsenseNumber, Observation, ResponseBegan, ResponseEnded, UnknownField, UnknownType
 from fsm.audit.realtime_events import direction_of, unknown_fields
 from fsm.audit.record import CLOSED, FLUSHED, STARTED, Record
-from fsm.audit.tracking import live, patterns, playout, requests, responses, session, turns
+from fsm.audit.tracking import live, patterns, playout, requests, responses, session, turn_owner, turns
+from fsm.audit.turn_owner import OPENINGS
 from fsm.language.vocabulary import Vocabulary
 
 Handler = Callable[[LoggedConversation, Record], Iterable[Observation]]
@@ -96,6 +97,55 @@ _LIVE: Handlers = {
 }
 """Of a session over GPT-Live."""
 _STARTS = frozenset({"session.start", "session.started"})
+_OWNED: Handlers = {
+    "client": {
+        "Settings": (turn_owner.settings_sent,),
+        "setup": (turn_owner.settings_sent,),
+        "InjectAgentMessage": (turn_owner.words_sent,),
+        "InjectUserMessage": (turn_owner.words_sent,),
+        "clientContent": (turn_owner.content_sent,),
+        "realtimeInput": (turn_owner.input_sent,),
+        "FunctionCallResponse": (turn_owner.answered,),
+        "toolResponse": (turn_owner.answered,),
+    },
+    "server": {
+        "Welcome": (turn_owner.opened,),
+        "session.welcomed": (turn_owner.opened,),
+        "SettingsApplied": (turn_owner.settings_taken,),
+        "setupComplete": (turn_owner.settings_taken,),
+        "ConversationText": (turn_owner.text,),
+        "turn.taken": (turn_owner.taken,),
+        "inputTranscription": (turn_owner.words,),
+        "EndOfTurn": (turn_owner.announced,),
+        "AgentThinking": (turn_owner.announced,),
+        "voice.began": (turn_owner.voice_began,),
+        "voice.ended": (turn_owner.voice_ended,),
+        "AgentAudioDone": (turn_owner.audio_done,),
+        "turnComplete": (turn_owner.turn_completed,),
+        "UserStartedSpeaking": (turn_owner.caller_began,),
+        "interrupted": (turn_owner.caller_began,),
+        "FunctionCallRequest": (turn_owner.called,),
+        "toolCall": (turn_owner.called,),
+        "FunctionCallCancelled": (turn_owner.withdrawn,),
+        "toolCallCancellation": (turn_owner.withdrawn,),
+        "sessionResumptionUpdate": (turn_owner.resumable,),
+        "goAway": (turn_owner.expiring,),
+        "Warning": (turn_owner.expiring,),
+        "error": (session.reported,),
+    },
+    "local": {
+        CLOSED: (turn_owner.closed, session.closed),
+        FLUSHED: (turn_owner.flushed, playout.unheard),
+        "playout.started": (turn_owner.play_began,),
+        "playout.progressed": (turn_owner.play_went_on,),
+        "playout.drained": (turn_owner.play_went_on, playout.unheard),
+        "caller.spoke": (turn_owner.caller_heard,),
+        "caller.silent": (turn_owner.caller_silent,),
+        "caller.hung_up": (playout.unheard,),
+    },
+}
+"""Of a session over Deepgram's Voice Agent or Gemini Live."""
+_OWNED_STARTS = OPENINGS | {"Settings", "setup"}
 
 
 class Tracker:
@@ -122,23 +172,29 @@ class Tracker:
         """Everything one record means."""
         found = self._begun_anew() if self._begins_anew(record) else []
         conversation = self.conversation
-        self.sessions += record.type in ("session.created", "session.started")
+        self.sessions += record.type in ("session.created", "session.started", "SettingsApplied", "setupComplete")
         self._look(record)
         is_of_response = record.direction == "server" and record.type.startswith("response.")
         if is_of_response and conversation.response_of(record) is None:
             found += self._with_turns(responses.found(conversation, record))
         self._strays += self._strayed(record)
-        is_live = conversation.live.started is not None or record.type in _STARTS
-        for handler in (_LIVE if is_live else _HANDLERS)[record.direction].get(record.type, ()):
+        for handler in self._handlers(record)[record.direction].get(record.type, ()):
             found += self._with_turns(handler(conversation, record))
         if record.direction != "local":
             found += self._strange(record)
         return found
 
+    def _handlers(self, record: Record) -> Handlers:
+        """Of the protocol that the session has, or that the record begins."""
+        conversation = self.conversation
+        if conversation.owner.opened is not None or record.type in _OWNED_STARTS:
+            return _OWNED
+        return _LIVE if conversation.live.started is not None or record.type in _STARTS else _HANDLERS
+
     def _begins_anew(self, record: Record) -> bool:
         before = self.conversation
-        had_one = before.session.created is not None or before.responses.begun > 0
-        if record.type == "session.created":
+        had_one = before.session.created is not None or before.responses.begun > 0 or before.owner.opened is not None
+        if record.type == "session.created" or record.type in OPENINGS:
             return had_one or before.live.started is not None
         started = before.live.started
         answers = started is not None and started.type == "session.start" and record.type == "session.started"
@@ -154,6 +210,7 @@ class Tracker:
         )
         log = self.conversation.log
         log.kinds, log.is_journal = before.log.kinds, before.log.is_journal
+        self.conversation.owner = before.owner.carried()
         self.conversation.responses.heard = before.responses.heard
         return found
 
@@ -204,6 +261,8 @@ class Tracker:
     def end(self) -> list[Observation]:
         """The log, or a session in it, is over: what was waited for will not come any more."""
         found: list[Observation] = []
+        if self.conversation.owner.opened is not None:
+            return list(turn_owner.left(self.conversation))
         if self.conversation.live.started is not None:
             return list(live.left(self.conversation))
         for each in (responses.stuck, turns.waits, requests.left, session.lost_updates, patterns.seen):

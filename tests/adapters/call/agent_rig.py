@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from adapters.providers.deepgram.provider import AgentProvider, agent_endpoint
@@ -19,6 +20,7 @@ async def play_agent(
     *,
     session: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    journals: Path | None = None,
 ) -> PlayedModel:
     """One call from the first packet to the last."""
 
@@ -26,4 +28,4 @@ async def play_agent(
         made = DeepgramSettings(**{"model": "gpt-4o-mini", "tools": tools, **(session or {})})
         return AgentProvider(endpoint=agent_endpoint("test", url), session=made)
 
-    return await play_model(PlayedModel, "provider_turns", steps, AgentServer(scenario), provider, settings)
+    return await play_model(PlayedModel, "provider_turns", steps, AgentServer(scenario), provider, settings, journals)

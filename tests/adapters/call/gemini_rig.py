@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -35,12 +36,15 @@ async def play_gemini(
     scenario: GeminiScenario,
     *,
     model: str = "gemini-2.5-flash-native-audio-preview",
+    spec: str = "gemini_turns",
+    detection: Mapping[str, object] | None = None,
     settings: Mapping[str, Any] | None = None,
+    journals: Path | None = None,
 ) -> PlayedGemini:
     """One call from the first packet to the last."""
 
     def provider(url: str, tools: Offered) -> GeminiProvider:
-        made = GeminiSettings(model=model, tools=tools)
+        made = GeminiSettings(model=model, tools=tools, detection=detection or {})
         return GeminiProvider(endpoint=gemini_endpoint(url, "test"), session=made)
 
-    return await play_model(PlayedGemini, "gemini_turns", steps, GeminiServer(scenario), provider, settings)
+    return await play_model(PlayedGemini, spec, steps, GeminiServer(scenario), provider, settings, journals)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
@@ -11,6 +13,8 @@ import attrs
 from adapters.audio.prompt import load_prompts
 from adapters.audio.tick import Ticker
 from adapters.call.call import Call, CallServices
+from adapters.call.journal_writer import JournalWriter, header_of
+from adapters.call.observers import Observer
 from adapters.call.settings import CallSettings
 from adapters.call.summary import Summary
 from adapters.files import FileWriterThread
@@ -70,13 +74,18 @@ async def play_model(
     model: ModelServer[Any],
     provider: Callable[[str, Offered], Provider],
     settings: Mapping[str, Any] | None = None,
+    journals: Path | None = None,
 ) -> _Played:
-    """One call from the first packet to the last. `provider`: of the model's URL and the tools that it is offered."""
+    """One call from the first packet to the last. `provider`: of the model's URL and the tools that it is offered.
+
+    `journals`: the folder in which its journal is left.
+    """
     watcher, summaries, lifecycle = Watcher(), list[Summary](), machine(spec)
     with ThreadPoolExecutor(4) as threads:
         async with model as server:
             offered = [tool.definition for tool in (settings or {}).get("tools", {}).values()]
             recordings, ticker = FileWriterThread(), Ticker()
+            writer = JournalWriter(journals) if journals is not None else None
             say = {name: words.text for name, words in lifecycle.spec.say.items()}
             call_settings = CallSettings(**{"greeting": HELLO, "say": say, **(settings or {})})
             shared = CallServices(
@@ -84,7 +93,11 @@ async def play_model(
             )
 
             async def on_call(connection: Connection) -> None:
-                summaries.append(await Call(str(connection.uuid), connection, shared, [watcher]).run())
+                name, observers = str(connection.uuid), list[Observer]([watcher])
+                if writer is not None:
+                    header = header_of(lifecycle.spec, "", call_settings, name, datetime.now(UTC))
+                    observers.append(writer.open(header))
+                summaries.append(await Call(name, connection, shared, observers).run())
 
             line = AudioSocketServer(AudioSocketSettings(port=0, rates_hz=(8_000,)), ticker, on_call)
             await line.start()
@@ -95,4 +108,6 @@ async def play_model(
                 await line.close()
                 ticker.close()
                 recordings.close()
+                if writer is not None:
+                    writer.close()
             return played(summaries[0], report, watcher, list(server.sessions))
