@@ -311,7 +311,7 @@ def test_a_delivery_is_what_the_bridge_takes_or_refuses(flaw: Flaw, taken: objec
 def test_a_call_of_another_protocol_is_told_by_its_names(name: str) -> None:
     hook = SipWebhook(SECRET, time.time)
     sent = delivery(SipCall(call_id="rtc_1"), SECRET, time.time(), name=name)
-    assert hook.take(sent.headers, sent.body) is WebhookRefusal.OTHER_EVENT
+    assert hook.take(sent.headers, sent.body) is WebhookRefusal.OTHER_PROTOCOL
 
 
 @pytest.mark.virtual_time
