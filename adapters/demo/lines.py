@@ -28,11 +28,9 @@ from adapters.simulator.lines.twilio import TwilioNumber, call_sid_of, dial_twil
 HOST: Final = "127.0.0.1"
 
 
-Lack: TypeAlias = Literal[
-    "prompts", "recording", "heard_ms", "played_s", "hang_up", "clear_end", "reconnect", "protocols"
-]
+Lack: TypeAlias = Literal["prompts", "recording", "heard_ms", "played_s", "clear_end", "reconnect", "protocols"]
 """Words of our own; the two voices in a file; how much of an item was heard, and how much was played at all; an end
-that we bring about; one that is known at once; a session after a lost one; another protocol than Realtime."""
+that is known at once; a session after a lost one; another protocol than Realtime."""
 
 
 @attrs.frozen
@@ -104,7 +102,6 @@ _ELSEWHERE: Final[Mapping[Lack, str]] = MappingProxyType(
         "recording": "no audio comes by",
         "heard_ms": "the provider flushes and cuts its own items, and does not say where",
         "played_s": "the provider plays, and does not count for us",
-        "hang_up": "we leave the session, and the call goes on",
         "clear_end": "a clean close may be a proxy that restarts, so it is attached to once more (docs/sideband.md)",
         "reconnect": "the session is the call: it ends with it",
         "protocols": "what an attached client may do is known of Realtime alone",

@@ -182,7 +182,6 @@ async def test_a_caller_who_says_nothing_hears_nothing_more(tmp_path: Path, line
 
 
 async def test_we_hang_up(tmp_path: Path, line: DemoLine) -> None:
-    needs(line, "hang_up")
     async with staged(tmp_path, line) as stage:
         live = asyncio.ensure_future(stage.call(*STAY))
         await asyncio.sleep(6)

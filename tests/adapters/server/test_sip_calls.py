@@ -23,6 +23,7 @@ from tests.adapters.server.test_server import serving, settings_for
 from tests.adapters.server.test_server_door import HTTP, TOKEN
 
 pytestmark = pytest.mark.virtual_time
+
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
 CONFIG = "sideband: {webhook: {path: /openai}}\ntransfers: {desk: {dial: '+4930123'}}\n"
 ANSWERED = ["wait_agent_speaking", {"wait_agent_silent": {"for_ms": 800}}]
