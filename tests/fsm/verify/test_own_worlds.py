@@ -74,6 +74,24 @@ def test_all_properties_hold(name: str, scene: str) -> None:
             "nobody_is_hung_up_on",
         ),
         (
+            "full_duplex", "parting",
+            ("      transfer.completed:         {to: farewell}", "      transfer.completed:         {to: closed}"),
+            "the_goodbye_is_heard",
+        ),
+        (
+            "full_duplex", "keys",
+            ("operator.hang_up_requested: {to: farewell}", "operator.hang_up_requested: {to: closing}"),
+            "we_hang_up_when_all_is_said",
+        ),
+        (
+            "full_duplex", "stuck",
+            (
+                "    - {if: tools_running > 0, do: [forget_tools, tools_running = 0]}\n    - fail\n",
+                "    - {if: tools_running == 0, do: [forget_tools, tools_running = 0]}\n    - fail\n",
+            ),
+            "work_that_is_given_up_runs_no_tools",
+        ),
+        (
             "full_duplex", "turns_fail",
             ("{if: spoken, do: [take_turn, watch_silence]}", "{if: not spoken, do: [take_turn, watch_silence]}"),
             "first_words_are_a_turn",
