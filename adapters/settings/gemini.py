@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+import attrs
+
 from adapters.providers.endpoint import Endpoint, EndpointError
 from adapters.providers.gemini.provider import GeminiProvider, gemini_endpoint
 from adapters.providers.gemini.session import GeminiSettings, GeminiSettingsError
@@ -16,6 +18,7 @@ from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
 from adapters.tools import Tool
 from fsm.language.problem import Place
+from fsm.language.spec import Spec
 
 GEMINI_URL: Final = (
     "wss://generativelanguage.googleapis.com/ws/"
@@ -74,6 +77,20 @@ class GeminiProviderReader:
     def _report(self, place: Place, code: str, message: str, hint: str = "") -> None:
         self._failed = True
         self._reader.problems.add(place, code, message, hint)
+
+
+def fitted(reader: SettingsReader, section: ProviderSection, provider: GeminiProvider, spec: Spec) -> GeminiProvider:
+    """Where the caller holds the turns the provider detects none; elsewhere it must. Reports what contradicts that."""
+    session, place, file = provider.session, section.written.place_of("extra"), f"the spec is {spec.file}"
+    if not spec.turn_detection.manual:
+        if not session.finds_turns:
+            message = f"automaticActivityDetection is disabled, but {spec.name} needs it"
+            reader.problems.add(place, "turn-detection", message, file)
+        return provider
+    if session.detection and session.finds_turns:
+        message = f"automaticActivityDetection is set, but {spec.name} turns the provider's turn detection off"
+        reader.problems.add(place, "turn-detection", message, file)
+    return attrs.evolve(provider, session=attrs.evolve(session, detection={"disabled": True}))
 
 
 def _detection(extra: dict[str, object]) -> Mapping[str, object]:

@@ -77,7 +77,16 @@ AIMED_LIVE: Final = (
     SearchLimits("renewal", "full", {"things_fail": "yes"}, {"turns": 0}),
     SearchLimits("stalled", "full", {"things_fail": "yes"}, {"turns": 0, "faults": 1, "leaves": 0}),
 )
-AIMED: Final[Mapping[str, Sequence[SearchLimits]]] = {"realtime": AIMED_REALTIME, "live": AIMED_LIVE}
+AIMED_TURN_OWNER: Final = (
+    SearchLimits("five_tools", "full", bounds={"turns": 1}),
+    SearchLimits("keys", "full", {"things_fail": "yes"}, {"turns": 0, "keys": 1, "faults": 1, "leaves": 0}),
+    SearchLimits("renewal", "full", {"things_fail": "yes"}, {"turns": 0, "faults": 2}),
+    SearchLimits("parting_fails", "full", bounds={"turns": 0}),
+    SearchLimits("stalled", "full", {"things_fail": "yes"}, {"turns": 0, "faults": 1, "leaves": 0}),
+)
+AIMED: Final[Mapping[str, Sequence[SearchLimits]]] = {
+    "realtime": AIMED_REALTIME, "live": AIMED_LIVE, "provider_turns": AIMED_TURN_OWNER
+}  # fmt: skip
 """By world, small scenes beside the quick ones that come to the far corners: five tools at once, failures in a row."""
 TARGET: Final = 0.95
 EVERY: Final = 6

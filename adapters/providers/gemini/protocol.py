@@ -99,6 +99,11 @@ def _response(output: str) -> dict[str, object]:
     return value if isinstance(value, dict) else {"output": value}
 
 
+def _activity(key: str) -> EffectEncoder[_Request]:
+    """A turn of the caller's that we find ourselves; only where the provider's own detection is off."""
+    return EffectEncoder(lambda _: _message("realtimeInput", {key: {}}), ())
+
+
 ENCODERS: Final[Mapping[str, EffectEncoder[_Request]]] = {
     "start_session": EffectEncoder(_start_session, ()),
     "resume_session": EffectEncoder(_resume_session, ("handle",)),
@@ -108,6 +113,8 @@ ENCODERS: Final[Mapping[str, EffectEncoder[_Request]]] = {
         lambda request: _told(FAILED_TEXT.format(text=request.text("text")), request.settings), ("text",)
     ),
     "send_tool_output": EffectEncoder(_send_tool_output, ("call_id", "name", "output")),
+    "begin_activity": _activity("activityStart"),
+    "end_activity": _activity("activityEnd"),
 }
 
 

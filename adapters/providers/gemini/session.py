@@ -16,7 +16,7 @@ from fsm.errors import LocalError
 MOST_INSTRUCTION_CHARS: Final = 64_000
 MOST_SILENCE_MS: Final = 10_000
 _DETECTION: Final = frozenset(
-    {"startOfSpeechSensitivity", "endOfSpeechSensitivity", "prefixPaddingMs", "silenceDurationMs"}
+    {"disabled", "startOfSpeechSensitivity", "endOfSpeechSensitivity", "prefixPaddingMs", "silenceDurationMs"}
 )
 _OF_OTHER_KEYS: Final[Mapping[str, str]] = {
     "model": "model",
@@ -96,6 +96,8 @@ class GeminiSettings:
         unknown = sorted(set(self.detection) - _DETECTION)
         if unknown:
             raise GeminiSettingsError(f"vad: {unknown[0]!r} is not one of {', '.join(sorted(_DETECTION))}")
+        if not isinstance(self.detection.get("disabled", False), bool):
+            raise GeminiSettingsError(f"vad: disabled is true or false, not {self.detection['disabled']!r}")
         for key in ("startOfSpeechSensitivity", "endOfSpeechSensitivity"):
             of = f"{key[: key.index('Of')].upper()}_SENSITIVITY_"
             if key in self.detection and self.detection[key] not in (f"{of}LOW", f"{of}HIGH"):
@@ -117,6 +119,11 @@ class GeminiSettings:
     @property
     def family(self) -> ModelFamily:
         return family_of(self.model)
+
+    @property
+    def finds_turns(self) -> bool:
+        """The provider does, by what it hears; else it is told of them."""
+        return self.detection.get("disabled") is not True
 
     @property
     def holds_audio_at_tools(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -154,6 +155,42 @@ async def test_a_setup_that_is_refused_is_not_tried_again() -> None:
     played = await play_gemini(["until_hung_up"], shop(GeminiFault(kind="reject_setup", connection=0)))
     assert len(played.sessions) == 1
     assert played.states[-2:] == ["closing", "closed"]
+
+
+KEYED: Mapping[str, Any] = {"spec": "cookbook/gemini_push_to_talk", "detection": {"disabled": True}}
+HELD = [{"press": "*"}, WHERE, {"press": "*"}]
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash-native-audio-preview", "gemini-3.8-live"])
+async def test_a_turn_that_is_held_with_a_key_is_told_and_answered(model: str) -> None:
+    played = await play_gemini([*HEAR, WHERE, {"wait_ms": 2000}, *HELD, *HEAR, "hang_up"], SHOP, model=model, **KEYED)
+    assert played.said == [HELLO, ORDER], "\n".join(played.watcher.story)
+    activity = [key for each in played.sent("realtimeInput") for key in each if key.startswith("activity")]
+    assert activity == ["activityStart", "activityEnd"]
+    assert played.effects.count("request_speech") == 1  # the greeting: what is said without the key is nobody's turn
+    assert played.closes == []
+
+
+async def test_the_key_cuts_what_is_heard_and_opens_a_turn() -> None:
+    long = GeminiScenario(user_turns=("How do I return it?", "Hello, where is my order?"), rules=(
+        GeminiRule(heard="return", say=lines()["agent_long_story"].text), GeminiRule(heard="order", say=ORDER),
+    ))  # fmt: skip
+    turns = [*HEAR, {"press": "*"}, {"say": "caller_returns"}, {"press": "*"}, "wait_agent_speaking", {"wait_ms": 1500}]
+    played = await play_gemini([*turns, *HELD, *HEAR, "hang_up"], long, **KEYED)
+    assert played.said[-1] == ORDER, "\n".join(played.watcher.story)
+    assert "flush_playout" in played.effects
+    assert played.sessions[0].stats.cut == 1
+    assert played.caller.talk_over_ms < 1000
+
+
+async def test_a_turn_that_is_never_closed_ends_with_the_silence_after_it() -> None:
+    played = await play_gemini([*HEAR, {"press": "*"}, WHERE, *HEAR, "hang_up"], SHOP, **KEYED)
+    assert played.said == [HELLO, ORDER], "\n".join(played.watcher.story)
+
+
+async def test_other_keys_are_told_to_the_model_of_a_call_with_held_turns() -> None:
+    played = await play_gemini([*HEAR, {"press": "4"}, *HEAR, "hang_up"], SHOP, **KEYED)
+    assert played.said == [HELLO, ORDER], "\n".join(played.watcher.story)
 
 
 async def test_keys_are_told_to_the_model() -> None:

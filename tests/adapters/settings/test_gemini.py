@@ -8,8 +8,10 @@ import pytest
 
 from adapters.providers.gemini.provider import GeminiProvider
 from adapters.settings.config import load_settings
+from adapters.specs import specs_folder
 from fsm.language.problem import SpecError
 
+KEYED = specs_folder() / "cookbook" / "gemini_push_to_talk.yaml"
 URL = "ws://127.0.0.1:9/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
 
@@ -40,6 +42,14 @@ def test_fields_of_the_setup_go_through_and_the_detection_is_checked(tmp_path: P
     assert made.session.detection == {"silenceDurationMs": 900}
 
 
+def test_a_spec_in_which_a_key_holds_turns_disables_the_detection(tmp_path: Path) -> None:
+    made = provider_of(tmp_path, str(KEYED), f"url: '{URL}'")
+    assert made.session.detection == {"disabled": True} and not made.session.finds_turns
+    said = "extra: {automaticActivityDetection: {disabled: true}}"
+    assert provider_of(tmp_path, str(KEYED), f"url: '{URL}', {said}").session.detection == {"disabled": True}
+    assert provider_of(tmp_path, "gemini_turns", f"url: '{URL}'").session.finds_turns
+
+
 @pytest.mark.parametrize(
     ("spec", "section", "wrong"),
     [
@@ -50,6 +60,21 @@ def test_fields_of_the_setup_go_through_and_the_detection_is_checked(tmp_path: P
         ("gemini_turns", "url: 'http://x/BidiGenerateContent'", "the scheme must be ws or wss"),
         ("gemini_turns", f"url: '{URL}', extra: {{tools: []}}", "'tools' is made from 'tools'"),
         ("gemini_turns", f"url: '{URL}', extra: {{automaticActivityDetection: 7}}", "is not a mapping"),
+        (
+            "gemini_turns",
+            f"url: '{URL}', extra: {{automaticActivityDetection: {{disabled: true}}}}",
+            "is disabled, but gemini_turns needs it",
+        ),
+        (
+            "gemini_turns",
+            f"url: '{URL}', extra: {{automaticActivityDetection: {{disabled: 7}}}}",
+            "disabled is true or false",
+        ),
+        (
+            str(KEYED),
+            f"url: '{URL}', extra: {{automaticActivityDetection: {{silenceDurationMs: 900}}}}",
+            "gemini_push_to_talk turns the provider's turn detection off",
+        ),
     ],
 )
 def test_what_does_not_fit_is_an_error_with_its_place(tmp_path: Path, spec: str, section: str, wrong: str) -> None:

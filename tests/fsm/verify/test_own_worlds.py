@@ -107,6 +107,29 @@ def test_all_properties_hold(name: str, scene: str) -> None:
             "a_caller_who_talks_over_is_heard",
         ),
         (
+            "provider_turns", "silent",
+            ("{if: spoken != no, do: [lonely = 0]}, spoken = no, ", "spoken = no, lonely = 0, "),
+            "nobody_is_pestered",
+        ),
+        (
+            "provider_turns", "parting",
+            ("application.hang_up_requested: {do: [parting = hang_up], to: next_floor}",
+             "application.hang_up_requested: {to: closed}"),
+            "the_goodbye_is_heard",
+        ),
+        (
+            "provider_turns", "turns",
+            ("voice.began.new, voice.ended.current: {to: next_floor}",
+             "voice.began.new, voice.ended.current: {to: farewell}"),
+            "calls_end_for_a_reason",
+        ),
+        (
+            "provider_turns", "parting",
+            ("      transfer.failed:           {do: [transfer_fails], to: next_floor}",
+             "      transfer.failed:           {do: [transfer_fails]}"),
+            "the_floor_is_as_it_is_heard",
+        ),
+        (
             "provider_turns", "alarms",
             ("do: [caller_begins, is_believed]", "do: [caller_begins]"),
             "turns_are_answered",

@@ -306,8 +306,8 @@ def test_a_result_is_of_the_world_that_the_spec_names(tmp_path: Path) -> None:
 
 
 def test_aimed_scenes_are_of_the_world_that_they_are_for() -> None:
-    assert set(AIMED) == {"realtime", "live"}
-    for name in ("server_vad", "full_duplex"):
+    assert set(AIMED) == {"realtime", "live", "provider_turns"}
+    for name in ("server_vad", "full_duplex", "provider_turns"):
         world = load_environment(load_spec(name).spec).world
         assert {limits.scene for limits in AIMED[world.name]} <= set(world.scenes)
         for limits in AIMED[world.name]:

@@ -67,3 +67,9 @@ def formats_of(settings: Mapping[str, Any]) -> tuple[LiveFormat, LiveFormat] | A
     if not isinstance((settings["agent"].get("think") or {}).get("provider"), dict):
         return AgentWireError("INVALID_SETTINGS", "agent.think.provider is missing.")
     return found[0], found[1]
+
+
+def deferred_of(settings: Mapping[str, Any]) -> frozenset[str]:
+    """The functions that are not called before the end of the caller's turn is certain."""
+    functions = settings["agent"]["think"].get("functions") or []
+    return frozenset(str(each.get("name")) for each in functions if each.get("defer_until_eot") is True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from adapters.simulator.providers.deepgram.checks import AgentWireError, formats_of, refused
+from adapters.simulator.providers.deepgram.checks import AgentWireError, deferred_of, formats_of, refused
 from adapters.simulator.providers.deepgram.script import AgentRule, AgentScenario
 from adapters.simulator.providers.live.wire_audio import LiveFormat, speech
 from adapters.simulator.providers.schedule import Schedule
@@ -70,6 +70,8 @@ class AgentCore:
         self._calls: dict[str, str] = {}
         """Open ones, by id: their names."""
         self._then = ""
+        self._deferred: frozenset[str] = frozenset()
+        """Functions that are called when the turn is confirmed, not before."""
         self._heard_s = 0.0
         self._is_over = self._is_mute = False
 
@@ -146,7 +148,7 @@ class AgentCore:
         if isinstance(formats, AgentWireError):
             self._fail(formats)
         elif "no_applied" not in self._faults:
-            self._formats = formats
+            self._formats, self._deferred = formats, deferred_of(event)
             self._send("SettingsApplied")
             self._watch_idle()
             for kind, fault in self._faults.items():
@@ -199,14 +201,16 @@ class AgentCore:
         text = self._words.popleft() if self._words else "Hello?"
         self._answer += 1
         answer, rule = self._answer, self.scenario.rule(text)
-        if rule.calls:
-            self._call(rule)
+        early = tuple(each for each in rule.calls if each[0] not in self._deferred)
+        late = tuple(each for each in rule.calls if each[0] in self._deferred)
+        if early:
+            self._call(attrs.evolve(rule, calls=early))
 
         def confirm() -> None:
             if answer == self._answer:
                 self._send("ConversationText", role="user", content=text)
                 self._send("EndOfTurn", trigger="flux")
-                self._begin(attrs.evolve(rule, calls=()), self.scenario.think_ms, is_called=bool(rule.calls))
+                self._begin(attrs.evolve(rule, calls=late), self.scenario.think_ms, is_called=bool(early))
 
         self._later(self.scenario.confirm_ms, confirm)
 

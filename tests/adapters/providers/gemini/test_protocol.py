@@ -87,6 +87,8 @@ ENCODED: list[tuple[GeminiSettings, str, Mapping[str, object], WireEvent]] = [
     (NEW, "request_speech", {"cause": "ask", "instructions": None, "added": "Ask."}, text_message("Ask.")),
     (NEW, "tell_failure", {"text": "busy"}, text_message("Something has failed; tell the caller so: busy")),
     (NEW, "send_digits", {"digits": "12#"}, text_message("The caller pressed 12# on the telephone keypad.")),
+    (NEW, "begin_activity", {}, {"type": "realtimeInput", "realtimeInput": {"activityStart": {}}}),
+    (NEW, "end_activity", {}, {"type": "realtimeInput", "realtimeInput": {"activityEnd": {}}}),
 ]
 
 

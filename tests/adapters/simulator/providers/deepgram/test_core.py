@@ -48,8 +48,9 @@ class Client:
         self._take(self.core.receive(json.dumps({"type": kind, **fields}), self.now_s))
         return self
 
-    def start(self) -> Client:
-        self._take(self.core.receive(json.dumps(settings_message(DeepgramSettings(model="m"))), self.now_s))
+    def start(self, **settings: Any) -> Client:
+        message = settings_message(DeepgramSettings(model="m", **settings))
+        self._take(self.core.receive(json.dumps(message), self.now_s))
         return self
 
     def hear(self, payload: bytes) -> Client:
@@ -112,6 +113,18 @@ def test_calls_are_speculative_and_the_answer_waits_for_every_output() -> None:
     assert client.core.stats.utterances == ["It comes tomorrow."]
     assert client.kinds()[-1] == "AgentAudioDone"
     assert client.audio_bytes > 8000
+
+
+def test_a_call_that_is_deferred_waits_for_the_end_of_the_turn_to_be_certain() -> None:
+    tools = [{"name": "look"}, {"name": "find"}]
+    client = Client().start(tools=tools, deferred=frozenset({"find"})).speak().wait(3000)
+    kinds = [kind for kind in client.kinds() if kind in ("ConversationText", "FunctionCallRequest")]
+    assert kinds == ["FunctionCallRequest", "ConversationText", "FunctionCallRequest"]
+    first, second = (each["functions"] for each in client.events if each["type"] == "FunctionCallRequest")
+    assert [each["name"] for each in (*first, *second)] == ["look", "find"]
+    for each in (*first, *second):
+        client.send("FunctionCallResponse", id=each["id"], name=each["name"], content="{}")
+    assert client.wait(3000).core.stats.utterances == ["It comes tomorrow."]
 
 
 def test_a_caller_who_goes_on_has_the_calls_withdrawn() -> None:
