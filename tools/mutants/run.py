@@ -56,11 +56,13 @@ AIMED_REALTIME: Final = (
     SearchLimits("strays", "full", bounds={"turns": 0, "says": 1, "calls": 1}),
     SearchLimits("faults", "full", bounds={"turns": 0, "calls": 1, "faults": 2, "leaves": 0}),
     SearchLimits("parting", "full", bounds={"turns": 0, "calls": 1}),
+    SearchLimits("parting", "full", bounds={"turns": 0, "calls": 0, "leaves": 1}),
+    SearchLimits("echo_and_fault", "full", bounds={"turns": 0}),
     SearchLimits("blank", "full", bounds={"calls": 0}),
     SearchLimits("blank", "full", bounds={"calls": 1, "faults": 0}),
     SearchLimits("hasty", "full"),
     SearchLimits("hung", "full"),
-    SearchLimits("slow", "full"),
+    SearchLimits("slow", "full", bounds={"turns": 2}),
     SearchLimits("slow_loss", "full"),
     SearchLimits("unnamed", "full"),
     SearchLimits("renewal", "full"),
@@ -166,7 +168,9 @@ def jury_of(spec: Spec, environment: Environment) -> Jury:
     """Searches the spec itself, with quick bounds and aimed ones, and is then ready for its mutants."""
     world, properties = environment.world, environment.properties
     quick = (SearchLimits(scene=name) for name in scenes(spec, world, "quick"))
-    return Jury(spec, world, properties, (*quick, *AIMED.get(world.name, ())))
+    telling = scenes(spec, world, "full")
+    aimed = (limits for limits in AIMED.get(world.name, ()) if limits.scene in telling)
+    return Jury(spec, world, properties, (*quick, *aimed))
 
 
 def _prepare(name: str) -> None:
