@@ -18,6 +18,8 @@ class CallRefusal(StrEnum):
     NO_PROVIDER = "no_provider"
     """No provider would hold a session: no key, no quota, no such model."""
     UNKNOWN_AGENT = "unknown_agent"
+    SPEC_UNFIT = "spec_unfit"
+    """The agent's spec decides by audio that does not come by the call's line."""
     LIVE_CALL = "live_call"
     """Its id is that of a call that goes on; nobody is told, for a result would be the other call's."""
     UNIDENTIFIED = "unidentified"

@@ -23,6 +23,7 @@ from adapters.lines.sideband.webhook import IncomingSipCall, SipWebhook, Webhook
 from adapters.providers.provider import EncodingError
 from adapters.server.agents import AGENT, Agent, Agents
 from adapters.server.store import CallStore
+from fsm.language.spec import Spec
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,15 @@ async def held_at(store: CallStore, leg: CallLeg) -> str:
     return await store.holder(leg.call_id) if isinstance(leg, SidebandLeg) and leg.rings else ""
 
 
+def without_audio(spec: Spec) -> str:
+    """Why this spec cannot hold a call whose audio is elsewhere; "": it can (docs/sideband.md)."""
+    if spec.turn_detection.manual:
+        return f"{spec.name} opens and closes turns by the audio that we send, and none comes by here"
+    if "caller.sound_began" in spec.vocabulary.events:
+        return f"{spec.name} goes by what is heard of the caller on the line, and nothing is heard here"
+    return ""
+
+
 async def agent_of(agents: Agents, leg: CallLeg, data: CallData) -> Agent | NotTaken:
     """Who takes a call; a caller who hears a ringing tone is let in, into the agent's session, before that is known."""
     agent = agents.of(data)
@@ -89,6 +99,8 @@ async def agent_of(agents: Agents, leg: CallLeg, data: CallData) -> Agent | NotT
         return NotTaken(CallRefusal.UNKNOWN_AGENT, f"there is no agent '{printable(data.variables[AGENT])}'")
     if why := agent.providers.refusal():
         return NotTaken(CallRefusal.NO_PROVIDER, f"no provider would take it: {why}")
+    if isinstance(leg, SidebandLeg) and (text := without_audio(agent.settings.spec)):
+        return NotTaken(CallRefusal.SPEC_UNFIT, text)
     if isinstance(leg, SidebandLeg) and leg.rings:
         try:
             await leg.accept(agent.session_to_accept(leg.call_id, data))

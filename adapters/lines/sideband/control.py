@@ -16,6 +16,7 @@ _STATUS: Final[Mapping[str, int]] = {
     CallRefusal.DRAIN: 503,
     CallRefusal.NO_PROVIDER: 480,
     CallRefusal.NOT_ACCEPTED: 480,
+    CallRefusal.SPEC_UNFIT: 480,
     CallRefusal.UNKNOWN_AGENT: 404,
 }
 

@@ -20,8 +20,10 @@ from websockets.asyncio.client import connect
 
 from adapters.providers.provider import CallsAddress
 from adapters.providers.realtime.provider import RealtimeProvider
+from adapters.server.incoming import without_audio
 from adapters.server.server import TurnspecServer
 from adapters.simulator.providers.realtime import ProviderServer, ProviderSettings
+from adapters.specs import BUNDLED, load_spec
 from tests.adapters.lines.scripted_api import Answer, ScriptedApi, scripted_api
 from tests.adapters.lines.sideband.rig import Browser
 from tests.adapters.lines.sideband.test_webhook import SECRET, event, signed
@@ -187,6 +189,24 @@ async def test_a_call_that_is_not_let_in_begins_nothing(
         await asyncio.sleep(1)
         assert (said, phone.bodies("reject"), phone.bodies("hangup")) == then
         assert 'turnspec_calls_refused_total{reason="not_accepted"} 1.0' in await phone.measured()
+
+
+@pytest.mark.parametrize("spec", ["guarded_turns", "push_to_talk"])
+async def test_a_spec_that_decides_by_audio_on_the_line_takes_no_call_that_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    async with telephone(tmp_path, monkeypatch, more=f"spec: {spec}\n", rings_here=False) as phone:
+        await phone.announce()
+        assert await phone.over() == "refused:spec_unfit"
+        assert await phone.told("reject") == [{"status_code": 480}]
+        assert phone.bodies("accept") == []
+
+
+@pytest.mark.parametrize("name", [*BUNDLED, "specs/cookbook/barge_in.yaml"])
+def test_which_specs_can_do_without_audio(name: str) -> None:
+    unfit = {"guarded_turns", "push_to_talk", "barge_in"}
+    spec = load_spec(name).spec
+    assert (spec.name in without_audio(spec)) == (spec.name in unfit)
 
 
 async def test_an_agent_is_named_by_a_header_and_one_that_is_not_there_is_not_found(
