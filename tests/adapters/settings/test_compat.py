@@ -9,7 +9,7 @@ import pytest
 from adapters.call.executor import Executor
 from adapters.settings.compat import unexecutable
 from adapters.settings.protocols import EFFECT_ARGS
-from adapters.specs import BUNDLED
+from adapters.specs import BUNDLED, load_spec
 from fsm.language.spec import Spec
 from fsm.language.vocabulary import APPLICATION, PLAIN, EffectWord
 from fsm.machine.ledgers import LEDGERS
@@ -25,9 +25,10 @@ LEDGER_ALONE = {
 
 @cache
 def bundled() -> tuple[Spec, ...]:
-    """The bundled specs, and one with each part of the cookbook."""
+    """The bundled specs, one with each part of the cookbook, and the one whose caller holds turns over Gemini Live."""
     parts = (including(bases(part)[0], part, typestate=False).spec for part in cookbook_parts())
-    return (*(loaded(name).spec for name in BUNDLED), *parts)
+    held = load_spec("specs/cookbook/gemini_push_to_talk.yaml").spec
+    return (*(loaded(name).spec for name in BUNDLED), *parts, held)
 
 
 def effects(protocol: str) -> list[EffectWord]:
