@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import click
 import pytest
 from click.testing import CliRunner
@@ -83,11 +84,17 @@ def test_what_is_missing_stale_or_wrong_is_said(monkeypatch: pytest.MonkeyPatch)
     assert bad.exit_code == 1 and "owned_turns filler: no_end" in bad.output
 
 
-def test_a_yes_of_the_table_was_searched_with_every_spec() -> None:
+def test_a_yes_of_the_table_was_searched_with_every_spec_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = ("digits", "filler")
-    passed = {str(Case(base, pair)): Found("", PASS, 1) for base in bases(*pair)}
-    assert _cell(table(verdicts.searched_pairs(passed))) == "yes"
-    assert _cell(table(verdicts.searched_pairs({}))) == "(yes)"
+    of_pair = [Case(base, pair) for base in bases(*pair)]
+    monkeypatch.setattr(verdicts, "cases", lambda: of_pair)
+    fresh = {str(case): Found(case.digest(), PASS, 1) for case in of_pair}
+    name, one = next(iter(fresh.items()))
+    assert _cell(table(verdicts.searched_pairs(fresh))) == "yes"
+    for less in ({}, {name: one}, fresh | {name: attrs.evolve(one, digest="of before")}):
+        assert pair not in verdicts.searched_pairs(less)
+    assert pair not in verdicts.searched_pairs(fresh | {name: attrs.evolve(one, outcome="no_end")})
+    assert _cell(table(set())) == "(yes)"
 
 
 def _cell(text: str) -> str:

@@ -94,13 +94,11 @@ def keep(found: Mapping[str, Found], path: Path = KEPT) -> None:
 
 
 def searched_pairs(found: Mapping[str, Found]) -> set[tuple[str, ...]]:
-    """Parts and pairs that hold with every spec that they go with."""
-    wanted = {case.parts for case in cases() if case.parts}
-    return {
-        each
-        for each in wanted
-        if all((known := found.get(str(Case(base, each)))) and known.outcome == PASS for base in bases(*each))
-    }
+    """Parts and pairs that hold, as they are now, with every spec that they go with."""
+    wanted = [case for case in cases() if case.parts]
+    fails = {case.parts for case in wanted if (known := found.get(str(case))) is None or known.outcome != PASS}
+    of_before = {case.parts for case in stale([case for case in wanted if case.parts not in fails], found)}
+    return {case.parts for case in wanted} - fails - of_before
 
 
 def stale(wanted: Sequence[Case], found: Mapping[str, Found]) -> list[Case]:
