@@ -199,10 +199,11 @@ def run(
     """One contender alone under so many calls."""
     with ExitStack() as stack:
         pair = Pair.start(stack, contender, spread, *(["--profile", profile] if profile else []))
-        _ring(pair.load, min(FIRST_CALLS, calls))
+        held = _ring(pair.load, min(FIRST_CALLS, calls))
         time.sleep(min(settle, 3.0))
         rss_before = pair.bridge.ask("rss")["rss"]
-        held = _ring(pair.load, calls)
+        if calls > FIRST_CALLS:
+            held = _ring(pair.load, calls)
         time.sleep(settle)
         began = pair.mark()
         time.sleep(seconds)
