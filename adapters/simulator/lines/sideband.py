@@ -17,13 +17,14 @@ from adapters.simulator.lines.telephone import OnEvent, Telephone
 from adapters.websocket.client_socket import dial
 from adapters.websocket.frames import Payload
 from adapters.websocket.message_socket import MessageSocket, SocketLimits
+from fsm.errors import RemoteError
 
 MEDIA_HZ: Final = 24_000
 Attach: TypeAlias = Callable[[str], Awaitable[str]]
 """Somebody is to control the call of this id. "", or why he will not."""
 
 
-class NotAttachedError(ConnectionError):
+class NotAttachedError(RemoteError, ConnectionError):
     """Nobody controls the call, so there is none."""
 
 
