@@ -22,6 +22,7 @@ from adapters.simulator.providers.realtime.errors import WireError
 from adapters.simulator.providers.realtime.outbox import Ids
 from adapters.simulator.providers.realtime.provider_settings import ProviderSettings, has_key
 from adapters.simulator.providers.realtime.sdp import SdpError, answer_to
+from fsm.errors import RemoteError
 
 PATH: Final = "/v1/realtime/calls"
 BODY_MAX_BYTES: Final = 256 * 1024
@@ -55,7 +56,7 @@ class CallAnswer:
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-class CallRefusedError(Exception):
+class CallRefusedError(RemoteError):
     """Answered with a status and an `error` object."""
 
     def __init__(self, status: int, problem: WireError) -> None:

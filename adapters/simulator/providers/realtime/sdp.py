@@ -10,13 +10,15 @@ import random
 import string
 from typing import Final
 
+from fsm.errors import RemoteError
+
 _REPEATED: Final = ("a=mid:", "a=sctp-port:", "a=rtcp-mux", "a=rtpmap:", "a=fmtp:", "a=rtcp-fb:")
 _MOST_SECTIONS: Final = 8
 _MOST_BYTES: Final = 64 * 1024
 _LETTERS: Final = string.ascii_letters + string.digits
 
 
-class SdpError(ValueError):
+class SdpError(RemoteError, ValueError):
     """It is not an offer that a Realtime session could be made of."""
 
 
