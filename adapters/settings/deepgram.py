@@ -16,6 +16,7 @@ from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
 from adapters.tools import Tool
 from fsm.language.problem import Place
+from fsm.language.spec import Spec
 
 THINK_MODEL: Final = "gpt-4o-mini"
 _COMMON: Final = frozenset({"protocol", "url", "model", "api_key", "voice", "instructions", "format", "extra"})
@@ -29,7 +30,8 @@ class AgentProviderReader:
         self._reader, self._section, self._written = reader, section, section.written
         self._failed = bool(section.written.rejected)
 
-    def read(self, tools: Sequence[Tool]) -> AgentProvider | None:
+    def read(self, spec: Spec | None, tools: Sequence[Tool]) -> AgentProvider | None:
+        del spec  # the session is the same under every spec that fits
         for key in self._written.pairs:
             if key not in _COMMON:
                 message = f"'{key}' means nothing to Deepgram's Voice Agent, which owns its turns"

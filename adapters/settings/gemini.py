@@ -38,11 +38,13 @@ class GeminiProviderReader:
         self._reader, self._section, self._written = reader, section, section.written
         self._failed = bool(section.written.rejected)
 
-    def read(self, tools: Sequence[Tool]) -> GeminiProvider | None:
+    def read(self, spec: Spec | None, tools: Sequence[Tool]) -> GeminiProvider | None:
         for key in self._written.pairs:
             if key not in _COMMON:
                 self._report(self._written.place_of(key), "unknown-key", f"'{key}' means nothing to Gemini Live", _HINT)
         endpoint, session = self._endpoint(), self._session(tools)
+        if session is not None and spec is not None:
+            session = self._fitted(session, spec)
         return GeminiProvider(endpoint=endpoint, session=session) if endpoint and session and not self._failed else None
 
     def _endpoint(self) -> Endpoint | None:
@@ -74,23 +76,21 @@ class GeminiProviderReader:
             self._report(self._written.place_of(str(error).partition(":")[0]), "provider", str(error))
             return None
 
+    def _fitted(self, session: GeminiSettings, spec: Spec) -> GeminiSettings:
+        """Where the caller holds the turns the provider detects none; elsewhere it must."""
+        is_held, wrong = spec.turn_detection.manual, ""
+        if not is_held and not session.finds_turns:
+            wrong = f"is disabled, but {spec.name} needs it"
+        elif is_held and session.detection and session.finds_turns:
+            wrong = f"is set, but {spec.name} turns the provider's turn detection off"
+        if wrong:
+            place, message = self._written.place_of("extra"), f"automaticActivityDetection {wrong}"
+            self._report(place, "turn-detection", message, f"the spec is {spec.file}")
+        return attrs.evolve(session, detection={"disabled": True}) if is_held else session
+
     def _report(self, place: Place, code: str, message: str, hint: str = "") -> None:
         self._failed = True
         self._reader.problems.add(place, code, message, hint)
-
-
-def fitted(reader: SettingsReader, section: ProviderSection, provider: GeminiProvider, spec: Spec) -> GeminiProvider:
-    """Where the caller holds the turns the provider detects none; elsewhere it must. Reports what contradicts that."""
-    session, place, file = provider.session, section.written.place_of("extra"), f"the spec is {spec.file}"
-    if not spec.turn_detection.manual:
-        if not session.finds_turns:
-            message = f"automaticActivityDetection is disabled, but {spec.name} needs it"
-            reader.problems.add(place, "turn-detection", message, file)
-        return provider
-    if session.detection and session.finds_turns:
-        message = f"automaticActivityDetection is set, but {spec.name} turns the provider's turn detection off"
-        reader.problems.add(place, "turn-detection", message, file)
-    return attrs.evolve(provider, session=attrs.evolve(session, detection={"disabled": True}))
 
 
 def _detection(extra: dict[str, object]) -> Mapping[str, object]:

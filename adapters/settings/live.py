@@ -17,6 +17,7 @@ from adapters.settings.reader import SettingsReader
 from adapters.settings.sections import ProviderSection, VoiceSection
 from adapters.tools import Tool
 from fsm.language.problem import Place
+from fsm.language.spec import Spec
 
 LIVE_URL: Final = "wss://api.openai.com/v1/live/sessions"
 LIVE_MODEL: Final = "gpt-live-1"
@@ -33,7 +34,8 @@ class LiveProviderReader:
         self._reader, self._section, self._written = reader, section, section.written
         self._failed = bool(section.written.rejected)
 
-    def read(self, tools: Sequence[Tool]) -> LiveProvider | None:
+    def read(self, spec: Spec | None, tools: Sequence[Tool]) -> LiveProvider | None:
+        del spec  # the session is the same under every spec that fits
         for key in self._written.pairs:
             if key not in _COMMON:
                 message = f"'{key}' means nothing to GPT-Live, whose model decides by itself"

@@ -11,12 +11,11 @@ from typing import Final
 import attrs
 
 from adapters.providers.connection import ConnectionLimits
-from adapters.providers.gemini.provider import GeminiProvider
 from adapters.providers.realtime.provider import RealtimeProvider
 from adapters.providers.realtime.session import SessionSettings
 from adapters.settings.deepgram import AgentProviderReader
 from adapters.settings.further import NO_FURTHER, FurtherSpec
-from adapters.settings.gemini import GeminiProviderReader, fitted
+from adapters.settings.gemini import GeminiProviderReader
 from adapters.settings.live import LiveProviderReader
 from adapters.settings.protocol_fit import check_protocol, protocol_of
 from adapters.settings.protocols import ConfiguredProvider, ProtocolName
@@ -58,8 +57,7 @@ def _read(
     if spec is not None:
         check_protocol(reader, section, spec)
     if (protocol := protocol_of(section, spec)) in _READERS:
-        found = _READERS[protocol](reader, section).read(tools)
-        return fitted(reader, section, found, spec) if isinstance(found, GeminiProvider) and spec is not None else found
+        return _READERS[protocol](reader, section).read(spec, tools)
     read = ProviderReader(reader, section, servers, stands_alone=stands_alone).read(spec, tools)
     if read is None:
         return None
