@@ -36,17 +36,19 @@ def tool_of(name: str, value: object, spec: Spec) -> Tool:
     """A tool as a scenario has it. Raises ValueError for what is none, and for what the spec has no word for."""
     if not isinstance(value, Mapping) or not set(value) <= _TOOL_KEYS:
         raise ValueError(f"tools.{name}: a tool is {_TOOL_SHAPE}")
-    first, last = (_said(value.get(key), spec, f"tools.{name}.{key}") for key in ("requests", "then"))
+    where = f"tools.{name}"
+    first, last = (_said(value.get(key), spec, f"{where}.{key}") for key in ("requests", "then"))
+    after_s, deadline_s = _seconds(value, where, "after_ms"), _seconds(value, where, "deadline_ms", DEADLINE_MS)
 
     async def answer(call: ActiveCall, **_arguments: object) -> object:
         if first is not None:
             await call.asked(*first)
-        await asyncio.sleep(_seconds(value, "after_ms"))
+        await asyncio.sleep(after_s)
         if last is not None:
             await call.asked(*last)
         return value.get("output", "done")
 
-    return Tool(name, answer, parameters={"type": "object"}, deadline_s=_seconds(value, "deadline_ms", DEADLINE_MS))
+    return Tool(name, answer, parameters={"type": "object"}, deadline_s=deadline_s)
 
 
 def effect_of(name: str, value: object, spec: Spec) -> Tool:
@@ -62,14 +64,16 @@ def effect_of(name: str, value: object, spec: Spec) -> Tool:
         wrong := complaint(spec.vocabulary.data_of(result_of(name, "done")), dict(returns))
     ):
         raise ValueError(f"effects.{name}.returns: {wrong}")
+    where = f"effects.{name}"
+    after_s, deadline_s = _seconds(value, where, "after_ms"), _seconds(value, where, "deadline_ms", DEADLINE_MS)
 
     async def run(**_arguments: object) -> object:
-        await asyncio.sleep(_seconds(value, "after_ms"))
+        await asyncio.sleep(after_s)
         if "raises" in value:
             raise StandInError(str(value["raises"]))
         return returns
 
-    return Tool(name, run, deadline_s=_seconds(value, "deadline_ms", DEADLINE_MS))
+    return Tool(name, run, deadline_s=deadline_s)
 
 
 def _said(value: object, spec: Spec, where: str) -> Said | None:
@@ -86,8 +90,8 @@ def _said(value: object, spec: Spec, where: str) -> Said | None:
     return name, dict(data)
 
 
-def _seconds(value: Mapping[str, object], key: str, default: int = 0) -> float:
+def _seconds(value: Mapping[str, object], where: str, key: str, default: int = 0) -> float:
     ms = value.get(key, default)
     if isinstance(ms, bool) or not isinstance(ms, int | float):
-        raise ValueError(f"{key}: a number of milliseconds is expected, not {ms!r}")
+        raise ValueError(f"{where}.{key}: a number of milliseconds is expected, not {ms!r}")
     return ms / 1000

@@ -74,6 +74,12 @@ def test_what_a_tool_says_has_data_and_what_comes_of_an_effect_is_played(
         ),
         ("{look_up: {request: application.order_found}}", "{}", "tools.look_up: a tool is {"),
         (TOOL, "{notify_crn: {}}", "effects.notify_crn: shop has no such effect for the application; did you mean"),
+        (
+            "{look_up: {after_ms: soon}}",
+            "{}",
+            "tools.look_up.after_ms: a number of milliseconds is expected, not 'soon'",
+        ),
+        (TOOL, "{notify_crm: {after_ms: soon}}", "effects.notify_crm.after_ms: a number of milliseconds is expected"),
         (TOOL, "{notify_crm: {ticket: T1}}", "effects.notify_crm: what stands in for it is {"),
         (TOOL, "{notify_crm: {returns: {tickt: T1}}}", "effects.notify_crm.returns: data.ticket is missing: a text"),
     ],
