@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from adapters.simulator.providers.realtime import ProviderServer
 
 SECRET: Final = "OPENAI_WEBHOOK_SECRET"
+# those of adapters.simulator.providers.realtime.sip_calls, which the help does not import
 KINDS: Final = ("unsigned", "forged", "late", "repeated", "live.transport.incoming", "live.call.incoming")
 
 
@@ -37,7 +38,7 @@ async def ring(server: ProviderServer, url: str, kind: str | None) -> str:
     """One line about what came of it."""
     from adapters.simulator.providers.realtime.sip_calls import FLAWS, RINGS
 
-    flaw = FLAWS[0] if kind not in FLAWS else FLAWS[FLAWS.index(kind)]
+    flaw = next((each for each in FLAWS if each == kind), FLAWS[0])
     name = next((each for each in RINGS if each == kind), RINGS[0])
     try:
         call_id, statuses = await server.ring(url, os.environ[SECRET], name=name, flaw=flaw)

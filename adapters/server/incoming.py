@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import attrs
 import structlog
 
+from adapters.audio.speech import SOUND_BEGAN
 from adapters.call.words import printable
 from adapters.lines.line import CallData, CallLeg
 from adapters.lines.refusal import CallRefusal, OnRefused
@@ -87,7 +88,7 @@ def without_audio(spec: Spec) -> str:
     """Why this spec cannot hold a call whose audio is elsewhere; "": it can (docs/sideband.md)."""
     if spec.turn_detection.manual:
         return f"{spec.name} opens and closes turns by the audio that we send, and none comes by here"
-    if "caller.sound_began" in spec.vocabulary.events:
+    if SOUND_BEGAN in spec.vocabulary.events:
         return f"{spec.name} goes by what is heard of the caller on the line, and nothing is heard here"
     return ""
 

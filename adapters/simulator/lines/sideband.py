@@ -28,7 +28,7 @@ class NotAttachedError(RemoteError, ConnectionError):
     """Nobody controls the call, so there is none."""
 
 
-class SimulatedCaller(Telephone):
+class CallerAtProvider(Telephone):
     """The wire of one call, and the sink of its WebSocket."""
 
     def __init__(self, socket: MessageSocket, settings: CallerSettings, emit: OnEvent) -> None:
@@ -86,15 +86,15 @@ def rtc_id_of(call_id: uuid.UUID) -> str:
     return f"rtc_{call_id.hex}"
 
 
-async def answered_by(provider_url: str, rtc_id: str, settings: CallerSettings, emit: OnEvent) -> SimulatedCaller:
+async def answered_by(provider_url: str, rtc_id: str, settings: CallerSettings, emit: OnEvent) -> CallerAtProvider:
     """The caller's end of a call that has been accepted, or that begins with him. OSError: it is not there.
 
     `provider_url`: of the simulated provider, with its model.
     """
-    phones: list[SimulatedCaller] = []
+    phones: list[CallerAtProvider] = []
 
-    def make(socket: MessageSocket) -> SimulatedCaller:
-        phones.append(SimulatedCaller(socket, settings, emit))
+    def make(socket: MessageSocket) -> CallerAtProvider:
+        phones.append(CallerAtProvider(socket, settings, emit))
         return phones[0]
 
     said = urlencode({"call_id": rtc_id, "media": "pcm"})

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from adapters.cli.simulate_calls import KINDS
 from adapters.lines.sideband.webhook import IncomingSipCall, SipWebhook, WebhookRefusal
 from adapters.server.door.door import Door
 from adapters.settings.http import HttpSettings
@@ -29,7 +30,7 @@ from adapters.simulator.providers.realtime import ProviderServer, ProviderSettin
 from adapters.simulator.providers.realtime.calls import PATH, CallAnswer, CallDesk
 from adapters.simulator.providers.realtime.dialect import Json
 from adapters.simulator.providers.realtime.sdp import SdpError, answer_to
-from adapters.simulator.providers.realtime.sip_calls import RINGS, Flaw, SipCall, delivery
+from adapters.simulator.providers.realtime.sip_calls import FLAWS, RINGS, Flaw, SipCall, delivery
 from tests.adapters.server.door_rig import Told
 
 OFFER = """v=0
@@ -305,6 +306,10 @@ def test_a_delivery_is_what_the_bridge_takes_or_refuses(flaw: Flaw, taken: objec
     assert hook.take(sent.headers, sent.body) == taken
     if not flaw:
         assert hook.take(sent.headers, sent.body) is WebhookRefusal.REPEATED
+
+
+def test_the_command_offers_every_delivery_that_is_not_the_usual_one() -> None:
+    assert (*FLAWS[1:], *RINGS[1:]) == KINDS
 
 
 @pytest.mark.parametrize("name", RINGS[1:])
