@@ -17,6 +17,7 @@ from adapters.demo.demo_call import DemoOutcome, PlayedCall, counted
 from adapters.demo.lines import LINES, DemoLine
 from adapters.demo.plan import TALK_KEY, DemoPlan
 from adapters.specs import BUNDLED
+from fsm.audit.report import phrases
 
 STALL_MS: Final = 100.0
 
@@ -24,10 +25,10 @@ STALL_MS: Final = 100.0
 def in_words(played: PlayedCall) -> list[str]:
     """The headline numbers, in lines of less than 80 characters."""
     n: Mapping[str, Any] = played.numbers
-    names = {"turns": "turns", "answers": "answers", "rejections": "rejections", "barge_ins": "barge-ins",
-             "tools": "tool calls", "underruns": "underruns"}  # fmt: skip
+    nouns = {"turns": "turn", "answers": "answer", "rejections": "rejection", "barge_ins": "barge-in",
+             "tools": "tool call", "underruns": "underrun"}  # fmt: skip
     return [
-        " · ".join(f"{n[key]} {name}" for key, name in names.items()),
+        " · ".join(phrases.counted(n[key], noun) for key, noun in nouns.items()),
         f"{n['creates']} response.create sent: {counted(n['creates_by_cause'])}",
     ]
 

@@ -46,7 +46,7 @@ def test_it_shows_a_call_and_leaves_a_folder(here: Path) -> None:
     assert "about 33 s" in result.output.splitlines()[1]
     for words in ("Hello, where is my order?", "Berlin is sunny", "keypad   4 2", "barge-in", "user_speaking ›"):
         assert words in result.output
-    assert "6 turns · 6 answers · 0 rejections · 1 barge-ins" in result.output
+    assert "6 turns · 6 answers · 0 rejections · 1 barge-in ·" in result.output
     assert "Healthy" in result.output
     assert max(map(len, result.output.splitlines())) <= 85
     [folder] = here.glob("demo-*")
