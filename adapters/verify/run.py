@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WORLD: Final = "worlds/realtime.yaml"
 FEW, MANY = 30_000, 1_000_000
-QUICK = 500_000
+QUICK = 2_000_000
 """States of a quick scene, many times those of a sound spec: what is more is left out, and said so."""
 ROOMY, MOST = 16, 32
 """Room in each queue that a verdict begins with, and what it is raised to while a full queue still cuts a move."""

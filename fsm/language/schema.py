@@ -269,6 +269,7 @@ _SPEC_SECTIONS: Mapping[str, Schema] = {
     "choices": _map(_listed(_ref("choice_row")), "Decisions that rows may target: exactly one row holds."),
     "groups": _map(_ref("group"), "Answers that several states share."),
     "states": _map(_ref("state"), "Who has the floor.", minProperties=1),
+    "offers": _map(TEXT, "Actions and conditions that are there for parts, each with what it does."),
     "happy_path": _listed(TEXT, "The states of a call in which all goes well, in order; drawn in green."),
     "prompts": _map(
         {"anyOf": [TEXT, {"type": "null"}, _keys(_PROMPT_WORDS, PROMPT_KEYS, "text")]},

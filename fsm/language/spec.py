@@ -5,7 +5,7 @@ Never here: reading text (.spec_reader), checking slots (.typestate), running (f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal
@@ -284,14 +284,24 @@ class Spec:
             values[variable.index] = variable.value(value)
         return values
 
-    def emits(self) -> Iterator[Emit]:
-        """Every place at which it wants something done, actions written out."""
+    def operations(self) -> Iterator[Operation]:
+        """All that it does anywhere, actions written out, branches as they are."""
         rows = (row for cell in self.cells.values() for row in cell.rows)
         choices = (row for choice in self.choices.values() for row in choice.rows)
         for row in (*rows, *choices):
-            yield from emitted(row.operations)
+            yield from row.operations
         for state in self.states.values():
-            yield from emitted((*state.entry, *state.exit))
+            yield from (*state.entry, *state.exit)
+
+    def emits(self) -> Iterator[Emit]:
+        """Every place at which it wants something done, actions written out."""
+        return emitted(self.operations())
+
+    @cached_property
+    def clocks(self) -> frozenset[str]:
+        """The deadlines that run on as long as their condition holds: nothing starts them anew."""
+        anew = {each.deadline for each in leaves(self.operations()) if isinstance(each, Restart)}
+        return frozenset(d.name for d in self.deadlines.values() if not d.restarts and d.name not in anew)
 
     def tagged(self, tag: str) -> frozenset[str]:
         """The states with a tag of STATE_TAGS; a final state is `ending`, too."""
@@ -313,13 +323,18 @@ class Spec:
         return (*(e.name for e in self.vocabulary.alphabet), *(d.event for d in self.deadlines.values()))
 
 
-def emitted(operations: Sequence[Operation]) -> Iterator[Emit]:
-    """Every effect among them, those of branches too."""
+def leaves(operations: Iterable[Operation]) -> Iterator[Assign | Emit | Presume | Restart]:
+    """Each of them, and those of branches."""
     for each in operations:
-        if isinstance(each, Emit):
+        if isinstance(each, Branch):
+            yield from leaves((*each.then, *each.otherwise))
+        else:
             yield each
-        elif isinstance(each, Branch):
-            yield from emitted((*each.then, *each.otherwise))
+
+
+def emitted(operations: Iterable[Operation]) -> Iterator[Emit]:
+    """Every effect among them, those of branches too."""
+    return (each for each in leaves(operations) if isinstance(each, Emit))
 
 
 def word_for(spec: Spec, event: str, values: Sequence[int]) -> tuple[EventWord | None, str, bool]:

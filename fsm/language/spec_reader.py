@@ -32,7 +32,8 @@ from fsm.language.yaml_nodes import Node
 
 SECTIONS = (
     "spec", "about", "version", "include", "vocabulary", "initial", "turn_detection", "figures", "context",
-    "conditions", "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "verify",
+    "conditions", "deadlines", "actions", "choices", "groups", "states", "happy_path", "prompts", "say", "offers",
+    "verify",
 )  # fmt: skip
 ROW_KEYS = ("id", "if", "to", "do", "ignore", "refuse", "cannot_happen", "defer", "about")
 REASON_KINDS: tuple[Kind, ...] = ("ignore", "refuse", "cannot_happen")
@@ -225,11 +226,17 @@ class SpecReader(OperationReader):
         self.deadlines[name] = deadline
 
     def _unused(self, sections: dict[str, Node]) -> None:
-        """Names that nothing says: an action, a condition."""
+        """Names that nothing says: an action, a condition; but for those that are offered to parts."""
+        offers = self.entries(sections.get("offers"))
         named = {"action": self.used_actions, "condition": self.guard_words}
+        known = [key.text or "" for what in named for key, _ in self.entries(sections.get(f"{what}s"))]
+        offered = [self.one_of(key, known) for key, _ in offers]
+        for key, about in offers:
+            if not self.text(about).strip():
+                self.problems.add(key.place, "missing", f"what is '{key.text}' for?", f"{key.text}: what it does")
         for what, used in named.items():
             for key, _ in self.entries(sections.get(f"{what}s")):
-                if key.text not in used:
+                if key.text not in used and key.text not in offered:
                     self.problems.warn(
                         key.place, "unused", f"{what} '{key.text}' is never used", "delete it, or use it"
                     )

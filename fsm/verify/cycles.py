@@ -17,7 +17,14 @@ kinds of sets can be what a run ends in ("traps"):
 That is why the test intersects what is possible over all states of the set: a move that is possible in one state only,
 however often that state is visited, may be missed forever (weak fairness promises nothing to it; strong fairness
 would). It is enough to look at maximal sets: a larger set has more edges to take moves along and more states to disable
-them in, so if a set passes, so does the maximal one around it. What must be avoided is cut out first: for each promise
+them in, so if a set passes, so does the maximal one around it.
+
+A deadline that runs on, whatever happens (`restart: never`), is a clock and no move: where it runs in every state of a
+set, it fires at last, although it is held back in some of them (by a message in flight, say) and so is not possible
+without interruption. A set in which it is possible somewhere and never taken is no trap; what is left of it without
+those states may be.
+
+What must be avoided is cut out first: for each promise
 the sets are those among the states where `to` does not hold. Then a trap that a run reaches from `from` without meeting
 `to` is a counterexample: a lasso, the way there and the way round.
 
@@ -34,6 +41,7 @@ from itertools import chain
 import attrs
 
 from fsm.verify.explore import Explorer
+from fsm.verify.tables import BITS
 
 Test = Callable[[int], bool]
 
@@ -49,6 +57,26 @@ class Lasso:
     members: frozenset[int]
 
 
+class _Clocks:
+    """The deadlines that run on whatever happens, and where they do."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._order, self._controls = explorer.order, explorer.tables.controls
+        clocks = explorer.tables.machine.spec.clocks
+        self._deadlines = [each for each in explorer.tables.deadlines if each.name in clocks]
+        names = {each.event: each.name for each in self._deadlines}
+        labels = enumerate(explorer.tables.labels)
+        self.of_label = {number: names[label.move] for number, label in labels if label.move in names}
+        self._running: dict[int, frozenset[str]] = {}
+
+    def running(self, i: int) -> frozenset[str]:
+        control = self._order[i] >> 2 * BITS
+        if control not in self._running:
+            values = self._controls[control].values
+            self._running[control] = frozenset(d.name for d in self._deadlines if d.condition.run(values))
+        return self._running[control]
+
+
 class Cycles:
     """The strongly connected sets of a graph that was explored to its end, worked out once for all promises."""
 
@@ -59,6 +87,7 @@ class Cycles:
         self.count = len(explorer.order)
         self.behind = array("i", (*self.first[1:], len(self.targets)))
         is_fair = bytes(map(self.fair.__getitem__, self.labels))
+        self._clocks = _Clocks(explorer)
         bounds = zip(self.first, self.behind, strict=True)
         self.idle = [i for i, (begin, end) in enumerate(bounds) if is_fair.find(1, begin, end) < 0]
         loops, rest = self._peeled()
@@ -110,11 +139,37 @@ class Cycles:
         """A run in which `start` held once and `goal` never after, or None."""
         traps = [frozenset((i,)) for i in (*self.idle, *self.alone) if not goal(i)]
         for scc in self.sccs:
-            inside = [i for i in scc if not goal(i)]
-            if inside:
-                found = self._components(inside, set(inside).__contains__)
-                traps += [frozenset(part) for part in found if self._turns(part) and self._is_fair(frozenset(part))]
+            traps += self._traps([i for i in scc if not goal(i)])
         return self._reached(traps, start, goal) if traps else None
+
+    def _traps(self, nodes: Sequence[int]) -> Iterator[frozenset[int]]:
+        """The sets among `nodes` that a run can end in."""
+        for part in self._components(nodes, set(nodes).__contains__):
+            members = frozenset(part)
+            if not self._turns(part) or not self._is_fair(members):
+                continue
+            overdue = self._overdue(members)
+            if not overdue:
+                yield members
+            elif left := [i for i in part if overdue.isdisjoint(label for _, label in self.edges(i))]:
+                yield from self._traps(left)
+
+    def _overdue(self, members: frozenset[int]) -> set[int]:
+        """Labels of deadlines that run on everywhere in the set, and are possible in it but never taken."""
+        if not self._clocks.of_label:
+            return set()
+        possible: set[int] = set()
+        over: set[str] = set()
+        for i in members:
+            for target, label in self.edges(i):
+                name = self._clocks.of_label.get(label)
+                if name is not None:
+                    possible.add(label)
+                    if target in members:
+                        over.add(name)
+        waiting = {self._clocks.of_label[label] for label in possible} - over
+        waiting = {name for name in waiting if all(name in self._clocks.running(i) for i in members)}
+        return {label for label in possible if self._clocks.of_label[label] in waiting}
 
     def _is_fair(self, members: frozenset[int]) -> bool:
         """Is each fair move taken inside, or impossible somewhere inside?"""

@@ -92,12 +92,15 @@ def _properties(world: World, texts: Sequence[tuple[Node, Spec | None]], problem
     """Of several texts, each with the spec whose own it is; it may read the ghosts of those before it."""
     found = Properties(world.place.file, (), {}, ())
     actions: dict[str, Node] = {}
+    moments: dict[str, tuple[tuple[str, str], ...]] = {}
     for text, teller in texts:
         seen = attrs.evolve(world, variables=(*world.variables, *found.ghosts))
         reader = PropertyReader(problems, seen, teller)
         reader.actions = actions if teller is not None else {}
+        reader.moments = moments
         found = _joined(found, reader.read(text), problems)
         actions |= reader.actions
+        moments = reader.moments
     return found
 
 

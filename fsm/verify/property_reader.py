@@ -13,10 +13,11 @@ from fsm.world.binding import emitted
 from fsm.world.reader import ActReader, WorldReader
 from fsm.world.world import Act, World
 
-SECTIONS = ("about", "ghosts", "after", "actions", "intents", "properties")
+SECTIONS = ("about", "ghosts", "moments", "after", "actions", "intents", "properties")
 INTENT_KEYS = ("about", "after", "do", "instead")
 CLAIM_KEYS = ("about", "never", "always", "leads_to", "each", "over", "specs", "needs")
 TRIGGERS = ("move", "event", "effect", "sent")
+MOMENT = "moment"
 
 
 def load_properties(text: str, file: str, world: World) -> Properties:
@@ -33,6 +34,7 @@ class PropertyReader(ActReader):
     def __init__(self, problems: Problems, world: World, spec: Spec | None = None) -> None:
         super().__init__(problems)
         self.world, self.spec = world, spec
+        self.moments: dict[str, tuple[tuple[str, str], ...]] = {}
         self.channels, self.messages = world.channels, dict(world.messages)
         self.assignable = ("ghost",)
         self._words = self._known()
@@ -52,6 +54,9 @@ class PropertyReader(ActReader):
                 self.problems.add(ghost.place, "two-meanings", f"'{ghost.name}' is already a variable of the world")
         self.scope = Scope([*self.world.variables, *ghosts])
         self.actions = {**self.actions, **{k.text or "": n for k, n in self.entries(sections.get("actions"))}}
+        for key, node in self.entries(sections.get("moments")):
+            found = (trigger for item in self.listed(node) for trigger in self.triggers(item))
+            self.moments = {**self.moments, key.text or "": tuple(found)}
         hooks: dict[tuple[str, str], tuple[Act, ...]] = {}
         for key, node in self.entries(sections.get("after")):
             acts = self.acts(node)
@@ -75,11 +80,15 @@ class PropertyReader(ActReader):
     def triggers(self, key: Node) -> Iterator[tuple[str, str]]:
         """`move a, b`, `event e`, `effect f`, `effect f(literal)`, `sent m`: what operations may follow.
 
-        An event is what the world emits, before the machine sees something else `instead`.
+        An event is what the world emits, before the machine sees something else `instead`. `moment m` is what the
+        properties of the world call so: each of these, in the words of its own wire.
         """
         kind, _, names = (key.text or "").partition(" ")
-        kind = self.one_of(Node(key.place, kind), TRIGGERS)
+        kind = self.one_of(Node(key.place, kind), (*TRIGGERS, MOMENT))
         for name in (part.strip() for part in names.split(",")):
+            if kind == MOMENT:
+                yield from self.moments.get(self.one_of(Node(key.place, name), tuple(self.moments)), ())
+                continue
             word, _, literal = name.rstrip(")").partition("(")
             if kind == "event" and name.startswith("timer."):
                 self._deadline(key, name)

@@ -139,7 +139,7 @@ def two_parts() -> list[str]:
     """The call goes on under full_duplex, begins there with what it is owed, and connects."""
     lines = journal_lines()
     spec = machine("full_duplex")
-    values = {"answering": "turn", "reconnects": "1"}
+    values = {"owed": "turn", "reconnects": "1"}
     (begun,) = spec.take_over(values, {"wish": "Hello."})
     opened = spec.advance(begun.snapshot, Event("provider.opened"))[0]
     moved = TakeoverLine(3_000, "full_duplex", "specs/full_duplex.yaml", "", values, {"wish": "Hello."})

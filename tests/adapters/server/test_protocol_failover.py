@@ -108,7 +108,7 @@ async def test_realtime_is_lost_in_a_turn_and_gpt_live_answers_it(tmp_path: Path
     assert replayed(journal) == ["server_vad", "full_duplex"]
     (line,) = [each for each in journal.lines if isinstance(each, TakeoverLine)]
     assert line.context["reconnects"] == "1" and line.digest
-    assert line.context["answering"] == "none", "the model answers what is said to it again"
+    assert line.context["owed"] == "none", "the model answers what is said to it again"
 
 
 async def test_gpt_live_is_lost_and_realtime_goes_on(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_a_journal_of_a_call_that_went_on_elsewhere_is_read_in_both_parts(tmp_pa
             0, 2000, "provider.closed", "provider.closed.retryable", "taken", "configured", "reconnecting",
             {"code": 1011, "reason": ""},
         ),
-        TakeoverLine(3000, "full_duplex", "specs/full_duplex.yaml", "", {"answering": "turn", "reconnects": "1"}),
+        TakeoverLine(3000, "full_duplex", "specs/full_duplex.yaml", "", {"owed": "turn", "reconnects": "1"}),
         WireLine(3010, "out", {"type": "session.start", "session": {}}),
         WireLine(3020, "in", {"type": "session.started", "session": {"id": "l"}}), WireLine(3030, "in", nested),
         WireLine(3040, "out", {"type": "response.create"}), EndLine(4000, {}),

@@ -43,9 +43,7 @@ LINES: tuple[Line, ...] = (
     StepLine(8, 1251, "session.updated", "session.updated", "ignored", "responding", "responding"),
     WireLine(1252, "in", {"type": "response.done", "response": {"id": "resp_1", "usage": None}}),
     WireLine(1253, "out", {"type": "response.create", "event_id": "ts_create_response_3"}),
-    TakeoverLine(
-        1260, "full_duplex", "specs/full_duplex.yaml", "fedc", {"answering": "turn"}, {"wish": "Hi."}, "ws://a"
-    ),
+    TakeoverLine(1260, "full_duplex", "specs/full_duplex.yaml", "fedc", {"owed": "turn"}, {"wish": "Hi."}, "ws://a"),
     LostLine(1300, 12, "the writer could not keep up"),
     EndLine(2000, {"turns": 3, "answers": {"completed": 2}}),
 )
@@ -56,7 +54,7 @@ def test_a_call_under_two_specs_is_two_journals() -> None:
     before, after = whole.parts
     assert before.header == HEADER and before.lines == LINES[:4]
     assert (after.header.spec, after.header.digest, after.header.call_id) == ("full_duplex", "fedc", "call-1")
-    assert after.header.context == {"answering": "turn"} and after.header.ids == {"wish": "Hi."}
+    assert after.header.context == {"owed": "turn"} and after.header.ids == {"wish": "Hi."}
     assert after.lines == LINES[5:] and after.end is not None and before.end is None
     assert before.parts == (before,)
 

@@ -43,8 +43,8 @@ def test_the_new_spec_begins_where_the_old_one_was(old: str, new: str) -> None:
     assert "session" not in found.values and "response" not in found.values and "voice" not in found.values
 
 
-def test_what_is_owed_has_another_name_there() -> None:
-    assert taken("server_vad", "full_duplex")[0].values["answering"] == "greeting"
+def test_what_is_owed_is_owed_there() -> None:
+    assert taken("server_vad", "full_duplex")[0].values["owed"] == "greeting"
     assert taken("full_duplex", "server_vad")[0].values["owed"] == "greeting"
     spoke = taken("full_duplex", "server_vad", ("caller.spoke", {}))[0]
     assert spoke.values["owed"] == "turn"
@@ -59,7 +59,7 @@ def test_a_debt_that_the_other_spec_does_not_tell_apart_is_the_most_there_is() -
     changed = Snapshot(
         type(control.control)(tuple(values), (), control.state, False), control.ledger, control.armed, {}, 1
     )
-    assert take_over(before, changed, machine("full_duplex").spec, {}).values["answering"] == "turn"
+    assert take_over(before, changed, machine("full_duplex").spec, {}).values["owed"] == "turn"
 
 
 def test_what_still_plays_still_plays() -> None:
@@ -90,8 +90,8 @@ def test_a_request_that_waits_goes_along() -> None:
 
 def test_what_any_call_begins_with_gives_way_to_what_this_one_has() -> None:
     old = machine("server_vad")
-    found = take_over(old.spec, after(old), machine("full_duplex").spec, {"answering": "none", "talk_over": "go_on"})
-    assert found.values["answering"] == "greeting" and found.values["talk_over"] == "go_on"
+    found = take_over(old.spec, after(old), machine("full_duplex").spec, {"owed": "none", "talk_over": "go_on"})
+    assert found.values["owed"] == "greeting" and found.values["talk_over"] == "go_on"
 
 
 def test_to_whom_the_caller_is_put_through_is_the_calls_own() -> None:

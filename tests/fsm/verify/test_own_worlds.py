@@ -125,13 +125,13 @@ def test_all_properties_hold(name: str, scene: str) -> None:
         ),
         (
             "provider_turns", "parting",
-            ("      transfer.failed:           {do: [transfer_fails], to: next_floor}",
-             "      transfer.failed:           {do: [transfer_fails]}"),
+            ("      transfer.failed:           {do: [tell_of_failure], to: next_floor}",
+             "      transfer.failed:           {do: [tell_of_failure]}"),
             "the_floor_is_as_it_is_heard",
         ),
         (
             "provider_turns", "alarms",
-            ("do: [caller_begins, is_believed]", "do: [caller_begins]"),
+            ("do: [floor_opens, is_believed]", "do: [floor_opens]"),
             "turns_are_answered",
         ),
         (

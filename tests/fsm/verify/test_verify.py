@@ -108,6 +108,38 @@ def test_a_fair_move_that_is_possible_only_now_and_then_may_never_be_taken() -> 
     assert toy(SearchLimits(), world_text=always, said=said).run(clock).findings[0].status == "holds"
 
 
+@pytest.mark.parametrize(
+    ("restart", "also", "status"),
+    [("never", "", "holds"), ("on_change", "", "violated"), ("never", "restart(late)", "violated")],
+)
+def test_a_deadline_that_runs_on_fires_although_it_is_held_back_now_and_then(
+    restart: str, also: str, status: str
+) -> None:
+    """The lamp flickers without end, and no deadline fires while that is in flight. A clock goes on all the same."""
+    flickering = (
+        TOY_WORLD.replace("light: [send(ask)]", "light: []")
+        .replace("    lit: {lossy: yes}\n", "    lit:\n    flicker:\n")
+        .replace(
+            "  gets_lit:",
+            "  flickers: {class: provider, fair: yes, when: presses_left == 0, do: [send(flicker)]}\n"
+            "  gets_flicker: {class: telephony, receive: flicker, do: [emit(button.pressed)]}\n  gets_lit:",
+        )
+    )
+    deadline = f"initial: dark\ndeadlines: {{late: {{after_ms: 1000, restart: {restart}, while: state == waiting}}}}\n"
+    patient = (
+        TOY_SPEC.replace("initial: dark\n", deadline)
+        .replace("      timer.overdue:", "      timer.late: {do: [presume(lamp_off)], to: dark}\n      timer.overdue:")
+        .replace("      timer.overdue: {do: [presume(lamp_off)], to: dark}", "      timer.overdue: {do: []}")
+    )
+    if also:
+        patient = patient.replace(
+            "    ignore:\n      we wait already: [button.pressed]\n", f"      button.pressed: {{do: [{also}]}}\n"
+        )
+    limits = SearchLimits(assume={"timers_are_long": "yes"})
+    found = next(f for f in toy(limits, patient, flickering).run(clock).findings if f.name == "left_at_last")
+    assert found.status == status
+
+
 def test_full_queues_are_counted_and_capacities_raised() -> None:
     spec, world = house.toy_spec(RETRY), load_world(TOY_WORLD, "toy_world.yaml")
     said = load_properties(TOY_PROPERTIES, "toy_properties.yaml", world)
