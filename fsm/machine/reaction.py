@@ -256,5 +256,10 @@ def _finish(
     )  # fmt: skip
 
 
+def without(control: Control, event: str) -> Control:
+    """The same configuration, in which this event waits no longer: it is answered now, out of place or not."""
+    return attrs.evolve(control, waiting=_without(control.waiting, event))
+
+
 def _without(waiting: tuple[str, ...], event: str) -> tuple[str, ...]:
     return tuple(w for w in waiting if w != event)

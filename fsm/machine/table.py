@@ -21,7 +21,7 @@ from typing import Any
 from transitions import Event, Machine, Transition
 
 from fsm.language.spec import Cell, Spec
-from fsm.machine.reaction import MAX_REACTIONS, Control, Reaction, dropped, react
+from fsm.machine.reaction import MAX_REACTIONS, Control, Reaction, dropped, react, without
 
 
 class SpecTransition(Transition):
@@ -97,5 +97,5 @@ class TurnMachine(Machine):
         """The reaction to the first waiting event that is not deferred again; none once the call is over."""
         if control.is_final:
             return None
-        tried = (self._strict[name].react(control) for name in control.waiting)
+        tried = (self._strict[name].react(without(control, name)) for name in control.waiting)
         return next((reaction for reaction in tried if reaction.outcome != "deferred"), None)

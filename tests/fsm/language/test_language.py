@@ -237,6 +237,22 @@ def test_what_waits_may_be_refused_in_the_end_and_waits_no_longer() -> None:
     assert walk.snapshot.control.waiting == ()
 
 
+def test_what_waits_and_is_out_of_place_in_the_end_waits_no_longer() -> None:
+    waits = HOUSE.replace("bells.overflowed, fuse.blew]", "bells.overflowed]", 1).replace(
+        "defer: [visit.requested, tea.requested]", "defer: [visit.requested, tea.requested, fuse.blew]", 1
+    )
+    lit = "bell.rang_twice: {do: [{if: lamp == lost, do: [light]}], to: garden}"
+    walk = Walk(waits.replace("bell.rang_twice: {to: garden}", lit, 1))
+    walk("bulb.lit")
+    walk.timer("bulb_overdue")
+    assert walk("fuse.blew").outcome == "deferred"
+    assert [(step.variant, step.outcome) for step in walk.advance("bell.rang_twice")] == [
+        ("bell.rang_twice", "taken"),
+        ("fuse.blew", "impossible"),
+    ]
+    assert walk.snapshot.control.waiting == ()
+
+
 # --- context ----------------------------------------------------------------------------------------------------------
 
 

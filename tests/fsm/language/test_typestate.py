@@ -283,7 +283,7 @@ DAMAGE: dict[str, tuple[str, tuple[Change, ...], str, tuple[str, str], str]] = {
         TALK.removesuffix(".yaml"),
         ((TALK, "{if: buffer == enough, do:", "{if: buffer == enough or turn == open, do:"),
          (TALK, "{if: buffer == short, do:", "{if: buffer == short and turn != open, do:")),
-        "illegal-effect", (TALK, "commit_audio, commit_out = yes, held = no], to: next"), "buffer is short",
+        "illegal-effect", (TALK, "commit_audio, {if: commit_out == no"), "buffer is short",
     ),
     "no deadline for our create": (
         "owned_turns", ((ANSWERS, "while: create == sent}", "while: create == sent and backoff}"),),

@@ -218,6 +218,64 @@ def test_an_answer_cut_unheard_by_a_turn_whose_start_was_lost_is_owed(spec: str)
     assert story.value("owed") == "turn"
 
 
+@pytest.mark.parametrize(
+    ("spec", "asked_by"), [("server_vad", "timer answer_overdue"), ("owned_turns", "timer close_overdue")]
+)
+@pytest.mark.parametrize("flushed", ["", "flushed | user_speaking |"])
+def test_a_response_that_was_interrupted_late_is_cut_once(spec: str, asked_by: str, flushed: str) -> None:
+    """Given up, found to be there still, and ended by the turn that we know of: what it had to say is cut already."""
+    given_up = "timer close_overdue | response_pending |\n" if spec == "server_vad" else ""
+    story = answering(spec).tell(
+        f"""
+        speech_started u2   | user_speaking    | flush_playout(r1) watch_silence
+        flushed             | user_speaking    |
+        speech_stopped u2   | response_pending | unwatch_silence
+        committed u2        | response_pending |
+        {given_up}
+        {asked_by}          | response_pending | create_response(turn)
+        speech_started u3   | user_speaking    | flush_playout(r1) watch_silence
+        {flushed}
+        busy r1             | user_speaking    |
+        done r1 interrupted | user_speaking    |
+        """
+    )
+    assert story.value("owed") == "turn"
+
+
+@pytest.mark.parametrize("spec", VAD)
+def test_a_turn_whose_end_was_lost_and_the_next_one_are_one_flush(spec: str) -> None:
+    answering(spec).tell(
+        """
+        speech_started u2   | user_speaking    | flush_playout(r1) watch_silence
+        speech_started u3   | user_speaking    |
+        done r1 interrupted | user_speaking    |
+        flushed             | user_speaking    |
+        speech_stopped u3   | response_pending | unwatch_silence
+        """
+    )
+
+
+@pytest.mark.parametrize("spec", VAD)
+def test_what_has_begun_to_play_since_is_cut_by_a_late_interruption(spec: str) -> None:
+    """A response that nobody told us of speaks on past the flush, and is known by a rejection."""
+    create = {"server_vad": "timer answer_overdue", "owned_turns": "committed u1"}[spec]
+    committed = "committed u1 | response_pending |" if spec == "server_vad" else ""
+    Story(spec, owed="none").ready().tell(
+        f"""
+        speech_started u1   | user_speaking    | flush_playout() watch_silence
+        flushed             | user_speaking    |
+        speech_stopped u1   | response_pending | unwatch_silence
+        {committed}
+        {create}            | response_pending | create_response(turn)
+        speech_started u2   | user_speaking    | flush_playout() watch_silence
+        flushed             | user_speaking    |
+        heard r9 i9         | user_speaking    |
+        busy r9             | user_speaking    |
+        done r9 interrupted | user_speaking    | flush_playout()
+        """
+    )
+
+
 @pytest.mark.parametrize("spec", VAD)
 def test_what_plays_is_cut_also_when_only_the_end_of_the_turn_is_told(spec: str) -> None:
     answering(spec).tell(

@@ -243,3 +243,14 @@ def test_nothing_happens_after_the_end(spec: str) -> None:
         story.play(Event(name.rpartition(".")[0] if name.count(".") > 1 else name, {}))
         story.play(Event(name, {}))
         assert (story.state, len(story.effects)) == ("closed", before)
+
+
+@pytest.mark.parametrize("spec", NAMES)
+def test_the_last_words_are_the_last_also_when_their_session_is_lost(spec: str) -> None:
+    """Keys that were pressed before them are owed an answer; after the last words none is asked for."""
+    story = Story(spec).opened().tell("session_updated").tell("created g ours").tell("heard g ig").tell("key 5")
+    story.play(Event("application.hang_up_requested", {}))
+    story.tell("drained | responding |").tell("timer keys_done | responding | send_digits(5)")
+    story.tell("closed | reconnecting | close_uplink" if spec != "push_to_talk" else "closed")
+    story.tell("timer reconnect_due").opened().tell("session_updated")
+    assert (story.state, story.count("create_response"), story.count("hang_up")) == ("closed", 1, 1)

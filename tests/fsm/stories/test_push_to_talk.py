@@ -66,6 +66,22 @@ def test_a_commit_that_is_rejected_when_the_next_turn_is_open_already() -> None:
     assert (story.state, story.value("commit_out")) == ("user_speaking", "no")
 
 
+def test_a_commit_that_is_rejected_after_the_next_one_was_sent_is_not_taken_for_that() -> None:
+    """Said again to a new session, say, and too short for it; the turn behind it is answered."""
+    story = idle().tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT)
+    story.tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT)
+    story.play(wire.error("input_audio_buffer_commit_empty", "Error committing input audio buffer: it is empty."))
+    story.tell("committed u2 | response_pending | create_response(turn)")
+
+
+def test_two_commits_that_are_rejected_leave_nothing_to_wait_for() -> None:
+    story = idle().tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT)
+    story.tell(PRESS).tell("flushed").tell("committable | user_speaking |").tell(COMMIT)
+    for state in ("response_pending", "configured"):
+        story.play(wire.error("input_audio_buffer_commit_empty", "Error committing input audio buffer: it is empty."))
+        assert story.state == state
+
+
 def test_a_press_while_the_agent_generates() -> None:
     story = in_state("push_to_talk", "responding").tell("heard r1 i1 | responding |")
     story.tell(

@@ -40,3 +40,19 @@ def test_a_caller_who_speaks_is_heard_out_and_answered(spec: str) -> None:
     created = "created r1" if spec == "server_vad" else "created r1 ours"
     story.tell(created).tell("heard r1 i1").tell("done r1").tell("drained | configured |")
     story.tell("timer renewal_due | connecting | close_provider close_uplink connect_provider")
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_one_that_is_about_to_expire_when_it_comes_gets_the_history_first(spec: str) -> None:
+    story = Story(spec, owed="none").ready()
+    story.tell("expiring").tell("timer renewal_due").opened()
+    story.tell("expiring | configuring =deferred |").tell("session_updated")
+    assert (story.state, story.count("restore_history"), story.value("renewal")) == ("configured", 1, "due")
+    story.tell("timer renewal_due | connecting | close_provider close_uplink connect_provider")
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_after_a_session_that_was_lost_it_is_replaced_as_well(spec: str) -> None:
+    story = Story(spec, owed="none").ready()
+    story.tell("closed").tell("timer reconnect_due").opened().tell("expiring").tell("session_updated")
+    assert (story.count("restore_history"), story.value("renewal")) == (1, "due")
