@@ -89,7 +89,7 @@ def test_the_provider_is_asked_afterwards_what_it_saw(provider: RealtimeSimulato
     with pytest.raises(AssertionError, match=r"rejected: 1 x invalid_value"):
         provider.assert_good()
     provider.assert_good(but=["careless", "rejected"], audit=False)
-    assert "0.00  1 < session.update" in provider.story()[0]
+    assert any("1 < session.update" in line for line in provider.story())
     assert provider.write_wire_log(tmp_path / "wire.jsonl").stat().st_size > 500
 
 
