@@ -138,7 +138,7 @@ class CallNarrator:
     def _wire_out(self, kind: str, event: WireEvent) -> None:
         item = event.get("item")
         if kind == "response.create":
-            self._say("asked", f"response.create ({self._cause})" if self._cause else kind)  # GPT-Live's goes on with work
+            self._say("asked", f"response.create ({self._cause})" if self._cause else kind)
         elif kind == "conversation.item.create" and isinstance(item, Mapping):
             name = self._calls.get(str(item.get("call_id")))
             if name and item.get("type") == "function_call_output":
