@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ from adapters.specs import BUNDLED, load_spec
 from adapters.verify.run import (
     SearchProgress,
     VerifyOptions,
-    all_searched,
     load_environment,
+    settled,
     without_collector,
 )
 from fsm.language.problem import SpecError, suggestion
@@ -24,6 +25,9 @@ from fsm.verify.environment import Environment
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import SearchLimits
 from fsm.world.world import World
+
+PATIENCE_S = 5.0
+"""A process begins in one or two seconds, and then has loaded a spec."""
 
 
 @attrs.frozen
@@ -39,13 +43,24 @@ class SearchRequest:
     typestate: bool
 
     def searched(self) -> dict[str, tuple[SceneVerdict, ...]]:
-        """Full bounds are searched by several processes; quick ones are done before those have begun."""
-        options, progress = self.options, self.progress
-        if options.size == "full" and len(self.limits(self.specs[0])) > 1:
+        """Full bounds are searched by several processes. Most quick ones are done before those have begun: what is left
+        after PATIENCE_S is theirs, too.
+        """
+        named = dict(zip(self.names, self.specs, strict=True))
+        order = [(name, limits) for name, spec in named.items() for limits in self.limits(spec)]
+        found: dict[tuple[str, str], SceneVerdict] = {}
+        left = list(order)
+        until = time.perf_counter() + (PATIENCE_S if self.options.size == "quick" else 0)
+        bench = functools.cache(lambda name: self.around(named[name]).workbench(named[name]))
+        while left and not self.progress.stopped and (len(left) == 1 or time.perf_counter() < until):
+            name, limits = left.pop(0)
+            found[name, limits.scene] = settled(bench(name), limits, self.progress)
+        if left and not self.progress.stopped:
             from adapters.verify.parallel import spread  # processes: only where somebody asks for them
 
-            return spread(self.names, self.specs, options, progress, self.typestate)
-        return {spec.name: all_searched(spec, self.around(spec), options, progress) for spec in self.specs}
+            found |= spread([(name, each.scene) for name, each in left], self.options, self.progress, self.typestate)
+        seen = [(name, found[name, each.scene]) for name, each in order if (name, each.scene) in found]
+        return {spec.name: tuple(verdict for of, verdict in seen if of == name) for name, spec in named.items()}
 
     def around(self, spec: Spec) -> Environment:
         return self.environments[spec.name]

@@ -8,12 +8,11 @@ from __future__ import annotations
 import functools
 import gc
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from adapters.specs import load_spec
 from adapters.verify.processes import results
 from adapters.verify.run import SearchProgress, VerifyOptions, load_environment, settled
-from fsm.language.spec import Spec
 from fsm.verify.verdict import SceneVerdict
 from fsm.verify.verify import Workbench
 
@@ -23,14 +22,10 @@ LONGEST_FIRST = ("keys", "tools")
 
 
 def spread(
-    names: Sequence[str], loaded: Sequence[Spec], options: VerifyOptions, progress: SearchProgress, typestate: bool
-) -> dict[str, tuple[SceneVerdict, ...]]:
-    """The verdicts of every scene of every spec, by the spec's name; scenes that Ctrl-C left out are missing."""
-    tasks: list[Task] = [
-        (name, limits.scene, typestate, options)
-        for name, spec in zip(names, loaded, strict=True)
-        for limits in options.limits(spec, load_environment(spec).world)
-    ]
+    wanted: Sequence[tuple[str, str]], options: VerifyOptions, progress: SearchProgress, typestate: bool
+) -> dict[tuple[str, str], SceneVerdict]:
+    """The verdicts of scenes, each named by its spec and itself; those that Ctrl-C left out are missing."""
+    tasks: list[Task] = [(name, scene, typestate, options) for name, scene in wanted]
     tasks.sort(key=lambda task: task[1] not in LONGEST_FIRST)
     found: dict[tuple[str, str], SceneVerdict] = {}
     with progress.counting("scenes", len(tasks)) as done:
@@ -40,14 +35,7 @@ def spread(
 
         for name, verdict in results(_searched, tasks, _quietly, (), goes_on):
             found[name, verdict.scene] = verdict
-    return {spec.name: _in_order(name, spec, options, found) for name, spec in zip(names, loaded, strict=True)}
-
-
-def _in_order(
-    name: str, spec: Spec, options: VerifyOptions, found: Mapping[tuple[str, str], SceneVerdict]
-) -> tuple[SceneVerdict, ...]:
-    limits = options.limits(spec, load_environment(spec).world)
-    return tuple(found[name, each.scene] for each in limits if (name, each.scene) in found)
+    return found
 
 
 def _quietly() -> None:

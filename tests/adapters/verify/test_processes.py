@@ -7,9 +7,11 @@ import operator
 import os
 import time
 
+import attrs
 import click
 import pytest
 
+from adapters.cli.search_request import SearchRequest
 from adapters.verify.parallel import spread
 from adapters.verify.processes import results
 from adapters.verify.run import SearchProgress, VerifyOptions, all_searched, load_environment
@@ -41,10 +43,17 @@ def test_it_ends_when_it_is_asked_to() -> None:
     assert list(results(operator.neg, range(20), os.getpid, (), lambda: False)) == []
 
 
-def test_scenes_over_processes_say_what_they_say_in_one() -> None:
+@pytest.mark.parametrize("size", ["quick", "full"])
+def test_scenes_over_processes_say_what_they_say_in_one(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full bounds at once; quick ones when their time is over."""
+    monkeypatch.setattr("adapters.cli.search_request.PATIENCE_S", 0.0)
+    options = attrs.evolve(SHORT, size=size)
     around, spec = load_environment(), house.spec("push_to_talk")
-    found = spread(["push_to_talk"], [spec], SHORT, SearchProgress(quiet=True), typestate=True)
-    alone = all_searched(spec, around, SHORT, SearchProgress(quiet=True))
+    asked = SearchRequest(
+        ("push_to_talk",), (spec,), {"push_to_talk": around}, options, SearchProgress(quiet=True), typestate=True
+    )
+    found = asked.searched()
+    alone = all_searched(spec, around, options, SearchProgress(quiet=True))
     assert [v.scene for v in found["push_to_talk"]] == ["hung", "hasty"]
     for one, other in zip(found["push_to_talk"], alone, strict=True):
         assert (one.outcome, one.states, one.transitions) == (other.outcome, other.states, other.transitions)
@@ -54,5 +63,4 @@ def test_scenes_over_processes_say_what_they_say_in_one() -> None:
 def test_ctrl_c_leaves_out_what_is_not_judged() -> None:
     watch = SearchProgress(quiet=True)
     watch.stopped = True
-    found = spread(["push_to_talk"], [house.spec("push_to_talk")], SHORT, watch, typestate=True)
-    assert found == {"push_to_talk": ()}
+    assert spread([("push_to_talk", "hung"), ("push_to_talk", "hasty")], SHORT, watch, typestate=True) == {}
