@@ -3,7 +3,10 @@
 Weak fairness, by move, as fsm.verify.cycles has it, written a second time: a counter goes round the fair moves and
 passes one when it is taken or cannot be; a run that goes round forever is fair. The model guesses when a promise is
 made, stands still if it likes, and is stuck once the promise is kept; so a cycle through the accepting state breaks
-the promise. Which promise a search is about, its environment says. Never here: the step itself (tools.promela.model).
+the promise. What fsm.verify.cycles says of clocks is not said here: where SPIN finds a run in which one is held back
+for ever, it finds more than we do. Which promise a search is about, its environment says.
+
+Never here: the step itself (tools.promela.model).
 """
 
 from __future__ import annotations
