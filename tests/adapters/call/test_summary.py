@@ -62,7 +62,7 @@ def test_a_turn_answered_and_one_answer_cut() -> None:
         created r2        | responding       |
         heard r2 i2       | responding       |
         speech_started u3 | user_speaking    | flush_playout(r2) watch_silence
-        speech_started u4 | user_speaking    | flush_playout(r2)
+        speech_started u4 | user_speaking    |
         flushed           | user_speaking    |
         done r2 interrupted | user_speaking  |
         """

@@ -154,7 +154,7 @@ def ask(fragment: str, column: int, whole: bool = True, helper: Assistant | None
     ("fragment", "column", "says", "defined"),
     [
         ("timer.answer_overdue: ", 8, "after 4000 ms, while `auto == due`", SERVER_VAD),
-        ("caller.interrupted: ", 8, "- goes on in ", "vocabularies/"),
+        ("caller.interrupted:                    {do: [stop_talking", 8, "- goes on in ", "vocabularies/"),
         ("presume(auto_lost), owed", 10, "moves auto: due → lost", "vocabularies/realtime/answers_turns.yaml"),
         ("owe_answer_again, begins", 3, "(action)", "parts/conversation/answers.yaml"),
         ("waiting: create == sent", 11, "(slot: none, sent", "vocabularies/realtime/session.yaml"),
@@ -180,7 +180,7 @@ def test_what_may_be_typed_is_what_fits() -> None:
         return {each.label for each in helper.proposals(spot)}
 
     assert labels("caller.silent:                         {to: next_floor}", 44) == {*spec.states, *spec.choices}
-    assert labels("caller.interrupted: ", 3) == set(spec.events)
+    assert labels("caller.interrupted:                    {do: [stop_talking", 3) == set(spec.events)
     assert labels("while: auto == due", 15) == set(spec.variable("auto").domain)
     assert labels("while: auto == due", 7) >= {each.name for each in (*spec.slots, *spec.context)}
     assert labels("[commit_audio], to: next", 1) >= {

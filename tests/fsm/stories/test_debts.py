@@ -7,7 +7,7 @@ import pytest
 from tests.fsm.bundle import ANSWERS, text_of
 from tests.fsm.stories.story import Story
 
-HEAD = [line.lstrip("# ") for line in text_of(ANSWERS).split("context:")[0].splitlines()]
+HEAD = [line.lstrip("# ") for line in text_of(ANSWERS).split("offers:")[0].splitlines()]
 AFTER, *VARIABLES = next(line for line in HEAD if line.startswith("after ")).split()
 RUNS = {
     title: rows.splitlines() for title, _, rows in (run.partition("\n") for run in "\n".join(HEAD).split("--- ")[1:])
