@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.specs import BUNDLED, load_spec
+from fsm.language.problem import SpecError
 from tests.fsm.language.mini import HOUSE, WORDS, load_mini
 
 SOUND = HOUSE.replace(
@@ -66,6 +67,15 @@ def test_actions_and_conditions_that_nobody_uses() -> None:
     ]
     used = named.replace("bulb.lit: {do: []}", "bulb.lit: {do: [{if: fine, do: [nod]}]}")
     assert warned(used) == []
+    offered = named.replace("states:\n", "offers: {nod: we agree, fine: all is well}\nstates:\n", 1)
+    assert [w.partition(" ")[2] for w in warned(offered)] == ["unused: action 'wave' is never used"]
+
+
+def test_what_is_offered_says_what_it_is_for() -> None:
+    text = "actions: {nod: [open_door]}\noffers: {nod: , wink: one eye}\nstates:\n"
+    with pytest.raises(SpecError) as caught:
+        warned(SOUND.replace("states:\n", text, 1))
+    assert [each.message for each in caught.value.problems] == ["what is 'nod' for?", "'wink' is not known here"]
 
 
 def test_context_that_comes_to_nothing() -> None:
