@@ -33,7 +33,9 @@ TRACED := --cov --cov-report= --cov-report=json:.coverage.json @tests/coverage.t
 UNTRACED := tests examples $(shell sed -n 's/^tests/--ignore=tests/p' tests/coverage.txt)
 
 test: $(VENV)/.dev  ## every test
-	@$(BIN)/python -m pytest -n auto $(TRACED); traced=$$?; $(BIN)/python -m pytest -n auto $(UNTRACED) && exit $$traced
+	@echo "the tests that coverage is measured of ..."; $(BIN)/python -m pytest -n auto $(TRACED); traced=$$?; \
+	echo "all other tests ..."; $(BIN)/python -m pytest -n auto $(UNTRACED) && \
+	{ [ $$traced = 0 ] || echo "tests of the first part failed: see above" >&2; exit $$traced; }
 
 test-fast: $(VENV)/.dev  ## the inner loop: about a tenth of the tests' time (tests/fast.txt)
 	@$(BIN)/python -m pytest -n auto @tests/fast.txt
