@@ -227,19 +227,21 @@ class SpecReader(OperationReader):
 
     def _unused(self, sections: dict[str, Node]) -> None:
         """Names that nothing says: an action, a condition; but for those that are offered to parts."""
-        offers = self.entries(sections.get("offers"))
         named = {"action": self.used_actions, "condition": self.guard_words}
         known = [key.text or "" for what in named for key, _ in self.entries(sections.get(f"{what}s"))]
-        offered = [self.one_of(key, known) for key, _ in offers]
-        for key, about in offers:
-            if not self.text(about).strip():
-                self.problems.add(key.place, "missing", f"what is '{key.text}' for?", f"{key.text}: what it does")
+        offered = self._offers(sections.get("offers"), known)
         for what, used in named.items():
             for key, _ in self.entries(sections.get(f"{what}s")):
                 if key.text not in used and key.text not in offered:
                     self.problems.warn(
                         key.place, "unused", f"{what} '{key.text}' is never used", "delete it, or use it"
                     )
+
+    def _offers(self, node: Node | None, known: Sequence[str]) -> list[str]:
+        for key, about in self.entries(node):
+            if not self.text(about).strip():
+                self.problems.add(key.place, "missing", f"what is '{key.text}' for?", f"{key.text}: what it does")
+        return [self.one_of(key, known) for key, _ in self.entries(node)]
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 Asked when the one spec has left its session and is about to open another, which is where the other spec begins. What
 was of the session is at its beginning there by then, so what both know by the same name may be taken as it is. Two
-things have names of their own: what is owed to the caller (what a call without a greeting does not owe), and the ids.
+things may have other names or values there: what is owed to the caller (what a call without a greeting does not owe),
+and the ids.
 """
 
 from __future__ import annotations

@@ -70,6 +70,7 @@ class _Clocks:
         self._running: dict[int, frozenset[str]] = {}
 
     def running(self, i: int) -> frozenset[str]:
+        """Those that run in a state, by its number."""
         control = self._order[i] >> 2 * BITS
         if control not in self._running:
             values = self._controls[control].values
@@ -156,20 +157,12 @@ class Cycles:
 
     def _overdue(self, members: frozenset[int]) -> set[int]:
         """Labels of deadlines that run on everywhere in the set, and are possible in it but never taken."""
-        if not self._clocks.of_label:
-            return set()
-        possible: set[int] = set()
-        over: set[str] = set()
-        for i in members:
-            for target, label in self.edges(i):
-                name = self._clocks.of_label.get(label)
-                if name is not None:
-                    possible.add(label)
-                    if target in members:
-                        over.add(name)
-        waiting = {self._clocks.of_label[label] for label in possible} - over
+        name_of = self._clocks.of_label
+        possible = [(target in members, label) for i in members for target, label in self.edges(i) if label in name_of]
+        taken = {name_of[label] for stays, label in possible if stays}
+        waiting = {name_of[label] for _, label in possible} - taken
         waiting = {name for name in waiting if all(name in self._clocks.running(i) for i in members)}
-        return {label for label in possible if self._clocks.of_label[label] in waiting}
+        return {label for _, label in possible if name_of[label] in waiting}
 
     def _is_fair(self, members: frozenset[int]) -> bool:
         """Is each fair move taken inside, or impossible somewhere inside?"""
