@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from adapters.active_call import ActiveCall, Answer
+from adapters.cli.show import flat_text
 from adapters.scenario.files import Suite, read_files
 from adapters.scenario.wire import play_scenario
 from adapters.settings.config import Settings, load_settings
@@ -185,6 +186,15 @@ def test_a_pair_goes_together_or_check_says_why_not(one: str, other: str) -> Non
     with pytest.raises(SpecError, match="does not go with") as caught:
         including((bases(one) or BUNDLED)[0], one, other)
     assert reason in str(caught.value) or not bases(one, other)
+
+
+@pytest.mark.parametrize("base", BUNDLED)
+def test_every_bundled_spec_offers_what_the_page_says(base: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (said,) = re.findall(r"What every bundled spec offers[^:]*:(.*?)\. A part", page, re.DOTALL)
+    names, offers = re.findall(r"`(\w+)`", said), flat_text(base).root.get("offers")
+    assert offers is not None and offers.pairs is not None
+    assert len(names) == 8 and set(names) <= {key.text for key, _ in offers.pairs}
 
 
 def test_what_a_part_does_not_go_with_is_there() -> None:
