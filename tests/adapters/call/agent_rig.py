@@ -18,6 +18,7 @@ async def play_agent(
     steps: list[Any],
     scenario: AgentScenario,
     *,
+    spec: str = "provider_turns",
     session: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     journals: Path | None = None,
@@ -28,4 +29,4 @@ async def play_agent(
         made = DeepgramSettings(**{"model": "gpt-4o-mini", "tools": tools, **(session or {})})
         return AgentProvider(endpoint=agent_endpoint("test", url), session=made)
 
-    return await play_model(PlayedModel, "provider_turns", steps, AgentServer(scenario), provider, settings, journals)
+    return await play_model(PlayedModel, spec, steps, AgentServer(scenario), provider, settings, journals)

@@ -18,6 +18,7 @@ async def play_live(
     steps: list[Any],
     scenario: LiveScenario,
     *,
+    spec: str = "full_duplex",
     session: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> PlayedModel:
@@ -28,4 +29,4 @@ async def play_live(
         made = LiveSettings(**{"model": "gpt-live-1", "tools": tools, **delegation, **(session or {})})
         return LiveProvider(endpoint=bearer_endpoint(url, "sk-test"), session=made)
 
-    return await play_model(PlayedModel, "full_duplex", steps, LiveServer(scenario), provider, settings)
+    return await play_model(PlayedModel, spec, steps, LiveServer(scenario), provider, settings)

@@ -262,6 +262,15 @@ def test_properties_with_wrong_words_are_refused() -> None:
         toy(SearchLimits(), said="properties:\n  a: {never: lmap == on}")
 
 
+def test_a_moment_is_each_thing_that_the_world_calls_so() -> None:
+    moments = "moments: {asks: [effect light, event button.pressed]}\nafter:\n  moment asks:"
+    said = TOY_PROPERTIES.replace("after:\n  effect light:", moments)
+    assert statuses(toy(SearchLimits(), said=TOY_PROPERTIES).run(clock))["asked_once"] == "holds"
+    assert statuses(toy(SearchLimits(), said=said).run(clock))["asked_once"] == "violated"
+    with pytest.raises(SpecError, match="'answers' is not known here"):
+        toy(SearchLimits(), said=said.replace("moment asks", "moment answers"))
+
+
 def test_a_property_over_what_a_spec_lacks_says_nothing_of_it() -> None:
     said = "properties:\n  counted: {over: [lamps], never: lamps == 3}\n  lit: {over: [lamp], never: lamp == asked}"
     found = {f.name: f for f in toy(SearchLimits(), said=said).run(clock).findings}
