@@ -22,6 +22,7 @@ from adapters.lines.audiosocket.connection import Connection
 from adapters.lines.audiosocket.server import AudioSocketServer
 from adapters.lines.audiosocket.settings import AudioSocketSettings
 from adapters.providers.provider import Provider
+from adapters.settings.words import words_of
 from adapters.simulator.caller.caller import run_caller
 from adapters.simulator.caller.report import CallerReport
 from adapters.simulator.caller.script import CallerSettings, load_script
@@ -86,11 +87,10 @@ async def play_model(
             offered = [tool.definition for tool in (settings or {}).get("tools", {}).values()]
             recordings, ticker = FileWriterThread(), Ticker()
             writer = JournalWriter(journals) if journals is not None else None
-            say = {name: words.text for name, words in lifecycle.spec.say.items()}
-            call_settings = CallSettings(**{"greeting": HELLO, "say": say, **(settings or {})})
-            shared = CallServices(
-                lifecycle, provider(server.url, offered), call_settings, load_prompts(8000), threads, recordings
-            )
+            words = words_of(lifecycle.spec)
+            call_settings = CallSettings(**{"greeting": HELLO, "say": words.say, **(settings or {})})
+            prompts = load_prompts(8000, words.prompts)
+            shared = CallServices(lifecycle, provider(server.url, offered), call_settings, prompts, threads, recordings)
 
             async def on_call(connection: Connection) -> None:
                 name, observers = str(connection.uuid), list[Observer]([watcher])
