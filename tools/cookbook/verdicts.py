@@ -50,8 +50,9 @@ class Case:
     def digest(self) -> str:
         """Of all that a verdict depends on, leaving out prose and comments."""
         own = [spec_path(self.base), *(specs_folder() / "parts" / f"{part}.yaml" for part in self.parts)]
-        around = (specs_folder() / name for name in (WORLD, *PROPERTIES))
-        files = _files([*(own if self.parts else [self._example]), *around])
+        files = _files(own if self.parts else [self._example])
+        if not any(map(_is_world, files)):
+            files |= _files(specs_folder() / name for name in (WORLD, *PROPERTIES))
         return hashlib.sha256("".join(sorted(json.dumps(said(path)) for path in files)).encode()).hexdigest()[:16]
 
     @property
@@ -145,6 +146,12 @@ def _files(paths: Iterable[Path]) -> set[Path]:
             places = ((folder / name).resolve() for name in _names(said(path)) for folder in near)
             left += [place for place in places if place.is_file()]
     return found
+
+
+def _is_world(path: Path) -> bool:
+    """What a spec brings along in place of the bundled world; moves that a part adds to a world are none."""
+    text = said(path)
+    return isinstance(text, list) and any(isinstance(entry, list) and entry[0] == "world" for entry in text)
 
 
 @cache
