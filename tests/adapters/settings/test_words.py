@@ -26,7 +26,7 @@ def recording(path: Path, seconds: float = 0.5, rate_hz: int = 44_100, channels:
 def spec_of(folder: Path, *sections: str, nudges: bool = True) -> Path:
     """The bundled server_vad that asks for a nudge when a key is pressed and plays a goodbye instead of the apology."""
     text = (specs_folder() / "server_vad.yaml").read_text(encoding="utf-8")
-    asks = "ask_to_say: [create_response({}), asked = say]"
+    asks = "ask_to_say: [create_response({}), asked = say"
     changed(folder, "playout", "play_prompt(apology)", "play_prompt(goodbye)")
     if nudges:
         changed(folder, "answers", asks.format("say"), asks.format("nudge"))
